@@ -1,0 +1,152 @@
+// Thread: worker
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "source/base/arena.h"
+#include "source/base/buffer.h"
+#include "source/http/header_map.h"
+#include "source/http/protocol.h"
+#include "source/net/connection.h"
+
+// The codec seam: HTTP/1 and HTTP/2 sessions give the same stream events, so nothing above asks which it was. A codec turns
+// bytes into events and events into bytes; policy (timeouts, routing, local replies' text) lives above it.
+namespace outrigger::http {
+
+// Hears one message direction of one stream. Server side: the request. Client side: the response.
+// Order: OnInterim* OnHeaders OnBody* OnTrailers?, where exactly one of the calls has `end` (OnTrailers always ends). OnReset ends it at any
+// point, once; nothing follows. Between a call with `end` and destruction only OnReset and the write marks may come.
+class StreamReceiver {
+ public:
+  virtual ~StreamReceiver() = default;
+  // Headers, trailers and their text are made in this arena; it outlives the stream's use by the codec.
+  virtual Arena& arena() = 0;
+  virtual void OnInterim(HeaderMap& headers) = 0;            // 1xx other than 101 (client side only)
+  virtual void OnHeaders(HeaderMap& headers, bool end) = 0;  // validated; h1 and h2 in one form: pseudo-headers, lower-case names
+  virtual void OnBody(Buffer& body, bool end) = 0;           // take all of it (move); may be empty only with `end`
+  virtual void OnTrailers(HeaderMap& trailers) = 0;
+  virtual void OnReset(ResetReason reason, const char* detail) = 0;  // `detail` is static text
+  virtual void OnAboveWriteHigh() = 0;  // what was sent on this stream piles up: stop producing
+  virtual void OnBelowWriteLow() = 0;
+};
+
+// Sends the other direction of the stream, owned by the session. After the end was sent and received, or after a reset, the
+// pointer is dead at the end of the loop turn. Calls are cheap: they append to output that is written once per turn.
+class StreamSender {
+ public:
+  virtual void SendInterim(const HeaderMap& headers) = 0;            // server side; ignored for HTTP/1.0 peers
+  virtual void SendHeaders(const HeaderMap& headers, bool end) = 0;  // once; framing headers are decided here, not by the caller
+  virtual void SendBody(Buffer& body, bool end) = 0;                 // takes everything
+  virtual void SendTrailers(const HeaderMap& trailers) = 0;          // ends; dropped for HTTP/1.0 and where no chunking is possible
+  virtual void Reset(ResetReason reason) = 0;                        // no receiver callback follows
+  // Backpressure on the received direction. Counted. Events already being delivered may still come.
+  virtual void PauseReading() = 0;
+  virtual void ResumeReading() = 0;
+  virtual net::Connection& connection() = 0;
+  virtual Protocol protocol() const = 0;
+  virtual uint64_t wire_bytes_sent() const = 0;      // this stream's bytes incl. headers, as encoded
+  virtual uint64_t wire_bytes_received() const = 0;
+  // Upgrade/CONNECT accepted: from here on bytes pass unframed (h1) or as DATA (h2).
+  virtual bool supports_trailers() const { return true; }
+
+ protected:
+  ~StreamSender() = default;
+};
+
+// Limits and switches common to both codecs; names follow Envoy's options. 0 or defaults as said.
+struct CodecOptions {
+  uint32_t max_header_bytes = 60 * 1024;  // max_request_headers_kb; also for responses
+  uint32_t max_header_count = 100;        // common_http_protocol_options.max_headers_count
+  enum class Underscores : uint8_t { kAllow, kReject, kDropHeader } headers_with_underscores = Underscores::kAllow;
+  uint32_t stream_buffer_limit = 1024 * 1024;  // above: OnAboveWriteHigh / PauseReading by the layer above
+};
+struct Http1Options {
+  bool accept_http_10 = false;
+  absl::string_view default_host_for_http_10;
+  bool enable_trailers = false;
+  bool allow_absolute_url = true;
+  bool allow_chunked_length = false;   // TE + CL together: still refused unless set, then CL is dropped
+  bool preserve_case = false;          // header_key_format: stateful preserve_case formatter
+  bool proper_case = false;            // header_key_format: proper_case_words
+  bool send_fully_qualified_url = false;
+};
+struct Http2Options {
+  uint32_t hpack_table_size = 4096;
+  uint32_t max_concurrent_streams = 1024;
+  uint32_t initial_stream_window_size = 16 * 1024 * 1024;
+  uint32_t initial_connection_window_size = 24 * 1024 * 1024;
+  bool allow_connect = false;  // RFC 8441
+  uint32_t max_outbound_frames = 10000;
+  uint32_t max_outbound_control_frames = 1000;
+  uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
+  uint32_t max_inbound_priority_frames_per_stream = 100;
+  uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
+  bool stream_error_on_invalid_http_message = false;
+  Duration keepalive_interval{0};
+  Duration keepalive_timeout{0};
+  uint32_t keepalive_jitter_percent = 15;
+  Duration connection_idle_interval{0};
+  uint32_t resets_burst = 200;         // received RST_STREAM budget (rapid reset) and its refill per second
+  uint32_t resets_per_second = 33;
+};
+
+// Counters the codecs move; owned by the session's owner, one per worker and stats scope (see observe/).
+struct CodecCounters {
+  uint64_t rx_reset = 0, tx_reset = 0, header_overflow = 0, header_underscore_rejected = 0, header_underscore_dropped = 0;
+  uint64_t metadata_rejected = 0, trailers = 0, rx_messaging_error = 0, tx_flush_timeout = 0, protocol_errors = 0;
+  uint64_t inbound_empty_frames_flood = 0, inbound_priority_frames_flood = 0, inbound_window_update_flood = 0,
+           outbound_flood = 0, outbound_control_flood = 0, inbound_resets_flood = 0, keepalive_timeout = 0, dropped_chunk_extensions = 0;
+};
+
+class Session : public net::ConnectionHandler {
+ public:
+  virtual Protocol protocol() const = 0;
+  virtual uint32_t active_streams() const = 0;
+  // h1: the next response says "connection: close", then close; idle: close now. h2: GOAWAY with the highest id, then (after
+  // a round trip or `grace`) GOAWAY with the last id; closes when the last stream ended. Idempotent.
+  virtual void StartDrain(Duration grace) = 0;
+  virtual bool draining() const = 0;
+  // Ends every stream with `reason`, then closes the connection.
+  virtual void CloseAll(ResetReason reason, net::CloseInfo why) = 0;
+};
+
+// What a server session tells its owner (the HCM).
+class ServerSessionOwner {
+ public:
+  virtual ~ServerSessionOwner() = default;
+  // A new request begins. The owner makes the receiver (with its arena), which lives until it released itself after the end.
+  virtual StreamReceiver& OnStream(StreamSender& sender) = 0;
+  // A malformed message before a stream exists, or that the codec refuses: the codec answers `status` itself (h1) or resets (h2) and closes.
+  virtual void OnCodecError(uint32_t status, const char* detail) = 0;
+  virtual void OnSessionIdle() = 0;      // the last active stream ended
+  virtual void OnSessionClosed(const net::CloseInfo& why) = 0;  // last call; streams were reset before
+};
+class ClientSessionOwner {
+ public:
+  virtual ~ClientSessionOwner() = default;
+  virtual void OnSessionReady() = 0;     // connected (and handshaken): streams can be made
+  virtual void OnStreamClosed() = 0;     // capacity came back
+  virtual void OnGoAway() = 0;           // no new streams here (GOAWAY, "connection: close", draining)
+  virtual void OnSessionClosed(const net::CloseInfo& why) = 0;  // last call; streams were reset before
+  virtual void OnStreamLimitChanged() {} // SETTINGS_MAX_CONCURRENT_STREAMS of the peer
+};
+class ClientSession : public Session {
+ public:
+  // Starts an exchange; h1: only when active_streams() == 0. The receiver hears the response. Null if none can be made.
+  virtual StreamSender* NewStream(StreamReceiver& receiver) = 0;
+  virtual uint32_t stream_limit() const = 0;  // h1: 1; h2: the peer's and our limit
+  virtual bool accepts_streams() const = 0;   // ready, not draining, below its limit
+};
+
+// Implemented in http/h1 and http/h2. The session is the connection's handler; destroy it through DestroyLater after OnSessionClosed.
+std::unique_ptr<Session> MakeHttp1Server(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
+                                         const Http1Options& http1, CodecCounters& counters);
+std::unique_ptr<ClientSession> MakeHttp1Client(net::Connection& connection, ClientSessionOwner& owner, const CodecOptions& options,
+                                               const Http1Options& http1, CodecCounters& counters);
+std::unique_ptr<Session> MakeHttp2Server(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
+                                         const Http2Options& http2, CodecCounters& counters);
+std::unique_ptr<ClientSession> MakeHttp2Client(net::Connection& connection, ClientSessionOwner& owner, const CodecOptions& options,
+                                               const Http2Options& http2, CodecCounters& counters);
+
+}  // namespace outrigger::http
