@@ -55,10 +55,12 @@ class Buffer {
 
   void Append(absl::string_view bytes);  // copies, filling the last block first when it is ours alone
   void Append(Buffer&& other);           // moves the slices
-  void AppendSlice(Block* block, uint32_t begin, uint32_t end);  // shares `block`: takes a reference of its own
-  void Prepend(absl::string_view bytes);                         // copies
-  void MoveFrom(Buffer& from, size_t n);                         // first n bytes of `from` (n <= from.size()), no copy
-  void Drain(size_t n);                                          // n <= size()
+  // Shares `block`: takes a reference of its own. Small pieces (< 512 bytes) are copied instead where they fit behind
+  // the last slice, here and in the moves, so that a drip of bytes does not pin a block each.
+  void AppendSlice(Block* block, uint32_t begin, uint32_t end);
+  void Prepend(absl::string_view bytes);  // copies
+  void MoveFrom(Buffer& from, size_t n);  // first n bytes of `from` (n <= from.size()), no copy
+  void Drain(size_t n);                   // n <= size()
   void Clear();
 
   // Room for at least `at_least` contiguous bytes at the end; *room says how many there are. Commit(n) appends the
@@ -82,6 +84,8 @@ class Buffer {
   void PushFront(Slice slice);
   void PopFront();
   void Grow();
+  void Adopt(Slice slice);  // takes over the reference it carries
+  void DropReservation();   // a Reserve() that was not committed leaves no empty slice behind
 
   Slice inline_[kInline];
   Slice* ring_ = inline_;

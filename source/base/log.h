@@ -45,12 +45,14 @@ void Write(Level level, Component component, absl::string_view line);
 absl::Status ParseLevel(absl::string_view text, Level* out);
 absl::string_view LevelName(Level level);
 absl::string_view ComponentName(Component component);
+Level LevelOf(Component component);
 void SetLevel(Level level);                               // all components
 absl::Status SetComponentLevels(absl::string_view list);  // "upstream:debug,connection:trace"
 absl::Status SetLevelOf(absl::string_view component, Level level);
-// `format`: spdlog pattern ("" keeps the default); `path`: file ("" = standard error). Called once at start.
+// `format`: spdlog pattern ("" keeps the default), in which %_ is the line with control characters escaped and %j the
+// line escaped as JSON; `path`: file ("" = standard error), appended to. Called once at start.
 absl::Status Configure(absl::string_view format, absl::string_view path);
-void Reopen();
+void Reopen();  // the file by its name again, after something rotated it
 void Flush();
 
 }  // namespace outrigger::log
