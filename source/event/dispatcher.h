@@ -55,7 +55,20 @@ class EndOfTurn : public ListHook<EndOfTurnTag> {
   ~EndOfTurn() = default;
 };
 
-// One event loop: readiness, timers, posted tasks, end-of-turn work, deferred destruction, in this order each turn.
+// Something that has more to do than one turn's fair share: it runs once early in the next turn (after the ready
+// descriptors), and the loop does not wait before it. A connection with unread bytes left, a listener with more to
+// accept.
+struct NextTurnTag;
+class NextTurn : public ListHook<NextTurnTag> {
+ public:
+  virtual void OnNextTurn() = 0;
+
+ protected:
+  ~NextTurn() = default;
+};
+
+// One event loop: readiness, next-turn work, timers, posted tasks, end-of-turn work, deferred destruction, in this
+// order each turn.
 class Dispatcher final {
  public:
   explicit Dispatcher(std::unique_ptr<Engine> engine);
@@ -81,16 +94,26 @@ class Dispatcher final {
   void AtEndOfTurn(EndOfTurn& hook) {
     if (!hook.linked()) end_of_turn_.PushBack(hook);
   }
+  // Asking during OnNextTurn means the turn after that, so nobody can hold the loop.
+  void AtNextTurn(NextTurn& hook) {
+    if (!hook.linked()) next_turn_.PushBack(hook);
+  }
   void DestroyLater(
       std::unique_ptr<Deferred> object);  // freed at the end of the turn; callable from any callback of this loop
 
+  // Numbers that are unique in the process as long as each loop has its own space (a worker's index): connection ids.
+  void SetIdSpace(uint16_t space) { last_id_ = static_cast<uint64_t>(space) << 48; }
+  uint64_t NextId() { return ++last_id_; }
+
   // When the next timer is due, for the simulator's scheduler; MonotonicTime::max() if none is armed.
   MonotonicTime NextTimer() const;
+  // Whether the next turn has work without waiting: posted tasks, or somebody asked for it.
   bool HasPosted() const ABSL_LOCKS_EXCLUDED(posted_mutex_);
 
  private:
   friend class Timer;
   void RefreshClock();
+  size_t RunNextTurn();
   size_t RunTimers();
   size_t RunPosted() ABSL_LOCKS_EXCLUDED(posted_mutex_);
   void RunEndOfTurn();
@@ -102,6 +125,8 @@ class Dispatcher final {
   bool wall_fresh_ = false;
   std::unique_ptr<class TimerHeap> timers_;
   IntrusiveList<EndOfTurn, EndOfTurnTag> end_of_turn_;
+  IntrusiveList<NextTurn, NextTurnTag> next_turn_;
+  uint64_t last_id_ = 0;
   std::vector<std::unique_ptr<Deferred>> deferred_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> wake_pending_{false};

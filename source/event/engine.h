@@ -70,6 +70,10 @@ class Engine {
 
   // Readiness, edge-triggered, registered once for a socket's life.
   virtual void Register(int fd, IoHandler* handler) = 0;
+  // For a listening socket that several loops watch: a new connection wakes one of them where the system can do that.
+  // Still edge-triggered: the woken loop accepts until -EAGAIN (or asks for another turn).
+  virtual void RegisterShared(int fd, IoHandler* handler) { Register(fd, handler); }
+  // No call of the handler after this, not even for readiness that was already fetched.
   virtual void Unregister(int fd) = 0;
   // Waits at most `longest` (zero: only looks) and calls the handlers that became ready. Returns how many.
   virtual int Poll(Duration longest) = 0;
@@ -90,6 +94,7 @@ class Engine {
   virtual IoResult Append(int fd, absl::string_view bytes) = 0;
   // Writes `path` by a temporary file in the same folder, fsync, rename, fsync of the folder. mode as in open(2).
   virtual absl::Status ReplaceFile(absl::string_view path, absl::string_view bytes, uint32_t mode) = 0;
+  virtual IoResult ChangeMode(absl::string_view path, uint32_t mode) = 0;  // a Unix socket's permissions
   virtual absl::Status RemoveFile(absl::string_view path) = 0;
   virtual absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) = 0;  // sorted names
   // Called on this loop after something at `path` changed (written and closed, replaced, or moved over, also when a
