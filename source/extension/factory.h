@@ -1,0 +1,82 @@
+// Thread: main or a configuration thread (building is a pure function of its inputs and the FactoryContext)
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "google/protobuf/message.h"
+#include "source/http/filter.h"
+#include "source/model/listener.h"
+#include "source/model/route.h"
+#include "source/observe/stats.h"
+
+// The one seam between configuration and filters. A filter folder exports one constinit factory; the table of all factories is
+// generated from filters.bzl-style lists (no static registration). Protobuf is seen here and in a filter's config.cc only.
+namespace envoy::config::core::v3 {
+class DataSource;
+class ConfigSource;
+}  // namespace envoy::config::core::v3
+namespace envoy::config::accesslog::v3 {
+class AccessLog;
+}
+namespace envoy::config::route::v3 {
+class RouteConfiguration;
+}
+
+namespace outrigger::extension {
+
+// What a factory may ask for while it builds. Errors are returned, prefixed by the caller with resource and field path: a factory says
+// only the path below its own message ("rules.policies[\"a\"].principals[0]: ...").
+class FactoryContext {
+ public:
+  virtual ~FactoryContext() = default;
+  virtual observe::StatsRegistry& stats() = 0;
+  // The slot of a cluster by name, reserved if the cluster is not known (yet): its routes answer 503 NC until it comes.
+  virtual model::ClusterSlot ClusterSlotOf(absl::string_view name) = 0;
+  // The slot of a route table fetched by RDS, subscribed on behalf of the listener being built.
+  virtual absl::StatusOr<model::RouteTableSlot> SubscribeRoutes(const envoy::config::core::v3::ConfigSource& source,
+                                                                absl::string_view name) = 0;
+  // Compiles an inline route table (validates per-filter configuration by the filters' own factories).
+  virtual absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRoutes(
+      const envoy::config::route::v3::RouteConfiguration& routes) = 0;
+  virtual absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildAccessLog(
+      const envoy::config::accesslog::v3::AccessLog& log) = 0;
+  virtual absl::StatusOr<std::string> ReadDataSource(const envoy::config::core::v3::DataSource& source) = 0;
+  virtual absl::StatusOr<http::FilterSpec> BuildHttpFilter(const google::protobuf::Message& http_filter) = 0;
+  virtual model::TrafficDirection direction() const = 0;
+  virtual model::OriginId origin() const = 0;
+  virtual absl::string_view stat_prefix() const = 0;    // e.g. "http.ingress." for HTTP filters of that HCM
+  virtual void Warn(std::string warning) = 0;
+};
+
+struct HttpFilterFactory {
+  absl::string_view name;   // "envoy.filters.http.rbac"
+  const google::protobuf::Descriptor* (*config_type)();
+  absl::StatusOr<http::FilterSpec> (*create)(const google::protobuf::Message& config, FactoryContext& context);
+  // Per-route configuration; null where the filter has none.
+  const google::protobuf::Descriptor* (*route_config_type)();
+  absl::StatusOr<std::shared_ptr<const void>> (*create_route)(const google::protobuf::Message& config, FactoryContext& context);
+};
+struct NetworkFilterFactory {
+  absl::string_view name;
+  const google::protobuf::Descriptor* (*config_type)();
+  absl::StatusOr<model::NetworkFilterSpec> (*create)(const google::protobuf::Message& config, FactoryContext& context);
+};
+struct ListenerFilterFactory {
+  absl::string_view name;
+  const google::protobuf::Descriptor* (*config_type)();
+  absl::StatusOr<model::ListenerFilterSpec> (*create)(const google::protobuf::Message& config, FactoryContext& context);
+};
+
+// Filled by source/exe (and by tests): configuration finds extensions here, by type URL, else by name.
+struct FactoryTable {
+  std::vector<const HttpFilterFactory*> http;
+  std::vector<const NetworkFilterFactory*> network;
+  std::vector<const ListenerFilterFactory*> listener;
+};
+
+}  // namespace outrigger::extension

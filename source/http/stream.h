@@ -1,0 +1,190 @@
+// Thread: worker
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "source/base/arena.h"
+#include "source/base/buffer.h"
+#include "source/base/dump.h"
+#include "source/base/local_ref.h"
+#include "source/event/dispatcher.h"
+#include "source/http/codec.h"
+#include "source/http/filter.h"
+#include "source/http/filter_state.h"
+#include "source/http/stream_info.h"
+
+namespace outrigger::model {
+struct Route;  // http/ only carries the pointers; model/ defines them
+struct RouteTable;
+}  // namespace outrigger::model
+namespace outrigger::upstream {
+class WorkerContext;
+}
+
+namespace outrigger::http {
+
+// What the stream asks of whoever made it (the connection manager): policy around the chain. One per connection.
+class StreamOwner {
+ public:
+  virtual ~StreamOwner() = default;
+  // Before the first filter: sanitise, forward-headers, request id, match the route. False: it was answered or reset already.
+  virtual bool OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
+  virtual void OnRequestComplete(Stream& stream) = 0;
+  // After the last response filter, before the codec: server, date, via, hop-by-hop fields, connection: close.
+  virtual void OnResponseHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
+  virtual void OnDone(Stream& stream) = 0;  // logs; the stream is destroyed at the end of the turn
+  // Matches the route again (ClearRoute), from the table pinned by the stream.
+  virtual void MatchRoute(Stream& stream) = 0;
+  virtual const net::Connection* downstream() const = 0;
+  // Per-route configuration of the filter configured as `filter`, least specific first (table, virtual host, route, weighted
+  // cluster). Returns how many were written.
+  virtual int PerRouteConfigs(const Stream& stream, absl::string_view filter, const void* out[4]) = 0;
+};
+
+// What a local reply says. Filters give it text; the owner's local_reply_config may rewrite it.
+struct LocalReply {
+  uint32_t status = 500;
+  absl::string_view body;
+  absl::string_view details;                  // static or arena text
+  int grpc_status = -1;                       // -1: mapped from the HTTP status, for gRPC requests
+  void (*add_headers)(HeaderMap&, void*) = nullptr;
+  void* context = nullptr;
+};
+
+// One exchange: drives the filter chain between a codec's stream and the terminal filter. Owned by its StreamOwner; all its memory
+// is one arena. Request events enter through StreamReceiver; the terminal filter answers with SendResponse*; both run through the
+// filters that want them. Never deletes itself: the owner destroys it after OnDone, at the end of the turn.
+class Stream final : public StreamReceiver, public event::Deferred, public ListHook<Stream> {
+ public:
+  Stream(StreamOwner& owner, event::Dispatcher& dispatcher, upstream::WorkerContext& worker, StreamSender& sender,
+         uint32_t buffer_limit);
+  ~Stream() override;
+
+  // Chooses the chain; before OnHeaders is passed on. The spec outlives the stream (it is in the pinned Snapshot).
+  void SetChain(const FilterChainSpec& chain) { chain_ = &chain; }
+
+  // --- for filters -------------------------------------------------------------------------------------------------------
+  Arena& arena() override { return arena_; }
+  event::Dispatcher& dispatcher() { return dispatcher_; }
+  upstream::WorkerContext& worker() { return worker_; }
+  const net::Connection* downstream() const { return owner_.downstream(); }
+  StreamInfo& info() { return info_; }
+  HeaderMap& request_headers() { return *request_headers_; }
+  HeaderMap* request_trailers() { return request_trailers_; }
+  HeaderMap* response_headers() { return response_headers_; }  // null before there are any
+  HeaderMap* response_trailers() { return response_trailers_; }
+  bool request_complete() const { return request_end_seen_; }
+  FilterState& filter_state() { return filter_state_; }
+  DynamicMetadata& metadata() { return metadata_; }
+
+  // The matched route; null if none matched. ClearRoute: headers that matching reads were changed.
+  const model::Route* route() const { return route_; }
+  void SetRoute(const model::Route* route) { route_ = route; }
+  void ClearRoute() { owner_.MatchRoute(*this); }
+  // The most specific per-route configuration for the filter that asks (route, virtual host, table), or null.
+  const void* PerRouteConfig(const Filter& filter) const;
+  // All of them, least specific first, for filters that merge. Returns how many were written.
+  int PerRouteConfigs(const Filter& filter, const void* out[4]) const;
+
+  void ResumeRequest(Filter& filter);   // goes on after the filter that paused
+  void ResumeResponse(Filter& filter);
+  // Body that a filter held with kPause/kBuffer so far (and may change before it resumes).
+  Buffer& held_request() { return request_.held; }
+  Buffer& held_response() { return response_.held; }
+  void SetBufferLimit(uint32_t limit) { buffer_limit_ = limit; }
+  uint32_t buffer_limit() const { return buffer_limit_; }
+  // Adds bytes after the body / a filter that turns a headers-only message into one with a body.
+  void AddRequestTrailers(HeaderMap& trailers) { request_trailers_ = &trailers; }
+
+  // Answers from here: runs the response filters of the whole chain, ends the request side. Once the response has begun it resets.
+  void SendLocalReply(const LocalReply& reply);
+  void Reset(ResetReason reason, observe::ResponseFlag flag, absl::string_view details);
+
+  // Backpressure towards the downstream's request body, counted.
+  void PauseRequestSource();
+  void ResumeRequestSource();
+
+  // --- for the terminal filter -------------------------------------------------------------------------------------------
+  void SendResponseInterim(HeaderMap& headers);
+  void SendResponseHeaders(HeaderMap& headers, bool end);
+  void SendResponseBody(Buffer& body, bool end);
+  void SendResponseTrailers(HeaderMap& trailers);
+  bool response_started() const { return response_headers_ != nullptr; }
+  bool response_ended() const { return response_.ended; }
+  bool downstream_above_high() const { return downstream_above_high_; }
+  // The response is an accepted upgrade or CONNECT: bytes both ways until both ends are done; request end does not end the response.
+  void SetTunnel() { tunnel_ = true; }
+  bool tunnel() const { return tunnel_; }
+
+  // --- for the owner ------------------------------------------------------------------------------------------------------
+  StreamSender* sender() { return sender_; }  // null after the downstream side ended or was reset
+  // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or earlier by
+  // SetPin({}) once a tunnel needs none of it any more.
+  void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
+  // The owner ends the stream (timeout, drain, connection lost).
+  void Abort(ResetReason reason, observe::ResponseFlag flag, absl::string_view details) { Reset(reason, flag, details); }
+  bool done() const { return done_; }
+  MonotonicTime last_activity() const { return last_activity_; }
+  void* owner_data = nullptr;  // the owner's own state of this stream, in the arena
+  void Dump(DumpWriter& out) const;
+
+  // --- StreamReceiver: the codec ------------------------------------------------------------------------------------------
+  void OnInterim(HeaderMap&) override {}
+  void OnHeaders(HeaderMap& headers, bool end) override;
+  void OnBody(Buffer& body, bool end) override;
+  void OnTrailers(HeaderMap& trailers) override;
+  void OnReset(ResetReason reason, const char* detail) override;
+  void OnAboveWriteHigh() override;
+  void OnBelowWriteLow() override;
+
+ private:
+  struct Direction {
+    int paused_at = -1;         // index of the filter that paused, -1: flowing
+    bool headers_held = false;  // the pause happened at headers: they have not been passed on
+    bool buffering = false;     // by kBuffer
+    bool source_paused = false;
+    bool ended = false;         // the end passed the last filter
+    bool end_held = false;      // the end was seen while paused
+    bool trailers_held = false;
+    bool running = false;
+    Buffer held;
+  };
+  void BuildFilters();
+  int IndexOf(const Filter& filter) const;
+  void RunRequestHeaders(int from, bool end);
+  void RunRequestBody(int from, Buffer& body, bool end);
+  void RunRequestTrailers(int from);
+  void RunResponseHeaders(int from, bool end);
+  void RunResponseBody(int from, Buffer& body, bool end);
+  void RunResponseTrailers(int from);
+  void HoldRequest(Buffer& body, bool end);
+  void HoldResponse(Buffer& body, bool end);
+  void FinishIfComplete();
+  void Finish();
+
+  StreamOwner& owner_;
+  event::Dispatcher& dispatcher_;
+  upstream::WorkerContext& worker_;
+  StreamSender* sender_;
+  const FilterChainSpec* chain_ = nullptr;
+  Filter** filters_ = nullptr;
+  uint64_t active_ = 0;  // bit i: filter i exists for this stream
+  const model::Route* route_ = nullptr;
+  HeaderMap* request_headers_ = nullptr;
+  HeaderMap* request_trailers_ = nullptr;
+  HeaderMap* response_headers_ = nullptr;
+  HeaderMap* response_trailers_ = nullptr;
+  Direction request_, response_;
+  uint32_t buffer_limit_;
+  uint32_t request_source_pauses_ = 0;
+  bool request_end_seen_ = false, downstream_above_high_ = false, answered_ = false, tunnel_ = false, done_ = false, reset_ = false;
+  MonotonicTime last_activity_;
+  StreamInfo info_;
+  FilterState filter_state_;
+  DynamicMetadata metadata_;
+  LocalRef<LocallyCounted> pin_;
+  Arena arena_;
+};
+
+}  // namespace outrigger::http

@@ -1,0 +1,131 @@
+// Thread: worker
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "source/base/intrusive_list.h"
+#include "source/http/codec.h"
+#include "source/model/cluster.h"
+#include "source/net/connection.h"
+#include "source/observe/response_flags.h"
+
+namespace outrigger::upstream {
+
+class EndpointPool;
+class LoadBalancer;
+class WorkerContext;
+
+// What a pick may depend on. All optional.
+struct PickContext {
+  model::RoutingPriority priority = model::RoutingPriority::kDefault;
+  // Endpoints (by EndpointRecord::id) that a retry wants to avoid (previous_hosts) and how often to draw again.
+  const uint64_t* avoid = nullptr;
+  size_t avoid_count = 0;
+  uint32_t attempts = 1;
+  const Metadata* metadata_match = nullptr;  // subset matching arrives later; carried already
+  uint64_t hash = 0;                         // ring hash and maglev arrive later
+};
+
+// One endpoint chosen, held alive by its record.
+struct Picked {
+  std::shared_ptr<model::EndpointRecord> record;
+  const model::Endpoint* endpoint = nullptr;  // in the pinned endpoint set; valid during this callback
+  EndpointPool* pool = nullptr;               // null: nothing could be picked
+  explicit operator bool() const { return pool != nullptr; }
+};
+
+// What is known of the connection a stream or TCP tunnel got.
+struct ConnectionFacts {
+  net::Connection* connection = nullptr;
+  const model::EndpointRecord* endpoint = nullptr;
+  http::Protocol protocol = http::Protocol::kHttp11;
+  bool reused = false;                         // it had carried a request before
+  MonotonicTime connect_start{}, connect_done{};
+};
+
+// Why no stream could be made.
+struct PoolFailure {
+  http::ResetReason reason;                    // kOverflow, kConnectFailure, kConnectTimeout, kConnectionTermination, kLocalReset
+  absl::string_view transport_failure;         // text; valid during the call
+  const char* detail = "";
+};
+
+// One wish for an upstream HTTP stream. The router's attempt derives from it, so that waiting costs no allocation. Destroying it
+// cancels the wait and gives back what the circuit breakers counted; it must therefore live as long as the stream it got.
+class StreamRequest : public ListHook<StreamRequest> {
+ public:
+  virtual ~StreamRequest();
+  // A stream was made for receiver(). May come from inside WorkerCluster::Request.
+  virtual void OnStreamReady(http::StreamSender& sender, const ConnectionFacts& facts) = 0;
+  // None could be made; nothing follows. Never from inside Request, except kOverflow.
+  virtual void OnStreamFailed(const PoolFailure& failure) = 0;
+  virtual http::StreamReceiver& receiver() = 0;
+  void Cancel();   // while pending or active; idempotent
+
+ private:
+  friend class EndpointPool;
+  EndpointPool* pool_ = nullptr;               // while pending or active
+  bool active_ = false;
+  model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
+};
+
+struct StreamOptions {
+  model::RoutingPriority priority = model::RoutingPriority::kDefault;
+  http::Protocol downstream_protocol = http::Protocol::kHttp11;  // for use_downstream_protocol_config
+  absl::string_view authority;                                   // for auto_sni / auto_san_validation
+  bool dedicated = false;                                        // upgrade/CONNECT over h1: never pooled afterwards
+};
+
+// One wish for an upstream TCP connection (tcp_proxy, CONNECT termination).
+class TcpRequest : public ListHook<TcpRequest> {
+ public:
+  virtual ~TcpRequest();
+  // The connection is yours: set its handler now, destroy it through DestroyLater after OnClosed.
+  virtual void OnTcpReady(std::unique_ptr<net::Connection> connection, const ConnectionFacts& facts) = 0;
+  virtual void OnTcpFailed(const PoolFailure& failure) = 0;
+  void Cancel();
+
+ private:
+  friend class EndpointPool;
+  EndpointPool* pool_ = nullptr;
+  bool active_ = false;
+  model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
+};
+
+// The live state of one cluster on one worker: load balancer, pools by EndpointId, leases on the circuit breakers, its stats
+// block. Made on first use, follows the published versions of its slot. Pools of endpoints that left drain and vanish.
+class WorkerCluster {
+ public:
+  WorkerCluster(WorkerContext& worker, const model::Cluster& cluster);
+  ~WorkerCluster();
+
+  const model::ClusterConfig& config() const { return *config_; }
+  std::shared_ptr<const model::ClusterConfig> share_config() const { return config_; }
+  observe::StatsBlock& stats() { return *stats_; }
+
+  Picked Pick(const PickContext& context);
+  // Counts pending/requests against the circuit breakers (kOverflow when full).
+  void Request(const Picked& picked, StreamRequest& request, const StreamOptions& options);
+  void Request(const Picked& picked, TcpRequest& request, const StreamOptions& options);
+
+  // Retry limits of the circuit breaker (max_retries or the budget). Each true needs its RetryDone.
+  bool TryRetry(model::RoutingPriority priority);
+  void RetryDone(model::RoutingPriority priority);
+
+  bool has_healthy_endpoints() const;
+  void Update(const model::Cluster& cluster);   // a new version was published
+  void Drain();                                 // the cluster is gone: finish what runs, then close
+  bool idle() const;                            // nothing left: may be destroyed
+  void Dump(DumpWriter& out) const;
+
+ private:
+  struct State;
+  WorkerContext& worker_;
+  std::shared_ptr<const model::ClusterConfig> config_;
+  observe::StatsBlock* stats_;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace outrigger::upstream

@@ -1,0 +1,63 @@
+// Thread: worker
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/event/dispatcher.h"
+#include "source/model/snapshot.h"
+#include "source/observe/stats.h"
+#include "source/upstream/worker_cluster.h"
+
+namespace outrigger::upstream {
+
+// Facts of the process that requests may read; fixed after start except the flags, which main writes.
+struct ProcessFacts {
+  std::string node_id, node_cluster, zone, region, sub_zone;
+  std::vector<std::string> environment_names;
+  std::atomic<bool> draining{false};            // graceful shutdown or /drain_listeners?graceful
+  std::atomic<bool> health_check_failed{false}; // /healthcheck/fail
+};
+
+// Everything of one worker that a request may touch: its loop, its statistics, its current Snapshot, its cluster state. One per worker
+// (and one for main, which makes upstream requests too: xDS). Outlives every stream and connection of the worker.
+class WorkerContext {
+ public:
+  WorkerContext(int index, event::Dispatcher& dispatcher, observe::WorkerStats& stats, const ProcessFacts& facts,
+                std::shared_ptr<const model::Snapshot> first,
+                std::function<void(std::shared_ptr<const model::Snapshot>)> release);
+  ~WorkerContext();
+
+  int index() const { return index_; }
+  event::Dispatcher& dispatcher() { return dispatcher_; }
+  observe::WorkerStats& stats() { return stats_; }
+  const ProcessFacts& facts() const { return facts_; }
+
+  // The newest published configuration; swapped between events only, so it does not change during a callback.
+  const model::Snapshot& snapshot() const { return snapshot_->get(); }
+  const model::SnapshotPin& Pin() const { return snapshot_; }
+  // Called on the worker, between events. Cluster states learn of their new versions lazily, except that removed clusters and changed
+  // connection settings drain their pools now.
+  void Publish(std::shared_ptr<const model::Snapshot> next);
+  uint64_t generation() const { return snapshot_->get().generation; }
+
+  // The worker's live state of a cluster, made on first use; null if the slot is not live (NC).
+  WorkerCluster* Cluster(model::ClusterSlot slot);
+  WorkerCluster* ClusterByName(absl::string_view name);
+  void ForEachCluster(const std::function<void(WorkerCluster&)>& f);
+  // Closes idle upstream connections and drains the others (shutdown).
+  void DrainUpstream();
+  void Dump(DumpWriter& out) const;
+
+ private:
+  int index_;
+  event::Dispatcher& dispatcher_;
+  observe::WorkerStats& stats_;
+  const ProcessFacts& facts_;
+  std::function<void(std::shared_ptr<const model::Snapshot>)> release_;
+  model::SnapshotPin snapshot_;
+  std::vector<std::unique_ptr<WorkerCluster>> clusters_;  // by slot index
+};
+
+}  // namespace outrigger::upstream
