@@ -96,7 +96,6 @@ class HeaderMap {
   void SetStatus(uint32_t status);
 
  private:
-  static constexpr uint8_t kAbsent = 0xff;
   void RemoveAt(uint32_t index);
   void Grow();
   void Append(const Entry& entry);
