@@ -26,7 +26,8 @@ class StreamReceiver {
   virtual void OnHeaders(HeaderMap& headers, bool end) = 0;  // validated; h1 and h2 in one form: pseudo-headers, lower-case names
   virtual void OnBody(Buffer& body, bool end) = 0;           // take all of it (move); may be empty only with `end`
   virtual void OnTrailers(HeaderMap& trailers) = 0;
-  virtual void OnReset(ResetReason reason, const char* detail) = 0;  // `detail` is static text
+  // `detail` is static text. kNone (client, h2): the complete response came, the peer needs no more of the request.
+  virtual void OnReset(ResetReason reason, const char* detail) = 0;
   virtual void OnAboveWriteHigh() = 0;  // what was sent on this stream piles up: stop producing
   virtual void OnBelowWriteLow() = 0;
 };
@@ -39,7 +40,9 @@ class StreamSender {
   virtual void SendHeaders(const HeaderMap& headers, bool end) = 0;  // once; framing headers are decided here, not by the caller
   virtual void SendBody(Buffer& body, bool end) = 0;                 // takes everything
   virtual void SendTrailers(const HeaderMap& trailers) = 0;          // ends; dropped for HTTP/1.0 and where no chunking is possible
-  virtual void Reset(ResetReason reason) = 0;                        // no receiver callback follows
+  // No receiver callback follows. kNone after the end was sent: the rest of the received message is not wanted, what was sent still
+  // goes out whole (h2: then RST_STREAM NO_ERROR; h1: drain or close after it). Any other reason: what was not written is dropped.
+  virtual void Reset(ResetReason reason) = 0;
   // Backpressure on the received direction. Counted. Events already being delivered may still come.
   virtual void PauseReading() = 0;
   virtual void ResumeReading() = 0;
@@ -99,7 +102,7 @@ struct CodecCounters {
            outbound_flood = 0, outbound_control_flood = 0, inbound_resets_flood = 0, keepalive_timeout = 0, dropped_chunk_extensions = 0;
 };
 
-class Session : public net::ConnectionHandler {
+class Session : public net::ConnectionHandler, public event::Deferred {
  public:
   virtual Protocol protocol() const = 0;
   virtual uint32_t active_streams() const = 0;
@@ -139,6 +142,10 @@ class ClientSession : public Session {
   virtual bool accepts_streams() const = 0;   // ready, not draining, below its limit
 };
 
+// Upgrade and extended CONNECT (RFC 8441) have one form above the codecs, the h1 one: "GET" with `connection: upgrade` and
+// `upgrade: NAME`, accepted by 101. The h2 codec translates: its server shows `:method CONNECT, :protocol NAME` that way and sends 101
+// as 200; its client does the reverse. Plain CONNECT has :method and :authority only, in both.
+//
 // Implemented in http/h1 and http/h2. The session is the connection's handler; destroy it through DestroyLater after OnSessionClosed.
 std::unique_ptr<Session> MakeHttp1Server(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
                                          const Http1Options& http1, CodecCounters& counters);
