@@ -1,0 +1,42 @@
+// Thread: any (constant tables)
+#pragma once
+
+#include "source/observe/stats_block.h"
+
+// Statistics of the HTTP codecs. Prefixes: "http1." and "http2." for all downstream connections of the process (as
+// published), "cluster.<name>.http1." and "cluster.<name>.http2." for a cluster's.
+#define OUTRIGGER_HTTP1_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(dropped_headers_with_underscores)                           \
+  COUNTER(metadata_not_supported_error)                               \
+  COUNTER(requests_rejected_with_underscores_in_headers)              \
+  COUNTER(response_flood)
+
+#define OUTRIGGER_HTTP2_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(dropped_headers_with_underscores)                           \
+  COUNTER(goaway_sent)                                                \
+  COUNTER(header_overflow)                                            \
+  COUNTER(headers_cb_no_stream)                                       \
+  COUNTER(inbound_empty_frames_flood)                                 \
+  COUNTER(inbound_priority_frames_flood)                              \
+  COUNTER(inbound_window_update_frames_flood)                         \
+  COUNTER(keepalive_timeout)                                          \
+  COUNTER(metadata_empty_frames)                                      \
+  COUNTER(outbound_control_flood)                                     \
+  COUNTER(outbound_flood)                                             \
+  COUNTER(requests_rejected_with_underscores_in_headers)              \
+  COUNTER(rx_messaging_error)                                         \
+  COUNTER(rx_reset)                                                   \
+  COUNTER(stream_refused_errors)                                      \
+  COUNTER(trailers)                                                   \
+  COUNTER(tx_flush_timeout)                                           \
+  COUNTER(tx_reset)                                                   \
+  GAUGE(deferred_stream_close)                                        \
+  GAUGE(outbound_control_frames_active)                               \
+  GAUGE(outbound_frames_active)                                       \
+  GAUGE(pending_send_bytes)                                           \
+  GAUGE(streams_active)
+
+namespace outrigger::observe {
+OUTRIGGER_STATS_BLOCK(Http1Stats, OUTRIGGER_HTTP1_STATS)
+OUTRIGGER_STATS_BLOCK(Http2Stats, OUTRIGGER_HTTP2_STATS)
+}  // namespace outrigger::observe

@@ -1,0 +1,38 @@
+// Thread: any (constant tables)
+#pragma once
+
+#include "source/observe/stats_block.h"
+
+// Statistics of configuration subscriptions. Prefixes:
+//   SubscriptionStats     "listener_manager.lds.", "cluster_manager.cds.", "http.<stat_prefix>.rds.<route config>.",
+//                         "sds.<secret>.", "cluster.<name>.client_ssl_socket_factory..." as published per type.
+//                         (Endpoint updates of a cluster are in ClusterStats: update_attempt, update_success ...)
+//   ControlPlaneStats     "control_plane."
+//   RdsStats              "http.<stat_prefix>.rds.<route config>." beside SubscriptionStats
+#define OUTRIGGER_SUBSCRIPTION_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(init_fetch_timeout)                                                \
+  COUNTER(update_attempt)                                                    \
+  COUNTER(update_failure)                                                    \
+  COUNTER(update_rejected)                                                   \
+  COUNTER(update_success)                                                    \
+  GAUGE(update_time)                                                         \
+  GAUGE(version)                                                             \
+  HISTOGRAM(update_duration, kMilliseconds)                                  \
+  TEXT(version_text)
+
+#define OUTRIGGER_RDS_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(config_reload)                                            \
+  COUNTER(update_empty)                                             \
+  GAUGE(config_reload_time_ms)
+
+#define OUTRIGGER_CONTROL_PLANE_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(rate_limit_enforced)                                                \
+  GAUGE(connected_state)                                                      \
+  GAUGE(pending_requests)                                                     \
+  TEXT(identifier)
+
+namespace outrigger::observe {
+OUTRIGGER_STATS_BLOCK(SubscriptionStats, OUTRIGGER_SUBSCRIPTION_STATS)
+OUTRIGGER_STATS_BLOCK(RdsStats, OUTRIGGER_RDS_STATS)
+OUTRIGGER_STATS_BLOCK(ControlPlaneStats, OUTRIGGER_CONTROL_PLANE_STATS)
+}  // namespace outrigger::observe

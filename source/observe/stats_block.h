@@ -1,0 +1,69 @@
+// Thread: any (constant tables)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "source/observe/cells.h"
+
+// A stats block is a struct of cells, made from one list, so that the field and its published name cannot differ:
+//
+//   #define OUTRIGGER_TCP_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT)
+//     COUNTER(downstream_cx_total) GAUGE(upstream_flush_active) HISTOGRAM(length_ms, kMilliseconds)
+//   OUTRIGGER_STATS_BLOCK(TcpStats, OUTRIGGER_TCP_STATS)
+//
+// gives struct TcpStats { Counter downstream_cx_total; ... } and its StatSchema. Lists are in source/observe/schemas/.
+namespace outrigger::observe {
+
+enum class StatKind : uint8_t { kCounter, kGauge, kHistogram, kCodes, kText };
+enum class Unit : uint8_t { kUnspecified, kBytes, kMicroseconds, kMilliseconds };
+
+struct StatField {
+  absl::string_view name;  // local: the scope's prefix comes before it
+  StatKind kind;
+  Unit unit;
+  size_t offset;  // of the cell in the block
+};
+
+// One per block type; its address identifies the type.
+struct StatSchema {
+  absl::string_view kind;  // the block's type name, for dumps
+  absl::Span<const StatField> fields;
+  size_t size;
+  void* (*construct)();
+  void (*destroy)(void*);
+};
+
+}  // namespace outrigger::observe
+
+#define OUTRIGGER_STAT_MEMBER_COUNTER(name) ::outrigger::observe::Counter name;
+#define OUTRIGGER_STAT_MEMBER_GAUGE(name) ::outrigger::observe::Gauge name;
+#define OUTRIGGER_STAT_MEMBER_HISTOGRAM(name, unit) ::outrigger::observe::Histogram name;
+#define OUTRIGGER_STAT_MEMBER_CODES(name) ::outrigger::observe::CodeCounters name;
+#define OUTRIGGER_STAT_MEMBER_TEXT(name) ::outrigger::observe::Text name;
+
+#define OUTRIGGER_STAT_FIELD(name, kind, unit) \
+  {#name, ::outrigger::observe::StatKind::kind, ::outrigger::observe::Unit::unit, offsetof(Self, name)},
+#define OUTRIGGER_STAT_FIELD_COUNTER(name) OUTRIGGER_STAT_FIELD(name, kCounter, kUnspecified)
+#define OUTRIGGER_STAT_FIELD_GAUGE(name) OUTRIGGER_STAT_FIELD(name, kGauge, kUnspecified)
+#define OUTRIGGER_STAT_FIELD_HISTOGRAM(name, unit) OUTRIGGER_STAT_FIELD(name, kHistogram, unit)
+#define OUTRIGGER_STAT_FIELD_CODES(name) OUTRIGGER_STAT_FIELD(name, kCodes, kUnspecified)
+#define OUTRIGGER_STAT_FIELD_TEXT(name) OUTRIGGER_STAT_FIELD(name, kText, kUnspecified)
+
+#define OUTRIGGER_STATS_BLOCK(Type, LIST)                                                                \
+  struct Type {                                                                                          \
+    LIST(OUTRIGGER_STAT_MEMBER_COUNTER, OUTRIGGER_STAT_MEMBER_GAUGE, OUTRIGGER_STAT_MEMBER_HISTOGRAM,    \
+         OUTRIGGER_STAT_MEMBER_CODES, OUTRIGGER_STAT_MEMBER_TEXT)                                        \
+    static const ::outrigger::observe::StatSchema& Schema() {                                            \
+      using Self = Type;                                                                                 \
+      static constexpr ::outrigger::observe::StatField kFields[] = {                                     \
+          LIST(OUTRIGGER_STAT_FIELD_COUNTER, OUTRIGGER_STAT_FIELD_GAUGE, OUTRIGGER_STAT_FIELD_HISTOGRAM, \
+               OUTRIGGER_STAT_FIELD_CODES, OUTRIGGER_STAT_FIELD_TEXT)};                                  \
+      static constexpr ::outrigger::observe::StatSchema kSchema = {                                      \
+          #Type, kFields, sizeof(Self), []() -> void* { return new Self(); },                            \
+          [](void* block) { delete static_cast<Self*>(block); }};                                        \
+      return kSchema;                                                                                    \
+    }                                                                                                    \
+  };
