@@ -1,0 +1,56 @@
+// Thread: any (plain values)
+#pragma once
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "source/base/time.h"
+
+namespace outrigger::http {
+
+// Limits and switches common to both codecs; names follow Envoy's options. 0 or defaults as said.
+struct CodecOptions {
+  uint32_t max_header_bytes = 60 * 1024;  // max_request_headers_kb; also for responses
+  uint32_t max_header_count = 100;        // common_http_protocol_options.max_headers_count
+  enum class Underscores : uint8_t { kAllow, kReject, kDropHeader } headers_with_underscores = Underscores::kAllow;
+  uint32_t stream_buffer_limit = 1024 * 1024;  // above: OnAboveWriteHigh / PauseReading by the layer above
+};
+struct Http1Options {
+  bool accept_http_10 = false;
+  absl::string_view default_host_for_http_10;
+  bool enable_trailers = false;
+  bool allow_absolute_url = true;
+  bool allow_chunked_length = false;   // TE + CL together: still refused unless set, then CL is dropped
+  bool preserve_case = false;          // header_key_format: stateful preserve_case formatter
+  bool proper_case = false;            // header_key_format: proper_case_words
+  bool send_fully_qualified_url = false;
+};
+struct Http2Options {
+  uint32_t hpack_table_size = 4096;
+  uint32_t max_concurrent_streams = 1024;
+  uint32_t initial_stream_window_size = 16 * 1024 * 1024;
+  uint32_t initial_connection_window_size = 24 * 1024 * 1024;
+  bool allow_connect = false;  // RFC 8441
+  uint32_t max_outbound_frames = 10000;
+  uint32_t max_outbound_control_frames = 1000;
+  uint32_t max_consecutive_inbound_frames_with_empty_payload = 1;
+  uint32_t max_inbound_priority_frames_per_stream = 100;
+  uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
+  bool stream_error_on_invalid_http_message = false;
+  Duration keepalive_interval{0};
+  Duration keepalive_timeout{0};
+  uint32_t keepalive_jitter_percent = 15;
+  Duration connection_idle_interval{0};
+  uint32_t resets_burst = 200;         // received RST_STREAM budget (rapid reset) and its refill per second
+  uint32_t resets_per_second = 33;
+};
+
+// Counters the codecs move; owned by the session's owner, one per worker and stats scope (see observe/).
+struct CodecCounters {
+  uint64_t rx_reset = 0, tx_reset = 0, header_overflow = 0, header_underscore_rejected = 0, header_underscore_dropped = 0;
+  uint64_t metadata_rejected = 0, trailers = 0, rx_messaging_error = 0, tx_flush_timeout = 0, protocol_errors = 0;
+  uint64_t inbound_empty_frames_flood = 0, inbound_priority_frames_flood = 0, inbound_window_update_flood = 0,
+           outbound_flood = 0, outbound_control_flood = 0, inbound_resets_flood = 0, keepalive_timeout = 0, dropped_chunk_extensions = 0;
+};
+
+}  // namespace outrigger::http
