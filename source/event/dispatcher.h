@@ -13,31 +13,9 @@
 #include "source/base/intrusive_list.h"
 #include "source/base/time.h"
 #include "source/event/engine.h"
+#include "source/event/timer_heap.h"
 
 namespace outrigger::event {
-
-class Dispatcher;
-
-// Fires once after it was armed. Intrusive: arming never allocates; the destructor disarms. Owned by whoever waits.
-class Timer {
- public:
-  explicit Timer(absl::AnyInvocable<void()> fire) : fire_(std::move(fire)) {}
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-  ~Timer();
-  bool armed() const { return dispatcher_ != nullptr; }
-  MonotonicTime when() const { return when_; }
-  void Disarm();
-
- private:
-  friend class Dispatcher;
-  friend class TimerHeap;
-  absl::AnyInvocable<void()> fire_;
-  Dispatcher* dispatcher_ = nullptr;
-  MonotonicTime when_;
-  uint64_t sequence_ = 0;  // equal deadlines fire in the order they were armed
-  uint32_t heap_index_ = 0;
-};
 
 // Something whose memory must outlive the events of the current turn.
 class Deferred {
@@ -75,18 +53,21 @@ class Dispatcher final {
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
 
-  void Run();   // until Stop()
-  void Stop();  // any thread
+  void Run();   // until Stop(); can be run again
+  void Stop();  // any thread; also before Run(), which then returns at once
+  bool stopping() const { return stop_.load(std::memory_order_acquire); }
   // One turn: waits at most `longest_wait` if nothing is due. Returns whether anything ran. Tests and the simulator
   // step this.
   bool RunOnce(Duration longest_wait);
-  bool OnLoopThread() const;  // what entry points DCHECK; true on any thread until the loop first ran
+  // What entry points DCHECK: true until the loop first ran, afterwards only on the thread that runs it. If several
+  // dispatchers share a thread (tests, the simulator): only while this one runs, or none.
+  bool OnLoopThread() const;
 
   // Runs `task` on the loop, after the events of that turn. Tasks posted by one thread run in order. What is still
   // queued at destruction is destroyed without being run.
   void Post(absl::AnyInvocable<void() &&> task) ABSL_LOCKS_EXCLUDED(posted_mutex_);
 
-  MonotonicTime now() const { return now_; }  // read once per turn
+  MonotonicTime now() const { return now_; }  // read once per turn, after the wait
   WallTime wall_now();                        // read at most once per turn, when first asked
   Engine& engine() { return *engine_; }
 
@@ -107,31 +88,36 @@ class Dispatcher final {
 
   // When the next timer is due, for the simulator's scheduler; MonotonicTime::max() if none is armed.
   MonotonicTime NextTimer() const;
-  // Whether the next turn has work without waiting: posted tasks, or somebody asked for it.
-  bool HasPosted() const ABSL_LOCKS_EXCLUDED(posted_mutex_);
+  // Whether the next turn has work without waiting: posted tasks, or somebody asked for it. On the loop.
+  bool HasPosted() const;
 
  private:
   friend class Timer;
+  Duration WaitFor(Duration longest);
   void RefreshClock();
   size_t RunNextTurn();
   size_t RunTimers();
   size_t RunPosted() ABSL_LOCKS_EXCLUDED(posted_mutex_);
-  void RunEndOfTurn();
+  size_t RunEndOfTurn();
   void FreeDeferred();
 
   std::unique_ptr<Engine> engine_;
   MonotonicTime now_;
   WallTime wall_now_;
   bool wall_fresh_ = false;
-  std::unique_ptr<class TimerHeap> timers_;
+  TimerHeap timers_;
+  uint64_t timer_sequence_ = 0;
   IntrusiveList<EndOfTurn, EndOfTurnTag> end_of_turn_;
   IntrusiveList<NextTurn, NextTurnTag> next_turn_;
   uint64_t last_id_ = 0;
   std::vector<std::unique_ptr<Deferred>> deferred_;
+  std::vector<std::unique_ptr<Deferred>> freeing_;  // keeps its capacity from turn to turn, as `running_`
+  std::vector<absl::AnyInvocable<void() &&>> running_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> wake_pending_{false};
-  std::thread::id thread_;
-  mutable absl::Mutex posted_mutex_;  // the only lock of this room
+  std::atomic<bool> has_posted_{false};  // posted_ is not empty; read without the lock
+  std::atomic<std::thread::id> thread_{};
+  absl::Mutex posted_mutex_;  // the only lock of this room
   std::vector<absl::AnyInvocable<void() &&>> posted_ ABSL_GUARDED_BY(posted_mutex_);
 };
 

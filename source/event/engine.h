@@ -24,7 +24,9 @@ enum ReadyBits : uint32_t { kReadable = 1, kWritable = 2, kPeerClosed = 4, kErro
 class IoHandler {
  public:
   virtual ~IoHandler() = default;
-  // May unregister and close its descriptor, and destroy itself through Dispatcher::DestroyLater only.
+  // May unregister and close any descriptor, and destroy itself through Dispatcher::DestroyLater only. After
+  // Unregister() or Close() returned, the handler of that descriptor is not called again, also not for events that were
+  // already gathered.
   virtual void OnReady(uint32_t ready_bits) = 0;
 };
 
@@ -46,7 +48,7 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Clocks. A Dispatcher reads them once per turn.
+  // Clocks. A Dispatcher reads them; everybody else asks the Dispatcher.
   virtual MonotonicTime MonotonicNow() = 0;
   virtual WallTime WallNow() = 0;
   virtual uint64_t RandomBits() = 0;                   // fast, not for keys
@@ -62,7 +64,7 @@ class Engine {
   virtual IoResult Writev(int fd, const iovec* from, int count) = 0;                // never raises SIGPIPE
   virtual IoResult Peek(int fd, char* into, size_t n) = 0;                          // recv(MSG_PEEK)
   virtual IoResult Shutdown(int fd, int how) = 0;
-  virtual IoResult Close(int fd) = 0;
+  virtual IoResult Close(int fd) = 0;  // also unregisters
   virtual IoResult SetOption(int fd, int level, int name, const void* value, socklen_t length) = 0;
   virtual IoResult GetOption(int fd, int level, int name, void* value, socklen_t* length) = 0;
   virtual IoResult LocalAddress(int fd, sockaddr_storage* out, socklen_t* length) = 0;
@@ -73,11 +75,13 @@ class Engine {
   // For a listening socket that several loops watch: a new connection wakes one of them where the system can do that.
   // Still edge-triggered: the woken loop accepts until -EAGAIN (or asks for another turn).
   virtual void RegisterShared(int fd, IoHandler* handler) { Register(fd, handler); }
-  // No call of the handler after this, not even for readiness that was already fetched.
   virtual void Unregister(int fd) = 0;
-  // Waits at most `longest` (zero: only looks) and calls the handlers that became ready. Returns how many.
-  virtual int Poll(Duration longest) = 0;
-  virtual void Wake() = 0;  // any thread: ends a Poll that is waiting
+  // Waits at most `longest` (zero: only looks) for something to deliver. Then Deliver() calls the handlers that became
+  // ready and the callbacks of name resolution and file watches, and returns how many. Between the two the Dispatcher
+  // reads the clock.
+  virtual void Wait(Duration longest) = 0;
+  virtual int Deliver() = 0;
+  virtual void Wake() = 0;  // any thread: ends a Wait
 
   // Name resolution. The answer comes on this loop, never before the call returned. The handle cancels when destroyed.
   class Query {
@@ -94,12 +98,14 @@ class Engine {
   virtual IoResult Append(int fd, absl::string_view bytes) = 0;
   // Writes `path` by a temporary file in the same folder, fsync, rename, fsync of the folder. mode as in open(2).
   virtual absl::Status ReplaceFile(absl::string_view path, absl::string_view bytes, uint32_t mode) = 0;
-  virtual IoResult ChangeMode(absl::string_view path, uint32_t mode) = 0;  // a Unix socket's permissions
-  virtual absl::Status RemoveFile(absl::string_view path) = 0;
+  virtual IoResult ChangeMode(absl::string_view path, uint32_t mode) = 0;      // a Unix socket's permissions
+  virtual absl::Status RemoveFile(absl::string_view path) = 0;                 // also a stale Unix socket
+  virtual absl::Status MakeFolder(absl::string_view path, uint32_t mode) = 0;  // ok if it is a folder already
   virtual absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) = 0;  // sorted names
   // Called on this loop after something at `path` changed (written and closed, replaced, or moved over, also when a
-  // symlink on the way was swapped as Kubernetes does). A folder: after anything in it changed. Coalesced. The handle
-  // ends it.
+  // symlink on the way was swapped as Kubernetes does; a path that does not exist yet: when it comes into being).
+  // Deleting a file is not reported. A folder: after anything in it changed, deletion included. Coalesced. The handle
+  // ends it; it may be destroyed from its own callback.
   class FileWatch {
    public:
     virtual ~FileWatch() = default;
@@ -108,6 +114,9 @@ class Engine {
                                                                std::function<void()> changed) = 0;
 };
 
-std::unique_ptr<Engine> MakeEpollEngine();
+struct EpollOptions {
+  std::string dns_servers;  // "address:port,..." instead of what /etc/resolv.conf says
+};
+std::unique_ptr<Engine> MakeEpollEngine(EpollOptions options = {});
 
 }  // namespace outrigger::event

@@ -1,0 +1,198 @@
+#include "source/event/dispatcher.h"
+
+#include <algorithm>
+
+#include "source/base/bug.h"
+
+namespace outrigger::event {
+namespace {
+
+// An end-of-turn hook that puts itself back is run again in the same turn at most this often.
+constexpr int kEndOfTurnPasses = 4;
+
+thread_local const Dispatcher* t_running = nullptr;
+
+class Running {
+ public:
+  explicit Running(const Dispatcher* dispatcher) : before_(t_running) { t_running = dispatcher; }
+  ~Running() { t_running = before_; }
+
+ private:
+  const Dispatcher* before_;
+};
+
+}  // namespace
+
+Timer::~Timer() { Disarm(); }
+
+void Timer::Disarm() {
+  if (dispatcher_ == nullptr) return;
+  dispatcher_->timers_.Remove(*this);
+  dispatcher_ = nullptr;
+}
+
+Dispatcher::Dispatcher(std::unique_ptr<Engine> engine) : engine_(std::move(engine)), now_(engine_->MonotonicNow()) {}
+
+Dispatcher::~Dispatcher() {
+  // What is destroyed here may post, defer and disarm once more.
+  for (;;) {
+    FreeDeferred();
+    {
+      absl::MutexLock lock(&posted_mutex_);
+      running_.swap(posted_);
+    }
+    if (running_.empty() && deferred_.empty()) break;
+    running_.clear();
+  }
+  while (!timers_.empty()) timers_.first().Disarm();
+}
+
+void Dispatcher::Run() {
+  while (!stopping()) RunOnce(Duration::max());
+  stop_.store(false, std::memory_order_release);
+}
+
+void Dispatcher::Stop() {
+  stop_.store(true, std::memory_order_release);
+  engine_->Wake();
+}
+
+bool Dispatcher::OnLoopThread() const {
+  const std::thread::id thread = thread_.load(std::memory_order_relaxed);
+  if (thread == std::thread::id()) return true;
+  return thread == std::this_thread::get_id() && (t_running == nullptr || t_running == this);
+}
+
+bool Dispatcher::RunOnce(Duration longest_wait) {
+  Running running(this);
+  if (thread_.load(std::memory_order_relaxed) != std::this_thread::get_id()) {
+    thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  }
+  engine_->Wait(WaitFor(longest_wait));
+  RefreshClock();
+  size_t ran = static_cast<size_t>(engine_->Deliver());
+  ran += RunNextTurn();
+  ran += RunTimers();
+  ran += RunPosted();
+  ran += RunEndOfTurn();
+  FreeDeferred();
+  return ran > 0;
+}
+
+// How long this turn may wait: not at all if something is left to do.
+Duration Dispatcher::WaitFor(Duration longest) {
+  if (longest <= Duration::zero() || stopping() || HasPosted()) return Duration::zero();
+  if (timers_.empty()) return longest;
+  const Duration until = timers_.first_when() - engine_->MonotonicNow();
+  return std::clamp(until, Duration::zero(), longest);
+}
+
+void Dispatcher::RefreshClock() {
+  now_ = std::max(now_, engine_->MonotonicNow());
+  wall_fresh_ = false;
+}
+
+WallTime Dispatcher::wall_now() {
+  if (!wall_fresh_) {
+    wall_now_ = engine_->WallNow();
+    wall_fresh_ = true;
+  }
+  return wall_now_;
+}
+
+void Dispatcher::Arm(Timer& timer, Duration delay) {
+  OUTRIGGER_DCHECK(OnLoopThread());
+  OUTRIGGER_DCHECK(timer.dispatcher_ == nullptr || timer.dispatcher_ == this);
+  const Duration longest = MonotonicTime::max() - now_;
+  timer.when_ = now_ + std::clamp(delay, Duration::zero(), longest);
+  timer.sequence_ = ++timer_sequence_;
+  if (timer.dispatcher_ == this) {
+    timers_.Update(timer);
+  } else {
+    timer.dispatcher_ = this;
+    timers_.Add(timer);
+  }
+}
+
+MonotonicTime Dispatcher::NextTimer() const { return timers_.empty() ? MonotonicTime::max() : timers_.first_when(); }
+
+// Timers that are armed while this runs wait for the next turn, even with no delay: a turn always ends.
+size_t Dispatcher::RunTimers() {
+  size_t fired = 0;
+  const uint64_t armed_before = timer_sequence_;
+  while (!timers_.empty() && timers_.first_when() <= now_ && timers_.first_sequence() <= armed_before) {
+    Timer& timer = timers_.first();
+    timer.Disarm();
+    timer.fire_();
+    ++fired;
+  }
+  return fired;
+}
+
+void Dispatcher::Post(absl::AnyInvocable<void() &&> task) {
+  {
+    absl::MutexLock lock(&posted_mutex_);
+    posted_.push_back(std::move(task));
+    has_posted_.store(true, std::memory_order_release);
+  }
+  // The loop looks at what was posted before it waits: it needs no wake from itself, and one per turn from others.
+  if (t_running == this) return;
+  if (!wake_pending_.exchange(true, std::memory_order_acq_rel)) engine_->Wake();
+}
+
+bool Dispatcher::HasPosted() const {
+  return has_posted_.load(std::memory_order_acquire) || !next_turn_.empty() || !end_of_turn_.empty() ||
+         !deferred_.empty();
+}
+
+// Only those that were there when it began: whoever asks meanwhile means the turn after this.
+size_t Dispatcher::RunNextTurn() {
+  size_t ran = 0;
+  for (size_t left = next_turn_.CountSlow(); left > 0 && !next_turn_.empty(); --left, ++ran) {
+    next_turn_.PopFront().OnNextTurn();
+  }
+  return ran;
+}
+
+size_t Dispatcher::RunPosted() {
+  // Before looking: whoever posts after this wakes the next wait.
+  if (wake_pending_.load(std::memory_order_relaxed)) wake_pending_.exchange(false, std::memory_order_acq_rel);
+  if (!has_posted_.load(std::memory_order_acquire)) return 0;
+  {
+    absl::MutexLock lock(&posted_mutex_);
+    running_.swap(posted_);
+    has_posted_.store(false, std::memory_order_relaxed);
+  }
+  const size_t count = running_.size();
+  for (auto& task : running_) {
+    std::move(task)();
+    task = nullptr;  // what it holds goes now, in order
+  }
+  running_.clear();
+  return count;
+}
+
+size_t Dispatcher::RunEndOfTurn() {
+  size_t ran = 0;
+  for (int pass = 0; pass < kEndOfTurnPasses && !end_of_turn_.empty(); ++pass) {
+    for (size_t left = end_of_turn_.CountSlow(); left > 0 && !end_of_turn_.empty(); --left, ++ran) {
+      end_of_turn_.PopFront().OnEndOfTurn();
+    }
+  }
+  return ran;
+}
+
+void Dispatcher::DestroyLater(std::unique_ptr<Deferred> object) {
+  OUTRIGGER_DCHECK(OnLoopThread());
+  deferred_.push_back(std::move(object));
+}
+
+void Dispatcher::FreeDeferred() {
+  while (!deferred_.empty()) {
+    freeing_.swap(deferred_);
+    for (auto& object : freeing_) object.reset();
+    freeing_.clear();
+  }
+}
+
+}  // namespace outrigger::event

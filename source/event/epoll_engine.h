@@ -1,0 +1,88 @@
+// Thread: its loop; Wake() any
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/base/random.h"
+#include "source/event/engine.h"
+
+namespace outrigger::event {
+
+class AresResolver;
+class InotifyWatcher;
+
+// The engine of production: epoll, edge-triggered, one registration in a socket's life. Private to this room; others
+// call MakeEpollEngine().
+class EpollEngine final : public Engine {
+ public:
+  explicit EpollEngine(EpollOptions options);
+  ~EpollEngine() override;
+
+  MonotonicTime MonotonicNow() override;
+  WallTime WallNow() override;
+  uint64_t RandomBits() override { return random_.Next(); }
+  void SecureRandom(char* out, size_t n) override;
+
+  IoResult Socket(int family, int type, int protocol) override;
+  IoResult Bind(int fd, const sockaddr* address, socklen_t length) override;
+  IoResult Listen(int fd, int backlog) override;
+  IoResult Accept(int fd, sockaddr_storage* peer, socklen_t* length) override;
+  IoResult Connect(int fd, const sockaddr* address, socklen_t length) override;
+  IoResult Readv(int fd, const iovec* into, int count) override;
+  IoResult Writev(int fd, const iovec* from, int count) override;
+  IoResult Peek(int fd, char* into, size_t n) override;
+  IoResult Shutdown(int fd, int how) override;
+  IoResult Close(int fd) override;
+  IoResult SetOption(int fd, int level, int name, const void* value, socklen_t length) override;
+  IoResult GetOption(int fd, int level, int name, void* value, socklen_t* length) override;
+  IoResult LocalAddress(int fd, sockaddr_storage* out, socklen_t* length) override;
+  IoResult PeerAddress(int fd, sockaddr_storage* out, socklen_t* length) override;
+
+  void Register(int fd, IoHandler* handler) override;
+  void RegisterShared(int fd, IoHandler* handler) override;
+  void Unregister(int fd) override;
+  void Wait(Duration longest) override;
+  int Deliver() override;
+  void Wake() override;
+
+  std::unique_ptr<Query> Resolve(absl::string_view name, ResolveFamily family,
+                                 absl::AnyInvocable<void(const ResolveAnswer&) &&> done) override;
+
+  absl::StatusOr<std::string> ReadFile(absl::string_view path, size_t limit) override;
+  IoResult OpenAppend(absl::string_view path) override;
+  IoResult Append(int fd, absl::string_view bytes) override;
+  absl::Status ReplaceFile(absl::string_view path, absl::string_view bytes, uint32_t mode) override;
+  IoResult ChangeMode(absl::string_view path, uint32_t mode) override;
+  absl::Status RemoveFile(absl::string_view path) override;
+  absl::Status MakeFolder(absl::string_view path, uint32_t mode) override;
+  absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) override;
+  absl::StatusOr<std::unique_ptr<FileWatch>> WatchFile(absl::string_view path, std::function<void()> changed) override;
+
+  // For c-ares, which does not always read until EAGAIN: level-triggered; again with other events changes them.
+  void RegisterLevel(int fd, IoHandler* handler, uint32_t epoll_events);
+
+ private:
+  static constexpr int kMostEvents = 256;
+  // Who hears of a descriptor. The generation tells events of an earlier registration of the same number apart.
+  struct Registered {
+    IoHandler* handler = nullptr;
+    uint32_t generation = 0;
+  };
+  Registered& Slot(int fd);
+
+  const EpollOptions options_;
+  int epoll_ = -1;
+  int wake_ = -1;
+  Random random_;
+  std::vector<Registered> registered_;  // by descriptor
+  epoll_event ready_[kMostEvents];
+  int ready_count_ = 0;
+  std::unique_ptr<InotifyWatcher> watcher_;  // made on first use
+  std::unique_ptr<AresResolver> resolver_;   // made on first use
+};
+
+}  // namespace outrigger::event
