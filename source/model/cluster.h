@@ -16,6 +16,7 @@
 #include "source/model/slot.h"
 #include "source/net/address.h"
 #include "source/net/socket_options.h"
+#include "source/observe/schemas/cluster.h"
 #include "source/observe/stats.h"
 #include "source/tls/client_context.h"
 
@@ -103,7 +104,7 @@ struct ClusterConfig {
   std::shared_ptr<const http::FilterChainSpec> upstream_filters;  // null: none
   bool close_connections_on_host_health_failure = false;
   bool ignore_health_on_host_removal = false;
-  observe::StatsScope stats;                               // "cluster.NAME."
+  observe::StatsScope<observe::ClusterStats> stats;        // "cluster.NAME."
   bool request_response_sizes = false;
 };
 

@@ -16,6 +16,7 @@
 #include "source/net/network_filter.h"
 #include "source/net/socket_options.h"
 #include "source/observe/access_log.h"
+#include "source/observe/schemas/listener.h"
 #include "source/observe/stats.h"
 #include "source/tls/server_context.h"
 
@@ -126,7 +127,7 @@ struct Listener {
   bool drain_on_healthcheck_fail = true;              // DrainType DEFAULT; MODIFY_ONLY: false
   bool ignore_global_conn_limit = false;
   Metadata metadata;
-  observe::StatsScope stats;                          // "listener.ADDRESS."
+  observe::StatsScope<observe::ListenerStats> stats;  // "listener.ADDRESS."
 };
 
 }  // namespace outrigger::model

@@ -12,7 +12,20 @@
 #include "source/base/time.h"
 #include "source/observe/stats.h"
 
+namespace outrigger::http {
+struct AccessLogRecord;  // what a log may read of a stream or connection; this room never looks inside
+}
+
 namespace outrigger::observe {
+
+// One configured access log: filter, format and where its lines go. Immutable, shared by all workers, owned by the
+// configuration that logs to it.
+class AccessLog {
+ public:
+  virtual ~AccessLog() = default;
+  // Called once per stream or connection (and type of log) when it ended. `worker`: the caller's own.
+  virtual void Log(WorkerStats& worker, const http::AccessLogRecord& record) const = 0;
+};
 
 // Where finished access-log lines go. Shared by all workers and by every logger with the same path; lives as long as a
 // Snapshot (or stream) refers to it.

@@ -71,11 +71,12 @@ class Histogram {
 
   void Record(uint64_t value);
 
-  // Reading, any thread. f(lower, upper, count) for each bin that is not empty, ascending; a bin holds the values in
-  // [lower, upper), as real numbers: integers below 10 have bins of a tenth, as two significant digits mean.
-  bool used() const { return chunks_[0].load(std::memory_order_relaxed) != nullptr; }
+  // Reading, any thread. A bin holds the values in [LowerEdge, LowerEdge + Width), as real numbers: integers below ten
+  // have bins of a tenth, as two significant digits mean.
+  bool used() const;
   uint64_t sum() const { return sum_.load(std::memory_order_relaxed); }
   uint64_t CountAt(int bin) const;
+  bool HasDecade(int decade) const;  // false: all its bins are 0
   static constexpr int kBinCount = kFirstBins + (kDecades - 1) * kBins;
   static int BinOf(uint64_t value);
   static double LowerEdge(int bin);

@@ -91,9 +91,11 @@ class WorkerStats final {
   static constexpr size_t kDynamicNames = 512;
 
   absl::string_view name() const { return name_; }  // "main_thread" or "worker_0"
+  uint32_t index() const { return index_; }         // 0 is main
 
  private:
   friend class StatsRegistry;
+  friend struct std::default_delete<WorkerStats>;
   struct Entry {
     uint32_t generation = 0;  // generations of scopes start at 1
     void* block = nullptr;
@@ -101,6 +103,7 @@ class WorkerStats final {
   };
   WorkerStats(StatsRegistry& registry, std::string name, uint32_t index)
       : registry_(registry), name_(std::move(name)), index_(index) {}
+  ~WorkerStats();
   void* Make(ScopeRecord& record);
   void* Nowhere(const StatSchema& schema);
   Counter& DynamicIn(ScopeRecord* record, absl::string_view local_name);
@@ -126,14 +129,14 @@ class StatsRegistry final {
   StatsRegistry& operator=(const StatsRegistry&) = delete;
 
   // Registers `prefix` (with its final dot: "cluster.foo.") or finds it again. Characters that would break the output
-  // formats (':', control characters, '"'...) become '_', as published: "listener.[::1]:80." → "listener.[__1]_80.".
+  // formats (':', control characters) become '_', as published: "listener.[::1]:80." → "listener.[__1]_80.".
   // Main thread.
   template <class Block>
   StatsScope<Block> Register(absl::string_view prefix) {
     return StatsScope<Block>(Find(prefix, Block::Schema()));
   }
 
-  WorkerStats& main() { return *workers_front_; }
+  WorkerStats& main() { return *main_; }
   WorkerStats& AddWorker(absl::string_view name);  // before the worker's thread starts
 
   // Ends an interval: histograms show the values since the last call next to all values. Main, each
@@ -148,17 +151,20 @@ class StatsRegistry final {
  private:
   friend class WorkerStats;
   ScopeRecord* Find(absl::string_view prefix, const StatSchema& schema);
-  void Retire() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Counter& OverflowIn(WorkerStats& worker);
 
+  static constexpr uint64_t kSweepEvery = 256;  // registrations between two looks for what to forget
   using Key = std::pair<std::string, const StatSchema*>;
+  using Scopes = std::map<Key, std::unique_ptr<ScopeRecord>>;
   mutable absl::Mutex mutex_;
-  std::map<Key, std::unique_ptr<ScopeRecord>> scopes_ ABSL_GUARDED_BY(mutex_);
+  Scopes scopes_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_slots_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> generations_ ABSL_GUARDED_BY(mutex_);  // by slot
   std::vector<std::unique_ptr<WorkerStats>> workers_ ABSL_GUARDED_BY(mutex_);
-  WorkerStats* workers_front_ = nullptr;
-  uint64_t clock_ ABSL_GUARDED_BY(mutex_) = 0;  // counts registrations: the age of retired scopes
-  Counter* overflow_ = nullptr;
+  uint64_t registered_ ABSL_GUARDED_BY(mutex_) = 0;
+  WorkerStats* main_ = nullptr;
+  StatsScope<struct RegistryStats> own_;
 };
 
 }  // namespace outrigger::observe

@@ -39,6 +39,7 @@ class TagRules final {
 
  private:
   TagRules();
+  bool AddDefault(absl::string_view name);  // "": all; false: there is none of that name
   struct Compiled;
   std::vector<std::unique_ptr<Compiled>> rules_;
   std::vector<std::pair<std::string, std::string>> fixed_;

@@ -10,6 +10,7 @@
 #include "source/model/cluster.h"
 #include "source/net/connection.h"
 #include "source/observe/response_flags.h"
+#include "source/observe/schemas/cluster.h"
 
 namespace outrigger::upstream {
 
@@ -103,7 +104,7 @@ class WorkerCluster {
 
   const model::ClusterConfig& config() const { return *config_; }
   std::shared_ptr<const model::ClusterConfig> share_config() const { return config_; }
-  observe::StatsBlock& stats() { return *stats_; }
+  observe::ClusterStats& stats() { return *stats_; }
 
   Picked Pick(const PickContext& context);
   // Counts pending/requests against the circuit breakers (kOverflow when full).
@@ -124,7 +125,7 @@ class WorkerCluster {
   struct State;
   WorkerContext& worker_;
   std::shared_ptr<const model::ClusterConfig> config_;
-  observe::StatsBlock* stats_;
+  observe::ClusterStats* stats_;
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,118 @@
+#include "source/observe/cells.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/base/attributes.h"
+#include "absl/synchronization/mutex.h"
+
+namespace outrigger::observe {
+namespace {
+
+// Texts are few and change with configuration only: one lock for all of them.
+ABSL_CONST_INIT absl::Mutex g_text_mutex(absl::kConstInit);
+
+constexpr uint64_t PowerOfTen(int n) {
+  uint64_t power = 1;
+  for (int i = 0; i < n; ++i) power *= 10;
+  return power;
+}
+
+}  // namespace
+
+Text::~Text() { delete text_.load(std::memory_order_relaxed); }
+
+void Text::Set(absl::string_view text) {
+  absl::MutexLock lock(&g_text_mutex);
+  std::string* held = text_.load(std::memory_order_relaxed);
+  if (held == nullptr) {
+    text_.store(new std::string(text), std::memory_order_relaxed);
+  } else {
+    held->assign(text.data(), text.size());
+  }
+}
+
+std::string Text::value() const {
+  absl::MutexLock lock(&g_text_mutex);
+  const std::string* held = text_.load(std::memory_order_relaxed);
+  return held == nullptr ? std::string() : *held;
+}
+
+Histogram::~Histogram() {
+  for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
+}
+
+int Histogram::BinOf(uint64_t value) {
+  if (value < kFirstBins) return static_cast<int>(value);
+  if (value > kLargest) value = kLargest;
+  int decade = 0;  // of kBins each, the first one is 100..999
+  while (value >= 1000) {
+    value /= 10;
+    ++decade;
+  }
+  return kFirstBins + decade * kBins + static_cast<int>(value / 10) - 10;
+}
+
+double Histogram::LowerEdge(int bin) {
+  if (bin < kFirstBins) return bin;
+  const int decade = (bin - kFirstBins) / kBins;
+  return static_cast<double>(((bin - kFirstBins) % kBins + 10) * PowerOfTen(decade + 1));
+}
+
+double Histogram::Width(int bin) {
+  if (bin == 0) return 0;
+  if (bin < 10) return 0.1;  // two significant digits of an integer below ten
+  if (bin < kFirstBins) return 1;
+  return static_cast<double>(PowerOfTen((bin - kFirstBins) / kBins + 1));
+}
+
+void Histogram::Record(uint64_t value) {
+  const int bin = BinOf(value);
+  const int decade = bin < kFirstBins ? 0 : 1 + (bin - kFirstBins) / kBins;
+  Chunk* chunk = chunks_[decade].load(std::memory_order_relaxed);
+  if (chunk == nullptr) chunk = Make(decade);
+  std::atomic<uint64_t>& count = chunk->counts[decade == 0 ? bin : (bin - kFirstBins) % kBins];
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  sum_.store(sum_.load(std::memory_order_relaxed) + std::min(value, kLargest), std::memory_order_relaxed);
+}
+
+Histogram::Chunk* Histogram::Make(int decade) {
+  Chunk* made = new Chunk();
+  chunks_[decade].store(made, std::memory_order_release);
+  return made;
+}
+
+bool Histogram::used() const {
+  for (const auto& chunk : chunks_) {
+    if (chunk.load(std::memory_order_relaxed) != nullptr) return true;
+  }
+  return false;
+}
+
+uint64_t Histogram::CountAt(int bin) const {
+  const int decade = bin < kFirstBins ? 0 : 1 + (bin - kFirstBins) / kBins;
+  const Chunk* chunk = chunks_[decade].load(std::memory_order_acquire);
+  if (chunk == nullptr) return 0;
+  return chunk->counts[decade == 0 ? bin : (bin - kFirstBins) % kBins].load(std::memory_order_relaxed);
+}
+
+bool Histogram::HasDecade(int decade) const { return chunks_[decade].load(std::memory_order_relaxed) != nullptr; }
+
+CodeCounters::~CodeCounters() {
+  for (auto& codes : codes_) delete codes.load(std::memory_order_relaxed);
+}
+
+CodeCounters::Codes* CodeCounters::Make(uint32_t index) {
+  Codes* made = new Codes();
+  codes_[index].store(made, std::memory_order_release);
+  return made;
+}
+
+uint64_t CodeCounters::OfCode(uint32_t status) const {
+  const uint32_t index = status / 100 - 1;
+  if (index >= kClasses) return 0;
+  const Codes* codes = codes_[index].load(std::memory_order_acquire);
+  return codes == nullptr ? 0 : (*codes)[status % 100].value();
+}
+
+}  // namespace outrigger::observe

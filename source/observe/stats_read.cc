@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "source/observe/scope_record.h"
+#include "source/observe/stats.h"
+#include "source/observe/stats_reader.h"
+
+namespace outrigger::observe {
+namespace {
+
+uint64_t SumCounter(const ScopeRecord& record, const StatField& field) {
+  uint64_t sum = 0;
+  for (const auto& worker : record.blocks) {
+    if (worker != nullptr) sum += worker->At<Counter>(field).value();
+  }
+  return sum;
+}
+
+HistogramTotals SumHistogram(const ScopeRecord& record, const StatField& field) {
+  HistogramTotals totals;
+  for (int decade = 0; decade < Histogram::kDecades; ++decade) {
+    const int first = decade == 0 ? 0 : Histogram::kFirstBins + (decade - 1) * Histogram::kBins;
+    const int last = first + (decade == 0 ? Histogram::kFirstBins : Histogram::kBins);
+    std::vector<const Histogram*> present;
+    for (const auto& worker : record.blocks) {
+      if (worker != nullptr && worker->At<Histogram>(field).HasDecade(decade)) {
+        present.push_back(&worker->At<Histogram>(field));
+      }
+    }
+    for (int bin = first; !present.empty() && bin < last; ++bin) {
+      uint64_t count = 0;
+      for (const Histogram* histogram : present) count += histogram->CountAt(bin);
+      if (count == 0) continue;
+      totals.bins.emplace_back(bin, count);
+      totals.count += count;
+    }
+  }
+  for (const auto& worker : record.blocks) {
+    if (worker != nullptr) totals.sum += worker->At<Histogram>(field).sum();
+  }
+  return totals;
+}
+
+HistogramTotals Difference(const HistogramTotals& now, const HistogramTotals& before) {
+  HistogramTotals difference;
+  size_t at = 0;
+  for (const auto& [bin, count] : now.bins) {
+    while (at < before.bins.size() && before.bins[at].first < bin) ++at;
+    const uint64_t had = at < before.bins.size() && before.bins[at].first == bin ? before.bins[at].second : 0;
+    if (count <= had) continue;
+    difference.bins.emplace_back(bin, count - had);
+    difference.count += count - had;
+  }
+  difference.sum = now.sum - std::min(now.sum, before.sum);
+  return difference;
+}
+
+// f(local name, counter's sum over workers), for every kind of counter. Codes and run-time names that were never
+// counted do not exist.
+template <class F>
+void ForEachCounter(const ScopeRecord& record, F&& f) {
+  for (const StatField& field : record.schema.fields) {
+    if (field.kind == StatKind::kCounter) f(field.name, SumCounter(record, field));
+    if (field.kind != StatKind::kCodes) continue;
+    for (uint32_t hundreds = 1; hundreds <= CodeCounters::kClasses; ++hundreds) {
+      uint64_t of_class = 0;
+      for (const auto& worker : record.blocks) {
+        if (worker != nullptr) of_class += worker->At<CodeCounters>(field).OfClass(hundreds);
+      }
+      if (of_class == 0) continue;
+      f(absl::StrCat(field.name, "_", hundreds, "xx"), of_class);
+      for (uint32_t status = hundreds * 100; status < hundreds * 100 + 100; ++status) {
+        uint64_t of_code = 0;
+        for (const auto& worker : record.blocks) {
+          if (worker != nullptr) of_code += worker->At<CodeCounters>(field).OfCode(status);
+        }
+        if (of_code != 0) f(absl::StrCat(field.name, "_", status), of_code);
+      }
+    }
+  }
+  std::map<std::string, uint64_t> dynamic;
+  for (const auto& worker : record.blocks) {
+    if (worker == nullptr) continue;
+    for (const auto& [name, counter] : worker->dynamic) dynamic[name] += counter->value();
+  }
+  for (const auto& [name, value] : dynamic) f(name, value);
+}
+
+void ReadGauge(const ScopeRecord& record, const StatField& field, StatsSnapshot& out) {
+  int64_t level = 0;
+  bool used = false;
+  for (const auto& worker : record.blocks) {
+    if (worker == nullptr) continue;
+    level += worker->At<Gauge>(field).value();
+    used = used || worker->At<Gauge>(field).used();
+  }
+  out.numbers.push_back({absl::StrCat(record.prefix, field.name), level, StatKind::kGauge, used});
+}
+
+void ReadHistogram(const ScopeRecord& record, const StatField& field, StatsSnapshot& out) {
+  StatsSnapshot::Distribution made{absl::StrCat(record.prefix, field.name), field.unit, false, {}, {}};
+  made.cumulative = SumHistogram(record, field);
+  made.used = made.cumulative.count != 0;
+  if (record.baseline != nullptr) {
+    auto at = record.baseline->intervals.find(field.name);
+    if (at != record.baseline->intervals.end()) made.interval = at->second.last;
+  }
+  out.distributions.push_back(std::move(made));
+}
+
+void ReadText(const ScopeRecord& record, const StatField& field, StatsSnapshot& out) {
+  std::string text;
+  for (const auto& worker : record.blocks) {
+    if (worker != nullptr) text += worker->At<Text>(field).value();  // only main's is ever set
+  }
+  out.texts.push_back({absl::StrCat(record.prefix, field.name), std::move(text)});
+}
+
+void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
+  ForEachCounter(record, [&](absl::string_view name, uint64_t value) {
+    uint64_t before = 0;
+    if (record.baseline != nullptr) {
+      auto at = record.baseline->reset.find(name);
+      if (at != record.baseline->reset.end()) before = at->second;
+    }
+    out.numbers.push_back(
+        {absl::StrCat(record.prefix, name), static_cast<int64_t>(value - before), StatKind::kCounter, value != before});
+  });
+  for (const StatField& field : record.schema.fields) {
+    if (field.kind == StatKind::kGauge) ReadGauge(record, field, out);
+    if (field.kind == StatKind::kHistogram) ReadHistogram(record, field, out);
+    if (field.kind == StatKind::kText) ReadText(record, field, out);
+  }
+}
+
+}  // namespace
+
+double HistogramTotals::Quantile(double quantile) const {
+  if (count == 0) return std::numeric_limits<double>::quiet_NaN();
+  const double wanted = std::clamp(quantile, 0.0, 1.0) * static_cast<double>(count);
+  double below = 0;
+  for (const auto& [bin, in_bin] : bins) {
+    if (below + static_cast<double>(in_bin) >= wanted) {
+      return Histogram::LowerEdge(bin) + Histogram::Width(bin) * (wanted - below) / static_cast<double>(in_bin);
+    }
+    below += static_cast<double>(in_bin);
+  }
+  return Histogram::LowerEdge(bins.back().first) + Histogram::Width(bins.back().first);
+}
+
+uint64_t HistogramTotals::CountUpTo(double edge) const {
+  uint64_t up_to = 0;
+  for (const auto& [bin, in_bin] : bins) {
+    // The largest integer of the bin decides.
+    const double largest = Histogram::LowerEdge(bin) + std::max(0.0, Histogram::Width(bin) - 1);
+    if (largest > edge) break;
+    up_to += in_bin;
+  }
+  return up_to;
+}
+
+StatsSnapshot StatsRegistry::Read() const {
+  StatsSnapshot out;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [key, record] : scopes_) {
+      if (record->refs.load(std::memory_order_acquire) != 0) ReadScope(*record, out);
+    }
+  }
+  const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
+  std::stable_sort(out.numbers.begin(), out.numbers.end(), by_name);
+  std::stable_sort(out.distributions.begin(), out.distributions.end(), by_name);
+  std::stable_sort(out.texts.begin(), out.texts.end(), by_name);
+  return out;
+}
+
+void StatsRegistry::EndInterval() {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [key, record] : scopes_) {
+    if (record->refs.load(std::memory_order_acquire) == 0) continue;
+    for (const StatField& field : record->schema.fields) {
+      if (field.kind != StatKind::kHistogram) continue;
+      HistogramTotals now = SumHistogram(*record, field);
+      if (now.count == 0) continue;
+      if (record->baseline == nullptr) record->baseline = std::make_unique<ScopeRecord::Baseline>();
+      ScopeRecord::Baseline::Interval& interval = record->baseline->intervals[std::string(field.name)];
+      interval.last = Difference(now, interval.ended_at);
+      interval.ended_at = std::move(now);
+    }
+  }
+}
+
+void StatsRegistry::ResetCounters() {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [key, record] : scopes_) {
+    ForEachCounter(*record, [&, &record = record](absl::string_view name, uint64_t value) {
+      if (value == 0) return;
+      if (record->baseline == nullptr) record->baseline = std::make_unique<ScopeRecord::Baseline>();
+      record->baseline->reset[std::string(name)] = value;
+    });
+  }
+}
+
+}  // namespace outrigger::observe

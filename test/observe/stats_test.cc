@@ -1,0 +1,274 @@
+#include "source/observe/stats.h"
+
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "source/observe/schemas/cluster.h"
+#include "source/observe/schemas/filters.h"
+#include "source/observe/schemas/http_codec.h"
+#include "source/observe/schemas/http_connection.h"
+#include "source/observe/schemas/listener.h"
+#include "source/observe/schemas/server.h"
+#include "source/observe/schemas/ssl.h"
+#include "source/observe/schemas/xds.h"
+#include "source/observe/stats_reader.h"
+
+namespace outrigger::observe {
+namespace {
+
+int64_t NumberOf(const StatsSnapshot& snapshot, absl::string_view name) {
+  for (const auto& number : snapshot.numbers) {
+    if (number.name == name) return number.value;
+  }
+  return -1;
+}
+
+const StatsSnapshot::Distribution* DistributionOf(const StatsSnapshot& snapshot, absl::string_view name) {
+  for (const auto& distribution : snapshot.distributions) {
+    if (distribution.name == name) return &distribution;
+  }
+  return nullptr;
+}
+
+TEST(StatsTest, CountsOfAllWorkersAreSummed) {
+  StatsRegistry registry;
+  WorkerStats& first = registry.AddWorker("worker_0");
+  WorkerStats& second = registry.AddWorker("worker_1");
+  StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+
+  first.Get(scope).upstream_cx_total.Inc();
+  second.Get(scope).upstream_cx_total.Add(4);
+  registry.main().Get(scope).membership_total.Set(3);
+
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_cx_total"), 5);
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.membership_total"), 3);
+}
+
+TEST(StatsTest, AGaugeRaisedOnOneWorkerAndLoweredOnAnotherIsTheirSum) {
+  StatsRegistry registry;
+  WorkerStats& first = registry.AddWorker("worker_0");
+  WorkerStats& second = registry.AddWorker("worker_1");
+  StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+
+  first.Get(scope).upstream_rq_active.Add(2);
+  second.Get(scope).upstream_rq_active.Dec();
+
+  EXPECT_EQ(second.Get(scope).upstream_rq_active.value(), -1);
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_active"), 1);
+}
+
+TEST(StatsTest, ANameThatReturnsKeepsItsCountsAndIsHiddenMeanwhile) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  {
+    StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+    worker.Get(scope).upstream_rq_total.Add(7);
+  }
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_total"), -1);
+
+  StatsScope<ClusterStats> again = registry.Register<ClusterStats>("cluster.a.");
+  worker.Get(again).upstream_rq_total.Inc();
+
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_total"), 8);
+}
+
+TEST(StatsTest, TheOldestUnusedNamesAreForgottenAndTheirSlotsReusedWithoutMixingCounts) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  StatsScope<BufferStats> kept = registry.Register<BufferStats>("kept.");
+  worker.Get(kept).rq_timeout.Add(2);
+
+  for (size_t i = 0; i < 3 * StatsRegistry::kRetiredScopes; ++i) {
+    StatsScope<BufferStats> scope = registry.Register<BufferStats>(absl::StrCat("s", i, "."));
+    worker.Get(scope).rq_timeout.Inc();
+    ASSERT_EQ(worker.Get(scope).rq_timeout.value(), 1u) << i;
+  }
+
+  EXPECT_LE(registry.scope_count(), StatsRegistry::kRetiredScopes + 300);
+  EXPECT_EQ(NumberOf(registry.Read(), "kept.rq_timeout"), 2);
+}
+
+TEST(StatsTest, ResponseCodesAppearWhenFirstCountedByCodeAndClass) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+
+  worker.Get(scope).upstream_rq.Inc(200);
+  worker.Get(scope).upstream_rq.Inc(503);
+  worker.Get(scope).upstream_rq.Inc(503);
+  for (uint32_t odd : {0u, 99u, 600u, 4294967295u}) worker.Get(scope).upstream_rq.Inc(odd);
+
+  const StatsSnapshot snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_200"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_2xx"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_503"), 2);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_5xx"), 2);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_4xx"), -1);
+}
+
+TEST(StatsTest, RunTimeNamesAreBoundedAndTheirOverflowIsCounted) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  StatsScope<SslStats> scope = registry.Register<SslStats>("listener.x.ssl.");
+  for (size_t i = 0; i < WorkerStats::kDynamicNames + 5; ++i) worker.Dynamic(scope, absl::StrCat("ciphers.", i)).Inc();
+  worker.Dynamic(scope, "ciphers.0").Inc();
+
+  const StatsSnapshot snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "listener.x.ssl.ciphers.0"), 2);
+  EXPECT_EQ(NumberOf(snapshot, absl::StrCat("listener.x.ssl.ciphers.", WorkerStats::kDynamicNames)), -1);
+  EXPECT_EQ(NumberOf(snapshot, "stats.overflow"), 5);
+}
+
+TEST(StatsTest, ResetZeroesCountersButNotGauges) {
+  StatsRegistry registry;
+  StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+  ClusterStats& stats = registry.main().Get(scope);
+  stats.upstream_cx_total.Add(3);
+  stats.upstream_rq.Inc(404);
+  stats.upstream_cx_active.Inc();
+
+  registry.ResetCounters();
+  stats.upstream_cx_total.Inc();
+
+  const StatsSnapshot snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_cx_total"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_404"), 0);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_cx_active"), 1);
+}
+
+TEST(StatsTest, NamesAreCleanedAsPublished) {
+  StatsRegistry registry;
+  StatsScope<ListenerStats> listener = registry.Register<ListenerStats>("listener.[::1]:80.");
+  StatsScope<ClusterStats> cluster = registry.Register<ClusterStats>("cluster.a://b\nc.");
+  EXPECT_EQ(listener.prefix(), "listener.[__1]_80.");
+  EXPECT_EQ(cluster.prefix(), "cluster.a_b_c.");
+}
+
+TEST(StatsTest, AnEmptyScopeIsWrittenToNowhere) {
+  StatsRegistry registry;
+  StatsScope<ClusterStats> none;
+  registry.main().Get(none).upstream_cx_total.Inc();
+  registry.main().Dynamic(none, "x").Inc();
+  EXPECT_TRUE(NumberOf(registry.Read(), "upstream_cx_total") == -1);
+}
+
+TEST(StatsTest, EverySchemaRegistersUnderItsName) {
+  StatsRegistry registry;
+  auto http = registry.Register<HttpConnectionStats>("http.in.");
+  auto router = registry.Register<RouterStats>("http.in.");
+  auto subscription = registry.Register<SubscriptionStats>("cluster_manager.cds.");
+  auto server = registry.Register<ServerStats>("server.");
+  auto h2 = registry.Register<Http2Stats>("http2.");
+  registry.main().Get(http).downstream_rq_2xx.Inc();
+  registry.main().Get(router).no_route.Inc();
+  registry.main().Get(server).live.Set(1);
+  registry.main().Get(h2).rx_reset.Inc();
+  registry.main().Get(subscription).version_text.Set("v7");
+
+  const StatsSnapshot snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "http.in.downstream_rq_2xx"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "http.in.no_route"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "server.live"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "http2.rx_reset"), 1);
+  ASSERT_EQ(snapshot.texts.size(), 1u);
+  EXPECT_EQ(snapshot.texts[0].name, "cluster_manager.cds.version_text");
+  EXPECT_EQ(snapshot.texts[0].value, "v7");
+  for (size_t i = 1; i < snapshot.numbers.size(); ++i) {
+    EXPECT_LE(snapshot.numbers[i - 1].name, snapshot.numbers[i].name);
+  }
+}
+
+TEST(HistogramTest, EveryValueLiesInItsBin) {
+  for (uint64_t value = 1; value < Histogram::kLargest; value = value + value / 7 + 1) {
+    const int bin = Histogram::BinOf(value);
+    EXPECT_LE(Histogram::LowerEdge(bin), static_cast<double>(value));
+    EXPECT_LT(static_cast<double>(value), Histogram::LowerEdge(bin) + Histogram::Width(bin)) << value;
+    EXPECT_LE(Histogram::Width(bin), std::max(1.0, static_cast<double>(value) / 10)) << value;
+  }
+  EXPECT_EQ(Histogram::BinOf(~uint64_t{0}), Histogram::kBinCount - 1);
+  EXPECT_EQ(Histogram::BinOf(Histogram::kLargest), Histogram::kBinCount - 1);
+}
+
+TEST(HistogramTest, QuantilesAreWithinTwoDigitsOfTheTruth) {
+  StatsRegistry registry;
+  WorkerStats& first = registry.AddWorker("worker_0");
+  WorkerStats& second = registry.AddWorker("worker_1");
+  StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+  for (uint64_t i = 1; i <= 10000; ++i) (i % 2 == 0 ? first : second).Get(scope).upstream_rq_time.Record(i);
+
+  const StatsSnapshot snapshot = registry.Read();
+  const auto* time = DistributionOf(snapshot, "cluster.a.upstream_rq_time");
+  ASSERT_NE(time, nullptr);
+  EXPECT_EQ(time->cumulative.count, 10000u);
+  EXPECT_EQ(time->cumulative.sum, 50005000u);
+  EXPECT_EQ(time->cumulative.Quantile(0), 1);
+  for (double q : {0.25, 0.5, 0.75, 0.9, 0.99, 0.999}) {
+    EXPECT_NEAR(time->cumulative.Quantile(q), q * 10000, q * 100) << q;
+  }
+  EXPECT_EQ(time->cumulative.CountUpTo(0.5), 0u);
+  EXPECT_EQ(time->cumulative.CountUpTo(1), 1u);
+  EXPECT_EQ(time->cumulative.CountUpTo(25), 25u);
+  EXPECT_EQ(time->cumulative.CountUpTo(1e9), 10000u);
+}
+
+TEST(HistogramTest, AnIntervalHoldsOnlyWhatWasRecordedInIt) {
+  StatsRegistry registry;
+  StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+  Histogram& histogram = registry.main().Get(scope).upstream_rq_time;
+  histogram.Record(5);
+  registry.EndInterval();
+  histogram.Record(70);
+  histogram.Record(71);
+  registry.EndInterval();
+
+  const StatsSnapshot snapshot = registry.Read();
+  const auto* time = DistributionOf(snapshot, "cluster.a.upstream_rq_time");
+  ASSERT_NE(time, nullptr);
+  EXPECT_EQ(time->interval.count, 2u);
+  EXPECT_EQ(time->interval.sum, 141u);
+  EXPECT_EQ(time->cumulative.count, 3u);
+  EXPECT_EQ(time->interval.Quantile(0), 70);
+}
+
+// Run under tsan: writers on their own cells, readers, a registering main, all at once.
+TEST(StatsThreadTest, ReadersAndRegistrationMayRunBesideWriters) {
+  constexpr int kWriters = 3, kRounds = 2000;
+  StatsRegistry registry;
+  StatsScope<ClusterStats> shared = registry.Register<ClusterStats>("cluster.shared.");
+  std::vector<WorkerStats*> workers;
+  for (int i = 0; i < kWriters; ++i) workers.push_back(&registry.AddWorker(absl::StrCat("worker_", i)));
+  std::atomic<int> running{kWriters};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kWriters; ++i) {
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < kRounds; ++round) {
+        StatsScope<ClusterStats> scope = shared;
+        ClusterStats& stats = workers[i]->Get(scope);
+        stats.upstream_cx_total.Inc();
+        stats.upstream_cx_active.Add(i == 0 ? 1 : -1);
+        stats.upstream_rq.Inc(200 + round % 300);
+        stats.upstream_rq_time.Record(static_cast<uint64_t>(round) * round);
+        workers[i]->Dynamic(scope, absl::StrCat("x", round % 40)).Inc();
+      }
+      running.fetch_sub(1);
+    });
+  }
+  int made = 0;
+  while (running.load() > 0) {
+    StatsScope<BufferStats> passing = registry.Register<BufferStats>(absl::StrCat("passing", made++, "."));
+    registry.main().Get(passing).rq_timeout.Inc();
+    registry.EndInterval();
+    EXPECT_LE(NumberOf(registry.Read(), "cluster.shared.upstream_cx_total"), kWriters * kRounds);
+    if (made % 10 == 0) registry.ResetCounters();
+  }
+  for (std::thread& thread : threads) thread.join();
+  uint64_t total = 0;
+  for (WorkerStats* worker : workers) total += worker->Get(shared).upstream_cx_total.value();
+  EXPECT_EQ(total, static_cast<uint64_t>(kWriters) * kRounds);
+}
+
+}  // namespace
+}  // namespace outrigger::observe
