@@ -69,6 +69,9 @@ class Transport {
   virtual const TransportFailure& failure() const = 0;
   // Read may have decrypted bytes left after a limited Read although the socket has none: then the Connection asks again.
   virtual bool has_buffered() const { return false; }
+  // Encrypted bytes wait for the socket although `from` of the last Write (or the handshake) gave nothing more to take:
+  // call Write again, with whatever there is, when the socket is writable, and before closing after a flush.
+  virtual bool wants_write() const { return false; }
   virtual void OnIdle() {}  // the connection became idle: give buffers back
   virtual void Dump(DumpWriter& out) const = 0;
 };
