@@ -1,0 +1,503 @@
+#include "source/net/connection.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "source/base/bug.h"
+#include "source/net/read_block.h"
+
+namespace outrigger::net {
+
+absl::string_view CloseReasonName(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kLocal:
+      return "local";
+    case CloseReason::kLocalAbort:
+      return "local_abort";
+    case CloseReason::kPeer:
+      return "peer";
+    case CloseReason::kPeerReset:
+      return "peer_reset";
+    case CloseReason::kConnectFailed:
+      return "connect_failed";
+    case CloseReason::kConnectTimeout:
+      return "connect_timeout";
+    case CloseReason::kTransportFailed:
+      return "transport_failed";
+    case CloseReason::kIdleTimeout:
+      return "idle_timeout";
+    case CloseReason::kWriteStalled:
+      return "write_stalled";
+  }
+  return "unknown";
+}
+
+namespace {
+
+Address AddressOf(event::IoResult (event::Engine::*ask)(int, sockaddr_storage*, socklen_t*), event::Engine& engine,
+                  int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(storage);
+  if ((engine.*ask)(fd, &storage, &length) < 0) return {};
+  absl::StatusOr<Address> address = Address::FromSockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
+  return address.ok() ? *std::move(address) : Address();
+}
+
+}  // namespace
+
+Connection::Connection(event::Dispatcher& dispatcher, AcceptedSocket socket, std::unique_ptr<Transport> transport)
+    : dispatcher_(dispatcher),
+      transport_(std::move(transport)),
+      fd_(socket.fd),
+      properties_(std::move(socket.properties)),
+      last_activity_(dispatcher.now()),
+      id_(dispatcher.NextId()) {
+  transport_->Attach(*this);
+}
+
+Connection::Connection(event::Dispatcher& dispatcher, int fd, std::unique_ptr<Transport> transport)
+    : Connection(dispatcher, AcceptedSocket(), std::move(transport)) {
+  fd_ = fd;
+  if (fd < 0) return;
+  properties_.remote = AddressOf(&event::Engine::PeerAddress, dispatcher.engine(), fd);
+  properties_.local = AddressOf(&event::Engine::LocalAddress, dispatcher.engine(), fd);
+}
+
+Connection::~Connection() {
+  if (closed_ || fd_ < 0) return;
+  if (started_) dispatcher_.engine().Unregister(fd_);
+  dispatcher_.engine().Close(fd_);
+}
+
+std::unique_ptr<Connection> Connection::Connect(event::Dispatcher& dispatcher, const ConnectOptions& options,
+                                                std::unique_ptr<Transport> transport) {
+  auto made = std::make_unique<Connection>(dispatcher, -1, std::move(transport));
+  made->BeginConnect(options);
+  return made;
+}
+
+void Connection::BeginConnect(const ConnectOptions& options) {
+  event::Engine& engine = dispatcher_.engine();
+  client_ = connecting_ = true;
+  writable_ = false;
+  properties_.remote = options.remote;
+  event::IoResult done = engine.Socket(options.remote.family(), SOCK_STREAM, 0);
+  if (done >= 0) {
+    fd_ = static_cast<int>(done);
+    SocketOptions named;
+    if (options.remote.ip()) {
+      AddNoDelay(named);
+      AddKeepalive(options.keepalive, named);
+    }
+    const auto pre_bind = SocketOption::State::kPreBind;
+    SocketOptionResult set = ApplySocketOptions(engine, fd_, named, pre_bind);
+    if (set.error == 0 && options.socket_options != nullptr) {
+      set = ApplySocketOptions(engine, fd_, *options.socket_options, pre_bind);
+    }
+    done = -set.error;
+    if (done == 0 && options.bind_to.kind() != Address::Kind::kNone) {
+      done = engine.Bind(fd_, options.bind_to.sockaddr_ptr(), options.bind_to.sockaddr_length());
+    }
+    if (done == 0) done = engine.Connect(fd_, options.remote.sockaddr_ptr(), options.remote.sockaddr_length());
+  }
+  if (done < 0 && done != -EINPROGRESS) {
+    error_ = static_cast<int>(-done);
+    broken_ = true;
+    dispatcher_.AtEndOfTurn(*this);
+    return;
+  }
+  // After connect(): a socket that is not connecting yet would be reported as hung up.
+  started_ = true;
+  engine.Register(fd_, this);
+  if (options.timeout > Duration::zero()) ArmTimer(options.timeout);
+}
+
+void Connection::FinishConnect(uint32_t ready_bits) {
+  if ((ready_bits & (event::kWritable | event::kError | event::kPeerClosed)) == 0) return;
+  int error = 0;
+  socklen_t length = sizeof(error);
+  const event::IoResult asked = dispatcher_.engine().GetOption(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+  if (asked < 0) error = static_cast<int>(-asked);
+  if (error != 0) return FinishClose({CloseReason::kConnectFailed, error, "connect_failed"});
+  connecting_ = false;
+  writable_ = true;
+  properties_.local = AddressOf(&event::Engine::LocalAddress, dispatcher_.engine(), fd_);
+  transport_->OnConnected();
+  dispatcher_.AtEndOfTurn(*this);  // sends what was written meanwhile, or the transport's first bytes
+  if (transport_->handshake_done()) Announce();
+  if (!closing()) ReadAndDeliver();
+}
+
+void Connection::Announce() {
+  if (announced_) return;
+  announced_ = true;
+  if (timer_ != nullptr) timer_->Disarm();
+  if (!output_.empty()) dispatcher_.AtEndOfTurn(*this);
+  if (handler_ != nullptr && !closing_) handler_->OnConnected();
+}
+
+void Connection::SetHandler(ConnectionHandler* handler) {
+  handler_ = handler;
+  if (handler_ != nullptr && started_ && HasUndelivered()) dispatcher_.AtNextTurn(*this);
+}
+
+void Connection::SetTransport(std::unique_ptr<Transport> transport) {
+  OUTRIGGER_DCHECK(!started_);
+  transport_ = std::move(transport);
+  transport_->Attach(*this);
+}
+
+void Connection::Start() {
+  if (started_ || closed_) return;
+  started_ = true;
+  dispatcher_.engine().Register(fd_, this);
+  dispatcher_.AtEndOfTurn(*this);  // announces plain connections
+}
+
+void Connection::SetHandshakeTimeout(Duration timeout) {
+  if (announced_ || closed_ || timeout <= Duration::zero()) return;
+  ArmTimer(timeout);
+}
+
+void Connection::SetWriteLimits(uint32_t high) {
+  write_high_ = high;
+  if (above_high_ && (high == 0 || output_.size() <= high / 2)) dispatcher_.AtEndOfTurn(*this);
+}
+
+// --- Readiness and turns ---
+
+void Connection::OnReady(uint32_t ready_bits) {
+  if (closed_) return;
+  last_activity_ = dispatcher_.now();
+  if ((ready_bits & event::kPeerClosed) != 0) peer_closed_hint_ = true;
+  if ((ready_bits & (event::kReadable | event::kPeerClosed | event::kError)) != 0) readable_ = true;
+  if (connecting_) return FinishConnect(ready_bits);
+  if ((ready_bits & event::kWritable) != 0) {
+    writable_ = true;
+    if (!output_.empty() || !announced_ || (end_requested_ && !end_sent_)) dispatcher_.AtEndOfTurn(*this);
+  }
+  // A paused reader would not notice a reset.
+  if ((ready_bits & event::kError) != 0 && !CanRead()) CheckSocketError();
+  if (closed_) return;
+  if (closing_) {
+    if (linger_) DiscardInput();
+    return;
+  }
+  ReadAndDeliver();
+}
+
+void Connection::OnEndOfTurn() {
+  if (closed_) return;
+  if (closing_ && !announced_) return FinishClose(close_info_);
+  if (broken_) {
+    if (connecting_) return FinishClose({CloseReason::kConnectFailed, error_, "connect_failed"});
+    return TransportBroke();
+  }
+  if (connecting_) return;
+  if (!announced_ && transport_->handshake_done()) Announce();
+  if (!closed_) AfterFlush(TryFlush());
+}
+
+void Connection::OnNextTurn() {
+  if (closed_) return;
+  if (closing_) {
+    if (linger_) DiscardInput();
+    return;
+  }
+  if (HasUndelivered()) Deliver();
+  if (!closed_) ReadAndDeliver();
+  if (!closed_) CheckBothEnded();
+}
+
+void Connection::OnTimer() {
+  if (closed_) return;
+  if (!closing_) {
+    if (announced_) return;
+    return FinishClose(client_ ? CloseInfo{CloseReason::kConnectTimeout, 0, "connect_timeout"}
+                               : CloseInfo{CloseReason::kTransportFailed, 0, "handshake_timeout"});
+  }
+  if (stats_.bytes_written != written_at_timer_ && flush_extensions_ < kMostFlushExtensions) {
+    ++flush_extensions_;
+    written_at_timer_ = stats_.bytes_written;
+    return ArmTimer(flush_timeout_);
+  }
+  const bool flushed = output_.empty() && end_sent_;
+  FinishClose(flushed ? close_info_ : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
+}
+
+void Connection::ArmTimer(Duration delay) {
+  if (timer_ == nullptr) timer_ = std::make_unique<event::Timer>([this] { OnTimer(); });
+  dispatcher_.Arm(*timer_, delay);
+}
+
+// --- Reading ---
+
+bool Connection::CanRead() const {
+  if (closed_ || closing_ || peer_ended_ || connecting_ || handler_ == nullptr) return false;
+  if (read_pauses_ > 0 && announced_) return false;  // a handshake goes on
+  return (readable_ || transport_->has_buffered()) && input_.size() < kMostLeftInput;
+}
+
+bool Connection::HasUndelivered() const { return !input_.empty() || (peer_ended_ && !end_delivered_); }
+
+void Connection::ReadAndDeliver() {
+  size_t budget = kReadPerTurn;
+  while (CanRead()) {
+    if (budget == 0) {
+      dispatcher_.AtNextTurn(*this);
+      return;
+    }
+    const IoOutcome got = transport_->Read(input_, std::min(budget, kReadSize));
+    stats_.bytes_read += got.bytes;
+    budget -= std::min<size_t>(budget, got.bytes);
+    if (!announced_ && transport_->handshake_done()) Announce();
+    if (closed_) return;
+    // A write has already told us of the reset (and taken the error): what looks like an end is not an orderly one.
+    const bool broken = got.status == IoStatus::kClosed || (got.status == IoStatus::kEnd && broken_);
+    if (got.status == IoStatus::kEnd && !broken) {
+      peer_ended_ = true;
+      if (!announced_) return FinishClose({CloseReason::kPeer, 0, "closed_during_handshake"});
+    }
+    if (got.bytes > 0 || peer_ended_) Deliver();
+    if (closed_) return;
+    if (broken) return FinishClose(BrokenReason());
+    if (got.bytes == 0) return;
+  }
+}
+
+void Connection::Deliver() {
+  if (!announced_ || closing_ || read_pauses_ > 0 || handler_ == nullptr || !HasUndelivered()) return;
+  const bool end = peer_ended_ && !end_delivered_;
+  if (end) {
+    end_delivered_ = true;
+    dispatcher_.AtEndOfTurn(*this);  // perhaps both directions ended now
+  }
+  delivering_ = true;
+  handler_->OnData(input_, end);
+  delivering_ = false;
+  if (closed_) {
+    input_.Clear();
+  } else if (!input_.empty()) {
+    CompactIfWasteful(input_);  // 100 bytes of a request's beginning do not pin a read block
+  }
+}
+
+void Connection::PauseReading() {
+  if (read_pauses_++ == 0) ++stats_.read_pauses;
+}
+
+void Connection::ResumeReading() {
+  if (OUTRIGGER_BUG(read_pauses_ == 0)) return;
+  if (--read_pauses_ > 0 || closing()) return;
+  if (HasUndelivered() || CanRead()) dispatcher_.AtNextTurn(*this);
+}
+
+void Connection::DiscardInput() {
+  Buffer scrap;
+  size_t budget = kReadPerTurn;
+  while (readable_ && !peer_ended_ && budget > 0) {
+    const IoOutcome got = transport_->Read(scrap, std::min(budget, kReadSize));
+    budget -= std::min<size_t>(budget, got.bytes);
+    scrap.Clear();
+    if (got.status == IoStatus::kClosed) return FinishClose(end_sent_ ? close_info_ : BrokenReason());
+    if (got.status == IoStatus::kEnd) peer_ended_ = true;
+    if (got.bytes == 0) break;
+  }
+  if (peer_ended_) {
+    dispatcher_.AtEndOfTurn(*this);
+  } else if (readable_) {
+    dispatcher_.AtNextTurn(*this);
+  }
+}
+
+void Connection::CheckSocketError() {
+  int error = 0;
+  socklen_t length = sizeof(error);
+  if (dispatcher_.engine().GetOption(fd_, SOL_SOCKET, SO_ERROR, &error, &length) < 0 || error == 0) return;
+  error_ = error;
+  FinishClose({CloseReason::kPeerReset, error, "reset"});
+}
+
+// --- Writing ---
+
+void Connection::Write(Buffer&& data) {
+  if (closing() || end_requested_) {
+    data.Clear();
+    return;
+  }
+  output_.Append(std::move(data));
+  WroteOutput();
+}
+
+void Connection::Write(absl::string_view data) {
+  if (closing() || end_requested_) return;
+  output_.Append(data);
+  WroteOutput();
+}
+
+void Connection::WroteOutput() {
+  if (closing()) {
+    if (closed_) output_.Clear();
+    return;
+  }
+  if (output_.empty()) return;
+  dispatcher_.AtEndOfTurn(*this);
+  if (output_.size() >= kFlushNow && writable_ && announced_ && !broken_) {
+    if (TryFlush() == IoStatus::kClosed) broken_ = true;  // told at the end of the turn
+  }
+  if (write_high_ != 0 && !above_high_ && output_.size() > write_high_) {
+    above_high_ = true;
+    if (handler_ != nullptr) handler_->OnAboveWriteHigh();
+  }
+}
+
+void Connection::EndWrite() {
+  if (closing() || end_requested_) return;
+  end_requested_ = true;
+  dispatcher_.AtEndOfTurn(*this);
+}
+
+IoStatus Connection::TryFlush() {
+  const bool end = end_requested_ && !end_sent_ && announced_;
+  if (!writable_ || (output_.empty() && !end && announced_)) return IoStatus::kMore;
+  const IoOutcome sent = transport_->Write(output_, end);
+  stats_.bytes_written += sent.bytes;
+  return sent.status;
+}
+
+void Connection::AfterFlush(IoStatus status) {
+  if (status == IoStatus::kClosed) return TransportBroke();
+  if (!announced_ && transport_->handshake_done()) {
+    Announce();
+    if (closed_) return;
+  }
+  if (above_high_ && output_.size() <= write_high_ / 2) {
+    above_high_ = false;
+    if (handler_ != nullptr && !closing_) handler_->OnBelowWriteLow();
+    if (closed_) return;
+  }
+  if (!output_.empty() && !writable_) CompactIfWasteful(output_);
+  if (!closing_) return CheckBothEnded();
+
+  const bool flushed = output_.empty() && end_sent_;
+  if (flushed && (!linger_ || peer_ended_)) return FinishClose(close_info_);
+  if (flush_timeout_ <= Duration::zero()) {
+    return FinishClose(flushed ? close_info_ : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
+  }
+  if (timer_ == nullptr || !timer_->armed()) {
+    written_at_timer_ = stats_.bytes_written;
+    ArmTimer(flush_timeout_);
+  }
+  if (linger_ && readable_) DiscardInput();
+}
+
+void Connection::CheckBothEnded() {
+  if (closing_ || !end_delivered_ || !end_sent_ || !output_.empty() || !input_.empty()) return;
+  FinishClose({CloseReason::kPeer, 0, ""});
+}
+
+// A write failed. What the peer said before it went away (an early error response) may still be unread.
+void Connection::TransportBroke() {
+  broken_ = true;
+  output_.Clear();
+  readable_ = peer_closed_hint_ = true;
+  if (CanRead()) ReadAndDeliver();
+  if (!closed_) FinishClose(BrokenReason());
+}
+
+CloseInfo Connection::BrokenReason() const {
+  const TransportFailure& failure = transport_->failure();
+  if (failure.code[0] != 0) return {CloseReason::kTransportFailed, error_, failure.code};
+  return {CloseReason::kPeerReset, error_, "reset"};
+}
+
+// --- Socket calls ---
+
+event::IoResult Connection::SocketRead(const iovec* into, int count) {
+  if (fd_ < 0) return -EBADF;
+  if (!readable_) return -EAGAIN;
+  size_t asked = 0;
+  for (int i = 0; i < count; ++i) asked += into[i].iov_len;
+  const event::IoResult got = dispatcher_.engine().Readv(fd_, into, count);
+  if (got > 0) {
+    // epoll(7): a short read means that the socket is empty. An end that is already there must still be read.
+    if (static_cast<size_t>(got) < asked && !peer_closed_hint_) readable_ = false;
+    return got;
+  }
+  readable_ = false;
+  if (got < 0 && got != -EAGAIN) error_ = static_cast<int>(-got);
+  return got;
+}
+
+event::IoResult Connection::SocketWrite(const iovec* from, int count) {
+  if (fd_ < 0) return -EBADF;
+  if (!writable_) return -EAGAIN;
+  size_t offered = 0;
+  for (int i = 0; i < count; ++i) offered += from[i].iov_len;
+  const event::IoResult sent = dispatcher_.engine().Writev(fd_, from, count);
+  if (sent < 0 && sent != -EAGAIN) error_ = static_cast<int>(-sent);
+  if (sent == -EAGAIN || (sent >= 0 && static_cast<size_t>(sent) < offered)) writable_ = false;
+  return sent;
+}
+
+event::IoResult Connection::SocketShutdownWrite() {
+  if (end_sent_) return 0;
+  end_sent_ = true;
+  // close() follows at once: it says the same to the peer.
+  if (closing_ && !linger_) return 0;
+  if (fd_ < 0) return -EBADF;
+  const event::IoResult done = dispatcher_.engine().Shutdown(fd_, SHUT_WR);
+  if (done < 0) error_ = static_cast<int>(-done);
+  return done;
+}
+
+// --- Closing ---
+
+void Connection::Close(CloseMode mode, CloseInfo why) {
+  if (closed_) return;
+  if (mode == CloseMode::kFlush || mode == CloseMode::kLinger) {
+    if (closing_) return;
+    closing_ = end_requested_ = true;
+    linger_ = mode == CloseMode::kLinger;
+    close_info_ = why;
+    dispatcher_.AtEndOfTurn(*this);
+    return;
+  }
+  if (why.reason == CloseReason::kLocal) why.reason = CloseReason::kLocalAbort;
+  if (mode == CloseMode::kReset && fd_ >= 0) {
+    const linger reset{1, 0};
+    dispatcher_.engine().SetOption(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  }
+  FinishClose(why);
+}
+
+void Connection::FinishClose(CloseInfo why) {
+  if (closed_) return;
+  closed_ = true;
+  if (timer_ != nullptr) timer_->Disarm();
+  EndOfTurn::Unlink();
+  NextTurn::Unlink();
+  if (fd_ >= 0) {
+    if (started_) dispatcher_.engine().Unregister(fd_);
+    dispatcher_.engine().Close(fd_);
+    fd_ = -1;
+  }
+  output_.Clear();
+  if (!delivering_) input_.Clear();  // the handler may be reading it right now
+  ConnectionHandler* handler = std::exchange(handler_, nullptr);
+  if (handler != nullptr) handler->OnClosed(why);
+}
+
+void Connection::Dump(DumpWriter& out) const {
+  out.Field("id", id_).Field("remote", remote().ToString()).Field("local", local().ToString());
+  out.Field("fd", fd_).Field("input", input_.size()).Field("output", output_.size());
+  out.Field("read_pauses", read_pauses_).Field("above_high", above_high_ ? 1 : 0);
+  out.Field("state", closed_ ? "closed" : closing_ ? "closing" : connecting_ ? "connecting"
+                                      : announced_ ? "connected" : "handshake");
+  out.Field("bytes_read", stats_.bytes_read).Field("bytes_written", stats_.bytes_written);
+  transport_->Dump(out);
+  if (handler_ != nullptr) handler_->Dump(out);
+}
+
+}  // namespace outrigger::net
