@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <iterator>
 
 #include "source/base/bug.h"
 #include "source/net/read_block.h"
@@ -10,27 +10,10 @@
 namespace outrigger::net {
 
 absl::string_view CloseReasonName(CloseReason reason) {
-  switch (reason) {
-    case CloseReason::kLocal:
-      return "local";
-    case CloseReason::kLocalAbort:
-      return "local_abort";
-    case CloseReason::kPeer:
-      return "peer";
-    case CloseReason::kPeerReset:
-      return "peer_reset";
-    case CloseReason::kConnectFailed:
-      return "connect_failed";
-    case CloseReason::kConnectTimeout:
-      return "connect_timeout";
-    case CloseReason::kTransportFailed:
-      return "transport_failed";
-    case CloseReason::kIdleTimeout:
-      return "idle_timeout";
-    case CloseReason::kWriteStalled:
-      return "write_stalled";
-  }
-  return "unknown";
+  static constexpr absl::string_view kNames[] = {"local",           "local_abort",      "peer",         "peer_reset",   "connect_failed",
+                                                 "connect_timeout", "transport_failed", "idle_timeout", "write_stalled"};
+  const size_t i = static_cast<size_t>(reason);
+  return i < std::size(kNames) ? kNames[i] : "unknown";
 }
 
 namespace {
@@ -239,7 +222,9 @@ bool Connection::CanRead() const {
   return (readable_ || transport_->has_buffered()) && input_.size() < kMostLeftInput;
 }
 
-bool Connection::HasUndelivered() const { return !input_.empty() || (peer_ended_ && !end_delivered_); }
+bool Connection::HasUndelivered() const {
+  return !input_.empty() || offer_again_ || (peer_ended_ && !end_delivered_);
+}
 
 void Connection::ReadAndDeliver() {
   size_t budget = kReadPerTurn;
@@ -273,6 +258,7 @@ void Connection::Deliver() {
     end_delivered_ = true;
     dispatcher_.AtEndOfTurn(*this);  // perhaps both directions ended now
   }
+  offer_again_ = false;
   delivering_ = true;
   handler_->OnData(input_, end);
   delivering_ = false;
@@ -291,6 +277,12 @@ void Connection::ResumeReading() {
   if (OUTRIGGER_BUG(read_pauses_ == 0)) return;
   if (--read_pauses_ > 0 || closing()) return;
   if (HasUndelivered() || CanRead()) dispatcher_.AtNextTurn(*this);
+}
+
+void Connection::OfferAgain() {
+  if (closing()) return;
+  offer_again_ = true;
+  if (read_pauses_ == 0) dispatcher_.AtNextTurn(*this);
 }
 
 void Connection::DiscardInput() {

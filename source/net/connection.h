@@ -108,6 +108,7 @@ class Connection final : public event::IoHandler,
   void EndWrite();      // after all output: end our direction (half close). Both directions ended: closes with kPeer
   void PauseReading();  // counted: each pause needs its resume. A reset by the peer is noticed nevertheless
   void ResumeReading();  // also after taking bytes out of input() outside of OnData
+  void OfferAgain();     // OnData next turn (or when reading resumes) with what input() holds, even if that is nothing
   bool reading_paused() const { return read_pauses_ > 0; }
 
   // Idempotent (kNow and kReset end a flush that is going on). After it no OnData.
@@ -188,6 +189,7 @@ class Connection final : public event::IoHandler,
   bool closed_ : 1 = false, closing_ : 1 = false, linger_ : 1 = false, above_high_ : 1 = false;
   bool end_requested_ : 1 = false, end_sent_ : 1 = false, peer_ended_ : 1 = false, end_delivered_ : 1 = false;
   bool readable_ : 1 = false, writable_ : 1 = true, delivering_ : 1 = false, peer_closed_hint_ : 1 = false;
+  bool offer_again_ : 1 = false;
   bool broken_ : 1 = false;  // connect or write failed inside a call: told at the end of the turn
   uint8_t flush_extensions_ = 0;
   CloseInfo close_info_;  // while closing
