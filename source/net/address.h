@@ -44,8 +44,8 @@ class Address {
   bool ip() const { return kind_ == Kind::kIpv4 || kind_ == Kind::kIpv6; }
   uint16_t port() const;  // 0 for Unix
   Address WithPort(uint16_t port) const;
-  bool IsWildcard() const;   // 0.0.0.0 or ::
-  bool IsLoopback() const;   // 127/8, ::1; not Unix
+  bool IsWildcard() const;  // 0.0.0.0 or ::
+  bool IsLoopback() const;  // 127/8, ::1; not Unix
   uint32_t unix_mode() const { return unix_ == nullptr ? 0 : unix_->mode; }
   bool IsAbstractUnix() const { return kind_ == Kind::kUnix && unix_->name.sun_path[0] == 0; }
   const sockaddr* sockaddr_ptr() const;

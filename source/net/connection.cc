@@ -10,8 +10,9 @@
 namespace outrigger::net {
 
 absl::string_view CloseReasonName(CloseReason reason) {
-  static constexpr absl::string_view kNames[] = {"local",           "local_abort",      "peer",         "peer_reset",   "connect_failed",
-                                                 "connect_timeout", "transport_failed", "idle_timeout", "write_stalled"};
+  static constexpr absl::string_view kNames[] = {
+      "local",           "local_abort",      "peer",         "peer_reset",   "connect_failed",
+      "connect_timeout", "transport_failed", "idle_timeout", "write_stalled"};
   const size_t i = static_cast<size_t>(reason);
   return i < std::size(kNames) ? kNames[i] : "unknown";
 }
@@ -48,9 +49,7 @@ Connection::Connection(event::Dispatcher& dispatcher, int fd, std::unique_ptr<Tr
 }
 
 Connection::~Connection() {
-  if (closed_ || fd_ < 0) return;
-  if (started_) dispatcher_.engine().Unregister(fd_);
-  dispatcher_.engine().Close(fd_);
+  if (!closed_ && fd_ >= 0) dispatcher_.engine().Close(fd_);
 }
 
 std::unique_ptr<Connection> Connection::Connect(event::Dispatcher& dispatcher, const ConnectOptions& options,
@@ -167,7 +166,7 @@ void Connection::OnReady(uint32_t ready_bits) {
     if (linger_) DiscardInput();
     return;
   }
-  ReadAndDeliver();
+  if (!NextTurn::linked()) ReadAndDeliver();  // else it has its share of this turn yet to come
 }
 
 void Connection::OnEndOfTurn() {
@@ -222,9 +221,7 @@ bool Connection::CanRead() const {
   return (readable_ || transport_->has_buffered()) && input_.size() < kMostLeftInput;
 }
 
-bool Connection::HasUndelivered() const {
-  return !input_.empty() || offer_again_ || (peer_ended_ && !end_delivered_);
-}
+bool Connection::HasUndelivered() const { return !input_.empty() || offer_again_ || (peer_ended_ && !end_delivered_); }
 
 void Connection::ReadAndDeliver() {
   size_t budget = kReadPerTurn;
@@ -470,11 +467,7 @@ void Connection::FinishClose(CloseInfo why) {
   if (timer_ != nullptr) timer_->Disarm();
   EndOfTurn::Unlink();
   NextTurn::Unlink();
-  if (fd_ >= 0) {
-    if (started_) dispatcher_.engine().Unregister(fd_);
-    dispatcher_.engine().Close(fd_);
-    fd_ = -1;
-  }
+  if (fd_ >= 0) dispatcher_.engine().Close(std::exchange(fd_, -1));
   output_.Clear();
   if (!delivering_) input_.Clear();  // the handler may be reading it right now
   ConnectionHandler* handler = std::exchange(handler_, nullptr);
@@ -485,8 +478,11 @@ void Connection::Dump(DumpWriter& out) const {
   out.Field("id", id_).Field("remote", remote().ToString()).Field("local", local().ToString());
   out.Field("fd", fd_).Field("input", input_.size()).Field("output", output_.size());
   out.Field("read_pauses", read_pauses_).Field("above_high", above_high_ ? 1 : 0);
-  out.Field("state", closed_ ? "closed" : closing_ ? "closing" : connecting_ ? "connecting"
-                                      : announced_ ? "connected" : "handshake");
+  out.Field("state", closed_       ? "closed"
+                     : closing_    ? "closing"
+                     : connecting_ ? "connecting"
+                     : announced_  ? "connected"
+                                   : "handshake");
   out.Field("bytes_read", stats_.bytes_read).Field("bytes_written", stats_.bytes_written);
   transport_->Dump(out);
   if (handler_ != nullptr) handler_->Dump(out);

@@ -105,15 +105,16 @@ class Connection final : public event::IoHandler,
   void Write(absl::string_view data);
   Buffer& output() { return output_; }  // write in place, then say WroteOutput()
   void WroteOutput();
-  void EndWrite();      // after all output: end our direction (half close). Both directions ended: closes with kPeer
-  void PauseReading();  // counted: each pause needs its resume. A reset by the peer is noticed nevertheless
+  void EndWrite();       // after all output: end our direction (half close). Both directions ended: closes with kPeer
+  void PauseReading();   // counted: each pause needs its resume. A reset by the peer is noticed nevertheless
   void ResumeReading();  // also after taking bytes out of input() outside of OnData
   void OfferAgain();     // OnData next turn (or when reading resumes) with what input() holds, even if that is nothing
   bool reading_paused() const { return read_pauses_ > 0; }
 
   // Idempotent (kNow and kReset end a flush that is going on). After it no OnData.
   enum class CloseMode : uint8_t {
-    kFlush,   // what was written is sent first, then close; OnClosed comes from the loop, at the end of this turn or later
+    kFlush,   // what was written is sent first, then close; OnClosed comes from the loop, at the end of this turn or
+              // later
     kLinger,  // as kFlush, then waits for the peer's end too, discarding what it sends: the last response is not lost
               // to a reset because a request body was still on its way
     kNow,     // drops output; OnClosed is called now

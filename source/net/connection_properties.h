@@ -22,7 +22,7 @@ struct ConnectionProperties {
   Address direct_remote;  // the socket's peer; kNone: the same as `remote`
   Address direct_local;   // where the socket was accepted; kNone: the same as `local`
   bool local_restored = false;
-  bool tls_detected = false;                                      // a ClientHello was seen: transport protocol "tls"
+  bool tls_detected = false;                                        // a ClientHello was seen: transport protocol "tls"
   ApplicationProtocol application = ApplicationProtocol::kUnknown;  // seen by the HTTP inspector
   struct Hello {
     std::string server_name;         // SNI, lower case

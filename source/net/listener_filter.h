@@ -36,9 +36,7 @@ class ListenerFilter {
 // Runs the filters of one accepted socket in order. Bytes are only peeked at, so the socket can still go to another
 // worker afterwards. Owned by a listener; over when it has called its owner, which then lets it go by DestroyLater.
 struct ListenerFilterRunTag;
-class ListenerFilterRun final : public event::IoHandler,
-                                public event::Deferred,
-                                public ListHook<ListenerFilterRunTag> {
+class ListenerFilterRun final : public event::IoHandler, public event::Deferred, public ListHook<ListenerFilterRunTag> {
  public:
   static constexpr size_t kMostPeeked = 64 * 1024;
 

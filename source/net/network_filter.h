@@ -79,7 +79,7 @@ class FilterChainOnConnection final : public ConnectionHandler, public event::De
   bool holding_ = false;     // some filter said kStop
   bool end_ = false;         // the peer ended; told to the terminal once
   bool end_told_ = false;
-  bool all_done_ = false;    // no filter wants to see bytes: straight to the terminal
+  bool all_done_ = false;  // no filter wants to see bytes: straight to the terminal
 };
 
 }  // namespace outrigger::net

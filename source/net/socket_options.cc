@@ -51,8 +51,8 @@ void AddMark(uint32_t mark, SocketOptions& to) {
 }
 
 void AddFastOpen(uint32_t queue, SocketOptions& to) {
-  to.push_back(IntOption(IPPROTO_TCP, TCP_FASTOPEN, static_cast<int>(queue), "TCP_FASTOPEN",
-                         SocketOption::State::kListening));
+  to.push_back(
+      IntOption(IPPROTO_TCP, TCP_FASTOPEN, static_cast<int>(queue), "TCP_FASTOPEN", SocketOption::State::kListening));
 }
 
 SocketOptionResult ApplySocketOptions(event::Engine& engine, int fd, const SocketOptions& options,
