@@ -13,7 +13,8 @@
 namespace outrigger::matching {
 
 struct RegexSet::Shard {
-  std::unique_ptr<re2::RE2::Set> set;  // null: asked one by one from the start (few, or too big together)
+  std::unique_ptr<re2::RE2::Set> set;  // null: asked one by one from the start
+  bool too_big = false;                // because together they do not fit in the memory; otherwise because they are few
 };
 
 RegexSet::RegexSet() = default;
@@ -39,7 +40,10 @@ absl::StatusOr<RegexSet> RegexSet::Build(std::vector<Item> items, int64_t memory
           return absl::InvalidArgumentError(absl::StrCat("the regular expression is bad: ", error));
         }
       }
-      if (!shard->set->Compile()) shard->set = nullptr;
+      if (!shard->set->Compile()) {
+        shard->set = nullptr;
+        shard->too_big = true;
+      }
     }
     out.shards_.push_back(std::move(shard));
   }
@@ -51,6 +55,7 @@ const std::vector<int>& RegexSet::Ask(size_t shard, absl::string_view text, uint
   matched.clear();
   const size_t begin = shard * kShard;
   const size_t end = std::min(items_.size(), begin + kShard);
+  if (shards_[shard]->too_big) ++*fallbacks;
   if (shards_[shard]->set != nullptr) {
     re2::RE2::Set::ErrorInfo error{re2::RE2::Set::kNoError};
     if (shards_[shard]->set->Match(re2::StringPiece(text.data(), text.size()), &matched, &error)) {

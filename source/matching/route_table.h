@@ -55,7 +55,7 @@ struct VirtualHostSpec {
 
 struct RouteTableOptions {
   bool ignore_port = false;             // ignore_port_in_host_matching
-  bool ignore_path_parameters = false;  // ";..." of each path segment does not count
+  bool ignore_path_parameters = false;  // the path ends at its first ";" (ignore_path_parameters_in_path_matching)
   int64_t regex_set_memory = 8 << 20;   // bytes for each compiled set of regexes
 };
 
@@ -73,7 +73,7 @@ struct RouteMatch {
   int32_t virtual_host = -1;  // index in the specs; -1: no virtual host has this domain
   int32_t route = -1;         // index in its routes; -1: none matched
   uint32_t payload = 0;       // of the route
-  uint32_t regex_fallbacks = 0;  // regex sets that ran out of memory and were asked one by one: count it
+  uint32_t regex_fallbacks = 0;  // regex sets that were short of memory and were asked one by one: count it
   explicit operator bool() const { return route >= 0; }
 };
 
@@ -83,8 +83,8 @@ class RouteTable {
  public:
   RouteTable() = default;  // matches nothing
 
-  // Refuses duplicate or empty domains, duplicate names, bad regexes and bad path_separated_prefixes; the error names the
-  // virtual host and the route's index.
+  // Refuses duplicate domains and names, hosts without a domain, bad regexes and bad path_separated_prefixes; the error names
+  // the virtual host and the index of the route.
   static absl::StatusOr<RouteTable> Build(std::vector<VirtualHostSpec> hosts, const RouteTableOptions& options = {});
 
   RouteMatch Match(const RouteInput& input) const;
@@ -95,9 +95,5 @@ class RouteTable {
   struct Compiled;
   std::shared_ptr<const Compiled> compiled_;
 };
-
-// The same by trying one after another: what Match must agree with. For tests and benchmarks.
-RouteMatch MatchLinearly(const std::vector<VirtualHostSpec>& hosts, const RouteTableOptions& options,
-                         const RouteInput& input);
 
 }  // namespace outrigger::matching
