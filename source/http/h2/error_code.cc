@@ -1,0 +1,44 @@
+#include "source/http/h2/error_code.h"
+
+namespace outrigger::http::h2 {
+
+ResetReason ReasonOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRefusedStream:
+      return ResetReason::kRemoteRefused;
+    case ErrorCode::kHttp11Required:
+      return ResetReason::kHttp11Required;
+    default:
+      return ResetReason::kRemoteReset;
+  }
+}
+
+const char* DetailOf(ErrorCode code) {
+  return code == ErrorCode::kRefusedStream ? "http2.remote_refuse" : "http2.remote_reset";
+}
+
+ErrorCode CodeFor(ResetReason reason, bool server) {
+  switch (reason) {
+    case ResetReason::kNone:
+      return ErrorCode::kNoError;
+    case ResetReason::kLocalRefused:
+    case ResetReason::kOverflow:
+    case ResetReason::kRemoteRefused:
+      return ErrorCode::kRefusedStream;
+    case ResetReason::kProtocolError:
+      return ErrorCode::kProtocolError;
+    case ResetReason::kHttp11Required:
+      return ErrorCode::kHttp11Required;
+    case ResetReason::kConnectFailure:
+    case ResetReason::kConnectTimeout:
+      return ErrorCode::kConnectError;
+    case ResetReason::kLocalReset:
+    case ResetReason::kRemoteReset:
+    case ResetReason::kConnectionTermination:
+      break;
+  }
+  // A response that we cannot finish is an error of ours; a request that we do not want any more is cancelled.
+  return server ? ErrorCode::kInternalError : ErrorCode::kCancel;
+}
+
+}  // namespace outrigger::http::h2

@@ -1,0 +1,306 @@
+// What frames of the peer do to streams.
+#include "source/base/bug.h"
+#include "source/http/h2/message_rules.h"
+#include "source/http/h2/session.h"
+
+namespace outrigger::http::h2 {
+
+bool Http2Session::OnFrameBegin(const FrameHead& head) {
+  if (closed_ || fail_detail_ != nullptr) return false;
+  const char* flood = nullptr;
+  switch (head.type) {
+    case FrameType::kHeaders:
+      block_wire_ = 9 + head.length;
+      break;
+    case FrameType::kContinuation:
+      block_wire_ += 9 + head.length;
+      break;
+    case FrameType::kPriority:
+      flood = floods_.OnPriority();
+      break;
+    case FrameType::kWindowUpdate:
+      flood = floods_.OnWindowUpdate();
+      break;
+    case FrameType::kRstStream:
+      ++counters_.rx_reset;
+      if (server_owner_ != nullptr) flood = floods_.OnReset(connection_.dispatcher().now());
+      break;
+    default:
+      break;
+  }
+  if (flood == nullptr) return true;
+  Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  return false;
+}
+
+Stream* Http2Session::OnRequestBegin(uint32_t stream_id) {
+  if (closed_ || fail_detail_ != nullptr || final_goaway_) return nullptr;
+  floods_.OnStreamOpened();
+  Stream* stream = new Stream(*this, stream_id);
+  streams_.PushBack(*stream);
+  ++active_;
+  stream->receiver_ = &server_owner_->OnStream(*stream);
+  return stream;
+}
+
+bool Http2Session::OnHeaderBlockBegin(Stream& stream) {
+  stream.header_count_ = 0;
+  stream.header_bytes_ = 0;
+  stream.block_bad_ = false;
+  if (stream.receiver_ == nullptr) {  // reset by us: the block is read for HPACK's sake only
+    stream.block_bad_ = true;
+    return true;
+  }
+  Arena& arena = stream.receiver_->arena();
+  stream.headers_ = arena.New<HeaderMap>(arena);
+  return true;
+}
+
+// Resets the stream; true: skip the rest of the block.
+bool Http2Session::RefuseBlock(Stream& stream, ErrorCode code, const char* detail) {
+  stream.block_bad_ = true;
+  stream.detail_ = detail;
+  framer_.SubmitReset(stream.id_, code);
+  ++counters_.tx_reset;
+  EndReceiver(stream, ResetReason::kProtocolError, detail);
+  return false;
+}
+
+bool Http2Session::OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name, bool static_value) {
+  if (stream.block_bad_ || stream.receiver_ == nullptr) return true;
+  stream.header_bytes_ += static_cast<uint32_t>(name.size() + value.size());
+  if (++stream.header_count_ > options_.max_header_count || stream.header_bytes_ > options_.max_header_bytes) {
+    ++counters_.header_overflow;
+    return RefuseBlock(stream, ErrorCode::kEnhanceYourCalm, "http2.too_many_headers");
+  }
+  const KnownHeader known = LookupKnownHeader(name);
+  if (known == KnownHeader::kOther && options_.headers_with_underscores != CodecOptions::Underscores::kAllow &&
+      name.find('_') != absl::string_view::npos) {
+    if (options_.headers_with_underscores == CodecOptions::Underscores::kDropHeader) {
+      ++counters_.header_underscore_dropped;
+      return true;
+    }
+    ++counters_.header_underscore_rejected;
+    return RefuseBlock(stream, ErrorCode::kProtocolError, "http2.unexpected_underscore");
+  }
+  HeaderMap& headers = *stream.headers_;
+  const absl::string_view kept_name =
+      known != KnownHeader::kOther ? KnownHeaderName(known) : static_name ? name : headers.arena().Copy(name);
+  headers.AddWire(known, kept_name, static_value ? value : headers.arena().Copy(value), "");
+  return true;
+}
+
+bool Http2Session::OnHeaderBlockEnd(Stream& stream, bool end) {
+  if (end) stream.end_received_ = true;
+  stream.received_ += block_wire_;
+  if (stream.block_bad_ || stream.receiver_ == nullptr) return true;
+  if (stream.headers_done_) return OnTrailers(stream, end);
+  return server_owner_ != nullptr ? OnRequestHeaders(stream, end) : OnResponseHeaders(stream, end);
+}
+
+bool Http2Session::OnRequestHeaders(Stream& stream, bool end) {
+  HeaderMap& headers = *stream.headers_;
+  if (const char* broken = CheckRequest(headers, http2_.allow_connect)) return OnInvalidMessage(&stream, broken);
+  stream.head_request_ = headers.method() == "HEAD";
+  if (headers.Has(KnownHeader::kProtocol)) ShowUpgradeRequest(headers);
+  stream.headers_done_ = true;
+  stream.headers_ = nullptr;
+  if (end) stream.end_delivered_ = true;
+  stream.receiver_->OnHeaders(headers, end);
+  return !closed_;
+}
+
+bool Http2Session::OnResponseHeaders(Stream& stream, bool end) {
+  HeaderMap& headers = *stream.headers_;
+  if (const char* broken = CheckResponse(headers)) return OnInvalidMessage(&stream, broken);
+  stream.headers_ = nullptr;
+  const uint32_t status = headers.status();
+  if (status < 200) {
+    if (end) return OnInvalidMessage(&stream, "http2.violation.of.messaging.rule");  // RFC 9113 8.1
+    stream.receiver_->OnInterim(headers);
+    return !closed_;
+  }
+  if (stream.upgrade_.data() != nullptr && status == 200) ShowUpgradeResponse(headers, stream.upgrade_);
+  stream.headers_done_ = true;
+  if (end) stream.end_delivered_ = true;
+  stream.receiver_->OnHeaders(headers, end);
+  return !closed_;
+}
+
+bool Http2Session::OnTrailers(Stream& stream, bool end) {
+  if (!end) return OnInvalidMessage(&stream, "http2.violation.of.messaging.rule");  // RFC 9113 8.1
+  if (const char* broken = CheckTrailers(*stream.headers_)) return OnInvalidMessage(&stream, broken);
+  ++counters_.trailers;
+  stream.trailers_ready_ = true;
+  Deliver(stream);
+  return !closed_;
+}
+
+void Http2Session::OnDataChunk(Stream* stream, uint32_t stream_id, const char* bytes, size_t n) {
+  if (stream == nullptr || stream->receiver_ == nullptr) {
+    framer_.Consume(stream_id, n);
+    return;
+  }
+  stream->received_ += n;
+  const bool inside = reading_ != nullptr && bytes >= reading_->data() && bytes + n <= reading_->data() + reading_->capacity;
+  if (n >= kShareAtLeast && inside) {
+    const uint32_t begin = static_cast<uint32_t>(bytes - reading_->data());
+    stream->in_.AppendSlice(reading_, begin, begin + static_cast<uint32_t>(n));
+  } else {
+    stream->in_.Append(absl::string_view(bytes, n));
+  }
+  if (!stream->ListHook<StreamsToDeliver>::linked()) to_deliver_.PushBack(*stream);
+}
+
+bool Http2Session::OnDataFrame(Stream* stream, bool end, bool empty) {
+  if (const char* flood = floods_.OnFrameWithPayload(empty && !end)) {
+    Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+    return false;
+  }
+  if (stream == nullptr) return true;
+  stream->received_ += 9;
+  if (!end) return true;
+  stream->end_received_ = true;
+  if (stream->receiver_ != nullptr) Deliver(*stream);
+  return !closed_;
+}
+
+void Http2Session::OnResetFrame(Stream* stream) {
+  if (stream != nullptr) stream->reset_by_peer_ = true;
+}
+
+bool Http2Session::OnInvalidMessage(Stream* stream, const char* detail) {
+  ++counters_.rx_messaging_error;
+  if (stream != nullptr) stream->detail_ = detail;
+  if (!http2_.stream_error_on_invalid_http_message) {
+    Fail(ErrorCode::kProtocolError, detail, false);
+    return false;
+  }
+  if (stream != nullptr) {
+    stream->block_bad_ = true;
+    framer_.SubmitReset(stream->id_, ErrorCode::kProtocolError);
+    ++counters_.tx_reset;
+    EndReceiver(*stream, ResetReason::kProtocolError, detail);
+  }
+  return !closed_;
+}
+
+// ---- delivery
+
+void Http2Session::Deliver(Stream& stream) {
+  if (stream.receiver_ == nullptr || stream.pauses_ > 0 || !stream.headers_done_) return;
+  stream.ListHook<StreamsToDeliver>::Unlink();
+  const bool end = stream.end_received_ && !stream.trailers_ready_;
+  if (!stream.end_delivered_ && (!stream.in_.empty() || end)) {
+    stream.owed_credit_ += static_cast<uint32_t>(stream.in_.size());
+    if (end) stream.end_delivered_ = true;
+    Buffer body(std::move(stream.in_));
+    stream.receiver_->OnBody(body, end);
+    if (closed_) return;
+    if (stream.pauses_ == 0 || stream.receiver_ == nullptr) ReturnCredit(stream);
+  }
+  if (stream.trailers_ready_ && !stream.end_delivered_ && stream.receiver_ != nullptr && stream.pauses_ == 0) {
+    stream.end_delivered_ = true;
+    HeaderMap* trailers = stream.headers_;
+    stream.headers_ = nullptr;
+    stream.receiver_->OnTrailers(*trailers);
+    if (closed_) return;
+  }
+  FinishIfDone(stream);
+}
+
+void Http2Session::DeliverPending() {
+  while (!to_deliver_.empty() && !closed_) {
+    Stream& stream = to_deliver_.PopFront();
+    if (stream.id_ == 0 && stream.detail_ != nullptr) {  // a request that could not be sent at all
+      EndReceiver(stream, ResetReason::kProtocolError, stream.detail_);
+      FinishIfDone(stream);
+      continue;
+    }
+    Deliver(stream);
+  }
+}
+
+// Credit goes back when the receiver has taken the bytes and wants more; ResumeReading comes here for what is owed.
+void Http2Session::ReturnCredit(Stream& stream) {
+  if (stream.owed_credit_ == 0 || closed_) return;
+  framer_.Consume(stream.id_, stream.owed_credit_);
+  stream.owed_credit_ = 0;
+  ScheduleFlush();
+}
+
+// Nobody will take these bytes: their credit goes back to the connection, or the other streams would starve.
+void Http2Session::DropReceived(Stream& stream) {
+  const size_t n = stream.owed_credit_ + stream.in_.size();
+  stream.in_.Clear();
+  stream.owed_credit_ = 0;
+  stream.trailers_ready_ = false;
+  stream.headers_ = nullptr;
+  stream.ListHook<StreamsToDeliver>::Unlink();
+  if (n > 0 && !closed_) framer_.ConsumeConnection(n);
+}
+
+void Http2Session::EndReceiver(Stream& stream, ResetReason reason, const char* detail) {
+  StreamReceiver* receiver = stream.receiver_;
+  stream.receiver_ = nullptr;
+  stream.ListHook<StreamsAboveHigh>::Unlink();
+  stream.out_.Clear();
+  DropReceived(stream);
+  if (receiver != nullptr) receiver->OnReset(reason, detail == nullptr ? "" : detail);
+}
+
+void Http2Session::OnStreamClosed(Stream& stream, ErrorCode code) {
+  stream.closed_ = true;
+  stream.ListHook<StreamsToResume>::Unlink();
+  if (stream.receiver_ == nullptr) return FinishIfDone(stream);
+  const bool complete = stream.end_received_ && stream.headers_done_;
+  // Nothing to tell but what waits for a paused receiver: both ends are there, or the server wants no more of our request.
+  const bool enough = client_owner_ != nullptr && stream.reset_by_peer_ && code == ErrorCode::kNoError;
+  if (complete && (stream.end_sent_ || enough)) return FinishIfDone(stream);
+  if (stream.reset_by_peer_ || (code == ErrorCode::kRefusedStream && stream.detail_ == nullptr)) {
+    EndReceiver(stream, ReasonOf(code), DetailOf(code));
+  } else {
+    EndReceiver(stream, ResetReason::kProtocolError, stream.detail_ != nullptr ? stream.detail_ : "http2.violation.of.messaging.rule");
+  }
+  if (!closed_) FinishIfDone(stream);
+}
+
+void Http2Session::OnRequestNotSent(uint32_t stream_id) {
+  // The library may not call OnStreamClosed for a request that never became a stream (GOAWAY came, or we reset it first).
+  Stream* found = nullptr;
+  streams_.ForEach([&](Stream& stream) {
+    if (stream.id_ == stream_id && !stream.closed_) found = &stream;
+  });
+  if (found == nullptr) return;
+  found->closed_ = true;
+  if (found->receiver_ != nullptr) EndReceiver(*found, ResetReason::kRemoteRefused, "http2.remote_refuse");
+  FinishIfDone(*found);
+}
+
+void Http2Session::FinishIfDone(Stream& stream) {
+  if (stream.released_ || closed_) return;
+  if (!stream.closed_ && stream.id_ != 0) return;
+  if (stream.receiver_ != nullptr) {
+    if (!stream.end_delivered_) return;
+    if (!stream.end_sent_) EndReceiver(stream, ResetReason::kNone, "http2.remote_complete");
+    if (stream.released_ || closed_) return;
+  }
+  Release(stream);
+}
+
+void Http2Session::Release(Stream& stream) {
+  if (stream.released_) return;
+  stream.released_ = true;
+  stream.receiver_ = nullptr;
+  stream.ListHook<AllStreams>::Unlink();
+  stream.ListHook<StreamsToDeliver>::Unlink();
+  stream.ListHook<StreamsToResume>::Unlink();
+  stream.ListHook<StreamsAboveHigh>::Unlink();
+  --active_;
+  stream_ended_ = true;
+  if (active_ == 0) went_idle_ = true;
+  ScheduleFlush();
+  connection_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&stream));
+}
+
+}  // namespace outrigger::http::h2

@@ -1,0 +1,154 @@
+// What streams send: one write per connection and turn, in rounds of a quantum per stream.
+#include <algorithm>
+
+#include "source/http/h2/session.h"
+
+namespace outrigger::http::h2 {
+
+void Http2Session::ScheduleFlush() {
+  flush_wanted_ = true;
+  if (!flushing_ && !closed_) connection_.dispatcher().AtEndOfTurn(*this);
+}
+
+void Http2Session::OnEndOfTurn() {
+  if (closed_ || connection_.closed()) return;
+  if (!ready_) return;  // OnConnected asks again
+  DeliverPending();
+  if (!closed_) Flush();
+  if (!closed_) NotifyOwner();
+  if (!closed_) CloseIfDone();
+}
+
+void Http2Session::Flush() {
+  flushing_ = true;
+  floods_.OnOutput(appended_, connection_.output().size());
+  do {
+    flush_wanted_ = false;
+    FlushOnce();
+  } while (flush_wanted_ && !closed_ && fail_detail_ == nullptr);
+  if (!closed_ && unannounced_ > 0) {
+    unannounced_ = 0;
+    connection_.WroteOutput();
+  }
+  flushing_ = false;
+  if (!closed_ && fail_detail_ != nullptr) FinishFailure();
+}
+
+void Http2Session::FlushOnce() {
+  // One round: who used up the quantum in the last one, or was held back by a full connection, may send again.
+  if (!connection_.above_write_high()) {
+    while (!to_resume_.empty()) {
+      Stream& stream = to_resume_.PopFront();
+      stream.round_sent_ = 0;
+      if (!stream.closed_ && stream.data_idle_) {
+        stream.data_idle_ = false;
+        framer_.ResumeData(stream.id_);
+      }
+    }
+  }
+  for (;;) {
+    const absl::string_view piece = framer_.NextOutput();
+    if (piece.empty() || closed_) break;
+    PushOutput(piece);
+    if (fail_detail_ != nullptr) return;
+  }
+  if (closed_) return;
+  FireLowMarks();
+  if (!to_resume_.empty() && !connection_.above_write_high()) flush_wanted_ = true;
+}
+
+void Http2Session::PushOutput(absl::string_view bytes) {
+  if (bytes.empty()) return;
+  settings_sent_ = true;
+  connection_.output().Append(bytes);
+  appended_ += bytes.size();
+  unannounced_ += bytes.size();
+}
+
+int64_t Http2Session::OnDataWanted(Stream& stream, size_t most, bool* end, bool* more_follows) {
+  const bool nothing = stream.out_.empty() && !stream.end_queued_;
+  if (nothing || closed_ || (stream.reset_by_us_ && !stream.reset_after_end_)) {
+    stream.data_idle_ = true;
+    return -1;
+  }
+  const bool held_back = stream.round_sent_ >= Stream::kQuantum || connection_.above_write_high();
+  if (held_back && !stream.out_.empty()) {
+    stream.data_idle_ = true;
+    if (!stream.ListHook<StreamsToResume>::linked()) to_resume_.PushBack(stream);
+    return -1;
+  }
+  const size_t n = std::min(most, stream.out_.size());
+  if (n == stream.out_.size() && stream.end_queued_) {
+    *end = true;
+    if (stream.trailers_ != nullptr) {
+      *more_follows = true;
+      stream.SubmitTrailers();
+    }
+  }
+  return static_cast<int64_t>(n);
+}
+
+void Http2Session::OnDataFrameReady(Stream& stream, absl::string_view frame_head, size_t length) {
+  PushOutput(frame_head);
+  connection_.output().MoveFrom(stream.out_, std::min(length, stream.out_.size()));
+  appended_ += length;
+  unannounced_ += length;
+  stream.round_sent_ += static_cast<uint32_t>(length);
+  if (unannounced_ >= kAnnounceEvery) {  // the connection flushes early when there is much, and its marks stay true
+    unannounced_ = 0;
+    connection_.WroteOutput();
+    floods_.OnOutput(appended_, connection_.output().size());
+  }
+}
+
+void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) {
+  const bool data = head.type == FrameType::kData;
+  const bool control = head.type == FrameType::kRstStream || head.type == FrameType::kSettings || head.type == FrameType::kPing;
+  if (const char* flood = floods_.OnFrameSent(control, data, appended_)) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  if (stream != nullptr) {
+    stream->sent_ += 9 + head.length;
+    const bool ends = (data || head.type == FrameType::kHeaders) && (head.flags & 1) != 0;
+    if (ends) {
+      stream->end_sent_ = true;
+      if (stream->reset_after_end_ && !stream->end_received_) framer_.SubmitReset(stream->id_, ErrorCode::kNoError);
+    }
+  }
+  if (head.type == FrameType::kRstStream && server_owner_ != nullptr && code != ErrorCode::kRefusedStream &&
+      (stream == nullptr || !stream->reset_by_us_)) {
+    // The peer made us reset it ("MadeYouReset"): costs it as much as a reset of its own.
+    if (const char* flood = floods_.OnReset(connection_.dispatcher().now())) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  }
+  if (head.type == FrameType::kGoAway && code != ErrorCode::kNoError && fail_detail_ == nullptr) {
+    // The library found a connection error and says so itself; CloseIfDone closes after it.
+    fail_code_ = code;
+    library_failed_ = true;
+    ++counters_.protocol_errors;
+  }
+}
+
+void Http2Session::FireLowMarks() {
+  if (above_high_.empty() || connection_.above_write_high()) return;
+  // A receiver may reset other streams, so the list can change under each call.
+  for (size_t n = above_high_.CountSlow(); n > 0 && !above_high_.empty() && !closed_; --n) {
+    Stream& stream = above_high_.PopFront();
+    if (stream.out_.size() > options_.stream_buffer_limit / 2) {
+      above_high_.PushBack(stream);
+      continue;
+    }
+    stream.above_high_ = false;
+    if (stream.receiver_ != nullptr) stream.receiver_->OnBelowWriteLow();
+  }
+}
+
+void Http2Session::NotifyOwner() {
+  if (stream_ended_) {
+    stream_ended_ = false;
+    if (client_owner_ != nullptr) client_owner_->OnStreamClosed();
+  }
+  if (went_idle_ && !closed_) {
+    went_idle_ = false;
+    if (active_ == 0 && server_owner_ != nullptr) server_owner_->OnSessionIdle();
+  }
+}
+
+}  // namespace outrigger::http::h2

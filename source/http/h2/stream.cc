@@ -1,0 +1,171 @@
+#include "source/http/h2/stream.h"
+
+#include "source/base/bug.h"
+#include "source/http/h2/memory.h"
+#include "source/http/h2/message_rules.h"
+#include "source/http/h2/session.h"
+
+namespace outrigger::http::h2 {
+
+// Trailers wait for the body's flow control; the caller's map does not, so they are copied.
+struct Stream::SavedTrailers {
+  Arena arena;
+  HeaderMap headers{arena};
+  static void* operator new(size_t size) { return Memory::Allocate(size); }
+  static void operator delete(void* memory) { Memory::Free(memory); }
+};
+
+void* Stream::operator new(size_t size) { return Memory::Allocate(size); }
+void Stream::operator delete(void* memory) { Memory::Free(memory); }
+
+Stream::~Stream() { delete trailers_; }
+
+net::Connection& Stream::connection() { return session_.connection_; }
+
+void Stream::SendInterim(const HeaderMap& headers) {
+  if (closed_ || receiver_ == nullptr || headers_sent_ || session_.server_owner_ == nullptr) return;
+  session_.framer_.SubmitInterim(id_, headers);
+  session_.ScheduleFlush();
+}
+
+void Stream::SendHeaders(const HeaderMap& headers, bool end) {
+  if (closed_ || receiver_ == nullptr || headers_sent_) return;
+  headers_sent_ = true;
+  if (session_.server_owner_ != nullptr) {
+    SendServerHeaders(headers, end);
+  } else {
+    SendClientHeaders(headers, end);
+  }
+  session_.ScheduleFlush();
+}
+
+void Stream::SendServerHeaders(const HeaderMap& headers, bool end) {
+  const uint32_t status = headers.status();
+  if (head_request_ || status == 204 || status == 304) body_forbidden_ = true;
+  if (end || body_forbidden_) end_queued_ = true;
+  bool sent;
+  if (status == 101 || (status == 204 && headers.Has(KnownHeader::kContentLength))) {
+    // An accepted upgrade is 200 here (RFC 8441 section 5); 204 has no length (RFC 9110 8.6).
+    HeaderMap changed(receiver_->arena());
+    changed.CopyFrom(headers);
+    if (status == 101) changed.SetStatus(200);
+    changed.Remove(KnownHeader::kContentLength);
+    sent = session_.framer_.SubmitResponse(id_, changed, end_queued_, *this);
+  } else {
+    sent = session_.framer_.SubmitResponse(id_, headers, end_queued_, *this);
+  }
+  if (!sent) session_.framer_.SubmitReset(id_, ErrorCode::kInternalError);
+}
+
+void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
+  end_queued_ = end;
+  if (IsUpgradeRequest(headers)) {
+    if (!session_.framer_.peer_allows_extended_connect()) {
+      detail_ = "http2.extended_connect_not_allowed";
+      session_.stream_ended_ = true;
+      if (!ListHook<StreamsToDeliver>::linked()) session_.to_deliver_.PushBack(*this);  // tells the receiver at the end of the turn
+      return;
+    }
+    HeaderMap changed(receiver_->arena());
+    changed.CopyFrom(headers);
+    upgrade_ = receiver_->arena().Copy(headers.Get(KnownHeader::kUpgrade));
+    changed.Set(KnownHeader::kMethod, "CONNECT");
+    changed.Add(KnownHeader::kProtocol, upgrade_);
+    end_queued_ = false;
+    id_ = session_.framer_.SubmitRequest(changed, false, *this);
+  } else {
+    id_ = session_.framer_.SubmitRequest(headers, end, *this);
+  }
+  if (id_ != 0) return;
+  detail_ = "http2.no_stream_id_left";
+  if (!ListHook<StreamsToDeliver>::linked()) session_.to_deliver_.PushBack(*this);
+}
+
+void Stream::SendBody(Buffer& body, bool end) {
+  if (closed_ || receiver_ == nullptr || !headers_sent_ || end_queued_) {
+    body.Clear();
+    return;
+  }
+  out_.MoveFrom(body, body.size());
+  end_queued_ = end;
+  WakeData();
+  NoteMarks();
+}
+
+void Stream::SendTrailers(const HeaderMap& trailers) {
+  if (closed_ || receiver_ == nullptr || !headers_sent_ || end_queued_) return;
+  end_queued_ = true;
+  trailers_ = new SavedTrailers;
+  trailers_->headers.CopyFrom(trailers);
+  WakeData();
+}
+
+void Stream::SubmitTrailers() {
+  session_.framer_.SubmitTrailers(id_, trailers_->headers);
+  delete trailers_;
+  trailers_ = nullptr;
+}
+
+void Stream::WakeData() {
+  if (data_idle_) {
+    data_idle_ = false;
+    session_.framer_.ResumeData(id_);
+  }
+  session_.ScheduleFlush();
+}
+
+void Stream::NoteMarks() {
+  if (above_high_ || end_queued_ || out_.empty()) return;
+  if (out_.size() <= session_.options_.stream_buffer_limit && !session_.connection_.above_write_high()) return;
+  above_high_ = true;
+  session_.above_high_.PushBack(*this);
+  if (receiver_ != nullptr) receiver_->OnAboveWriteHigh();
+}
+
+void Stream::Reset(ResetReason reason) {
+  if (receiver_ == nullptr) return;
+  receiver_ = nullptr;
+  ListHook<StreamsAboveHigh>::Unlink();
+  session_.DropReceived(*this);
+  if (!closed_ && id_ != 0) {
+    const bool finish = reason == ResetReason::kNone && end_queued_;
+    if (finish) {
+      reset_after_end_ = true;
+      if (end_sent_ && !end_received_) session_.framer_.SubmitReset(id_, ErrorCode::kNoError);
+    } else {
+      out_.Clear();
+      ++session_.counters_.tx_reset;
+      session_.framer_.SubmitReset(id_, CodeFor(reason, session_.server_owner_ != nullptr));
+    }
+    reset_by_us_ = true;
+  }
+  session_.FinishIfDone(*this);
+  session_.ScheduleFlush();
+}
+
+void Stream::PauseReading() { ++pauses_; }
+
+void Stream::ResumeReading() {
+  if (OUTRIGGER_BUG(pauses_ == 0)) return;
+  if (--pauses_ > 0) return;
+  session_.ReturnCredit(*this);
+  if (!in_.empty() || trailers_ready_ || (end_received_ && !end_delivered_)) {
+    if (!ListHook<StreamsToDeliver>::linked()) session_.to_deliver_.PushBack(*this);
+  }
+  session_.ScheduleFlush();
+}
+
+void Stream::Dump(DumpWriter& out) const {
+  out.Open("stream");
+  out.Field("id", id_);
+  out.Field("received_waiting", in_.size());
+  out.Field("to_send", out_.size());
+  out.Field("pauses", pauses_);
+  out.Field("end_received", end_received_ ? 1 : 0);
+  out.Field("end_sent", end_sent_ ? 1 : 0);
+  out.Field("closed", closed_ ? 1 : 0);
+  out.Field("has_receiver", receiver_ != nullptr ? 1 : 0);
+  out.Close();
+}
+
+}  // namespace outrigger::http::h2
