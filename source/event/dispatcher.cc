@@ -70,8 +70,9 @@ bool Dispatcher::RunOnce(Duration longest_wait) {
   }
   engine_->Wait(WaitFor(longest_wait));
   RefreshClock();
+  const size_t due = next_turn_.CountSlow();  // who asks while events are delivered means the turn after this
   size_t ran = static_cast<size_t>(engine_->Deliver());
-  ran += RunNextTurn();
+  ran += RunNextTurn(due);
   ran += RunTimers();
   ran += RunPosted();
   ran += RunEndOfTurn();
@@ -146,9 +147,9 @@ bool Dispatcher::HasPosted() const {
 }
 
 // Only those that were there when it began: whoever asks meanwhile means the turn after this.
-size_t Dispatcher::RunNextTurn() {
+size_t Dispatcher::RunNextTurn(size_t due) {
   size_t ran = 0;
-  for (size_t left = next_turn_.CountSlow(); left > 0 && !next_turn_.empty(); --left, ++ran) {
+  for (; due > 0 && !next_turn_.empty(); --due, ++ran) {
     next_turn_.PopFront().OnNextTurn();
   }
   return ran;

@@ -95,7 +95,7 @@ class Dispatcher final {
   friend class Timer;
   Duration WaitFor(Duration longest);
   void RefreshClock();
-  size_t RunNextTurn();
+  size_t RunNextTurn(size_t due);
   size_t RunTimers();
   size_t RunPosted() ABSL_LOCKS_EXCLUDED(posted_mutex_);
   size_t RunEndOfTurn();

@@ -166,7 +166,7 @@ void Connection::OnReady(uint32_t ready_bits) {
     if (linger_) DiscardInput();
     return;
   }
-  if (!NextTurn::linked()) ReadAndDeliver();  // else it has its share of this turn yet to come
+  if (!NextTurn::linked()) ReadAndDeliver();  // else it has its share of a turn yet to come
 }
 
 void Connection::OnEndOfTurn() {
