@@ -155,9 +155,9 @@ void Connection::OnReady(uint32_t ready_bits) {
   if ((ready_bits & event::kPeerClosed) != 0) peer_closed_hint_ = true;
   if ((ready_bits & (event::kReadable | event::kPeerClosed | event::kError)) != 0) readable_ = true;
   if (connecting_) return FinishConnect(ready_bits);
-  if ((ready_bits & event::kWritable) != 0) {
+  if ((ready_bits & event::kWritable) != 0 && !writable_) {
     writable_ = true;
-    if (!output_.empty() || !announced_ || (end_requested_ && !end_sent_)) dispatcher_.AtEndOfTurn(*this);
+    dispatcher_.AtEndOfTurn(*this);  // output, or the transport's own bytes, waited for this
   }
   // A paused reader would not notice a reset.
   if ((ready_bits & event::kError) != 0 && !CanRead()) CheckSocketError();
@@ -204,8 +204,7 @@ void Connection::OnTimer() {
     written_at_timer_ = stats_.bytes_written;
     return ArmTimer(flush_timeout_);
   }
-  const bool flushed = output_.empty() && end_sent_;
-  FinishClose(flushed ? close_info_ : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
+  FinishClose(Flushed() ? close_info_ : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
 }
 
 void Connection::ArmTimer(Duration delay) {
@@ -349,7 +348,8 @@ void Connection::EndWrite() {
 
 IoStatus Connection::TryFlush() {
   const bool end = end_requested_ && !end_sent_ && announced_;
-  if (!writable_ || (output_.empty() && !end && announced_)) return IoStatus::kMore;
+  if (!writable_) return IoStatus::kMore;
+  if (output_.empty() && !end && announced_ && !transport_->wants_write()) return IoStatus::kMore;
   const IoOutcome sent = transport_->Write(output_, end);
   stats_.bytes_written += sent.bytes;
   return sent.status;
@@ -369,7 +369,7 @@ void Connection::AfterFlush(IoStatus status) {
   if (!output_.empty() && !writable_) CompactIfWasteful(output_);
   if (!closing_) return CheckBothEnded();
 
-  const bool flushed = output_.empty() && end_sent_;
+  const bool flushed = Flushed();
   if (flushed && (!linger_ || peer_ended_)) return FinishClose(close_info_);
   if (flush_timeout_ <= Duration::zero()) {
     return FinishClose(flushed ? close_info_ : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
@@ -380,6 +380,8 @@ void Connection::AfterFlush(IoStatus status) {
   }
   if (linger_ && readable_) DiscardInput();
 }
+
+bool Connection::Flushed() const { return output_.empty() && end_sent_ && !transport_->wants_write(); }
 
 void Connection::CheckBothEnded() {
   if (closing_ || !end_delivered_ || !end_sent_ || !output_.empty() || !input_.empty()) return;

@@ -174,6 +174,7 @@ class Connection final : public event::IoHandler,
   CloseInfo BrokenReason() const;
   bool HasUndelivered() const;
   void CheckBothEnded();
+  bool Flushed() const;
   void ArmTimer(Duration delay);
   void FinishClose(CloseInfo why);
 
