@@ -46,8 +46,6 @@ struct Ring {
     return {bytes + offset, static_cast<size_t>(std::min(end - from, kSize - offset))};
   }
 };
-}
-};
 
 struct Shared {  // by all sinks of a LogWriter
   StatsScope<FilesystemStats> filesystem;
