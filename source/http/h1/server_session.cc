@@ -1,0 +1,367 @@
+#include "source/http/h1/server_session.h"
+
+#include <string>
+
+#include "source/http/h1/limits.h"
+#include "source/http/h1/parser.h"
+#include "source/http/h1/recycler.h"
+
+namespace outrigger::http::h1 {
+namespace {
+
+using CloseMode = net::Connection::CloseMode;
+
+// Where a block is kept before its names are lower-cased, if spellings are wanted. Used between two lines of one call.
+std::string* WireScratch() {
+  thread_local std::string scratch;
+  return &scratch;
+}
+
+}  // namespace
+
+ServerSession::ServerSession(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
+                             const Http1Options& http1, CodecCounters& counters)
+    : connection_(connection), owner_(owner), counters_(counters), options_(options), http1_(http1) {}
+
+ServerSession::~ServerSession() {
+  if (stream_ != nullptr) Retire(stream_);
+  for (ServerStream* stream = retired_; stream != nullptr;) {
+    ServerStream* next = stream->next_retired_;
+    Recycler<ServerStream>::Give(stream);
+    stream = next;
+  }
+}
+
+// --- Input ---
+
+void ServerSession::OnData(Buffer& input, bool end) {
+  if (end) peer_ended_ = true;
+  while (!closing_ && Advance(input)) {
+  }
+  if (closing_) {
+    input.Clear();
+  } else if (peer_ended_) {
+    OnPeerEnd(input);
+  }
+}
+
+bool ServerSession::Advance(Buffer& input) {
+  switch (state_) {
+    case State::kHead:
+      return BeginRequest(input);
+    case State::kBody:
+      return !input.empty() && ReadBody(input);
+    case State::kWait:
+      if (!input.empty()) Hold();
+      return false;
+    case State::kTunnel:
+      DeliverTunnel(input);
+      return false;
+  }
+  return false;
+}
+
+bool ServerSession::BeginRequest(Buffer& input) {
+  if (input.empty()) return false;
+  if (above_high_) {  // answers pile up: no more questions
+    Hold();
+    return false;
+  }
+  Head head;
+  switch (decoder_.ReadHead(input, RequestFacts(), context(), head, WireScratch())) {
+    case Decoder::Step::kHead:
+      break;
+    case Decoder::Step::kFailed:
+      Refuse(decoder_.refusal(), input);
+      return false;
+    default:
+      return false;
+  }
+  ServerStream* const stream = Recycler<ServerStream>::Take();
+  stream->Start(*this, connection_, head);
+  stream_ = stream;
+  StreamReceiver& receiver = owner_.OnStream(*stream);
+  if (stream_ != stream) return !closing_;
+  stream->receiver_ = &receiver;
+  HeaderMap* map = receiver.arena().New<HeaderMap>(receiver.arena());
+  BuildRequestHeaders(head, http1_.preserve_case ? WireScratch()->data() : nullptr,
+                      connection_.transport().tls() != nullptr ? "https" : "http", *map);
+  decoder_.TakeHead(input, head, head.framing, head.content_length);
+  state_ = head.framing == Framing::kNone ? State::kWait : State::kBody;
+  stream->request_done_ = head.framing == Framing::kNone && !stream->undecided_;
+  receiver.OnHeaders(*map, stream->request_done_);
+  return AfterDelivery(stream);
+}
+
+bool ServerSession::ReadBody(Buffer& input) {
+  ServerStream* const stream = stream_;
+  Buffer payload;
+  Head trailers;
+  const size_t before = input.size();
+  const Decoder::Step step = decoder_.ReadBody(input, payload, context(), trailers, WireScratch());
+  if (step == Decoder::Step::kFailed) {
+    FailRequest(decoder_.refusal(), input);
+    return false;
+  }
+  HeaderMap* map = nullptr;
+  if (step == Decoder::Step::kTrailers) {
+    if (stream->receiver_ != nullptr) {
+      Arena& arena = stream->receiver_->arena();
+      map = arena.New<HeaderMap>(arena);
+      BuildTrailers(trailers, http1_.preserve_case ? WireScratch()->data() : nullptr, *map);
+      ++counters_.trailers;
+    }
+    decoder_.TakeTrailers(input, trailers);
+  }
+  stream->wire_received_ += before - input.size();
+  stream->expect_pending_ = false;
+  const bool done = step != Decoder::Step::kMore;
+  if (done) state_ = State::kWait;
+  if (stream->receiver_ == nullptr) {
+    Discard(payload, done);
+    return !closing_ && done;
+  }
+  const bool end = done && !stream->undecided_;
+  if (end) stream->request_done_ = true;
+  const bool body_end = end && map == nullptr;
+  if (!payload.empty() || body_end) stream->receiver_->OnBody(payload, body_end);
+  if (map != nullptr && stream_ == stream && stream->receiver_ != nullptr) stream->receiver_->OnTrailers(*map);
+  return AfterDelivery(stream) && done;
+}
+
+// The rest of a request whose answer is complete already.
+void ServerSession::Discard(Buffer& payload, bool done) {
+  discarded_ += payload.size();
+  payload.Clear();
+  if (done) {
+    stream_->request_done_ = true;
+    FinishStream();
+  } else if (discarded_ + decoder_.missing() > kMaxDiscardBytes) {
+    Retire(stream_);
+    stream_ = nullptr;
+    Close(CloseMode::kLinger);
+  }
+}
+
+void ServerSession::DeliverTunnel(Buffer& input) {
+  if (input.empty()) return;
+  ServerStream* const stream = stream_;
+  Buffer payload = std::move(input);
+  stream->wire_received_ += payload.size();
+  if (stream->receiver_ != nullptr) stream->receiver_->OnBody(payload, false);
+}
+
+bool ServerSession::AfterDelivery(const ServerStream* stream) {
+  if (stream_ == stream && stream->complete()) FinishStream();
+  return !closing_;
+}
+
+// The peer sends no more. It may still read: a complete request gets its answer.
+void ServerSession::OnPeerEnd(Buffer& input) {
+  switch (state_) {
+    case State::kHead:
+      if (!held_) Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, "downstream_remote_disconnect"});
+      return;
+    case State::kBody:
+      closing_ = true;
+      DropStream(ResetReason::kConnectionTermination, "downstream_remote_disconnect");
+      Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, "downstream_remote_disconnect"});
+      return;
+    case State::kWait:
+      return;
+    case State::kTunnel:
+      if (input.empty()) DeliverEnd();
+      return;
+  }
+}
+
+void ServerSession::DeliverEnd() {
+  ServerStream* const stream = stream_;
+  if (stream == nullptr || stream->request_done_) return;
+  stream->request_done_ = true;
+  Buffer nothing;
+  if (stream->receiver_ != nullptr) stream->receiver_->OnBody(nothing, true);
+  AfterDelivery(stream);
+}
+
+// --- Errors and ends ---
+
+void ServerSession::Refuse(const Refusal& refusal, Buffer& input) {
+  ++counters_.protocol_errors;
+  closing_ = true;
+  input.Clear();
+  owner_.OnCodecError(refusal.status, refusal.detail);
+  WriteRefusal(refusal.status, connection_.output());
+  connection_.WroteOutput();
+  Close(CloseMode::kLinger, {net::CloseReason::kLocal, 0, refusal.detail});
+}
+
+void ServerSession::FailRequest(const Refusal& refusal, Buffer& input) {
+  ++counters_.protocol_errors;
+  closing_ = true;
+  input.Clear();
+  const bool started = stream_->response_started_;
+  // An answer that ends with the connection would look whole.
+  const bool looks_whole = started && !stream_->response_done_ && stream_->plan_.framing == Framing::kUntilClose;
+  DropStream(ResetReason::kProtocolError, refusal.detail);
+  if (looks_whole) return CutLater(/*reset=*/true);
+  if (!started) {
+    WriteRefusal(refusal.status, connection_.output());
+    connection_.WroteOutput();
+  }
+  Close(CloseMode::kLinger, {net::CloseReason::kLocal, 0, refusal.detail});
+}
+
+void ServerSession::OpenTunnel() {
+  const bool body_missing = state_ == State::kBody;
+  stream_->undecided_ = false;
+  close_after_ = true;
+  if (body_missing) {
+    // The peer switches after the request's body, which it has not finished: nothing after it could be told apart.
+    stream_->plan_.close = true;
+    return CutLater(/*reset=*/false);
+  }
+  state_ = State::kTunnel;
+  if (held_) {
+    Release();
+  } else if (peer_ended_) {
+    end_pending_ = true;
+    connection_.dispatcher().AtEndOfTurn(*this);
+  }
+}
+
+void ServerSession::FinishStream() {
+  ServerStream* const stream = stream_;
+  const bool tunnel = state_ == State::kTunnel;
+  stream_ = nullptr;
+  state_ = State::kHead;
+  end_pending_ = false;
+  discarded_ = 0;
+  Retire(stream);
+  if (tunnel) {
+    Close(CloseMode::kFlush);
+  } else if (close_after_ || draining_) {
+    Close(held_ ? CloseMode::kLinger : CloseMode::kFlush);
+  } else if (peer_ended_ && !held_) {
+    Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, ""});
+  } else {
+    Release();
+  }
+  owner_.OnSessionIdle();
+}
+
+// The stream is over: its sender ignores calls from now on and is reused from the next turn.
+void ServerSession::Retire(ServerStream* stream) {
+  for (; stream->pauses_ > 0; --stream->pauses_) connection_.ResumeReading();
+  stream->session_ = nullptr;
+  stream->receiver_ = nullptr;
+  stream->next_retired_ = retired_;
+  retired_ = stream;
+  connection_.dispatcher().AtEndOfTurn(*this);
+}
+
+void ServerSession::DropStream(ResetReason reason, const char* detail) {
+  ServerStream* const stream = stream_;
+  if (stream == nullptr) return;
+  StreamReceiver* const receiver = stream->receiver_;
+  stream_ = nullptr;
+  Retire(stream);
+  ++counters_.rx_reset;
+  if (receiver != nullptr) receiver->OnReset(reason, detail);
+}
+
+void ServerSession::OnEndOfTurn() {
+  if (end_pending_ && !closing_) {
+    end_pending_ = false;
+    DeliverEnd();
+  }
+  for (ServerStream* stream = retired_; stream != nullptr;) {
+    ServerStream* next = stream->next_retired_;
+    Recycler<ServerStream>::Give(stream);
+    stream = next;
+  }
+  retired_ = nullptr;
+  if (cut_pending_) {
+    cut_pending_ = false;
+    connection_.Close(cut_reset_ ? CloseMode::kReset : CloseMode::kNow, {net::CloseReason::kLocalAbort, 0, "stream_reset"});
+  }
+}
+
+void ServerSession::Hold() {
+  if (held_) return;
+  held_ = true;
+  connection_.PauseReading();
+}
+void ServerSession::Release() {
+  if (!held_) return;
+  held_ = false;
+  connection_.ResumeReading();
+}
+
+void ServerSession::Close(CloseMode mode, net::CloseInfo why) {
+  closing_ = true;
+  if (!cut_pending_) connection_.Close(mode, why);
+}
+
+void ServerSession::CutLater(bool reset) {
+  closing_ = true;
+  cut_pending_ = true;
+  cut_reset_ = reset;
+  connection_.output().Clear();
+  connection_.dispatcher().AtEndOfTurn(*this);
+}
+
+// --- The owner, the connection ---
+
+void ServerSession::StartDrain(Duration) {
+  if (draining_) return;
+  draining_ = true;
+  if (stream_ == nullptr && !closing_ && !decoder_.in_head(connection_.input())) Close(CloseMode::kFlush);
+}
+
+void ServerSession::CloseAll(ResetReason reason, net::CloseInfo why) {
+  closing_ = true;
+  cut_pending_ = false;
+  DropStream(reason, why.detail);
+  connection_.Close(CloseMode::kNow, why);
+}
+
+void ServerSession::OnAboveWriteHigh() {
+  above_high_ = true;
+  if (stream_ != nullptr && stream_->receiver_ != nullptr && !stream_->response_done_) {
+    stream_->receiver_->OnAboveWriteHigh();
+  }
+}
+
+void ServerSession::OnBelowWriteLow() {
+  above_high_ = false;
+  if (stream_ != nullptr && stream_->receiver_ != nullptr && !stream_->response_done_) {
+    stream_->receiver_->OnBelowWriteLow();
+  } else if (state_ == State::kHead) {
+    Release();
+  }
+}
+
+void ServerSession::OnClosed(const net::CloseInfo& why) {
+  closing_ = true;
+  cut_pending_ = false;
+  const bool local = why.reason == net::CloseReason::kLocal || why.reason == net::CloseReason::kLocalAbort;
+  DropStream(ResetReason::kConnectionTermination, local ? "downstream_local_disconnect" : "downstream_remote_disconnect");
+  owner_.OnSessionClosed(why);
+}
+
+void ServerSession::Dump(DumpWriter& out) const {
+  out.Field("http1_server_state", static_cast<int>(state_)).Field("active_streams", active_streams());
+  out.Field("held", held_ ? 1 : 0).Field("draining", draining_ ? 1 : 0).Field("closing", closing_ ? 1 : 0);
+}
+
+}  // namespace outrigger::http::h1
+
+namespace outrigger::http {
+
+std::unique_ptr<Session> MakeHttp1Server(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
+                                         const Http1Options& http1, CodecCounters& counters) {
+  return std::make_unique<h1::ServerSession>(connection, owner, options, http1, counters);
+}
+
+}  // namespace outrigger::http
