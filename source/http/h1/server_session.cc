@@ -163,6 +163,7 @@ void ServerSession::OnPeerEnd(Buffer& input) {
       if (!held_) Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, "downstream_remote_disconnect"});
       return;
     case State::kBody:
+      if (AnswerLooksWhole()) CutLater(/*reset=*/true);
       closing_ = true;
       DropStream(ResetReason::kConnectionTermination, "downstream_remote_disconnect");
       Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, "downstream_remote_disconnect"});
@@ -201,8 +202,7 @@ void ServerSession::FailRequest(const Refusal& refusal, Buffer& input) {
   closing_ = true;
   input.Clear();
   const bool started = stream_->response_started_;
-  // An answer that ends with the connection would look whole.
-  const bool looks_whole = started && !stream_->response_done_ && stream_->plan_.framing == Framing::kUntilClose;
+  const bool looks_whole = AnswerLooksWhole();
   DropStream(ResetReason::kProtocolError, refusal.detail);
   if (looks_whole) return CutLater(/*reset=*/true);
   if (!started) {
@@ -210,6 +210,12 @@ void ServerSession::FailRequest(const Refusal& refusal, Buffer& input) {
     connection_.WroteOutput();
   }
   Close(CloseMode::kLinger, {net::CloseReason::kLocal, 0, refusal.detail});
+}
+
+// An unfinished answer that ends with the connection: an orderly close would pass it off as whole.
+bool ServerSession::AnswerLooksWhole() const {
+  return stream_ != nullptr && stream_->response_started_ && !stream_->response_done_ &&
+         stream_->plan_.framing == Framing::kUntilClose;
 }
 
 void ServerSession::OpenTunnel() {
@@ -241,8 +247,8 @@ void ServerSession::FinishStream() {
   if (tunnel) {
     Close(CloseMode::kFlush);
   } else if (close_after_ || draining_) {
-    Close(held_ ? CloseMode::kLinger : CloseMode::kFlush);
-  } else if (peer_ended_ && !held_) {
+    Close(connection_.input().empty() ? CloseMode::kFlush : CloseMode::kLinger);
+  } else if (peer_ended_ && connection_.input().empty()) {
     Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, ""});
   } else {
     Release();

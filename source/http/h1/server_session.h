@@ -32,6 +32,7 @@ class ServerStream final : public StreamSender {
   void Start(ServerSession& session, net::Connection& connection, const Head& head);
   bool complete() const { return request_done_ && response_done_; }
   void EndResponse();
+  void CutResponse();
   void Wrote(size_t bytes);
 
   ServerSession* session_ = nullptr;  // null: ended
@@ -92,6 +93,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
 
   void Refuse(const Refusal& refusal, Buffer& input);
   void FailRequest(const Refusal& refusal, Buffer& input);
+  bool AnswerLooksWhole() const;
   void OpenTunnel();
   void FinishStream();
   void Retire(ServerStream* stream);

@@ -58,12 +58,7 @@ void ServerStream::SendHeaders(const HeaderMap& headers, bool end) {
       connection_->dispatcher().AtEndOfTurn(*session_);
     }
   }
-  if (plan_.broken) {  // a length was promised and nothing can come: the peer must see that it was cut
-    response_done_ = true;
-    ServerSession* const session = session_;
-    session->DropStream(ResetReason::kLocalReset, "http1.content_length_mismatch");
-    return session->Close(CloseMode::kLinger);
-  }
+  if (plan_.broken) return CutResponse();  // a length was promised and nothing can come
   if (end) EndResponse();
 }
 
@@ -91,13 +86,7 @@ void ServerStream::SendBody(Buffer& body, bool end) {
   body.Clear();
   Wrote(bytes);
   if (session_ == nullptr) return;
-  if (mismatch) {
-    session_->close_after_ = true;
-    response_done_ = true;
-    ServerSession* const session = session_;
-    session->DropStream(ResetReason::kLocalReset, "http1.content_length_mismatch");
-    return session->Close(CloseMode::kLinger);
-  }
+  if (mismatch) return CutResponse();
   if (end) EndResponse();
 }
 
@@ -116,12 +105,14 @@ void ServerStream::EndResponse() {
   response_done_ = true;
   if (plan_.tunnel) connection_->EndWrite();
   if (request_done_) return session_->FinishStream();
-  // The peer may be waiting for 100: it is told to close instead, and whatever it sends is thrown away.
-  if (!plan_.tunnel && expect_pending_ && !session_->end_pending_) {
-    ServerSession* const session = session_;
-    session->DropStream(ResetReason::kNone, "");
-    session->Close(CloseMode::kLinger);
-  }
+}
+
+// The body does not add up to what its head said: the peer must see that it was cut. No callback from here.
+void ServerStream::CutResponse() {
+  response_done_ = true;
+  session_->close_after_ = true;
+  if (request_done_) return session_->FinishStream();
+  session_->Close(CloseMode::kFlush, {net::CloseReason::kLocal, 0, "http1.content_length_mismatch"});
 }
 
 void ServerStream::Reset(ResetReason reason) {
@@ -129,7 +120,11 @@ void ServerStream::Reset(ResetReason reason) {
   ServerSession* const session = session_;
   ++session->counters_.tx_reset;
   const bool whole = response_done_ && reason == ResetReason::kNone;
-  if (whole && !plan_.tunnel && !session->end_pending_ && !session->close_after_ &&
+  if (whole && session->end_pending_) {  // the request is complete, only its end was not told yet
+    request_done_ = true;
+    return session->FinishStream();
+  }
+  if (whole && !plan_.tunnel && !session->close_after_ &&
       session->decoder_.missing() <= kMaxDiscardBytes) {
     for (; pauses_ > 0; --pauses_) connection_->ResumeReading();
     receiver_ = nullptr;  // the rest of the request is read and thrown away, to keep the connection
