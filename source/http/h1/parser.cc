@@ -193,6 +193,7 @@ Refusal ParseRequestLine(absl::string_view line, const ParseContext& context, He
 }
 
 Refusal ParseStatusLine(absl::string_view line, Head& out) {
+  if (const Refusal refusal = CheckStatusPrefix(line)) return refusal;
   // HTTP-version SP 3DIGIT [SP reason]; some servers leave the last space out with the reason.
   if (line.size() < 12 || line[8] != ' ') return kBadStart;
   if (const Refusal refusal = ParseVersion(line.substr(0, 8), &out.http10)) return refusal;
