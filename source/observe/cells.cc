@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "absl/base/attributes.h"
-#include "absl/synchronization/mutex.h"
+#include "source/base/mutex.h"
 
 namespace outrigger::observe {
 namespace {
 
 // Texts are few and change with configuration only: one lock for all of them.
-ABSL_CONST_INIT absl::Mutex g_text_mutex(absl::kConstInit);
+constinit Mutex g_text_mutex;
 
 constexpr uint64_t PowerOfTen(int n) {
   uint64_t power = 1;
@@ -23,7 +22,7 @@ constexpr uint64_t PowerOfTen(int n) {
 Text::~Text() { delete text_.load(std::memory_order_relaxed); }
 
 void Text::Set(absl::string_view text) {
-  absl::MutexLock lock(&g_text_mutex);
+  MutexLock lock(g_text_mutex);
   std::string* held = text_.load(std::memory_order_relaxed);
   if (held == nullptr) {
     text_.store(new std::string(text), std::memory_order_relaxed);
@@ -33,7 +32,7 @@ void Text::Set(absl::string_view text) {
 }
 
 std::string Text::value() const {
-  absl::MutexLock lock(&g_text_mutex);
+  MutexLock lock(g_text_mutex);
   const std::string* held = text_.load(std::memory_order_relaxed);
   return held == nullptr ? std::string() : *held;
 }

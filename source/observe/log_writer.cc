@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "source/base/bug.h"
+#include "source/base/mutex.h"
 #include "source/observe/schemas/server.h"
 
 namespace outrigger::observe {
@@ -71,11 +71,12 @@ int OpenPath(const std::string& path) {
 
 class FileSink final : public AccessLogSink {
  public:
-  FileSink(std::string path, int fd, std::shared_ptr<const Shared> shared)
-      : path_(std::move(path)), shared_(std::move(shared)), fd_(fd) {
+  FileSink(std::string path, int fd, std::shared_ptr<const Shared> shared, WorkerStats& own)
+      : path_(std::move(path)), shared_(std::move(shared)), own_(own), fd_(fd) {
     Inspect();
   }
   ~FileSink() override {
+    Drain();
     CloseFile();
     for (auto& ring : rings_) delete ring.load(std::memory_order_relaxed);
   }
@@ -84,11 +85,11 @@ class FileSink final : public AccessLogSink {
   const std::string& path() const { return path_; }
 
   // The writing thread. False: some bytes stay.
-  bool Drain(WorkerStats& own);
-  void Reopen(WorkerStats& own);
+  bool Drain();
+  void Reopen();
 
  private:
-  bool DrainRing(Ring& ring, WorkerStats& own, bool& torn);
+  bool DrainRing(Ring& ring, bool& torn);
   int64_t WriteSome(absl::string_view bytes);
   void Inspect();
   void CloseFile() {
@@ -97,6 +98,7 @@ class FileSink final : public AccessLogSink {
 
   const std::string path_;
   const std::shared_ptr<const Shared> shared_;
+  WorkerStats& own_;  // the writing thread's
   std::array<std::atomic<Ring*>, LogWriter::kMaxWorkers> rings_{};
   // The writing thread's, once the constructor is done.
   int fd_;
@@ -151,8 +153,8 @@ int64_t FileSink::WriteSome(absl::string_view bytes) {
   return written < 0 ? -errno : written;
 }
 
-bool FileSink::DrainRing(Ring& ring, WorkerStats& own, bool& torn) {
-  FilesystemStats& stats = own.Get(shared_->filesystem);
+bool FileSink::DrainRing(Ring& ring, bool& torn) {
+  FilesystemStats& stats = own_.Get(shared_->filesystem);
   // Only what is there now: a busy worker must not keep the other rings waiting.
   const uint64_t end = ring.tail.load(std::memory_order_acquire);
   while (ring.head.load(std::memory_order_relaxed) != end) {
@@ -169,31 +171,31 @@ bool FileSink::DrainRing(Ring& ring, WorkerStats& own, bool& torn) {
     torn = front[static_cast<size_t>(written) - 1] != '\n';
     ring.head.store(ring.head.load(std::memory_order_relaxed) + static_cast<uint64_t>(written),
                     std::memory_order_release);
-    if (failing_) own.Get(shared_->lines).recovered.Inc();
+    if (failing_) own_.Get(shared_->lines).recovered.Inc();
     failing_ = false;
   }
   return true;
 }
 
-bool FileSink::Drain(WorkerStats& own) {
+bool FileSink::Drain() {
   const int begin = std::max(torn_ring_, 0);
   for (size_t i = 0; i < rings_.size(); ++i) {
     const size_t at = (static_cast<size_t>(begin) + i) % rings_.size();
     Ring* ring = rings_[at].load(std::memory_order_acquire);
     if (ring == nullptr) continue;
     bool torn = torn_ring_ == static_cast<int>(at);
-    const bool all = DrainRing(*ring, own, torn);
+    const bool all = DrainRing(*ring, torn);
     torn_ring_ = torn ? static_cast<int>(at) : -1;
     if (!all) return false;
   }
   return true;
 }
 
-void FileSink::Reopen(WorkerStats& own) {
-  Drain(own);
+void FileSink::Reopen() {
+  Drain();
   const int fd = OpenPath(path_);
   if (fd < 0) {
-    own.Get(shared_->filesystem).reopen_failed.Inc();  // the old file is still better than none
+    own_.Get(shared_->filesystem).reopen_failed.Inc();  // the old file is still better than none
     return;
   }
   if (fd != fd_) CloseFile();
@@ -216,13 +218,13 @@ class LogWriter::Core {
   uint64_t Ask(bool reopen);
   void Run();
   void Turn(bool by_timer);
-  bool Done(uint64_t asked) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return answered_ >= asked; }
 
   const LogWriterOptions options_;
   const std::shared_ptr<Shared> shared_;
   WorkerStats& own_;  // the writing thread's
   bool stuck_ = false;
-  absl::Mutex mutex_;
+  Mutex mutex_;
+  CondVar turned_;  // answered_ went up
   std::vector<std::shared_ptr<FileSink>> sinks_ ABSL_GUARDED_BY(mutex_);
   uint64_t asked_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t answered_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -248,7 +250,7 @@ LogWriter::Core::Core(StatsRegistry& registry, LogWriterOptions options)
 
 LogWriter::Core::~Core() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     stop_ = true;
   }
   shared_->Wake();
@@ -256,7 +258,7 @@ LogWriter::Core::~Core() {
 }
 
 absl::StatusOr<std::shared_ptr<AccessLogSink>> LogWriter::Core::Open(absl::string_view path) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   for (const auto& sink : sinks_) {
     if (sink->path() == path) return std::shared_ptr<AccessLogSink>(sink);
   }
@@ -264,12 +266,12 @@ absl::StatusOr<std::shared_ptr<AccessLogSink>> LogWriter::Core::Open(absl::strin
   if (fd < 0) {
     return absl::InvalidArgumentError(absl::StrCat("access log \"", path, "\": ", std::strerror(errno)));
   }
-  sinks_.push_back(std::make_shared<FileSink>(std::string(path), fd, shared_));
+  sinks_.push_back(std::make_shared<FileSink>(std::string(path), fd, shared_, own_));
   return std::shared_ptr<AccessLogSink>(sinks_.back());
 }
 
 uint64_t LogWriter::Core::Ask(bool reopen) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   reopen_ = reopen_ || reopen;
   shared_->Wake();
   return ++asked_;
@@ -277,11 +279,8 @@ uint64_t LogWriter::Core::Ask(bool reopen) {
 
 void LogWriter::Core::Flush() {
   const uint64_t asked = Ask(/*reopen=*/false);
-  absl::MutexLock lock(&mutex_);
-  while (!Done(asked)) {
-    const auto done = [this, asked]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return Done(asked); };
-    mutex_.Await(absl::Condition(&done));
-  }
+  MutexLock lock(mutex_);
+  while (answered_ < asked) turned_.Wait(mutex_);
 }
 
 void LogWriter::Core::Run() {
@@ -292,7 +291,7 @@ void LogWriter::Core::Run() {
     uint64_t count = 0;
     [[maybe_unused]] ssize_t got = ::read(shared_->wake_fd, &count, sizeof(count));
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       stop = stop_;
     }
     Turn(by_timer);
@@ -304,30 +303,30 @@ void LogWriter::Core::Turn(bool by_timer) {
   bool reopen;
   uint64_t asked;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     sinks = sinks_;
     reopen = std::exchange(reopen_, false);
     asked = asked_;
   }
   stuck_ = false;
   for (const auto& sink : sinks) {
-    if (reopen) sink->Reopen(own_);
-    if (!sink->Drain(own_)) stuck_ = true;
+    if (reopen) sink->Reopen();
+    if (!sink->Drain()) stuck_ = true;
   }
   if (by_timer && !sinks.empty()) own_.Get(shared_->filesystem).flushed_by_timer.Inc();
   sinks.clear();
-  absl::MutexLock lock(&mutex_);
-  // A sink that only this list holds gets no more lines and, as Open() needs the lock, no new user.
+  MutexLock lock(mutex_);
+  // A sink that only this list holds gets no more lines and, as Open() needs the lock, no new user; its destructor
+  // writes what is left.
   for (auto at = sinks_.begin(); at != sinks_.end();) {
     if (at->use_count() == 1) {
-      std::atomic_thread_fence(std::memory_order_acquire);
-      (*at)->Drain(own_);
       at = sinks_.erase(at);
     } else {
       ++at;
     }
   }
   answered_ = asked;
+  turned_.NotifyAll();
 }
 
 LogWriter::LogWriter(StatsRegistry& registry, LogWriterOptions options)

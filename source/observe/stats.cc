@@ -28,7 +28,7 @@ ScopeRecord::ScopeRecord(std::string scope_prefix, const StatSchema& scope_schem
 ScopeRecord::~ScopeRecord() = default;
 
 void* WorkerStats::Make(ScopeRecord& record) {
-  absl::MutexLock lock(&registry_.mutex_);
+  MutexLock lock(registry_.mutex_);
   if (record.blocks.size() <= index_) record.blocks.resize(index_ + 1);
   std::unique_ptr<ScopeRecord::PerWorker>& mine = record.blocks[index_];
   if (mine == nullptr) mine = std::make_unique<ScopeRecord::PerWorker>(record.schema);
@@ -58,7 +58,7 @@ Counter& WorkerStats::DynamicIn(ScopeRecord* record, absl::string_view local_nam
     registry_.OverflowIn(*this).Inc();
     return dropped_;
   }
-  absl::MutexLock lock(&registry_.mutex_);
+  MutexLock lock(registry_.mutex_);
   return *mine.dynamic.emplace(std::string(local_name), std::make_unique<Counter>()).first->second;
 }
 
@@ -72,14 +72,14 @@ StatsRegistry::~StatsRegistry() { own_ = StatsScope<RegistryStats>(); }
 Counter& StatsRegistry::OverflowIn(WorkerStats& worker) { return worker.Get(own_).overflow; }
 
 WorkerStats& StatsRegistry::AddWorker(absl::string_view name) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   const uint32_t index = static_cast<uint32_t>(workers_.size());
   workers_.push_back(std::unique_ptr<WorkerStats>(new WorkerStats(*this, std::string(name), index)));
   return *workers_.back();
 }
 
 ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatSchema& schema) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   Key key{CleanPrefix(prefix), &schema};
   auto at = scopes_.find(key);
   if (at != scopes_.end()) return at->second.get();
@@ -118,7 +118,7 @@ void StatsRegistry::ForgetOldest() {
 }
 
 size_t StatsRegistry::scope_count() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return scopes_.size();
 }
 

@@ -12,7 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "source/base/mutex.h"
 #include "source/observe/stats_block.h"
 
 namespace outrigger::observe {
@@ -157,7 +157,7 @@ class StatsRegistry final {
   static constexpr uint64_t kSweepEvery = 256;  // registrations between two looks for what to forget
   using Key = std::pair<std::string, const StatSchema*>;
   using Scopes = std::map<Key, std::unique_ptr<ScopeRecord>>;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   Scopes scopes_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_slots_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> generations_ ABSL_GUARDED_BY(mutex_);  // by slot

@@ -164,7 +164,7 @@ uint64_t HistogramTotals::CountUpTo(double edge) const {
 StatsSnapshot StatsRegistry::Read() const {
   StatsSnapshot out;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     for (const auto& [key, record] : scopes_) {
       if (record->refs.load(std::memory_order_acquire) != 0) ReadScope(*record, out);
     }
@@ -177,7 +177,7 @@ StatsSnapshot StatsRegistry::Read() const {
 }
 
 void StatsRegistry::EndInterval() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   for (auto& [key, record] : scopes_) {
     if (record->refs.load(std::memory_order_acquire) == 0) continue;
     for (const StatField& field : record->schema.fields) {
@@ -193,7 +193,7 @@ void StatsRegistry::EndInterval() {
 }
 
 void StatsRegistry::ResetCounters() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   for (auto& [key, record] : scopes_) {
     ForEachCounter(*record, [&, &record = record](absl::string_view name, uint64_t value) {
       if (value == 0) return;
