@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 
+#include "api/all_types.h"
 #include "source/schema/scalars.h"
 #include "source/schema/tree_reader.h"
 
@@ -26,6 +27,8 @@ constexpr double kExactIntegers = 9007199254740992.0;  // 2^53: beyond, a double
 }  // namespace
 
 const Descriptor* TypeOf(absl::string_view type_url) {
+  static const size_t linked = api::AllTypes().size();  // without this, a static link drops types that no code names
+  if (linked == 0) return nullptr;
   const size_t slash = type_url.rfind('/');
   const absl::string_view name = slash == absl::string_view::npos ? type_url : type_url.substr(slash + 1);
   return google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(std::string(name));

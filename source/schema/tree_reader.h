@@ -13,6 +13,7 @@
 #include "source/schema/field_path.h"
 #include "source/schema/reader.h"
 #include "source/schema/tree.h"
+#include "source/schema/typed_struct.h"
 
 namespace outrigger::schema {
 
@@ -62,8 +63,6 @@ class TreeReader {
   int strict_ = 0;  // how many strict messages are open
 };
 
-// The message type that a type URL names, or null.
-const google::protobuf::Descriptor* TypeOf(absl::string_view type_url);
 // xds.type.v3.TypedStruct and udpa.type.v1.TypedStruct.
 bool IsTypedStruct(const google::protobuf::Descriptor& type);
 

@@ -157,7 +157,8 @@ def parse(lines, files=None):
             field = Field(words, json.loads(rules) if rules else {})
             if field.oneof:
                 message.oneofs.setdefault(field.oneof, False)
-            message.fields = [f for f in message.fields if f.name != field.name] + [field]
+            at = next((i for i, f in enumerate(message.fields) if f.name == field.name), len(message.fields))
+            message.fields[at:at + 1] = [field]
             taken = {str(f.number) for f in message.fields} | {f.name for f in message.fields}
             message.reserved = [r for r in message.reserved if r not in taken]
         elif words[0] == "service":
