@@ -24,7 +24,9 @@ struct IpAddress {
   static IpAddress FromBytes(absl::string_view raw);
 
   int bit_length() const { return family == Family::kIpv4 ? 32 : family == Family::kIpv6 ? 128 : 0; }
-  absl::string_view view() const { return {reinterpret_cast<const char*>(bytes), static_cast<size_t>(bit_length() / 8)}; }
+  absl::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes), static_cast<size_t>(bit_length() / 8)};
+  }
   bool bit(int i) const { return (bytes[i >> 3] >> (7 - (i & 7)) & 1) != 0; }
   IpAddress Masked(int prefix_length) const;  // bits from prefix_length on cleared
   // ::ffff:a.b.c.d as a.b.c.d, anything else unchanged.

@@ -46,7 +46,8 @@ constexpr uint64_t Key(const char* p, uint32_t n) {
   }
   if (n >= 4) return (Load4(p) | Load4(p + n - 4) << 32) * kA + n;
   if (n == 0) return 0;
-  return (static_cast<uint64_t>(static_cast<uint8_t>(p[0])) | static_cast<uint64_t>(static_cast<uint8_t>(p[n / 2])) << 8 |
+  return (static_cast<uint64_t>(static_cast<uint8_t>(p[0])) |
+          static_cast<uint64_t>(static_cast<uint8_t>(p[n / 2])) << 8 |
           static_cast<uint64_t>(static_cast<uint8_t>(p[n - 1])) << 16) *
              kB +
          n;

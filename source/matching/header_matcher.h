@@ -12,7 +12,8 @@
 
 namespace outrigger::matching {
 
-// A header name from configuration, owned and lower-cased once. HeaderName views need their text to stay: this gives it.
+// A header name from configuration, owned and lower-cased once. HeaderName views need their text to stay: this gives
+// it.
 class OwnedHeaderName {
  public:
   OwnedHeaderName() = default;
@@ -35,9 +36,9 @@ class HeaderMatcher {
   struct Spec {
     std::string name;
     Kind kind = Kind::kPresent;
-    bool present = true;            // kPresent
-    StringMatcher text;             // kString
-    NumberRange<int64_t> range{};   // kRange
+    bool present = true;           // kPresent
+    StringMatcher text;            // kString
+    NumberRange<int64_t> range{};  // kRange
     bool invert = false;
     bool treat_missing_as_empty = false;
   };

@@ -21,7 +21,8 @@ struct CharTable {
     for (int c = 0; c < 256; ++c) {
       const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
       if (alnum || c == '-' || c == '.' || c == '_' || c == '~') of[c] |= kUnreserved;
-      if (c <= 0x20 || c >= 0x7f || c == '"' || c == '<' || c == '>' || c == '`' || c == '{' || c == '}') of[c] |= kEncode;
+      if (c <= 0x20 || c >= 0x7f || c == '"' || c == '<' || c == '>' || c == '`' || c == '{' || c == '}')
+        of[c] |= kEncode;
       if (c == '%' || c == '\\' || c == '#' || c == '?') of[c] |= kSpecial;
       if (of[c] & kEncode) of[c] |= kSpecial;
     }
@@ -45,7 +46,8 @@ int Decode(const char* p, const char* end) {
   return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
-// First place that may need work: a special character, or a '.' or '/' after a '/'. '?' ends the path and is special too.
+// First place that may need work: a special character, or a '.' or '/' after a '/'. '?' ends the path and is special
+// too.
 size_t FirstSpecial(absl::string_view text) {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
@@ -236,8 +238,8 @@ CanonicalPath Canonicalize(absl::string_view path, const PathPolicy& policy, Are
   }
   const bool absolute = !path.empty() && (path[0] == '/' || path == "*" || path[0] == '?');
   // A query ends the path: what comes after it needs no look.
-  const bool idle = !policy.normalize && !policy.merge_slashes &&
-                    policy.escaped_slashes == PathPolicy::EscapedSlashes::kKeep;
+  const bool idle =
+      !policy.normalize && !policy.merge_slashes && policy.escaped_slashes == PathPolicy::EscapedSlashes::kKeep;
   const bool clean = idle || special >= target.size() || target[special] == '?';
   if (clean && (absolute || path.empty() || !policy.normalize)) {
     if (target.size() == path.size()) return {CanonicalPath::Outcome::kUnchanged, path, ""};

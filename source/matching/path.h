@@ -30,12 +30,12 @@ struct CanonicalPath {
   const char* reason = "";  // static; kReject only
 };
 
-// One canonical path for routes, authorisation and the upstream alike. Order: fragment, escaped slashes (%2F, %5C), RFC 3986
-// normalisation (backslash is a slash; dot segments, %2e ones too, removed; percent-encoded unreserved characters decoded;
-// control, non-ASCII and a few unsafe characters encoded; %00 refused), then merged slashes. The query is kept verbatim. Case of
-// percent-encodings is kept. A '%' without two hex digits is kept, but refused where decoding what follows would turn it into
-// an encoding. Canonicalising the result again changes nothing. "*" and the empty path (CONNECT) are left alone.
-// Costs one vectorised scan if nothing is to be done.
+// One canonical path for routes, authorisation and the upstream alike. Order: fragment, escaped slashes (%2F, %5C), RFC
+// 3986 normalisation (backslash is a slash; dot segments, %2e ones too, removed; percent-encoded unreserved characters
+// decoded; control, non-ASCII and a few unsafe characters encoded; %00 refused), then merged slashes. The query is kept
+// verbatim. Case of percent-encodings is kept. A '%' without two hex digits is kept, but refused where decoding what
+// follows would turn it into an encoding. Canonicalising the result again changes nothing. "*" and the empty path
+// (CONNECT) are left alone. Costs one vectorised scan if nothing is to be done.
 CanonicalPath Canonicalize(absl::string_view path, const PathPolicy& policy, Arena& arena);
 
 }  // namespace outrigger::matching

@@ -10,8 +10,8 @@
 
 namespace outrigger::matching {
 
-// A compressed trie of strings, flat in memory. A walk along a text visits the stored strings that are prefixes of it, shortest
-// first, in time that depends on the text only.
+// A compressed trie of strings, flat in memory. A walk along a text visits the stored strings that are prefixes of it,
+// shortest first, in time that depends on the text only.
 class PrefixTrie {
  public:
   PrefixTrie() = default;

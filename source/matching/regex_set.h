@@ -15,8 +15,9 @@ class RE2;
 
 namespace outrigger::matching {
 
-// Many regular expressions asked at once (full match), in shards of a bounded size, each number with its expression in ascending
-// order. If a shard does not fit in its memory, or runs out of it while matching, its expressions are asked one by one.
+// Many regular expressions asked at once (full match), in shards of a bounded size, each number with its expression in
+// ascending order. If a shard does not fit in its memory, or runs out of it while matching, its expressions are asked
+// one by one.
 class RegexSet {
  public:
   RegexSet();

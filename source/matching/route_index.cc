@@ -30,8 +30,9 @@ bool Agrees(Tls wanted, bool is) { return wanted == Tls::kAny || (wanted == Tls:
 absl::Status CheckSeparatedPrefix(absl::string_view prefix) {
   if (prefix.empty() || prefix.front() != '/' || prefix.back() == '/' ||
       prefix.find_first_of("?#") != absl::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "path_separated_prefix \"", prefix, "\" must begin with '/', must not end with '/' and must not contain '?' or '#'"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("path_separated_prefix \"", prefix,
+                     "\" must begin with '/', must not end with '/' and must not contain '?' or '#'"));
   }
   return absl::OkStatus();
 }

@@ -40,8 +40,8 @@ struct FoldedEqual {
 template <class V>
 using FoldedMap = absl::flat_hash_map<std::string, V, FoldedHash, FoldedEqual>;
 
-// The routes of one virtual host. An index by path gives the few routes whose path fits; their other conditions are then tried,
-// and the lowest index wins.
+// The routes of one virtual host. An index by path gives the few routes whose path fits; their other conditions are
+// then tried, and the lowest index wins.
 class RouteIndex {
  public:
   static absl::StatusOr<RouteIndex> Build(std::vector<RouteSpec> routes, const RouteTableOptions& options);
@@ -55,7 +55,8 @@ class RouteIndex {
     uint32_t end = 0;
   };
   struct Paths;  // lists while building
-  static constexpr uint32_t kSeparated = 0x80000000;  // flag of an entry in lists_: needs a "/" or the end after the prefix
+  static constexpr uint32_t kSeparated =
+      0x80000000;  // flag of an entry in lists_: needs a "/" or the end after the prefix
 
   absl::Status Add(uint32_t index, RouteSpec& route, Paths& paths, std::vector<RegexSet::Item>* regexes);
   Range Store(const std::vector<uint32_t>& list);

@@ -19,7 +19,7 @@ namespace outrigger::matching {
 // What a route says about requests (config.route.v3.RouteMatch). All that is set must hold.
 struct RouteMatchSpec {
   enum class Path : uint8_t {
-    kPrefix,           // of the path without query; "" matches every path
+    kPrefix,  // of the path without query; "" matches every path
     kExact,
     kRegex,            // full match of the path without query
     kSeparatedPrefix,  // the path, or the path followed by "/": "/api" and "/api/x", not "/apix"
@@ -37,7 +37,8 @@ struct RouteMatchSpec {
   std::vector<MetadataMatcher> metadata;
   Tls presented = Tls::kAny;  // the client sent a certificate
   Tls validated = Tls::kAny;  // and it was verified
-  // runtime_fraction: matches when random % denominator < numerator. 0: not given. (A runtime key is resolved by config/.)
+  // runtime_fraction: matches when random % denominator < numerator. 0: not given. (A runtime key is resolved by
+  // config/.)
   uint32_t fraction_numerator = 0;
   uint32_t fraction_denominator = 0;
 };
@@ -62,29 +63,30 @@ struct RouteTableOptions {
 // One request, as far as routing is concerned. Everything is the caller's and only looked at during Match.
 struct RouteInput {
   const http::HeaderMap* headers = nullptr;
-  absl::string_view host;               // null: the :authority header
-  uint64_t random = 0;                  // of the stream: the same at each evaluation
-  const Metadata* metadata = nullptr;   // dynamic metadata, or null
+  absl::string_view host;              // null: the :authority header
+  uint64_t random = 0;                 // of the stream: the same at each evaluation
+  const Metadata* metadata = nullptr;  // dynamic metadata, or null
   bool tls_presented = false;
   bool tls_validated = false;
 };
 
 struct RouteMatch {
-  int32_t virtual_host = -1;  // index in the specs; -1: no virtual host has this domain
-  int32_t route = -1;         // index in its routes; -1: none matched
-  uint32_t payload = 0;       // of the route
+  int32_t virtual_host = -1;     // index in the specs; -1: no virtual host has this domain
+  int32_t route = -1;            // index in its routes; -1: none matched
+  uint32_t payload = 0;          // of the route
   uint32_t regex_fallbacks = 0;  // regex sets that were short of memory and were asked one by one: count it
   explicit operator bool() const { return route >= 0; }
 };
 
-// Virtual hosts and routes, compiled: hosts and exact paths by hash, prefixes by trie, regexes by sets, so that the cost does not
-// grow with their number. The first route in order whose conditions all hold wins, exactly as if they were tried one by one.
+// Virtual hosts and routes, compiled: hosts and exact paths by hash, prefixes by trie, regexes by sets, so that the
+// cost does not grow with their number. The first route in order whose conditions all hold wins, exactly as if they
+// were tried one by one.
 class RouteTable {
  public:
   RouteTable() = default;  // matches nothing
 
-  // Refuses duplicate domains and names, hosts without a domain, bad regexes and bad path_separated_prefixes; the error names
-  // the virtual host and the index of the route.
+  // Refuses duplicate domains and names, hosts without a domain, bad regexes and bad path_separated_prefixes; the error
+  // names the virtual host and the index of the route.
   static absl::StatusOr<RouteTable> Build(std::vector<VirtualHostSpec> hosts, const RouteTableOptions& options = {});
 
   RouteMatch Match(const RouteInput& input) const;

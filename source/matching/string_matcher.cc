@@ -30,7 +30,8 @@ absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileRegex(absl::string_view p
   options.set_max_mem(kMaxRegexMemory);
   auto regex = std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!regex->ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("the regular expression \"", pattern, "\" is bad: ", regex->error()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the regular expression \"", pattern, "\" is bad: ", regex->error()));
   }
   return regex;
 }

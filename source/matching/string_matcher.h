@@ -16,8 +16,8 @@ class RE2;
 namespace outrigger::matching {
 
 // Limits of a regular expression from configuration.
-inline constexpr size_t kMaxRegexLength = 16 * 1024;   // characters of the pattern
-inline constexpr int64_t kMaxRegexMemory = 8 << 20;    // bytes RE2 may use for one pattern
+inline constexpr size_t kMaxRegexLength = 16 * 1024;  // characters of the pattern
+inline constexpr int64_t kMaxRegexMemory = 8 << 20;   // bytes RE2 may use for one pattern
 // Compiles for full matches; the error says what RE2 disliked.
 absl::StatusOr<std::shared_ptr<const re2::RE2>> CompileRegex(absl::string_view pattern);
 bool RegexFullMatch(const re2::RE2& regex, absl::string_view text);

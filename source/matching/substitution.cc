@@ -27,13 +27,13 @@ absl::StatusOr<Substitution> Substitution::Create(absl::string_view pattern, abs
       continue;
     }
     if (next < '0' || next > '9') {
-      return absl::InvalidArgumentError(
-          absl::StrCat("substitution \"", substitution, "\": a backslash at ", i - 1, " needs a digit or a backslash after it"));
+      return absl::InvalidArgumentError(absl::StrCat("substitution \"", substitution, "\": a backslash at ", i - 1,
+                                                     " needs a digit or a backslash after it"));
     }
     part.group = next - '0';
     if (part.group > have) {
-      return absl::InvalidArgumentError(absl::StrCat("substitution \"", substitution, "\" uses group ", part.group,
-                                                     " but the pattern has ", have));
+      return absl::InvalidArgumentError(
+          absl::StrCat("substitution \"", substitution, "\" uses group ", part.group, " but the pattern has ", have));
     }
     if (part.group > out.groups_) out.groups_ = part.group;
     out.parts_.push_back(std::move(part));
@@ -63,7 +63,8 @@ bool Substitution::Apply(absl::string_view text, std::string* out) const {
     out->append(text.data() + copied, begin - copied);
     for (const Part& part : parts_) {
       out->append(part.literal);
-      if (part.group >= 0) out->append(groups[part.group].data() == nullptr ? "" : groups[part.group].data(), groups[part.group].size());
+      if (part.group >= 0)
+        out->append(groups[part.group].data() == nullptr ? "" : groups[part.group].data(), groups[part.group].size());
     }
     copied = at = end;
     last_end = text.data() + end;

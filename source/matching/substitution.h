@@ -15,8 +15,9 @@ class RE2;
 
 namespace outrigger::matching {
 
-// type.matcher.v3.RegexMatchAndSubstitute: every non-overlapping match of the pattern, left to right, is replaced. In the
-// substitution \0 is the match, \1 to \9 its groups, \\ a backslash. Groups are checked here, so replacing cannot fail.
+// type.matcher.v3.RegexMatchAndSubstitute: every non-overlapping match of the pattern, left to right, is replaced. In
+// the substitution \0 is the match, \1 to \9 its groups, \\ a backslash. Groups are checked here, so replacing cannot
+// fail.
 class Substitution {
  public:
   static constexpr size_t kMaxResult = 256 * 1024;  // bytes; a longer result leaves the text as it was

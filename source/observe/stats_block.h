@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -58,6 +59,7 @@ struct StatSchema {
          OUTRIGGER_STAT_MEMBER_CODES, OUTRIGGER_STAT_MEMBER_TEXT)                                        \
     static const ::outrigger::observe::StatSchema& Schema() {                                            \
       using Self = Type;                                                                                 \
+      static_assert(std::is_standard_layout_v<Self>);                                                    \
       static constexpr ::outrigger::observe::StatField kFields[] = {                                     \
           LIST(OUTRIGGER_STAT_FIELD_COUNTER, OUTRIGGER_STAT_FIELD_GAUGE, OUTRIGGER_STAT_FIELD_HISTOGRAM, \
                OUTRIGGER_STAT_FIELD_CODES, OUTRIGGER_STAT_FIELD_TEXT)};                                  \

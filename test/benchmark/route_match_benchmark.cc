@@ -1,4 +1,5 @@
-// Cost of a route lookup by the number of routes before the one that matches: exact paths, prefixes, regexes; and canonicalising.
+// Cost of a route lookup by the number of routes before the one that matches: exact paths, prefixes, regexes; and
+// canonicalising.
 #include <benchmark/benchmark.h>
 
 #include <string>

@@ -100,8 +100,8 @@ TEST(PathTest, EveryPositionOfASpecialCharacterIsSeen) {
 
 TEST(PathTest, CanonicalisingTwiceChangesNothing) {
   std::mt19937 random(11);
-  const std::vector<std::string> pieces = {"/", "/", ".", "..", "%2e", "%2F", "%5c", "\\", "a", "b4", "%41", "%",
-                                           "2",  "f", "?", "#",  "//",  "%25", "%35", " ",  "\xff", "%00", "%7e"};
+  const std::vector<std::string> pieces = {"/", "/", ".", "..", "%2e", "%2F", "%5c", "\\", "a",    "b4",  "%41", "%",
+                                           "2", "f", "?", "#",  "//",  "%25", "%35", " ",  "\xff", "%00", "%7e"};
   int changed = 0;
   for (int i = 0; i < 200000; ++i) {
     std::string path = random() % 8 == 0 ? "" : "/";

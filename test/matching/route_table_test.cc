@@ -58,11 +58,21 @@ TEST_F(RouteTableTest, TheMostSpecificDomainWinsWhateverTheOrder) {
          {"suffix", {"*.com", "*-x.example.com"}, {}},
          {"long-suffix", {"*.example.com"}, {}},
          {"exact", {"WWW.example.com", "a.example.com:8080"}, {}}});
-  const std::vector<std::pair<const char*, int>> cases = {
-      {"www.example.com", 5}, {"WwW.EXAMPLE.com", 5}, {"b.example.com", 4},  {"b.com", 3},
-      {"www.example.org", 2}, {"www.other.org", 1},   {"example.org", 0},    {"b-x.example.com", 3},
-      {"-x.example.com", 4},  {".com", 0},            {"www.", 0},           {"a.example.com:8080", 5},
-      {"a.example.com", 4},   {"", 0},                {"www.example.com:80", 2}};
+  const std::vector<std::pair<const char*, int>> cases = {{"www.example.com", 5},
+                                                          {"WwW.EXAMPLE.com", 5},
+                                                          {"b.example.com", 4},
+                                                          {"b.com", 3},
+                                                          {"www.example.org", 2},
+                                                          {"www.other.org", 1},
+                                                          {"example.org", 0},
+                                                          {"b-x.example.com", 3},
+                                                          {"-x.example.com", 4},
+                                                          {".com", 0},
+                                                          {"www.", 0},
+                                                          {"a.example.com:8080", 5},
+                                                          {"a.example.com", 4},
+                                                          {"", 0},
+                                                          {"www.example.com:80", 2}};
   for (const auto& [host, expected] : cases) EXPECT_EQ(table_.FindVirtualHost(host), expected) << host;
 }
 
@@ -162,8 +172,9 @@ TEST_F(RouteTableTest, BadTablesAreRefusedWithTheirPlace) {
   EXPECT_NE(Error({{"a", {"x.*", "x.*"}, {}}}), "");
   EXPECT_NE(Error({{"a", {"x"}, {}}, {"a", {"y"}, {}}}), "");
   EXPECT_EQ(Error({{"a", {}, {}}}), "virtual host \"a\": it has no domain");
-  EXPECT_EQ(Error({{"a", {"*"}, {At(Path::kPrefix, "/"), At(Path::kRegex, "(")}}}).rfind("virtual host \"a\": route 1: ", 0),
-            0u);
+  EXPECT_EQ(
+      Error({{"a", {"*"}, {At(Path::kPrefix, "/"), At(Path::kRegex, "(")}}}).rfind("virtual host \"a\": route 1: ", 0),
+      0u);
   for (const char* bad : {"", "a", "/a/", "/", "/a?b", "/a#b"}) {
     EXPECT_NE(Error({{"a", {"*"}, {At(Path::kSeparatedPrefix, bad)}}}), "") << bad;
   }
@@ -194,8 +205,10 @@ TEST_F(RouteTableTest, RegexesThatExhaustTheirMemoryAreStillMatchedAndCounted) {
 }
 
 TEST(PrefixTrieTest, VisitsEveryStoredPrefixOnceShortestFirst) {
-  std::vector<std::pair<std::string, uint32_t>> keys = {{"", 0}, {"/", 1}, {"/a", 2}, {"/ab", 3}, {"/abc/d", 4}, {"x", 5}};
-  for (uint32_t i = 0; i < 256; ++i) keys.emplace_back(absl::StrCat("/z", std::string(1, static_cast<char>(i))), 100 + i);
+  std::vector<std::pair<std::string, uint32_t>> keys = {{"", 0},    {"/", 1},      {"/a", 2},
+                                                        {"/ab", 3}, {"/abc/d", 4}, {"x", 5}};
+  for (uint32_t i = 0; i < 256; ++i)
+    keys.emplace_back(absl::StrCat("/z", std::string(1, static_cast<char>(i))), 100 + i);
   const PrefixTrie trie(keys, false);
   const auto walk = [&](absl::string_view text) {
     std::string out;

@@ -41,7 +41,8 @@ TEST(SubstitutionTest, AResultThatGrowsTooLongLeavesTheTextAlone) {
 }
 
 TEST(SubstitutionTest, AgreesWithRe2GlobalReplace) {
-  const std::vector<std::string> patterns = {"a", "a*", "a*?", "(a|b)+", "^a", "a$", "\\b", "", "(b)?(a)", ".", "[^/]*"};
+  const std::vector<std::string> patterns = {"a",   "a*", "a*?",     "(a|b)+", "^a",   "a$",
+                                             "\\b", "",   "(b)?(a)", ".",      "[^/]*"};
   std::mt19937 random(3);
   for (const std::string& pattern : patterns) {
     if (pattern.empty()) continue;

@@ -142,6 +142,7 @@ struct Callbacks {
   static int BeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     Framer& self = Self(user);
     const int32_t id = frame->hd.stream_id;
+    if (frame->hd.type != NGHTTP2_HEADERS) return NGHTTP2_ERR_CALLBACK_FAILURE;
     self.header_stream_ = StreamOf(session, id);
     if (self.server_ && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
       self.header_stream_ = self.events_.OnRequestBegin(static_cast<uint32_t>(id));

@@ -28,6 +28,10 @@ bool Http2Session::OnFrameBegin(const FrameHead& head) {
     default:
       break;
   }
+  if (head.type == FrameType::kPushPromise) {  // switched off in our first frame, so no peer can mean it
+    Fail(ErrorCode::kProtocolError, "http2.push_refused", false);
+    return false;
+  }
   if (flood == nullptr) return true;
   Fail(ErrorCode::kEnhanceYourCalm, flood, true);
   return false;
@@ -170,6 +174,7 @@ void Http2Session::OnResetFrame(Stream* stream) {
 }
 
 bool Http2Session::OnInvalidMessage(Stream* stream, const char* detail) {
+  if (stream != nullptr && stream->block_bad_) return !closed_ && fail_detail_ == nullptr;  // said already
   ++counters_.rx_messaging_error;
   if (stream != nullptr) stream->detail_ = detail;
   if (!http2_.stream_error_on_invalid_http_message) {

@@ -1,0 +1,370 @@
+#include "source/http/h1/server_session.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "test/http/h2/pair.h"
+
+namespace outrigger::http::h1 {
+namespace {
+
+using h2::Exchange;
+using h2::ServerApp;
+using net::CloseReason;
+
+constexpr absl::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// A raw peer on one end of a loopback connection, a server session on the other.
+class ServerSessionTest : public testing::Test {
+ protected:
+  void Open() {
+    const auto [left, right] = harness::TcpPair(loop_);
+    peer_ = std::make_unique<harness::End>(loop_, left);
+    connection_ = std::make_unique<net::Connection>(loop_, right, std::make_unique<net::RawTransport>());
+    session_ = MakeHttp1Server(*connection_, app_, options_, http1_, counters_);
+    connection_->SetHandler(session_.get());
+    connection_->Start();
+    harness::Turns(loop_);
+  }
+  ~ServerSessionTest() override {
+    if (connection_ != nullptr) connection_->Close(net::Connection::CloseMode::kNow);
+    if (peer_ != nullptr) peer_->connection->Close(net::Connection::CloseMode::kNow);
+    harness::Turns(loop_, 2);
+  }
+  bool Until(const std::function<bool()>& done) { return harness::RunUntil(loop_, done); }
+  void Say(absl::string_view text) {
+    (*peer_)->Write(text);
+    harness::Turns(loop_, 6);
+  }
+  Exchange& served(size_t i = 0) { return *app_.exchanges[i]; }
+  size_t count() const { return app_.exchanges.size(); }
+  const std::string& got() const { return peer_->recorder.got; }
+  // Each complete request is answered at once with its path.
+  void AnswerAll() {
+    app_.on_stream = [](Exchange& exchange) {
+      exchange.on_end = [](Exchange& e) {
+        const std::string path = e.Get(":path");
+        e.Send({{":status", "200"}, {"content-length", absl::StrCat(path.size())}}, false);
+        e.SendBody(path, true);
+      };
+    };
+  }
+  static std::string Answer(absl::string_view path) {
+    return absl::StrCat("HTTP/1.1 200 OK\r\ncontent-length: ", path.size(), "\r\n\r\n", path);
+  }
+
+  event::Dispatcher loop_{event::MakeEpollEngine()};
+  CodecOptions options_;
+  Http1Options http1_;
+  CodecCounters counters_;
+  ServerApp app_;
+  std::unique_ptr<harness::End> peer_;
+  std::unique_ptr<net::Connection> connection_;
+  std::unique_ptr<Session> session_;
+};
+
+TEST_F(ServerSessionTest, ARequestIsAnsweredAndTheConnectionKept) {
+  AnswerAll();
+  Open();
+  Say(kGet);
+  ASSERT_TRUE(Until([&] { return got() == Answer("/"); }));
+  EXPECT_EQ(served().Get(":authority"), "a");
+  EXPECT_EQ(app_.idles, 1);
+  EXPECT_EQ(session_->active_streams(), 0u);
+  Say("GET /two HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return got() == Answer("/") + Answer("/two"); }));
+  EXPECT_EQ(app_.closes, 0);
+}
+
+TEST_F(ServerSessionTest, PipelinedRequestsAreAnsweredInOrderOneByOne) {
+  Open();
+  Say("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  EXPECT_TRUE(connection_->reading_paused()) << "what waits is bounded";
+  for (size_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(Until([&] { return count() == i + 1; }));
+    served(i).Send({{":status", "204"}, {"n", absl::StrCat(i)}}, true);
+  }
+  ASSERT_TRUE(Until([&] { return absl::StrContains(got(), "n: 2"); }));
+  EXPECT_LT(got().find("n: 0"), got().find("n: 1"));
+  EXPECT_LT(got().find("n: 1"), got().find("n: 2"));
+  EXPECT_FALSE(connection_->reading_paused());
+}
+
+TEST_F(ServerSessionTest, PipelinedRequestsBeforeAHalfCloseAreAllAnswered) {
+  AnswerAll();
+  Open();
+  (*peer_)->Write("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+  (*peer_)->EndWrite();
+  ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
+  ASSERT_TRUE(Until([&] { return got() == Answer("/1") + Answer("/2"); }));
+}
+
+TEST_F(ServerSessionTest, AHalfClosedClientStillGetsALateAnswer) {
+  Open();
+  (*peer_)->Write(kGet);
+  (*peer_)->EndWrite();
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  harness::Turns(loop_);
+  EXPECT_EQ(served().resets, 0);
+  served().Send({{":status", "200"}}, true);
+  ASSERT_TRUE(Until([&] { return app_.closes == 1 && absl::StrContains(got(), "connection: close"); }));
+}
+
+TEST_F(ServerSessionTest, BodiesPassBothWays) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1 && served().body == "abc"; }));
+  served().Send({{":status", "200"}}, false);  // early, while the request goes on
+  served().SendBody("xyz", false);
+  Say("2\r\nde\r\n0\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return served().ends == 1; }));
+  EXPECT_EQ(served().body, "abcde");
+  served().SendBody("", true);
+  ASSERT_TRUE(Until([&] { return absl::EndsWith(got(), "\r\n\r\n3\r\nxyz\r\n0\r\n\r\n"); }));
+  EXPECT_EQ(session_->active_streams(), 0u);
+}
+
+TEST_F(ServerSessionTest, MalformedRequestsAreAnsweredByTheCodecAndClosed) {
+  Open();
+  Say("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_TRUE(absl::StartsWith(got(), "HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_TRUE(absl::StrContains(got(), "connection: close\r\n"));
+  EXPECT_EQ(app_.error, "http1.invalid_host");
+  EXPECT_EQ(count(), 0u);
+  EXPECT_EQ(counters_.protocol_errors, 1u);
+  (*peer_)->EndWrite();
+  EXPECT_TRUE(Until([&] { return app_.closes == 1; }));
+}
+
+TEST_F(ServerSessionTest, AMalformedBodyResetsTheStreamAndIsAnswered) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n");
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_EQ(served().resets, 1);
+  EXPECT_EQ(served().reason, ResetReason::kProtocolError);
+  EXPECT_EQ(served().detail, "http1.invalid_chunk");
+  EXPECT_TRUE(absl::StartsWith(got(), "HTTP/1.1 400 "));
+}
+
+TEST_F(ServerSessionTest, ACutRequestBodyIsAReset) {
+  Open();
+  (*peer_)->Write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  (*peer_)->EndWrite();
+  ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
+  EXPECT_EQ(served().ends, 0);
+  EXPECT_EQ(served().reason, ResetReason::kConnectionTermination);
+}
+
+TEST_F(ServerSessionTest, TheRestOfARequestIsThrownAwayAfterAnEarlyAnswer) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "403"}}, true);
+  served().sender->Reset(ResetReason::kNone);
+  Say(absl::StrCat("defghij", kGet));
+  ASSERT_TRUE(Until([&] { return count() == 2; }));
+  EXPECT_EQ(served(0).resets, 0);
+  EXPECT_EQ(app_.closes, 0);
+}
+
+TEST_F(ServerSessionTest, ALongRestIsNotWaitedFor) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\nabc");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "403"}}, true);
+  served().sender->Reset(ResetReason::kNone);
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_TRUE(absl::StartsWith(got(), "HTTP/1.1 403 ")) << "the answer went out whole";
+}
+
+TEST_F(ServerSessionTest, ExpectIsPassedUpAndAFinalAnswerInsteadCloses) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  EXPECT_EQ(served().Get("expect"), "100-continue");
+  served().Send({{":status", "417"}}, true);
+  served().sender->Reset(ResetReason::kNone);
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_TRUE(absl::StrContains(got(), "connection: close"));
+}
+
+TEST_F(ServerSessionTest, InterimAnswersGoFirst) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  HeaderMap interim(served().memory);
+  interim.SetStatus(100);
+  served().sender->SendInterim(interim);
+  ASSERT_TRUE(Until([&] { return got() == "HTTP/1.1 100 Continue\r\n\r\n"; }));
+  Say("abc");
+  ASSERT_TRUE(Until([&] { return served().ends == 1; }));
+  served().Send({{":status", "200"}}, true);
+  ASSERT_TRUE(Until([&] { return absl::EndsWith(got(), "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"); }));
+}
+
+TEST_F(ServerSessionTest, Http10PeersGetNeitherChunksNorInterims) {
+  http1_.accept_http_10 = true;
+  Open();
+  Say("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  HeaderMap interim(served().memory);
+  interim.SetStatus(103);
+  served().sender->SendInterim(interim);
+  served().Send({{":status", "200"}}, false);
+  served().SendBody("body", true);
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_EQ(got(), "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nbody");
+}
+
+TEST_F(ServerSessionTest, ACutAnswerThatEndsWithTheConnectionIsAResetOfIt) {
+  http1_.accept_http_10 = true;
+  Open();
+  Say("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}}, false);
+  served().SendBody("bo", false);
+  ASSERT_TRUE(Until([&] { return absl::EndsWith(got(), "bo"); }));
+  served().sender->Reset(ResetReason::kLocalReset);
+  ASSERT_TRUE(Until([&] { return peer_->recorder.closes == 1; }));
+  EXPECT_EQ(peer_->recorder.closed->reason, CloseReason::kPeerReset);
+}
+
+TEST_F(ServerSessionTest, ABodyThatDoesNotMatchItsLengthIsCut) {
+  Open();
+  Say(kGet);
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}, {"content-length", "10"}}, false);
+  served().SendBody("abc", true);
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1 && app_.closes == 1; }));
+  EXPECT_TRUE(absl::EndsWith(got(), "\r\n\r\nabc"));
+}
+
+TEST_F(ServerSessionTest, HeadGetsNoBody) {
+  Open();
+  Say("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}, {"content-length", "5"}}, false);
+  served().SendBody("hello", true);
+  ASSERT_TRUE(Until([&] { return got() == "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"; }));
+}
+
+TEST_F(ServerSessionTest, AnAcceptedUpgradeBecomesATunnel) {
+  Open();
+  Say("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nearly");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  EXPECT_EQ(served().ends, 0);
+  EXPECT_EQ(served().body, "") << "bytes wait for the decision";
+  served().Send({{":status", "101"}, {"upgrade", "websocket"}, {"connection", "upgrade"}}, false);
+  ASSERT_TRUE(Until([&] { return served().body == "early"; }));
+  served().SendBody("hi", false);
+  Say("\r\n\0more");
+  ASSERT_TRUE(Until([&] { return absl::EndsWith(got(), "connection: upgrade\r\n\r\nhi"); }));
+  (*peer_)->EndWrite();
+  ASSERT_TRUE(Until([&] { return served().ends == 1; }));
+  EXPECT_EQ(app_.closes, 0) << "the other direction goes on";
+  served().SendBody("bye", true);
+  ASSERT_TRUE(Until([&] { return app_.closes == 1 && peer_->recorder.ends == 1; }));
+  EXPECT_TRUE(absl::EndsWith(got(), "hibye"));
+}
+
+TEST_F(ServerSessionTest, ARefusedUpgradeIsAnOrdinaryRequest) {
+  Open();
+  Say(absl::StrCat("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", kGet));
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}}, true);
+  ASSERT_TRUE(Until([&] { return count() == 2; })) << "what followed was a request";
+  EXPECT_EQ(served(0).ends, 1);
+  EXPECT_EQ(served(0).body, "");
+}
+
+TEST_F(ServerSessionTest, ConnectTunnelsAfter2xx) {
+  Open();
+  Say("CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}}, false);
+  ASSERT_TRUE(Until([&] { return got() == "HTTP/1.1 200 OK\r\n\r\n"; }));
+  Say("bytes");
+  ASSERT_TRUE(Until([&] { return served().body == "bytes"; }));
+  served().SendBody("back", true);
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_TRUE(absl::EndsWith(got(), "back"));
+}
+
+TEST_F(ServerSessionTest, DrainingAnswersWithCloseAndClosesIdleAtOnce) {
+  Open();
+  Say(kGet);
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  session_->StartDrain(Duration(0));
+  EXPECT_EQ(app_.closes, 0);
+  served().Send({{":status", "200"}}, true);
+  ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
+  ASSERT_TRUE(Until([&] { return absl::StrContains(got(), "connection: close"); }));
+}
+
+TEST_F(ServerSessionTest, AnIdleDrainClosesAtOnce) {
+  Open();
+  session_->StartDrain(Duration(0));
+  EXPECT_TRUE(Until([&] { return app_.closes == 1; }));
+}
+
+TEST_F(ServerSessionTest, CloseAllResetsTheStreamFirst) {
+  Open();
+  Say(kGet);
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  session_->CloseAll(ResetReason::kLocalReset, {CloseReason::kIdleTimeout, 0, "idle"});
+  EXPECT_EQ(served().resets, 1);
+  EXPECT_EQ(app_.closes, 1);
+  EXPECT_EQ(app_.closed.reason, CloseReason::kIdleTimeout);
+  served().sender->Reset(ResetReason::kLocalReset);  // stale: ignored
+}
+
+TEST_F(ServerSessionTest, ASlowReaderStopsTheProducerAndTheNextRequest) {
+  Open();
+  connection_->SetWriteLimits(64 * 1024);
+  (*peer_)->PauseReading();
+  Say(absl::StrCat(kGet, kGet));
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}}, false);
+  const std::string chunk(64 * 1024, 'x');
+  int sent = 0;
+  while (served().highs == served().lows && sent < 1000) {
+    served().SendBody(chunk, false);
+    harness::Turns(loop_, 2);
+    ++sent;
+  }
+  ASSERT_EQ(served().highs, served().lows + 1);
+  served().SendBody("", true);
+  harness::Turns(loop_, 4);
+  EXPECT_EQ(count(), 1u) << "the next request waits until the answer drained";
+  (*peer_)->ResumeReading();
+  ASSERT_TRUE(Until([&] { return count() == 2; }));
+}
+
+TEST_F(ServerSessionTest, APausedReceiverStopsTheConnection) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc");
+  ASSERT_TRUE(Until([&] { return count() == 1 && served().body == "abc"; }));
+  served().sender->PauseReading();
+  Say("def");
+  harness::Turns(loop_, 4);
+  EXPECT_EQ(served().body, "abc");
+  served().sender->ResumeReading();
+  ASSERT_TRUE(Until([&] { return served().body == "abcdef" && served().ends == 1; }));
+}
+
+TEST_F(ServerSessionTest, CountsWireBytes) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1 && served().ends == 1; }));
+  EXPECT_EQ(served().sender->wire_bytes_received(), 56u + 13u);
+  served().Send({{":status", "200"}}, false);
+  served().SendBody("xyz", false);
+  EXPECT_EQ(served().sender->wire_bytes_sent(), 47u + 8u);
+  served().SendBody("", true);
+}
+
+}  // namespace
+}  // namespace outrigger::http::h1

@@ -1,0 +1,188 @@
+#include "gtest/gtest.h"
+#include "source/http/h2/flood_guard.h"
+#include "test/http/h2/raw_peer.h"
+
+namespace outrigger::http::h2 {
+namespace {
+
+std::string Times(int n, const std::string& frame) {
+  std::string out;
+  for (int i = 0; i < n; ++i) out += frame;
+  return out;
+}
+
+struct H2FloodTest : testing::Test, Raw {
+  void ExpectCalmed(const char* detail) {
+    ASSERT_TRUE(Until([&] { return closed(); }));
+    harness::Turns(loop);
+    EXPECT_EQ(server_app.error, detail);
+    EXPECT_EQ(Last(7).code(), 11u);  // ENHANCE_YOUR_CALM
+    EXPECT_STREQ(server_app.closed.detail, detail);
+  }
+  void ExpectAlive() {
+    Write(Frame(6, 0, 0, "12345678"));
+    ASSERT_TRUE(Until([&] { return Count(6) >= 1 || closed(); }));
+    EXPECT_FALSE(closed());
+  }
+};
+
+TEST_F(H2FloodTest, PingsInOneBurst) {
+  Open(true);
+  Write(Times(3000, Frame(6, 0, 0, "12345678")));
+  ExpectCalmed("http2.outbound_control_frames_flood");
+  EXPECT_EQ(counters.outbound_control_flood, 1u);
+}
+
+TEST_F(H2FloodTest, SettingsInOneBurst) {
+  Open(true);
+  Write(Times(3000, Settings()));
+  ExpectCalmed("http2.outbound_control_frames_flood");
+}
+
+TEST_F(H2FloodTest, SettingsWithTooManyEntries) {
+  Open(true);
+  std::vector<std::pair<uint16_t, uint32_t>> entries(100, {9, 1});
+  Write(Settings(entries));
+  ASSERT_TRUE(Until([&] { return closed(); }));
+}
+
+TEST_F(H2FloodTest, EmptyDataFrames) {
+  Open(true);
+  Write(Headers(1, Post(), false) + Data(1, "", false));
+  ExpectAlive();
+  Write(Data(1, "", false));
+  ExpectCalmed("http2.inbound_empty_frames_flood");
+  EXPECT_EQ(counters.inbound_empty_frames_flood, 1u);
+}
+
+TEST_F(H2FloodTest, PaddingAloneIsEmptyToo) {
+  Open(true);
+  const std::string padded = Frame(0, 8, 1, std::string(1, 3) + "000");
+  Write(Headers(1, Post(), false) + padded + padded);
+  ExpectCalmed("http2.inbound_empty_frames_flood");
+}
+
+TEST_F(H2FloodTest, PriorityFrames) {
+  Open(true);
+  const std::string priority = Frame(2, 0, 1, Number(0, 4) + "\x10");
+  Write(Times(100, priority));
+  ExpectAlive();
+  Write(priority);
+  ExpectCalmed("http2.inbound_priority_frames_flood");
+  EXPECT_EQ(counters.inbound_priority_frames_flood, 1u);
+}
+
+TEST_F(H2FloodTest, WindowUpdates) {
+  Open(true);
+  const std::string update = Frame(8, 0, 0, Number(1, 4));
+  Write(Times(5, update));
+  ExpectAlive();
+  Write(update);
+  ExpectCalmed("http2.inbound_window_update_frames_flood");
+  EXPECT_EQ(counters.inbound_window_update_flood, 1u);
+}
+
+TEST_F(H2FloodTest, RapidReset) {
+  http2.resets_burst = 10;
+  Open(true);
+  for (uint32_t i = 0; i < 11; ++i) Write(Headers(1 + 2 * i, Get(), true) + h2::Reset(1 + 2 * i, ErrorCode::kCancel));
+  ExpectCalmed("http2.inbound_resets_flood");
+  EXPECT_EQ(counters.inbound_resets_flood, 1u);
+  EXPECT_EQ(counters.rx_reset, 11u);
+}
+
+TEST_F(H2FloodTest, ResetsThatThePeerMakesUsSend) {
+  http2.resets_burst = 10;
+  http2.stream_error_on_invalid_http_message = true;
+  Open(true);
+  std::string bytes;
+  for (uint32_t i = 0; i < 12; ++i) bytes += Headers(1 + 2 * i, Post(), false) + Frame(8, 0, 1 + 2 * i, Number(0x7fffffff, 4));
+  Write(bytes);
+  ExpectCalmed("http2.inbound_resets_flood");
+}
+
+TEST_F(H2FloodTest, ResetsOfOurOwnCostThePeerNothing) {
+  http2.resets_burst = 10;
+  server_app.on_stream = [](Exchange& exchange) { exchange.on_headers = [](Exchange& e) { e.sender->Reset(ResetReason::kLocalRefused); }; };
+  Open(true);
+  for (uint32_t i = 0; i < 50; ++i) Write(Headers(1 + 2 * i, Get(), true));
+  ASSERT_TRUE(Until([&] { return Count(3) == 50; }));
+  EXPECT_EQ(Last(3).code(), 7u);
+  ExpectAlive();
+}
+
+TEST_F(H2FloodTest, Continuations) {
+  Open(true);
+  Write(Frame(1, kEndStream, 1, Block(Get())) + Times(100, Frame(9, 0, 1, "")));
+  ASSERT_TRUE(Until([&] { return closed(); }));
+  EXPECT_EQ(server_app.error, "http2.too_many_continuations");
+}
+
+TEST_F(H2FloodTest, HeadersInAFewContinuationsAreFine) {
+  Open(true);
+  FieldList fields = Get();
+  for (int i = 0; i < 50; ++i) fields.push_back({"x" + std::to_string(i), std::string(1000, 'v')});
+  const std::string block = Block(fields);
+  std::string bytes = Frame(1, kEndStream, 1, block.substr(0, 16000));
+  for (size_t at = 16000; at < block.size(); at += 16000) {
+    bytes += Frame(9, at + 16000 >= block.size() ? kEndHeaders : 0, 1, block.substr(at, 16000));
+  }
+  Write(bytes);
+  ASSERT_TRUE(Until([&] { return !server_app.exchanges.empty() && server_app.exchanges[0]->done(); }));
+  EXPECT_EQ(server_app.exchanges[0]->headers->size(), 54u);
+}
+
+TEST_F(H2FloodTest, StreamsAboveTheLimitAreRefusedWithoutAReceiver) {
+  http2.max_concurrent_streams = 2;
+  Open(true);  // our SETTINGS are not acknowledged: the peer may not know the limit
+  Write(Headers(1, Get(), true) + Headers(3, Get(), true) + Headers(5, Get(), true));
+  ASSERT_TRUE(Until([&] { return Count(3) == 1 || closed(); }));
+  EXPECT_EQ(server_app.exchanges.size(), 2u);
+  EXPECT_EQ(Last(3).code(), 7u);
+}
+
+TEST(FloodGuardTest, CountsOnlyFramesThatThePeerHasNotTaken) {
+  Http2Options options;
+  options.max_outbound_control_frames = 100;
+  options.max_outbound_frames = 200;
+  CodecCounters counters;
+  FloodGuard guard(options, counters);
+  uint64_t appended = 0;
+  for (int i = 0; i < 10000; ++i) {  // a reader that keeps up
+    guard.OnOutput(appended, 0);
+    ASSERT_EQ(guard.OnFrameSent(true, false, appended += 17), nullptr);
+  }
+  guard.OnOutput(appended, 0);
+  EXPECT_EQ(guard.waiting_frames(), 0u);
+  const uint64_t start = appended;
+  const char* flood = nullptr;
+  int sent = 0;
+  while (flood == nullptr) {
+    guard.OnOutput(appended, appended - start);
+    flood = guard.OnFrameSent(true, false, appended += 17);
+    ++sent;
+  }
+  EXPECT_EQ(sent, 101);
+  EXPECT_STREQ(flood, "http2.outbound_control_frames_flood");
+  guard.OnOutput(appended, 0);
+  for (sent = 0, flood = nullptr; flood == nullptr; ++sent) flood = guard.OnFrameSent(false, false, appended += 60);
+  EXPECT_EQ(sent, 201);
+  EXPECT_STREQ(flood, "http2.outbound_frames_flood");
+  EXPECT_EQ(counters.outbound_flood, 1u);
+}
+
+TEST(FloodGuardTest, TheResetBudgetRefills) {
+  Http2Options options;
+  options.resets_burst = 5;
+  options.resets_per_second = 10;
+  CodecCounters counters;
+  FloodGuard guard(options, counters);
+  MonotonicTime now{};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(guard.OnReset(now), nullptr);
+  EXPECT_NE(guard.OnReset(now), nullptr);
+  EXPECT_EQ(guard.OnReset(now + milliseconds(100)), nullptr);
+  EXPECT_NE(guard.OnReset(now + milliseconds(150)), nullptr);
+}
+
+}  // namespace
+}  // namespace outrigger::http::h2
