@@ -58,7 +58,8 @@ absl::Status CheckKey(EVP_PKEY* key, bool* ecdsa) {
       return absl::InvalidArgumentError(
           absl::StrCat("certificate_chain: ECDSA on curve ", curve, " is not supported (P-256, P-384, P-521)"));
     }
-    default: return absl::InvalidArgumentError("certificate_chain: the key is neither RSA nor ECDSA");
+    default:
+      return absl::InvalidArgumentError("certificate_chain: the key is neither RSA nor ECDSA");
   }
 }
 
@@ -72,11 +73,16 @@ constexpr char kDefaultCurves[] = "X25519:P-256";
 
 int VersionNumber(ProtocolVersion version, int automatic) {
   switch (version) {
-    case ProtocolVersion::kAuto: return automatic;
-    case ProtocolVersion::kTls10: return TLS1_VERSION;
-    case ProtocolVersion::kTls11: return TLS1_1_VERSION;
-    case ProtocolVersion::kTls12: return TLS1_2_VERSION;
-    case ProtocolVersion::kTls13: return TLS1_3_VERSION;
+    case ProtocolVersion::kAuto:
+      return automatic;
+    case ProtocolVersion::kTls10:
+      return TLS1_VERSION;
+    case ProtocolVersion::kTls11:
+      return TLS1_1_VERSION;
+    case ProtocolVersion::kTls12:
+      return TLS1_2_VERSION;
+    case ProtocolVersion::kTls13:
+      return TLS1_3_VERSION;
   }
   return automatic;
 }
@@ -199,15 +205,16 @@ absl::Status ApplyParams(SSL_CTX* context, const ParamsSpec& params) {
     }
   }
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_PRIORITIZE_CHACHA);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> AlpnWire(const std::vector<std::string>& names) {
   std::string wire;
   for (const std::string& name : names) {
-    if (name.empty() || name.size() > 255) return absl::InvalidArgumentError("alpn_protocols: a name has 1 to 255 bytes");
+    if (name.empty() || name.size() > 255)
+      return absl::InvalidArgumentError("alpn_protocols: a name has 1 to 255 bytes");
     wire.push_back(static_cast<char>(name.size()));
     wire += name;
   }

@@ -37,11 +37,20 @@ AlternativeNameLists ReadAlternativeNames(const GENERAL_NAMES* names) {
   for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
     switch (name->type) {
-      case GEN_DNS: AddText(name->d.dNSName, &out.dns); break;
-      case GEN_URI: AddText(name->d.uniformResourceIdentifier, &out.uri); break;
-      case GEN_EMAIL: AddText(name->d.rfc822Name, &out.email); break;
-      case GEN_IPADD: AddIp(name->d.iPAddress, &out.ip); break;
-      default: break;
+      case GEN_DNS:
+        AddText(name->d.dNSName, &out.dns);
+        break;
+      case GEN_URI:
+        AddText(name->d.uniformResourceIdentifier, &out.uri);
+        break;
+      case GEN_EMAIL:
+        AddText(name->d.rfc822Name, &out.email);
+        break;
+      case GEN_IPADD:
+        AddIp(name->d.iPAddress, &out.ip);
+        break;
+      default:
+        break;
     }
   }
   return out;
@@ -171,8 +180,7 @@ absl::StatusOr<std::vector<X509Ptr>> ReadPemCertificates(absl::string_view pem) 
       if (out.empty()) return absl::InvalidArgumentError("has no PEM block \"CERTIFICATE\"");
       return out;
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat("certificate ", out.size() + 1, " is broken: ", TakeOpensslError()));
+    return absl::InvalidArgumentError(absl::StrCat("certificate ", out.size() + 1, " is broken: ", TakeOpensslError()));
   }
   return absl::InvalidArgumentError(absl::StrCat("has more than ", kMaxPemObjects, " certificates"));
 }

@@ -12,27 +12,8 @@
 namespace outrigger::tls {
 namespace {
 
-constexpr Duration kLongestSession = hours(2);
-
 absl::Status At(absl::string_view where, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
-}
-
-// A session may be resumed until its ticket's lifetime or the server's certificate ends.
-int KeepSession(SSL* ssl, SSL_SESSION* session) {
-  SslState* state = StateOf(ssl);
-  if (state == nullptr || state->sessions == nullptr || SSL_SESSION_is_resumable(session) != 1) return 0;
-  const WallTime now = state->dispatcher->wall_now();
-  const auto hint = static_cast<int64_t>(SSL_SESSION_get_ticket_lifetime_hint(session));
-  WallTime expires = now + (hint > 0 ? std::min<Duration>(seconds(hint), kLongestSession) : kLongestSession);
-  if (const X509* peer = SSL_SESSION_get0_peer(session); peer != nullptr && state->trust->verifies()) {
-    if (!SessionStillValid(session, *state)) return 0;
-    if (!state->trust->allow_expired() && !state->trust->accept_untrusted()) {
-      expires = std::min(expires, TimeOf(X509_get0_notAfter(peer)));
-    }
-  }
-  state->sessions->Put(state->session_key, session, expires, state->max_sessions);
-  return 1;
 }
 
 }  // namespace
@@ -62,7 +43,8 @@ absl::StatusOr<std::shared_ptr<const ClientCredentials>> ClientCredentials::Buil
   for (const CertificateSpec& certificate_spec : spec.certificates) {
     absl::StatusOr<Certificate> certificate = Certificate::Load(certificate_spec);
     if (!certificate.ok()) return At("tls_certificates[0]", certificate.status());
-    if (!certificate->Install(context)) return At("tls_certificates[0]", absl::InvalidArgumentError(TakeOpensslError()));
+    if (!certificate->Install(context))
+      return At("tls_certificates[0]", absl::InvalidArgumentError(TakeOpensslError()));
     out->certificate_infos_.push_back(certificate->info);
     out->parts_->certificates.push_back(*std::move(certificate));
   }

@@ -33,7 +33,8 @@ absl::StatusOr<std::shared_ptr<const ServerContext>> ContextStore::Server(const 
 absl::StatusOr<std::shared_ptr<const ClientContext>> ContextStore::Client(const ClientSpec& spec) {
   const std::string hash = ContentHash(spec);
   // Said by Trust::Build of the shared part, which may have come from a spec without names.
-  if (!spec.validation.san_matchers.empty() && spec.validation.trusted_ca_pem.empty()) return ClientContext::Build(spec);
+  if (!spec.validation.san_matchers.empty() && spec.validation.trusted_ca_pem.empty())
+    return ClientContext::Build(spec);
   absl::MutexLock lock(&mutex_);
   if (auto found = credentials_.find(hash); found != credentials_.end()) {
     if (auto credentials = found->second.lock()) return std::make_shared<const ClientContext>(spec, credentials);

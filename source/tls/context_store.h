@@ -14,7 +14,8 @@
 namespace outrigger::tls {
 
 // Gives the same context for the same content, so that thousands of clusters with one certificate hold one context and
-// an unchanged secret keeps sessions and tickets alive. Holds nothing itself: a context lives as long as somebody uses it.
+// an unchanged secret keeps sessions and tickets alive. Holds nothing itself: a context lives as long as somebody uses
+// it.
 class ContextStore final {
  public:
   absl::StatusOr<std::shared_ptr<const ServerContext>> Server(const ServerSpec& spec) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -5,8 +5,8 @@
 
 #include "absl/strings/string_view.h"
 
-// Why a handshake or a TLS stream failed, as the stable word of net::TransportFailure::code. One word per cause, so that
-// stats, logs and operators can tell them apart.
+// Why a handshake or a TLS stream failed, as the stable word of net::TransportFailure::code. One word per cause, so
+// that stats, logs and operators can tell them apart.
 namespace outrigger::tls {
 
 namespace code {

@@ -7,25 +7,35 @@ namespace {
 
 const char* CurveName(int nid) {
   switch (nid) {
-    case NID_X25519: return "X25519";
-    case NID_X9_62_prime256v1: return "P-256";
-    case NID_secp384r1: return "P-384";
-    case NID_secp521r1: return "P-521";
-    default: return "other";
+    case NID_X25519:
+      return "X25519";
+    case NID_X9_62_prime256v1:
+      return "P-256";
+    case NID_secp384r1:
+      return "P-384";
+    case NID_secp521r1:
+      return "P-521";
+    default:
+      return "other";
   }
 }
 
 const char* SignatureName(int key_type, int digest) {
   const int size = digest == NID_sha256 ? 0 : digest == NID_sha384 ? 1 : digest == NID_sha512 ? 2 : -1;
   if (size < 0) return "other";
-  static constexpr const char* kEcdsa[] = {"ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512"};
+  static constexpr const char* kEcdsa[] = {"ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384",
+                                           "ecdsa_secp521r1_sha512"};
   static constexpr const char* kPss[] = {"rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"};
   static constexpr const char* kPkcs1[] = {"rsa_pkcs1_sha256", "rsa_pkcs1_sha384", "rsa_pkcs1_sha512"};
   switch (key_type) {
-    case EVP_PKEY_EC: return kEcdsa[size];
-    case EVP_PKEY_RSA_PSS: return kPss[size];
-    case EVP_PKEY_RSA: return kPkcs1[size];
-    default: return "other";
+    case EVP_PKEY_EC:
+      return kEcdsa[size];
+    case EVP_PKEY_RSA_PSS:
+      return kPss[size];
+    case EVP_PKEY_RSA:
+      return kPkcs1[size];
+    default:
+      return "other";
   }
 }
 

@@ -24,10 +24,14 @@ time_t Seconds(WallTime t) {
 
 PkeyPtr NewKey(KeyKind kind) {
   switch (kind) {
-    case KeyKind::kEcdsaP256: return PkeyPtr(EVP_EC_gen("P-256"));
-    case KeyKind::kEcdsaP384: return PkeyPtr(EVP_EC_gen("P-384"));
-    case KeyKind::kRsa2048: return PkeyPtr(EVP_RSA_gen(2048));
-    case KeyKind::kRsa1024: return PkeyPtr(EVP_RSA_gen(1024));
+    case KeyKind::kEcdsaP256:
+      return PkeyPtr(EVP_EC_gen("P-256"));
+    case KeyKind::kEcdsaP384:
+      return PkeyPtr(EVP_EC_gen("P-384"));
+    case KeyKind::kRsa2048:
+      return PkeyPtr(EVP_RSA_gen(2048));
+    case KeyKind::kRsa1024:
+      return PkeyPtr(EVP_RSA_gen(1024));
   }
   return nullptr;
 }
@@ -84,9 +88,9 @@ absl::StatusOr<GeneralNamesPtr> AlternativeNames(const SubjectNames& names) {
 }
 
 bool AddEntry(X509_NAME* name, const char* field, const std::string& value) {
-  return value.empty() || X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
-                                                     reinterpret_cast<const unsigned char*>(value.data()),
-                                                     static_cast<int>(value.size()), -1, 0) == 1;
+  return value.empty() ||
+         X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(value.data()),
+                                    static_cast<int>(value.size()), -1, 0) == 1;
 }
 
 absl::Status FillSubject(X509_NAME* name, const SubjectNames& names) {
@@ -114,9 +118,9 @@ absl::Status AddExtensions(X509* certificate, X509* issuer, const IssueOptions& 
     ok = AddExtension(certificate, issuer, NID_basic_constraints, absl::StrCat("critical,CA:TRUE", depth)) &&
          AddExtension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign");
   } else {
-    const std::string usage = absl::StrCat(options.server_auth ? "serverAuth" : "",
-                                           options.server_auth && options.client_auth ? "," : "",
-                                           options.client_auth ? "clientAuth" : "");
+    const std::string usage =
+        absl::StrCat(options.server_auth ? "serverAuth" : "", options.server_auth && options.client_auth ? "," : "",
+                     options.client_auth ? "clientAuth" : "");
     ok = AddExtension(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
          AddExtension(certificate, issuer, NID_key_usage, "critical,digitalSignature,keyEncipherment") &&
          (usage.empty() || AddExtension(certificate, issuer, NID_ext_key_usage, usage));
@@ -138,8 +142,8 @@ absl::Status AddExtensions(X509* certificate, X509* issuer, const IssueOptions& 
 absl::Status SetSerial(X509* certificate, std::string serial) {
   if (serial.empty() || serial.size() > 20) return absl::InvalidArgumentError("serial must have 1 to 20 bytes");
   serial[0] = static_cast<char>(serial[0] & 0x7f);
-  BIGNUM* number = BN_bin2bn(reinterpret_cast<const unsigned char*>(serial.data()), static_cast<int>(serial.size()),
-                             nullptr);
+  BIGNUM* number =
+      BN_bin2bn(reinterpret_cast<const unsigned char*>(serial.data()), static_cast<int>(serial.size()), nullptr);
   const bool ok = number != nullptr && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
   BN_free(number);
   return ok ? absl::OkStatus() : Failed("serial");
@@ -229,7 +233,8 @@ absl::StatusOr<std::string> MakeRequest(absl::string_view key_pem, const Subject
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     if (!ok) return Failed("subject alternative names");
   }
-  if (X509_REQ_set_pubkey(request.get(), key.get()) != 1 || X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0) {
+  if (X509_REQ_set_pubkey(request.get(), key.get()) != 1 ||
+      X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0) {
     return Failed("signing the request");
   }
   BioPtr out(BIO_new(BIO_s_mem()));

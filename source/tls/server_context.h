@@ -19,8 +19,8 @@ class Trust;
 // certificate makes a new context; connections keep the one they began with. Made through ContextStore, which returns
 // the same object for the same content.
 //
-// Resumption: tickets are bound to what decides trust and to ALPN (the session id context), so none survives a change of
-// trust, and one is ignored once the client certificate inside it expired.
+// Resumption: tickets are bound to what decides trust and to ALPN (the session id context), so none survives a change
+// of trust, and one is ignored once the client certificate inside it expired.
 class ServerContext final {
  public:
   static constexpr int kMaxCachedSessions = 1024;  // stateful ones, of TLS 1.2 clients without tickets

@@ -66,13 +66,13 @@ struct SanMatcher {
 struct ValidationSpec {
   std::string trusted_ca_pem;
   std::string crl_pem;
-  std::vector<SanMatcher> san_matchers;          // any one suffices; empty: every name
-  std::vector<std::string> certificate_hashes;   // hex SHA-256 of the DER form, colons allowed
-  std::vector<std::string> spki_hashes;          // base64 SHA-256 of the SubjectPublicKeyInfo; any pin of either kind
+  std::vector<SanMatcher> san_matchers;         // any one suffices; empty: every name
+  std::vector<std::string> certificate_hashes;  // hex SHA-256 of the DER form, colons allowed
+  std::vector<std::string> spki_hashes;         // base64 SHA-256 of the SubjectPublicKeyInfo; any pin of either kind
   bool only_leaf_crl = false;
   bool allow_expired_certificate = false;
-  bool accept_untrusted = false;                 // ACCEPT_UNTRUSTED: verified, noted, never refused
-  absl::optional<uint32_t> max_verify_depth;     // certificates between leaf and root
+  bool accept_untrusted = false;              // ACCEPT_UNTRUSTED: verified, noted, never refused
+  absl::optional<uint32_t> max_verify_depth;  // certificates between leaf and root
   std::string origin;
 
   bool verifies() const { return !trusted_ca_pem.empty() || !certificate_hashes.empty() || !spki_hashes.empty(); }
@@ -100,8 +100,8 @@ struct ServerSpec {
   bool disable_stateful_resumption = false;
   bool full_scan_certs_on_sni_mismatch = false;
   bool prefer_client_ciphers = false;
-  Duration session_timeout{0};       // 0: two hours (OpenSSL's own default is five minutes)
-  std::vector<Secret> ticket_keys;   // 80 bytes each: the first makes tickets, all open them
+  Duration session_timeout{0};      // 0: two hours (OpenSSL's own default is five minutes)
+  std::vector<Secret> ticket_keys;  // 80 bytes each: the first makes tickets, all open them
 };
 
 // UpstreamTlsContext.
@@ -115,16 +115,16 @@ struct ClientSpec {
   bool auto_sni_san_validation = false;  // the name sent as SNI must be among the certificate's DNS names
   bool allow_renegotiation = false;      // never done; there is none in TLS 1.3
   bool enforce_rsa_key_usage = false;
-  uint32_t max_session_keys = 1;         // sessions kept per (endpoint, name); 0: no resumption
+  uint32_t max_session_keys = 1;  // sessions kept per (endpoint, name); 0: no resumption
 };
 
-std::string SanText(const SanMatcher& san);                        // for messages: URI exact "spiffe://..."
+std::string SanText(const SanMatcher& san);  // for messages: URI exact "spiffe://..."
 // Raw SHA-256 over the canonical form.
 std::string NamesHash(const std::vector<SanMatcher>& names);
-std::string ContentHash(const ServerSpec& spec);            // everything
-std::string SettingsHash(const ServerSpec& spec);           // all but certificates: a renewal keeps it
-std::string ContentHash(const ClientSpec& spec);            // all but sni and expected names: what a context depends on
-std::string SettingsHash(const ClientSpec& spec);           // all but certificates, with sni and names
+std::string ContentHash(const ServerSpec& spec);   // everything
+std::string SettingsHash(const ServerSpec& spec);  // all but certificates: a renewal keeps it
+std::string ContentHash(const ClientSpec& spec);   // all but sni and expected names: what a context depends on
+std::string SettingsHash(const ClientSpec& spec);  // all but certificates, with sni and names
 // What decides who is trusted: validation settings and (server) whether a client must show a certificate.
 std::string TrustFingerprint(const ValidationSpec& spec, bool require_peer_certificate);
 std::string TrustFingerprint(const ServerSpec& spec);

@@ -70,11 +70,16 @@ const std::vector<std::string>& SslFacts::Names(Side& side, X509* certificate, F
     side.names = ReadAlternativeNames(certificate);
   }
   switch (kind) {
-    case Fact::kUriSans: return side.names.uri;
-    case Fact::kDnsSans: return side.names.dns;
-    case Fact::kIpSans: return side.names.ip;
-    case Fact::kEmailSans: return side.names.email;
-    default: return NoNames();
+    case Fact::kUriSans:
+      return side.names.uri;
+    case Fact::kDnsSans:
+      return side.names.dns;
+    case Fact::kIpSans:
+      return side.names.ip;
+    case Fact::kEmailSans:
+      return side.names.email;
+    default:
+      return NoNames();
   }
 }
 
@@ -92,17 +97,28 @@ std::string SslFacts::Make(Side& side, X509* certificate, bool peer, Fact fact) 
     case Fact::kUriSans:
     case Fact::kDnsSans:
     case Fact::kIpSans:
-    case Fact::kEmailSans: return absl::StrJoin(Names(side, certificate, fact), ",");
-    case Fact::kSubject: return NameText(X509_get_subject_name(certificate));
-    case Fact::kIssuer: return NameText(X509_get_issuer_name(certificate));
-    case Fact::kSerial: return SerialHex(certificate);
-    case Fact::kSha256: return FingerprintHex(certificate, EVP_sha256());
-    case Fact::kSha1: return FingerprintHex(certificate, EVP_sha1());
-    case Fact::kPemEncoded: return UrlEncodePem(PemOf(certificate));
-    case Fact::kPemChainEncoded: return UrlEncodePem(ChainPem(certificate, peer));
-    case Fact::kNotBefore: return TimeText(X509_get0_notBefore(certificate));
-    case Fact::kNotAfter: return TimeText(X509_get0_notAfter(certificate));
-    case Fact::kCount: break;
+    case Fact::kEmailSans:
+      return absl::StrJoin(Names(side, certificate, fact), ",");
+    case Fact::kSubject:
+      return NameText(X509_get_subject_name(certificate));
+    case Fact::kIssuer:
+      return NameText(X509_get_issuer_name(certificate));
+    case Fact::kSerial:
+      return SerialHex(certificate);
+    case Fact::kSha256:
+      return FingerprintHex(certificate, EVP_sha256());
+    case Fact::kSha1:
+      return FingerprintHex(certificate, EVP_sha1());
+    case Fact::kPemEncoded:
+      return UrlEncodePem(PemOf(certificate));
+    case Fact::kPemChainEncoded:
+      return UrlEncodePem(ChainPem(certificate, peer));
+    case Fact::kNotBefore:
+      return TimeText(X509_get0_notBefore(certificate));
+    case Fact::kNotAfter:
+      return TimeText(X509_get0_notAfter(certificate));
+    case Fact::kCount:
+      break;
   }
   return "";
 }

@@ -32,4 +32,7 @@ int VerifyPeer(X509_STORE_CTX* context, void*);
 // Whether the certificate in a session is still within its time (or there is none, or nobody cares).
 bool SessionStillValid(const SSL_SESSION* session, const SslState& state);
 
+// SSL_CTX_sess_set_new_cb of clients. 1: the reference to `session` was taken.
+int KeepSession(SSL* ssl, SSL_SESSION* session);
+
 }  // namespace outrigger::tls

@@ -18,10 +18,11 @@ constexpr const char* kCiphers[] = {"TLS_AES_128_GCM_SHA256",
                                     "other"};
 constexpr const char* kVersions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3", "other"};
 constexpr const char* kCurves[] = {"X25519", "P-256", "P-384", "P-521", "other"};
-constexpr const char* kSignatures[] = {"ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "ecdsa_secp521r1_sha512",
-                                       "rsa_pss_rsae_sha256",    "rsa_pss_rsae_sha384",    "rsa_pss_rsae_sha512",
-                                       "rsa_pkcs1_sha256",       "rsa_pkcs1_sha384",       "rsa_pkcs1_sha512",
-                                       "other"};
+constexpr const char* kSignatures[] = {"ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384",
+                                       "ecdsa_secp521r1_sha512", "rsa_pss_rsae_sha256",
+                                       "rsa_pss_rsae_sha384",    "rsa_pss_rsae_sha512",
+                                       "rsa_pkcs1_sha256",       "rsa_pkcs1_sha384",
+                                       "rsa_pkcs1_sha512",       "other"};
 static_assert(std::size(kCiphers) <= TlsStats::kTable && std::size(kSignatures) <= TlsStats::kTable);
 
 }  // namespace

@@ -15,12 +15,12 @@ struct TlsStats {
   uint64_t handshake = 0;
   uint64_t connection_error = 0;
   uint64_t session_reused = 0;
-  uint64_t no_certificate = 0;          // completed without a client certificate
+  uint64_t no_certificate = 0;  // completed without a client certificate
   uint64_t fail_verify_no_cert = 0;
   uint64_t fail_verify_san = 0;
   uint64_t fail_verify_cert_hash = 0;
   uint64_t fail_verify_error = 0;
-  uint64_t ocsp_staple_failed = 0;      // always zero, as the three below: there is no stapling yet
+  uint64_t ocsp_staple_failed = 0;  // always zero, as the three below: there is no stapling yet
   uint64_t ocsp_staple_omitted = 0;
   uint64_t ocsp_staple_responses = 0;
   uint64_t ocsp_staple_requests = 0;

@@ -20,9 +20,9 @@ namespace outrigger::tls {
 namespace {
 
 constexpr size_t kReadSize = 64 * 1024;
-constexpr size_t kRecordSize = 16 * 1024;      // RFC 8446 5.1: the most plaintext in a record
-constexpr size_t kRecordOverhead = 64;         // header, nonce, tag of any suite
-constexpr size_t kBurst = 8 * kRecordSize;     // sealed before the socket is tried
+constexpr size_t kRecordSize = 16 * 1024;   // RFC 8446 5.1: the most plaintext in a record
+constexpr size_t kRecordOverhead = 64;      // header, nonce, tag of any suite
+constexpr size_t kBurst = 8 * kRecordSize;  // sealed before the socket is tried
 constexpr int kSlices = 32;
 
 // Ciphertext is read here and opened from here; between turns nothing is in it.
@@ -39,6 +39,7 @@ class TlsTransport final : public net::Transport {
  public:
   explicit TlsTransport(const ServerTransportOptions& options) : server_(options.context), stats_(options.stats) {}
   explicit TlsTransport(const ClientTransportOptions& options);
+  ~TlsTransport() override;
 
   void Attach(net::Connection& connection) override;
   void OnConnected() override;
@@ -108,6 +109,15 @@ TlsTransport::TlsTransport(const ClientTransportOptions& options)
     : client_(options.context),
       stats_(options.stats),
       client_options_(std::make_unique<ClientTransportOptions>(options)) {}
+
+TlsTransport::~TlsTransport() {
+  // Freed without this, an SSL that was not shut down spoils its session for others. A peer that went away without
+  // close_notify is no reason for that; a broken record is.
+  const bool broken = latched_ == Latched::kClosed && absl::string_view(failure_.code) == code::kBadRecord;
+  if (ssl_ != nullptr && handshake_done_ && !broken) {
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+}
 
 // --- The BIO between OpenSSL and our buffers ---
 
@@ -243,17 +253,21 @@ void TlsTransport::HandshakeDone() {
   // Sessions kept by OpenSSL itself do not look at the certificate inside them.
   if (resumed && !SessionStillValid(SSL_get_session(ssl), state_)) {
     SSL_CTX_remove_session(SSL_get_SSL_CTX(ssl), SSL_get_session(ssl));
-    failure_ = {code::kCertificateExpired, FailureText(0, "certificate verify failed",
-                                                       "the certificate of the resumed session has expired")};
+    failure_ = {code::kCertificateExpired,
+                FailureText(0, "certificate verify failed", "the certificate of the resumed session has expired")};
     if (stats_ != nullptr) ++stats_->fail_verify_error;
     return Latch(Latched::kClosed);
   }
   handshake_done_ = true;
-  const bool validated =
-      state_.judged ? state_.verdict.validated
-                    : resumed && state_.trust->verifies() && SSL_get_verify_result(ssl) == X509_V_OK;
+  const bool validated = state_.judged ? state_.verdict.validated
+                                       : resumed && state_.trust->verifies() && SSL_get_verify_result(ssl) == X509_V_OK;
   facts_ = std::make_unique<SslFacts>(ssl, validated);
   if (stats_ != nullptr) RecordHandshake(ssl, *stats_);
+  // TLS 1.2 gives no new ticket with a resumption: the session that Take() took goes back.
+  if (client_ != nullptr && resumed && SSL_version(ssl) < TLS1_3_VERSION) {
+    SslSessionPtr session(SSL_get1_session(ssl));
+    if (KeepSession(ssl, session.get()) == 1) session.release();
+  }
 }
 
 void TlsTransport::FailHandshake() {
@@ -289,7 +303,7 @@ net::IoOutcome TlsTransport::Read(Buffer& into, size_t most) {
     const size_t want = handshake_done_ ? std::min(kReadSize, most - total + kRecordOverhead) : kReadSize;
     iovec scratch{Scratch(t_read_scratch, kReadSize), want};
     const event::IoResult got = connection_->SocketRead(&scratch, 1);
-    if (got <= 0) {
+    if (got <= 0) {  // after a short read the Connection says -EAGAIN without asking the system, unless an end is near
       if (got != -EAGAIN) SocketEnded(got);
       break;
     }
@@ -298,7 +312,6 @@ net::IoOutcome TlsTransport::Read(Buffer& into, size_t most) {
     Open(into, most, &total);
     if (in_left_ > 0) raw_.Append(absl::string_view(in_, in_left_));
     in_left_ = 0;
-    if (static_cast<size_t>(got) < want) break;  // the Connection knows that the socket is empty
   }
   // Handshake flights, alerts, key updates. A socket that is full is written again when it has room.
   if (!sealed_out_.empty() && sealed_ == 0 && Flush() == net::IoStatus::kClosed) Latch(Latched::kClosed);

@@ -20,10 +20,10 @@ namespace outrigger::tls {
 // burst in one writev. Bytes leave the caller's buffer only when the socket took their records. An idle connection
 // holds no buffer of ours, and none of OpenSSL's (SSL_MODE_RELEASE_BUFFERS).
 //
-// The handshake is driven by Read, Write and OnConnected; its time limit is the Connection's. A peer that closes without
-// close_notify breaks the connection ("unexpected_eof"): a message that ends with the connection may be cut short.
-// Failures are said by failure(), with the words of source/tls/failure.h. OpenSSL's own early data, renegotiation and
-// compression stay off.
+// The handshake is driven by Read, Write and OnConnected; its time limit is the Connection's. A peer that closes
+// without close_notify breaks the connection ("unexpected_eof"): a message that ends with the connection may be cut
+// short. Failures are said by failure(), with the words of source/tls/failure.h. OpenSSL's own early data,
+// renegotiation and compression stay off.
 
 struct ServerTransportOptions {
   std::shared_ptr<const ServerContext> context;

@@ -21,10 +21,14 @@ constexpr size_t kMaxNamesInText = 5;
 
 const std::vector<std::string>& ListOf(const AlternativeNameLists& names, SanKind kind) {
   switch (kind) {
-    case SanKind::kEmail: return names.email;
-    case SanKind::kUri: return names.uri;
-    case SanKind::kIp: return names.ip;
-    case SanKind::kDns: break;
+    case SanKind::kEmail:
+      return names.email;
+    case SanKind::kUri:
+      return names.uri;
+    case SanKind::kIp:
+      return names.ip;
+    case SanKind::kDns:
+      break;
   }
   return names.dns;
 }
@@ -116,7 +120,8 @@ void Trust::UseIn(SSL_CTX* context) const {
 
 absl::Status Trust::LoadAuthorities(const ValidationSpec& spec) {
   absl::StatusOr<std::vector<X509Ptr>> authorities = ReadPemCertificates(spec.trusted_ca_pem);
-  if (!authorities.ok()) return absl::InvalidArgumentError(absl::StrCat("trusted_ca: ", authorities.status().message()));
+  if (!authorities.ok())
+    return absl::InvalidArgumentError(absl::StrCat("trusted_ca: ", authorities.status().message()));
   store_.reset(X509_STORE_new());
   for (X509Ptr& authority : *authorities) {
     if (X509_STORE_add_cert(store_.get(), authority.get()) != 1) {
@@ -157,7 +162,8 @@ absl::Status Trust::LoadRevocation(const ValidationSpec& spec) {
 absl::Status Trust::LoadPins(const ValidationSpec& spec) {
   for (const std::string& pin : spec.certificate_hashes) {
     const std::string hex = absl::StrReplaceAll(pin, {{":", ""}});
-    if (hex.size() != 64 || !std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); })) {
+    if (hex.size() != 64 ||
+        !std::all_of(hex.begin(), hex.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); })) {
       return absl::InvalidArgumentError(absl::StrCat("verify_certificate_hash: \"", pin, "\" is not a SHA-256 in hex"));
     }
     certificate_pins_.push_back(absl::HexStringToBytes(hex));
@@ -186,8 +192,8 @@ bool Trust::VerifyChain(X509_STORE_CTX* context, WallTime now, Verdict* verdict)
   verdict->x509_error = X509_STORE_CTX_get_error(context);
   if (verdict->x509_error == X509_V_OK) verdict->x509_error = X509_V_ERR_UNSPECIFIED;
   verdict->code = VerifyCode(verdict->x509_error);
-  verdict->detail = absl::StrCat("verify cert failed: ", X509_verify_cert_error_string(verdict->x509_error),
-                                 " (depth ", X509_STORE_CTX_get_error_depth(context), ")");
+  verdict->detail = absl::StrCat("verify cert failed: ", X509_verify_cert_error_string(verdict->x509_error), " (depth ",
+                                 X509_STORE_CTX_get_error_depth(context), ")");
   return false;
 }
 
@@ -196,8 +202,8 @@ bool Trust::VerifyNames(const X509* leaf, const NameExpectation& names, Verdict*
   if (any && names.dns.empty()) return true;
   const AlternativeNameLists present = ReadAlternativeNames(leaf);
   const bool dns_good = names.dns.empty() || std::any_of(present.dns.begin(), present.dns.end(), [&](const auto& name) {
-    return DnsNameMatches(name, names.dns);
-  });
+                          return DnsNameMatches(name, names.dns);
+                        });
   const bool good = any || std::any_of(names.matchers->begin(), names.matchers->end(),
                                        [&](const SanMatcher& matcher) { return NamesMatch(present, matcher); });
   if (dns_good && good) return true;

@@ -77,8 +77,7 @@ TEST_F(ContextTest, EmptyOrBrokenAuthoritiesAreRefused) {
   ServerSpec spec = Server();
   spec.validation.trusted_ca_pem = "\n";
   ExpectError(Error(spec), "validation_context: trusted_ca: has no PEM block");
-  spec.validation.trusted_ca_pem =
-      authority_.pem() + "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+  spec.validation.trusted_ca_pem = authority_.pem() + "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
   ExpectError(Error(spec), "trusted_ca: certificate 2 is broken");
 }
 

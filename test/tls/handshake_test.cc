@@ -15,8 +15,8 @@ using How = matching::StringMatcher::Kind;
 class HandshakeTest : public TlsPairTest {};
 
 TEST_F(HandshakeTest, Tls13AndTls12CarryBytesBothWays) {
-  for (const auto& [version, name] : {std::pair(ProtocolVersion::kTls13, "TLSv1.3"),
-                                      std::pair(ProtocolVersion::kTls12, "TLSv1.2")}) {
+  for (const auto& [version, name] :
+       {std::pair(ProtocolVersion::kTls13, "TLSv1.3"), std::pair(ProtocolVersion::kTls12, "TLSv1.2")}) {
     Versions(version);
     Connect();
     ASSERT_TRUE(Established()) << client_->text() << server_->text();
@@ -88,9 +88,9 @@ TEST_F(HandshakeTest, NoAlpnInCommonIsNoAlpn) {
 TEST_F(HandshakeTest, TheServerNameChoosesTheCertificate) {
   server_spec_.certificates = {authority_->Dns("first.example"), authority_->Dns("server.example"),
                                authority_->Dns("*.wild.example", KeyKind::kRsa2048)};
-  for (const auto& [sni, expected] : {std::pair("server.example", "server.example"),
-                                      std::pair("x.wild.example", "*.wild.example"),
-                                      std::pair("other", "first.example"), std::pair("", "first.example")}) {
+  for (const auto& [sni, expected] :
+       {std::pair("server.example", "server.example"), std::pair("x.wild.example", "*.wild.example"),
+        std::pair("other", "first.example"), std::pair("", "first.example")}) {
     client_spec_.sni = sni;
     for (const auto version : {ProtocolVersion::kTls12, ProtocolVersion::kTls13}) {
       Versions(version);
@@ -102,8 +102,7 @@ TEST_F(HandshakeTest, TheServerNameChoosesTheCertificate) {
 }
 
 TEST_F(HandshakeTest, EcdsaIsPreferredAndRsaServesWhoCannot) {
-  server_spec_.certificates = {authority_->Dns("server.example", KeyKind::kRsa2048),
-                               authority_->Dns("server.example")};
+  server_spec_.certificates = {authority_->Dns("server.example", KeyKind::kRsa2048), authority_->Dns("server.example")};
   Connect();
   ASSERT_TRUE(Established());
   EXPECT_EQ(client_stats_.sigalgs[IndexOf(SignatureNames(), "ecdsa_secp256r1_sha256")], 1u);
@@ -141,14 +140,22 @@ TEST_F(HandshakeTest, EveryKindOfNameMatcherDecides) {
     const char* pattern;
     bool good;
   } cases[] = {
-      {SanKind::kUri, How::kExact, "spiffe://mesh/server", true}, {SanKind::kUri, How::kExact, "spiffe://mesh/serve", false},
-      {SanKind::kUri, How::kPrefix, "spiffe://mesh/", true},      {SanKind::kUri, How::kPrefix, "spiffe://other/", false},
-      {SanKind::kUri, How::kSuffix, "/server", true},             {SanKind::kUri, How::kContains, "mesh", true},
-      {SanKind::kUri, How::kRegex, "spiffe://m.*/s[a-z]+", true}, {SanKind::kUri, How::kRegex, "spiffe", false},
-      {SanKind::kDns, How::kExact, "SERVER.example", true},       {SanKind::kDns, How::kExact, "a.wild.example", true},
-      {SanKind::kDns, How::kExact, "a.b.wild.example", false},    {SanKind::kDns, How::kExact, "wild.example", false},
-      {SanKind::kDns, How::kExact, "spiffe://mesh/server", false}, {SanKind::kIp, How::kExact, "10.0.0.9", true},
-      {SanKind::kIp, How::kPrefix, "10.0.", true},                {SanKind::kIp, How::kExact, "10.0.0.90", false},
+      {SanKind::kUri, How::kExact, "spiffe://mesh/server", true},
+      {SanKind::kUri, How::kExact, "spiffe://mesh/serve", false},
+      {SanKind::kUri, How::kPrefix, "spiffe://mesh/", true},
+      {SanKind::kUri, How::kPrefix, "spiffe://other/", false},
+      {SanKind::kUri, How::kSuffix, "/server", true},
+      {SanKind::kUri, How::kContains, "mesh", true},
+      {SanKind::kUri, How::kRegex, "spiffe://m.*/s[a-z]+", true},
+      {SanKind::kUri, How::kRegex, "spiffe", false},
+      {SanKind::kDns, How::kExact, "SERVER.example", true},
+      {SanKind::kDns, How::kExact, "a.wild.example", true},
+      {SanKind::kDns, How::kExact, "a.b.wild.example", false},
+      {SanKind::kDns, How::kExact, "wild.example", false},
+      {SanKind::kDns, How::kExact, "spiffe://mesh/server", false},
+      {SanKind::kIp, How::kExact, "10.0.0.9", true},
+      {SanKind::kIp, How::kPrefix, "10.0.", true},
+      {SanKind::kIp, How::kExact, "10.0.0.90", false},
       {SanKind::kEmail, How::kExact, "server.example", false},
   };
   for (const auto& c : cases) {

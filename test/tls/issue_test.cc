@@ -48,8 +48,7 @@ TEST(IssueTest, RequestKeepsItsKeyAndTheAuthorityChoosesTheNames) {
   EXPECT_EQ(names->uri, std::vector<std::string>{"spiffe://example/wanted"});
   EXPECT_EQ(names->ip, std::vector<std::string>{"10.0.0.1"});
 
-  auto signed_pem =
-      SignRequest(authority.ca(), *request, authority.Options({.uri = {"spiffe://example/granted"}}));
+  auto signed_pem = SignRequest(authority.ca(), *request, authority.Options({.uri = {"spiffe://example/granted"}}));
   ASSERT_TRUE(signed_pem.ok()) << signed_pem.status();
   auto certificates = ReadPemCertificates(*signed_pem);
   ASSERT_TRUE(certificates.ok());

@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 #include "source/net/connection.h"
 #include "source/tls/tls_transport.h"
+#include "test/harness/counting_engine.h"
 #include "test/harness/loop.h"
 #include "test/harness/recorder.h"
 #include "test/tls/authority.h"
@@ -37,8 +38,8 @@ class TlsPairTest : public testing::Test {
   TlsPairTest() {
     loop_.RunOnce(Duration::zero());
     authority_ = std::make_unique<TestAuthority>(loop_.wall_now());
-    server_spec_.certificates.push_back(authority_->Leaf(
-        SubjectNames{.dns = {"server.example", "*.wild.example"}, .uri = {"spiffe://mesh/server"}, .ip = {"10.0.0.9"}}));
+    server_spec_.certificates.push_back(authority_->Leaf(SubjectNames{
+        .dns = {"server.example", "*.wild.example"}, .uri = {"spiffe://mesh/server"}, .ip = {"10.0.0.9"}}));
     client_spec_.validation = authority_->Trusting();
     client_spec_.sni = "server.example";
   }
@@ -87,20 +88,23 @@ class TlsPairTest : public testing::Test {
     client_ = std::make_unique<TlsEnd>(loop_, client_fd, ClientTransport(), true);
   }
   bool Established() {
-    return harness::RunUntil(loop_, [&] {
-             return (client_->recorder.connected && server_->recorder.connected) || client_->recorder.closed ||
-                    server_->recorder.closed;
-           }) &&
+    return harness::RunUntil(loop_,
+                             [&] {
+                               return (client_->recorder.connected && server_->recorder.connected) ||
+                                      client_->recorder.closed || server_->recorder.closed;
+                             }) &&
            !client_->recorder.closed && !server_->recorder.closed;
   }
   // Sends one message each way, which also brings the tickets.
   bool Exchange() {
     (*client_)->Write("ping");
     (*server_)->Write("pong");
-    return harness::RunUntil(loop_, [&] {
-      return (client_->recorder.got == "pong" && server_->recorder.got == "ping") || client_->recorder.closed ||
-             server_->recorder.closed;
-    }) && !client_->recorder.closed && !server_->recorder.closed;
+    return harness::RunUntil(loop_,
+                             [&] {
+                               return (client_->recorder.got == "pong" && server_->recorder.got == "ping") ||
+                                      client_->recorder.closed || server_->recorder.closed;
+                             }) &&
+           !client_->recorder.closed && !server_->recorder.closed;
   }
   bool BothClosed() {
     return harness::RunUntil(loop_, [&] { return client_->recorder.closed && server_->recorder.closed; });
@@ -121,7 +125,8 @@ class TlsPairTest : public testing::Test {
     EXPECT_EQ(client_->code(), "peer_alert") << client_->text();
   }
 
-  event::Dispatcher loop_{event::MakeEpollEngine()};
+  harness::CountingEngine::Counts counts_;
+  event::Dispatcher loop_{std::make_unique<harness::CountingEngine>(event::MakeEpollEngine(), counts_)};
   std::unique_ptr<TestAuthority> authority_;
   ServerSpec server_spec_;
   ClientSpec client_spec_;
