@@ -124,7 +124,7 @@ Step NormalizeCharacters(absl::string_view in, char* out) {
     const char c = *p;
     if (c == '%') {
       const int byte = Decode(p, end);
-      if (byte == 0) return {0, "path_has_encoded_nul"};
+      if (byte == 0) return {0, "path_has_nul"};
       if (byte < 0) {
         loose = to;
         *to++ = *p++;
@@ -137,6 +137,7 @@ Step NormalizeCharacters(absl::string_view in, char* out) {
         p += 3;
       }
     } else {
+      if (c == '\0') return {0, "path_has_nul"};
       if (c == '\\') {
         *to++ = '/';
       } else if ((ClassOf(c) & kEncode) != 0) {
