@@ -11,7 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
-#include "absl/synchronization/mutex.h"
+#include "source/base/mutex.h"
 
 // The formatter comes compiled in libspdlog; this file is built without exceptions.
 #define SPDLOG_NO_EXCEPTIONS
@@ -74,7 +74,7 @@ class Output {
   void SetPattern(const std::string& pattern) ABSL_LOCKS_EXCLUDED(mutex_) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::local, "\n");
     formatter->add_flag<EscapedLine>('_', false).add_flag<EscapedLine>('j', true).set_pattern(pattern);
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     formatter_ = std::move(formatter);
   }
   absl::Status Open(const std::string& path) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -83,7 +83,7 @@ class Output {
       return absl::InvalidArgumentError(absl::StrCat("cannot open log file \"", path, "\": ", strerror(errno)));
     }
     setvbuf(file, nullptr, _IOLBF, 8192);
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     if (file_ != nullptr) fclose(file_);
     file_ = file;
     path_ = path;
@@ -92,7 +92,7 @@ class Output {
   void Reopen() ABSL_LOCKS_EXCLUDED(mutex_) {
     std::string path;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(mutex_);
       path = path_;
     }
     if (!path.empty()) Open(path).IgnoreError();  // keeps writing to the old file if the new one cannot be opened
@@ -101,17 +101,17 @@ class Output {
     const spdlog::details::log_msg msg(spdlog::string_view_t(component), static_cast<spdlog::level::level_enum>(level),
                                        spdlog::string_view_t(line.data(), line.size()));
     spdlog::memory_buf_t text;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     formatter_->format(msg, text);
     fwrite(text.data(), 1, text.size(), file_ != nullptr ? file_ : stderr);
   }
   void Flush() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     fflush(file_ != nullptr ? file_ : stderr);
   }
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::unique_ptr<spdlog::formatter> formatter_ ABSL_GUARDED_BY(mutex_);
   FILE* file_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::string path_ ABSL_GUARDED_BY(mutex_);

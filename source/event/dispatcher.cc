@@ -38,7 +38,7 @@ Dispatcher::~Dispatcher() {
   for (;;) {
     FreeDeferred();
     {
-      absl::MutexLock lock(&posted_mutex_);
+      MutexLock lock(posted_mutex_);
       running_.swap(posted_);
     }
     if (running_.empty() && deferred_.empty()) break;
@@ -132,7 +132,7 @@ size_t Dispatcher::RunTimers() {
 
 void Dispatcher::Post(absl::AnyInvocable<void() &&> task) {
   {
-    absl::MutexLock lock(&posted_mutex_);
+    MutexLock lock(posted_mutex_);
     posted_.push_back(std::move(task));
     has_posted_.store(true, std::memory_order_release);
   }
@@ -160,7 +160,7 @@ size_t Dispatcher::RunPosted() {
   if (wake_pending_.load(std::memory_order_relaxed)) wake_pending_.exchange(false, std::memory_order_acq_rel);
   if (!has_posted_.load(std::memory_order_acquire)) return 0;
   {
-    absl::MutexLock lock(&posted_mutex_);
+    MutexLock lock(posted_mutex_);
     running_.swap(posted_);
     has_posted_.store(false, std::memory_order_relaxed);
   }

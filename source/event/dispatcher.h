@@ -9,8 +9,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
-#include "absl/synchronization/mutex.h"
 #include "source/base/intrusive_list.h"
+#include "source/base/mutex.h"
 #include "source/base/time.h"
 #include "source/event/engine.h"
 #include "source/event/timer_heap.h"
@@ -117,7 +117,7 @@ class Dispatcher final {
   std::atomic<bool> wake_pending_{false};
   std::atomic<bool> has_posted_{false};  // posted_ is not empty; read without the lock
   std::atomic<std::thread::id> thread_{};
-  absl::Mutex posted_mutex_;  // the only lock of this room
+  Mutex posted_mutex_;  // the only lock of this room
   std::vector<absl::AnyInvocable<void() &&>> posted_ ABSL_GUARDED_BY(posted_mutex_);
 };
 

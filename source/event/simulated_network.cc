@@ -290,7 +290,7 @@ void SimulatedNetwork::SendBytes(const std::shared_ptr<Link>& link, int side, st
   while (!bytes.empty()) {
     const size_t n = pieces <= 1 ? bytes.size() : 1 + world_.random_.Below(bytes.size());
     --pieces;
-    Deliver(link, side, [this, link, side, piece = bytes.substr(0, n)] {
+    Deliver(link, side, [this, side, piece = bytes.substr(0, n)](const std::shared_ptr<Link>& link) {
       Way& arriving = link->ways[side];
       arriving.in_flight -= piece.size();
       if (link->reset) return;
@@ -307,7 +307,7 @@ void SimulatedNetwork::SendBytes(const std::shared_ptr<Link>& link, int side, st
 }
 
 // Calls `arrive` after a latency, in the order of this direction; not while the hosts are cut off from each other.
-void SimulatedNetwork::Deliver(const std::shared_ptr<Link>& link, int side, absl::AnyInvocable<void()> arrive) {
+void SimulatedNetwork::Deliver(const std::shared_ptr<Link>& link, int side, Arrival arrive) {
   Way& way = link->ways[side];
   way.arriving.push_back(std::move(arrive));
   way.last_arrival = std::max(way.last_arrival, world_.now_ + world_.Latency());
@@ -321,14 +321,14 @@ void SimulatedNetwork::ArriveNext(const std::shared_ptr<Link>& link, int side) {
   }
   auto arrive = std::move(link->ways[side].arriving.front());
   link->ways[side].arriving.pop_front();
-  arrive();
+  arrive(link);
 }
 
 void SimulatedNetwork::SendFin(const std::shared_ptr<Link>& link, int side) {
   Way& way = link->ways[side];
   if (way.closed_by_writer || link->reset) return;
   way.closed_by_writer = true;
-  Deliver(link, side, [this, link, side] {
+  Deliver(link, side, [this, side](const std::shared_ptr<Link>& link) {
     if (link->reset) return;
     link->ways[side].fin_arrived = true;
     Notify(link->ends[1 - side]);
@@ -338,7 +338,7 @@ void SimulatedNetwork::SendFin(const std::shared_ptr<Link>& link, int side) {
 // The end at `from_side` knows at once; the other after what was sent before it.
 void SimulatedNetwork::ResetLink(const std::shared_ptr<Link>& link, int from_side) {
   if (link->reset) return;
-  Deliver(link, from_side, [this, link] {
+  Deliver(link, from_side, [this](const std::shared_ptr<Link>& link) {
     if (link->reset) return;
     link->reset = true;
     for (Socket* end : link->ends) {

@@ -62,6 +62,9 @@ class SimulatedNetwork {
       return std::tie(family, name, port) < std::tie(other.family, other.name, other.port);
     }
   };
+  struct Link;
+  // Not holding the link: it waits inside of it.
+  using Arrival = absl::AnyInvocable<void(const std::shared_ptr<Link>&)>;
   // One direction of a connection: from the socket at its index to the other.
   struct Way {
     std::string arrived;
@@ -71,7 +74,7 @@ class SimulatedNetwork {
     bool fin_arrived = false;
     bool writer_waits = false;  // it saw a full buffer and is owed an event
     MonotonicTime last_arrival;
-    std::deque<absl::AnyInvocable<void()>> arriving;  // in order, whatever the delays
+    std::deque<Arrival> arriving;  // in order, whatever the delays
   };
   struct Socket;
   struct Link {
@@ -117,7 +120,7 @@ class SimulatedNetwork {
   void FailConnect(int fd, uint64_t attempt, int error);
   void Notify(Socket* socket);
   void SendBytes(const std::shared_ptr<Link>& link, int side, std::string bytes);
-  void Deliver(const std::shared_ptr<Link>& link, int side, absl::AnyInvocable<void()> arrive);
+  void Deliver(const std::shared_ptr<Link>& link, int side, Arrival arrive);
   void ArriveNext(const std::shared_ptr<Link>& link, int side);
   void SendFin(const std::shared_ptr<Link>& link, int side);
   void ResetLink(const std::shared_ptr<Link>& link, int from_side);
