@@ -16,8 +16,10 @@ namespace outrigger::http {
 
 class Stream;
 
+// A filter that paused still hears the later events of that direction (if it has the hook), so that it can wait for the end: what it
+// answers there decides anew, and kContinue lets everything held so far go on. Without the hook they are held silently.
 enum class FilterStatus : uint8_t {
-  kContinue,  // hand this event to the next filter now
+  kContinue,  // hand this event (and what is held) to the next filter now
   kPause,     // hold this and later events of this direction until Resume; beyond the buffer limit the source is paused
   kBuffer,    // as kPause, but the filter wants it whole: beyond the limit the stream is answered 413 (request) or 500 (response)
   kAnswered,  // a local reply was sent (or the stream reset); no later filter sees the request
@@ -81,6 +83,7 @@ struct FilterSpec {
   uint16_t hooks = 0;
   bool terminal = false;    // the router: must be last
   bool disabled = false;    // off unless a route's FilterConfig turns it on
+  bool route_may_disable = true;  // all but the router
   std::shared_ptr<const void> config;
   Filter* (*construct)(void* where, const void* config, Stream& stream) = nullptr;  // into the stream's arena
 };
@@ -107,14 +110,15 @@ class FilterChainSpec {
   explicit FilterChainSpec(std::vector<FilterSpec> filters);
   const std::vector<FilterSpec>& filters() const { return filters_; }
   size_t bytes() const { return bytes_; }                       // all filter objects of one stream
-  uint64_t mask(Hook hook) const;                               // bit i: filter i handles the hook
-  bool any_disabled() const { return any_disabled_; }
+  uint64_t mask(Hook hook) const { return masks_[__builtin_ctz(hook)]; }  // bit i: filter i handles the hook
+  bool switchable() const { return switchable_; }               // whether a route can turn any of them on or off
 
  private:
   std::vector<FilterSpec> filters_;
-  uint64_t masks_[9] = {};
+  static constexpr size_t kHooks = 9;
+  uint64_t masks_[kHooks] = {};
   size_t bytes_ = 0;
-  bool any_disabled_ = false;
+  bool switchable_ = false;
 };
 
 }  // namespace outrigger::http

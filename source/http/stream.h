@@ -24,32 +24,38 @@ class WorkerContext;
 
 namespace outrigger::http {
 
-// What the stream asks of whoever made it (the connection manager): policy around the chain. One per connection.
-class StreamOwner {
- public:
-  virtual ~StreamOwner() = default;
-  // Before the first filter: sanitise, forward-headers, request id, match the route. False: it was answered or reset already.
-  virtual bool OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
-  virtual void OnRequestComplete(Stream& stream) = 0;
-  // After the last response filter, before the codec: server, date, via, hop-by-hop fields, connection: close.
-  virtual void OnResponseHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
-  virtual void OnDone(Stream& stream) = 0;  // logs; the stream is destroyed at the end of the turn
-  // Matches the route again (ClearRoute), from the table pinned by the stream.
-  virtual void MatchRoute(Stream& stream) = 0;
-  virtual const net::Connection* downstream() const = 0;
-  // Per-route configuration of the filter configured as `filter`, least specific first (table, virtual host, route, weighted
-  // cluster). Returns how many were written.
-  virtual int PerRouteConfigs(const Stream& stream, absl::string_view filter, const void* out[4]) = 0;
-};
-
-// What a local reply says. Filters give it text; the owner's local_reply_config may rewrite it.
+// What a local reply says. Filters give it text; the owner may rewrite it (local_reply_config).
 struct LocalReply {
   uint32_t status = 500;
   absl::string_view body;
   absl::string_view details;                  // static or arena text
+  absl::string_view content_type = "text/plain";
   int grpc_status = -1;                       // -1: mapped from the HTTP status, for gRPC requests
-  void (*add_headers)(HeaderMap&, void*) = nullptr;
-  void* context = nullptr;
+  void (*add_headers)(HeaderMap&, const void*) = nullptr;
+  const void* context = nullptr;
+};
+
+// What the stream asks of whoever made it (the connection manager): policy around the chain. One per connection.
+class StreamOwner {
+ public:
+  virtual ~StreamOwner() = default;
+  // Before the first filter: sanitise, forward-headers, request id, match the route, SetChain. False: answered or reset already.
+  virtual bool OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
+  virtual void OnRequestComplete(Stream& stream) = 0;
+  // A local reply is about to be made: may change status, body, headers.
+  virtual void OnLocalReply(Stream& /*stream*/, LocalReply& /*reply*/, HeaderMap& /*headers*/) {}
+  // After the last response filter, before the codec: server, date, via, hop-by-hop fields, connection: close.
+  virtual void OnResponseHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
+  // The exchange is over: logs; destroys the stream by DestroyLater. Nothing of the stream is called afterwards.
+  virtual void OnDone(Stream& stream) = 0;
+  // Matches the route again (ClearRoute), from the table pinned by the stream.
+  virtual void MatchRoute(Stream& stream) = 0;
+  virtual net::Connection* downstream() = 0;
+  // Per-route configuration of the filter configured as `filter`, least specific first (table, virtual host, route, weighted
+  // cluster). Returns how many were written.
+  virtual int PerRouteConfigs(const Stream& stream, absl::string_view filter, const void* out[4]) = 0;
+  // Whether this stream's route turns the filter off (or, for one disabled by default, on).
+  virtual bool FilterEnabled(const Stream& stream, const FilterSpec& filter) = 0;
 };
 
 // One exchange: drives the filter chain between a codec's stream and the terminal filter. Owned by its StreamOwner; all its memory
@@ -68,7 +74,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   Arena& arena() override { return arena_; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
   upstream::WorkerContext& worker() { return worker_; }
-  const net::Connection* downstream() const { return owner_.downstream(); }
+  net::Connection* downstream() { return owner_.downstream(); }
   StreamInfo& info() { return info_; }
   HeaderMap& request_headers() { return *request_headers_; }
   HeaderMap* request_trailers() { return request_trailers_; }
@@ -125,6 +131,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // The owner ends the stream (timeout, drain, connection lost).
   void Abort(ResetReason reason, observe::ResponseFlag flag, absl::string_view details) { Reset(reason, flag, details); }
   bool done() const { return done_; }
+  bool answered() const { return answered_; }
   MonotonicTime last_activity() const { return last_activity_; }
   void* owner_data = nullptr;  // the owner's own state of this stream, in the arena
   void Dump(DumpWriter& out) const;
@@ -139,28 +146,38 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void OnBelowWriteLow() override;
 
  private:
+  // One direction through the chain. Positions are filter indices; the response runs from high to low.
   struct Direction {
-    int paused_at = -1;         // index of the filter that paused, -1: flowing
-    bool headers_held = false;  // the pause happened at headers: they have not been passed on
-    bool buffering = false;     // by kBuffer
+    int paused_at = -1;           // the filter that paused, -1: flowing
+    bool headers_held = false;    // paused at headers: the filters behind have not seen them
+    bool headers_end = false;     // and they end the message
+    bool buffering = false;       // by kBuffer: over the limit is an error, not back-pressure
     bool source_paused = false;
-    bool ended = false;         // the end passed the last filter
-    bool end_held = false;      // the end was seen while paused
+    bool end_held = false;        // the end (in body form) was seen while paused
     bool trailers_held = false;
-    bool running = false;
+    bool ended = false;           // the end passed the last filter
     Buffer held;
   };
   void BuildFilters();
   int IndexOf(const Filter& filter) const;
+  bool Hooked(int index, Hook hook) const { return (active_ & chain_->mask(hook)) >> index & 1; }
+  int FilterCount() const { return chain_ == nullptr ? 0 : static_cast<int>(chain_->filters().size()); }
+
   void RunRequestHeaders(int from, bool end);
   void RunRequestBody(int from, Buffer& body, bool end);
   void RunRequestTrailers(int from);
+  void ReleaseRequest(int index);      // what was held goes on after filter `index`
+  bool HoldRequest(int index, FilterStatus status, Buffer& body, bool end);
   void RunResponseHeaders(int from, bool end);
   void RunResponseBody(int from, Buffer& body, bool end);
   void RunResponseTrailers(int from);
-  void HoldRequest(Buffer& body, bool end);
-  void HoldResponse(Buffer& body, bool end);
-  void FinishIfComplete();
+  void ReleaseResponse(int index);
+  bool HoldResponse(int index, FilterStatus status, Buffer& body, bool end);
+  void RequestEndPassed();
+  void ResponseEndSent();
+  void PauseResponseSource();
+  void ResumeResponseSource();
+  void Touch();
   void Finish();
 
   StreamOwner& owner_;
@@ -178,13 +195,18 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   Direction request_, response_;
   uint32_t buffer_limit_;
   uint32_t request_source_pauses_ = 0;
-  bool request_end_seen_ = false, downstream_above_high_ = false, answered_ = false, tunnel_ = false, done_ = false, reset_ = false;
+  bool request_end_seen_ = false;    // the codec gave the end
+  bool downstream_above_high_ = false;
+  bool response_head_sent_ = false;  // the codec has the response headers
+  bool answered_ = false;            // a local reply was made: the request side is over
+  bool tunnel_ = false;
+  bool done_ = false;
   MonotonicTime last_activity_;
   StreamInfo info_;
   FilterState filter_state_;
   DynamicMetadata metadata_;
   LocalRef<LocallyCounted> pin_;
-  Arena arena_;
+  Arena arena_;  // destroyed first of all members: filters may use what is above
 };
 
 }  // namespace outrigger::http
