@@ -16,6 +16,36 @@ Stream::Stream(StreamOwner& owner, event::Dispatcher& dispatcher, upstream::Work
 
 Stream::~Stream() = default;
 
+namespace {
+// Memory of streams that ended, kept by this thread: the steady state does not call malloc.
+struct StreamMemory {
+  static constexpr size_t kKeep = 1024;
+  struct Free {
+    Free* next;
+  };
+  Free* first = nullptr;
+  size_t count = 0;
+  ~StreamMemory() {
+    while (first != nullptr) ::operator delete(std::exchange(first, first->next));
+  }
+};
+thread_local StreamMemory t_memory;
+}  // namespace
+
+void* Stream::operator new(size_t size) {
+  if (t_memory.first == nullptr) return ::operator new(size);
+  --t_memory.count;
+  return std::exchange(t_memory.first, t_memory.first->next);
+}
+
+void Stream::operator delete(void* memory) {
+  if (t_memory.count >= StreamMemory::kKeep) return ::operator delete(memory);
+  auto* free = static_cast<StreamMemory::Free*>(memory);
+  free->next = t_memory.first;
+  t_memory.first = free;
+  ++t_memory.count;
+}
+
 void Stream::BuildFilters() {
   if (chain_ == nullptr || filters_ != nullptr) return;
   const auto& specs = chain_->filters();
@@ -438,6 +468,8 @@ void Stream::Finish() {
   if (sender_ != nullptr) {
     info_.wire_bytes_received = sender_->wire_bytes_received();
     info_.wire_bytes_sent = sender_->wire_bytes_sent();
+    // An early complete answer: what was sent still goes out, the rest of the request is refused.
+    if (response_.ended && !request_end_seen_) sender_->Reset(ResetReason::kNone);
   }
   sender_ = nullptr;
   if (filters_ != nullptr) {

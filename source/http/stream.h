@@ -66,6 +66,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   Stream(StreamOwner& owner, event::Dispatcher& dispatcher, upstream::WorkerContext& worker, StreamSender& sender,
          uint32_t buffer_limit);
   ~Stream() override;
+  static void* operator new(size_t size);  // recycled per thread
+  static void operator delete(void* memory);
 
   // Chooses the chain; before OnHeaders is passed on. The spec outlives the stream (it is in the pinned Snapshot).
   void SetChain(const FilterChainSpec& chain) { chain_ = &chain; }

@@ -1,0 +1,167 @@
+// Time limits, drain and the end of a connection: the parts of the manager that are not per request.
+#include <algorithm>
+
+#include "source/base/bug.h"
+#include "source/filters/network/http_connection_manager/connection_manager.h"
+#include "source/filters/network/http_connection_manager/stream_state.h"
+#include "source/observe/response_code_details.h"
+
+namespace outrigger::filters::hcm {
+
+using observe::ResponseFlag;
+namespace details = observe::details;
+
+void ConnectionManager::WatchUntil(MonotonicTime when) {
+  if (closed_ || when == MonotonicTime::max()) return;
+  if (timer_.armed() && timer_.when() <= when) return;  // it will look at all limits when it fires
+  worker_.dispatcher().Arm(timer_, std::max(when - worker_.dispatcher().now(), Duration::zero()));
+}
+
+// Ends the stream if one of its limits has passed; otherwise says when the next one may.
+MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime now) {
+  const StreamState& state = StateOf(stream);
+  const HcmConfig& config = *state.config;
+  MonotonicTime next = MonotonicTime::max();
+  const auto passed = [&next, now](Duration limit, MonotonicTime since) {
+    if (limit <= Duration::zero()) return false;
+    if (since + limit <= now) return true;
+    next = std::min(next, since + limit);
+    return false;
+  };
+  const MonotonicTime start = stream.info().start;
+  if (!state.headers_complete && passed(config.request_headers_timeout, start)) {
+    stats_->downstream_rq_header_timeout.Inc();
+    stream.info().flags.Set(ResponseFlag::kDownstreamProtocolError);
+    stream.SendLocalReply({.status = 408, .body = "request header timeout", .details = details::kRequestHeaderTimeout});
+    return next;
+  }
+  if (!state.request_complete && passed(config.request_timeout, start)) {
+    stats_->downstream_rq_timeout.Inc();
+    stream.SendLocalReply({.status = 408, .body = "request timeout", .details = details::kRequestOverallTimeout});
+    return next;
+  }
+  if (passed(state.max_duration, start)) {
+    stats_->downstream_rq_max_duration_reached.Inc();
+    stream.info().flags.Set(ResponseFlag::kDurationTimeout);
+    stream.SendLocalReply({.status = stream.request_complete() ? 504u : 408u,
+                           .body = "downstream duration timeout",
+                           .details = details::kMaxDurationTimeout,
+                           .grpc_status = 4});
+    return next;
+  }
+  if (passed(state.idle_timeout, stream.last_activity())) {
+    stats_->downstream_rq_idle_timeout.Inc();
+    stream.info().flags.Set(ResponseFlag::kStreamIdleTimeout);
+    // Envoy's rule: nothing answered yet is a 504, or a 408 while the client still owes its request; later it is a reset.
+    stream.SendLocalReply({.status = stream.request_complete() ? 504u : 408u,
+                           .body = "stream timeout",
+                           .details = details::kStreamIdleTimeout});
+    return next;
+  }
+  return next;
+}
+
+void ConnectionManager::OnTimer() {
+  if (closed_) return;
+  const MonotonicTime now = worker_.dispatcher().now();
+  MonotonicTime next = MonotonicTime::max();
+  streams_.ForEach([&](http::Stream& stream) { next = std::min(next, CheckStream(stream, now)); });
+  if (closed_) return;
+  const HcmConfig& config = *accepted_config_;
+  if (config.max_connection_duration > Duration::zero()) {
+    const MonotonicTime limit = opened_ + config.max_connection_duration;
+    if (limit > now) {
+      next = std::min(next, limit);
+    } else if (!drain_begun_) {
+      stats_->downstream_cx_max_duration_reached.Inc();
+      BeginDrain();
+      if (closed_) return;
+    }
+  }
+  if (streams_.empty() && config.idle_timeout > Duration::zero()) {
+    const MonotonicTime limit = idle_since_ + config.idle_timeout;
+    if (limit > now) {
+      next = std::min(next, limit);
+    } else {
+      stats_->downstream_cx_idle_timeout.Inc();
+      const net::CloseInfo why{net::CloseReason::kIdleTimeout, 0, "on_idle_timeout"};
+      if (session_ != nullptr && session_->protocol() == http::Protocol::kHttp2 && !drain_begun_) return BeginDrain();
+      return connection_.Close(net::Connection::CloseMode::kFlush, why);
+    }
+  }
+  WatchUntil(next);
+}
+
+void ConnectionManager::BeginDrain() {
+  if (drain_begun_ || session_ == nullptr || closed_) return;
+  drain_begun_ = true;
+  session_->StartDrain(accepted_config_->drain_timeout);
+}
+
+void ConnectionManager::OnDrain() {
+  if (session_ == nullptr) {
+    if (!closed_) connection_.Close(net::Connection::CloseMode::kFlush);
+    return;
+  }
+  if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
+  BeginDrain();
+}
+
+void ConnectionManager::OnSessionIdle() {
+  idle_since_ = worker_.dispatcher().now();
+  if (accepted_config_->idle_timeout > Duration::zero()) WatchUntil(idle_since_ + accepted_config_->idle_timeout);
+  connection_.transport().OnIdle();
+}
+
+void ConnectionManager::OnCodecError(uint32_t status, const char* detail) {
+  stats_->downstream_cx_protocol_error.Inc();
+  protocol_error_ = true;
+  if (status == 431 || status == 413 || status == 414) stats_->downstream_rq_too_large.Inc();
+  if (status != 0) {
+    if (auto* counter = observe::ResponseClassCounter(*stats_, status)) counter->Inc();
+  }
+  model::LogConnectionRefusal(accepted_config_->access_logs, connection_, status, detail, worker_);
+}
+
+void ConnectionManager::OnClosed(const net::CloseInfo& why) { OnSessionClosed(why); }
+
+void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
+  if (closed_) return;
+  const bool remote = why.reason == net::CloseReason::kPeer || why.reason == net::CloseReason::kPeerReset;
+  const bool active = !streams_.empty();
+  stats_->downstream_cx_destroy.Inc();
+  (remote ? stats_->downstream_cx_destroy_remote : stats_->downstream_cx_destroy_local).Inc();
+  if (active) {
+    stats_->downstream_cx_destroy_active_rq.Inc();
+    (remote ? stats_->downstream_cx_destroy_remote_active_rq : stats_->downstream_cx_destroy_local_active_rq).Inc();
+  }
+  // The session resets its streams before it says it is closed; what is left (a codec not chosen yet has none) ends here.
+  streams_.ForEach([&](http::Stream& stream) { stream.OnReset(http::ResetReason::kConnectionTermination, why.detail); });
+  closed_ = true;
+  timer_.Disarm();
+  stats_->downstream_cx_active.Sub(1);
+  if (connection_.transport().tls() != nullptr) stats_->downstream_cx_ssl_active.Sub(1);
+  if (session_ != nullptr) {
+    (session_->protocol() == http::Protocol::kHttp2 ? stats_->downstream_cx_http2_active : stats_->downstream_cx_http1_active).Sub(1);
+  }
+  if (why.reason == net::CloseReason::kWriteStalled) stats_->downstream_cx_delayed_close_timeout.Inc();
+  stats_->downstream_cx_rx_bytes_total.Add(connection_.stats().bytes_read);
+  stats_->downstream_cx_tx_bytes_total.Add(connection_.stats().bytes_written);
+  stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - opened_)));
+  if (session_ != nullptr) worker_.dispatcher().DestroyLater(std::move(session_));
+  context_.OnHandlerClosed(why);
+}
+
+void ConnectionManager::Dump(DumpWriter& out) const {
+  out.Open("http_connection_manager");
+  out.Field("requests", requests_);
+  out.Field("draining", drain_begun_);
+  const_cast<IntrusiveList<http::Stream>&>(streams_).ForEach([&out](http::Stream& stream) {
+    out.Open("stream");
+    stream.Dump(out);
+    out.Close();
+  });
+  out.Close();
+}
+
+}  // namespace outrigger::filters::hcm

@@ -1,0 +1,302 @@
+#include "source/filters/network/http_connection_manager/connection_manager.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "source/base/bug.h"
+#include "source/filters/network/http_connection_manager/request_preparation.h"
+#include "source/filters/network/http_connection_manager/stream_state.h"
+#include "source/observe/response_code_details.h"
+
+namespace outrigger::filters::hcm {
+
+using http::HeaderMap;
+using http::KnownHeader;
+using observe::ResponseFlag;
+
+namespace {
+
+constexpr absl::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+}  // namespace
+
+ConnectionManager::ConnectionManager(std::shared_ptr<const HcmConfig> accepted_config, model::DownstreamContext& context)
+    : accepted_config_(std::move(accepted_config)),
+      context_(context),
+      connection_(context.connection()),
+      worker_(context.worker()),
+      stats_(&worker_.stats().Get(accepted_config_->stats)),
+      listener_stats_(&worker_.stats().Get(accepted_config_->listener_stats)),
+      timer_([this] { OnTimer(); }),
+      opened_(worker_.dispatcher().now()),
+      idle_since_(opened_) {
+  stats_->downstream_cx_total.Inc();
+  stats_->downstream_cx_active.Add(1);
+}
+
+ConnectionManager::~ConnectionManager() = default;
+
+net::FilterVerdict ConnectionManager::OnNewConnection(net::Connection& connection) {
+  connection.SetFlushTimeout(accepted_config_->delayed_close_timeout);
+  if (connection.transport().tls() != nullptr) {
+    stats_->downstream_cx_ssl_total.Inc();
+    stats_->downstream_cx_ssl_active.Add(1);
+  }
+  const HcmConfig& config = *accepted_config_;
+  MonotonicTime first = MonotonicTime::max();
+  if (config.idle_timeout > Duration::zero()) first = opened_ + config.idle_timeout;
+  if (config.max_connection_duration > Duration::zero()) first = std::min(first, opened_ + config.max_connection_duration);
+  WatchUntil(first);
+  const absl::string_view alpn = connection.transport().alpn();
+  if (config.codec == CodecType::kHttp1) {
+    MakeSession(http::Protocol::kHttp11);
+  } else if (config.codec == CodecType::kHttp2 || alpn == "h2") {
+    MakeSession(http::Protocol::kHttp2);
+  } else if (!alpn.empty()) {
+    MakeSession(http::Protocol::kHttp11);
+  }
+  return net::FilterVerdict::kContinue;
+}
+
+void ConnectionManager::MakeSession(http::Protocol protocol) {
+  const HcmConfig& config = *accepted_config_;
+  if (protocol == http::Protocol::kHttp2) {
+    session_ = http::MakeHttp2Server(connection_, *this, config.codec_options, config.http2, codec_counters_);
+    stats_->downstream_cx_http2_total.Inc();
+    stats_->downstream_cx_http2_active.Add(1);
+  } else {
+    session_ = http::MakeHttp1Server(connection_, *this, config.codec_options, config.http1, codec_counters_);
+    stats_->downstream_cx_http1_total.Inc();
+    stats_->downstream_cx_http1_active.Add(1);
+  }
+  connection_.SetHandler(session_.get());
+  if (context_.draining()) BeginDrain();
+}
+
+void ConnectionManager::OnData(Buffer& input, bool end) {
+  const size_t n = std::min(input.size(), kHttp2Preface.size());
+  ChooseCodec(input.Linearize(n), end);
+  if (session_ != nullptr) session_->OnData(input, end);
+}
+
+void ConnectionManager::ChooseCodec(absl::string_view first_bytes, bool end) {
+  if (first_bytes.empty() && !end) return;
+  if (!absl::StartsWith(kHttp2Preface, first_bytes)) return MakeSession(http::Protocol::kHttp11);
+  if (first_bytes.size() == kHttp2Preface.size()) return MakeSession(http::Protocol::kHttp2);
+  if (end) MakeSession(http::Protocol::kHttp11);  // a cut preface: the h1 codec refuses it
+}
+
+const HcmConfig& ConnectionManager::CurrentConfig() {
+  const model::FilterChain* chain = context_.Current();
+  if (chain == nullptr) {
+    BeginDrain();
+    return *accepted_config_;
+  }
+  return *static_cast<const HcmConfig*>(chain->filters.back().config.get());
+}
+
+// --- streams ----------------------------------------------------------------------------------------------------------------
+
+http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
+  const HcmConfig& config = CurrentConfig();
+  auto* stream = new http::Stream(*this, worker_.dispatcher(), worker_, sender, context_.listener().buffer_limit);
+  // What is pinned: the Snapshot that holds `config`; if the slot is gone, accepted_config_ is kept by this manager.
+  stream->SetPin(worker_.Pin());
+  StreamState* state = stream->arena().New<StreamState>(config);
+  stream->owner_data = state;
+  streams_.PushBack(*stream);
+  ++requests_;
+  stats_->downstream_rq_total.Inc();
+  stats_->downstream_rq_active.Add(1);
+  (sender.protocol() == http::Protocol::kHttp2 ? stats_->downstream_rq_http2_total : stats_->downstream_rq_http1_total).Inc();
+  stream->info().start_wall = worker_.dispatcher().wall_now();
+
+  const MonotonicTime now = worker_.dispatcher().now();
+  Duration first = config.stream_idle_timeout;
+  const auto consider = [&first](Duration limit) {
+    if (limit > Duration::zero() && (first <= Duration::zero() || limit < first)) first = limit;
+  };
+  consider(config.request_timeout);
+  consider(config.request_headers_timeout);
+  consider(config.max_stream_duration);
+  if (first > Duration::zero()) WatchUntil(now + first);
+  if (config.max_requests_per_connection > 0 && requests_ >= config.max_requests_per_connection) {
+    stats_->downstream_cx_max_requests_reached.Inc();
+    BeginDrain();
+  }
+  return *stream;
+}
+
+void ConnectionManager::Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location) {
+  http::LocalReply reply;
+  reply.status = status;
+  reply.details = details;
+  if (!location.empty()) {
+    reply.context = &location;
+    reply.add_headers = [](HeaderMap& headers, const void* context) {
+      headers.SetCopy(KnownHeader::kLocation, *static_cast<const absl::string_view*>(context));
+    };
+  }
+  stream.SendLocalReply(reply);
+}
+
+bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, bool /*end*/) {
+  StreamState& state = StateOf(stream);
+  const HcmConfig& config = *state.config;
+  state.headers_complete = true;
+  stream.SetChain(*config.chain);
+  state.upgrade = IsUpgrade(headers);
+  if (const Refusal refusal = CanonicalizeRequest(config, headers); refusal.status != 0) {
+    if (refusal.status == 307) stats_->downstream_rq_redirected_with_normalized_path.Inc();
+    if (refusal.details == observe::details::kPathNormalizationFailed) stats_->downstream_rq_failed_path_normalization.Inc();
+    if (refusal.details == observe::details::kAbsolutePathRejected) stats_->downstream_rq_non_relative_path.Inc();
+    Refuse(stream, refusal.status, refusal.details, refusal.location);
+    return false;
+  }
+  StripHopByHop(headers, state.upgrade);
+  const ClientOrigin origin = PrepareForwarding(config, connection_, headers);
+  stream.info().internal_request = origin.internal;
+  state.client = origin.address;
+  if (config.add_user_agent && !worker_.facts().node_cluster.empty()) {
+    headers.Set(KnownHeader::kXEnvoyDownstreamServiceCluster, worker_.facts().node_cluster);
+    if (!headers.Has(KnownHeader::kUserAgent)) headers.Set(KnownHeader::kUserAgent, worker_.facts().node_cluster);
+  }
+  stream.info().request_id = PrepareRequestId(config, origin, worker_.dispatcher().engine(), headers);
+  PrepareClientCert(config, connection_, headers);
+  if (config.proxy_100_continue || true) state.expects_continue = headers.Has(KnownHeader::kExpect);
+
+  MatchRoute(stream);
+  if (!config.access_logs.empty() && config.log_on_new_request) Log(stream, model::LogEvent::kRequestBegin);
+  if (!PrepareUpgrade(stream, headers)) return false;
+  const model::Route* route = stream.route();
+  if (route != nullptr) {
+    for (const std::string& name : route->table->internal_only_headers) {
+      if (!origin.internal) headers.Remove(http::HeaderName(name));
+    }
+    if (const auto* forward = std::get_if<model::ForwardAction>(&route->action)) {
+      if (forward->idle_timeout >= Duration::zero()) state.idle_timeout = forward->idle_timeout;
+      state.max_duration = forward->max_stream_duration >= Duration::zero() ? forward->max_stream_duration : state.max_duration;
+    }
+    if (route->request_buffer_limit > 0) stream.SetBufferLimit(route->request_buffer_limit);
+    if (state.idle_timeout > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.idle_timeout);
+    if (state.max_duration > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.max_duration);
+    if (route->virtual_host->require_tls != model::VirtualHost::RequireTls::kNone &&
+        headers.Get(KnownHeader::kXForwardedProto) != "https" &&
+        (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll || !origin.internal)) {
+      const absl::string_view host = headers.authority();
+      Refuse(stream, 301, observe::details::kDirectResponse,
+             stream.arena().Concat("https://", host.substr(0, host.find(':')), headers.path()));
+      return false;
+    }
+  }
+  return true;
+}
+
+bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers) {
+  StreamState& state = StateOf(stream);
+  const bool connect = headers.method() == "CONNECT";
+  if (!state.upgrade && !connect) return true;
+  std::string type = connect ? "connect" : absl::AsciiStrToLower(headers.Get(KnownHeader::kUpgrade));
+  bool enabled = false;
+  const http::FilterChainSpec* chain = state.config->chain.get();
+  for (const HcmConfig::Upgrade& upgrade : state.config->upgrades) {
+    if (upgrade.type != type) continue;
+    enabled = upgrade.enabled;
+    if (upgrade.chain != nullptr) chain = upgrade.chain.get();
+  }
+  const model::ForwardAction* forward =
+      stream.route() == nullptr ? nullptr : std::get_if<model::ForwardAction>(&stream.route()->action);
+  if (forward != nullptr) {
+    for (const auto& upgrade : forward->upgrades) {
+      if (upgrade.type == type) enabled = upgrade.enabled;
+    }
+  }
+  if (enabled) {
+    stream.SetChain(*chain);
+    stats_->downstream_cx_upgrades_total.Inc();
+    stats_->downstream_cx_upgrades_active.Add(1);
+    state.counted_upgrade = true;
+    return true;
+  }
+  stats_->downstream_rq_ws_on_non_ws_route.Inc();
+  Refuse(stream, 403, observe::details::kUpgradeFailed);
+  return false;
+}
+
+void ConnectionManager::MatchRoute(http::Stream& stream) {
+  StreamState& state = StateOf(stream);
+  if (state.table == nullptr) {
+    state.table = state.config->rds.valid() ? worker_.snapshot().Find(state.config->rds) : state.config->routes.get();
+  }
+  stream.SetRoute(state.table == nullptr ? nullptr : model::FindRoute(*state.table, stream, connection_));
+}
+
+int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) {
+  return stream.route() == nullptr ? 0 : model::PerRouteConfigs(*stream.route(), filter, out);
+}
+
+bool ConnectionManager::FilterEnabled(const http::Stream& stream, const http::FilterSpec& filter) {
+  if (filter.terminal || stream.route() == nullptr) return !filter.disabled || filter.terminal;
+  return model::FilterEnabled(*stream.route(), filter.name, !filter.disabled);
+}
+
+void ConnectionManager::OnRequestComplete(http::Stream& stream) { StateOf(stream).request_complete = true; }
+
+void ConnectionManager::OnLocalReply(http::Stream& stream, http::LocalReply& reply, HeaderMap& headers) {
+  RewriteLocalReply(*StateOf(stream).config, stream, connection_, reply, headers);
+}
+
+void ConnectionManager::OnResponseHeaders(http::Stream& stream, HeaderMap& headers, bool /*end*/) {
+  StreamState& state = StateOf(stream);
+  const HcmConfig& config = *state.config;
+  const bool upgraded = headers.status() == 101;
+  StripHopByHop(headers, upgraded);
+  if (config.server_header == ServerHeader::kOverwrite ||
+      (config.server_header == ServerHeader::kAppendIfAbsent && !headers.Has(KnownHeader::kServer))) {
+    headers.Set(KnownHeader::kServer, config.server_name);
+  }
+  if (!headers.Has(KnownHeader::kDate)) headers.SetCopy(KnownHeader::kDate, worker_.date().Text(worker_.dispatcher().wall_now()));
+  if (!config.via.empty()) {
+    const absl::string_view via = headers.GetJoined(KnownHeader::kVia);
+    headers.Set(KnownHeader::kVia, via.empty() ? absl::string_view(config.via) : stream.arena().Concat(via, ", ", config.via));
+  }
+  if (config.always_set_request_id_in_response && !stream.info().request_id.empty()) {
+    headers.Set(KnownHeader::kXRequestId, stream.info().request_id);
+  }
+  if (!drain_begun_ && (context_.draining() || worker_.facts().draining.load(std::memory_order_relaxed))) {
+    stats_->downstream_cx_drain_close.Inc();
+    BeginDrain();
+  }
+  if (!stream.request_complete() && !stream.tunnel()) stats_->downstream_rq_response_before_rq_complete.Inc();
+}
+
+void ConnectionManager::CountResponse(const http::Stream& stream) {
+  const uint32_t code = const_cast<http::Stream&>(stream).info().response_code;
+  if (code == 0) return;
+  stats_->downstream_rq_completed.Inc();
+  listener_stats_->downstream_rq_completed.Inc();
+  if (auto* counter = observe::ResponseClassCounter(*stats_, code)) counter->Inc();
+  if (auto* counter = observe::ResponseClassCounter(*listener_stats_, code)) counter->Inc();
+}
+
+void ConnectionManager::OnDone(http::Stream& stream) {
+  const http::StreamInfo& info = stream.info();
+  CountResponse(stream);
+  stats_->downstream_rq_active.Sub(1);
+  if (StateOf(stream).counted_upgrade) stats_->downstream_cx_upgrades_active.Sub(1);
+  stats_->downstream_rq_time.Record(static_cast<uint64_t>(ToMillis(info.done - info.start)));
+  Log(stream, model::LogEvent::kEnd);
+  stream.Unlink();
+  if (streams_.empty()) idle_since_ = worker_.dispatcher().now();
+  worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&stream));
+}
+
+void ConnectionManager::Log(http::Stream& stream, model::LogEvent event) {
+  const StreamState& state = StateOf(stream);
+  if (state.config->access_logs.empty()) return;
+  const model::LogRecord record(stream, connection_, event, worker_);
+  for (const auto& log : state.config->access_logs) log->Log(record);
+}
+
+}  // namespace outrigger::filters::hcm

@@ -1,0 +1,90 @@
+// Thread: worker
+#pragma once
+
+#include <memory>
+
+#include "source/filters/network/http_connection_manager/hcm_config.h"
+#include "source/http/codec.h"
+#include "source/http/stream.h"
+#include "source/model/listener.h"
+#include "source/net/network_filter.h"
+#include "source/upstream/worker_context.h"
+
+namespace outrigger::filters::hcm {
+
+// The HTTP connection manager of one downstream connection: chooses the codec, makes a Stream for each request, prepares requests and
+// responses, keeps the time limits, logs. Terminal network filter, owned by the connection's filter chain. Each request uses the
+// configuration that its connection's slot has then (law 9), and pins it until it ends.
+class ConnectionManager final : public net::NetworkFilter,
+                                public net::ConnectionHandler,
+                                public http::ServerSessionOwner,
+                                public http::StreamOwner {
+ public:
+  ConnectionManager(std::shared_ptr<const HcmConfig> accepted_config, model::DownstreamContext& context);
+  ~ConnectionManager() override;
+
+  // net::NetworkFilter
+  net::FilterVerdict OnNewConnection(net::Connection& connection) override;
+  net::ConnectionHandler* TakeOver() override { return this; }
+  void OnDrain() override;
+
+  // net::ConnectionHandler: until the codec is known; afterwards the session is the handler.
+  void OnConnected() override {}
+  void OnData(Buffer& input, bool end) override;
+  void OnClosed(const net::CloseInfo& why) override;
+  void Dump(DumpWriter& out) const override;
+
+  // http::ServerSessionOwner
+  http::StreamReceiver& OnStream(http::StreamSender& sender) override;
+  void OnCodecError(uint32_t status, const char* detail) override;
+  void OnSessionIdle() override;
+  void OnSessionClosed(const net::CloseInfo& why) override;
+
+  // http::StreamOwner
+  bool OnRequestHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) override;
+  void OnRequestComplete(http::Stream& stream) override;
+  void OnLocalReply(http::Stream& stream, http::LocalReply& reply, http::HeaderMap& headers) override;
+  void OnResponseHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) override;
+  void OnDone(http::Stream& stream) override;
+  void MatchRoute(http::Stream& stream) override;
+  net::Connection* downstream() override { return &connection_; }
+  int PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) override;
+  bool FilterEnabled(const http::Stream& stream, const http::FilterSpec& filter) override;
+
+ private:
+  struct StreamState;  // what the manager keeps per stream, in its arena
+  static StreamState& StateOf(const http::Stream& stream);
+
+  void ChooseCodec(absl::string_view first_bytes, bool end);
+  void MakeSession(http::Protocol protocol);
+  const HcmConfig& CurrentConfig();
+  void Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location = "");
+  bool PrepareUpgrade(http::Stream& stream, http::HeaderMap& headers);
+  void CountResponse(const http::Stream& stream);
+  void Log(http::Stream& stream, model::LogEvent event);
+
+  // Time limits of this connection and its streams, looked at when the earliest possible one fires (law 8).
+  void WatchUntil(MonotonicTime when);
+  void OnTimer();
+  MonotonicTime CheckStream(http::Stream& stream, MonotonicTime now);
+  void BeginDrain();
+
+  std::shared_ptr<const HcmConfig> accepted_config_;  // codec settings; decided at connection time
+  model::DownstreamContext& context_;
+  net::Connection& connection_;
+  upstream::WorkerContext& worker_;
+  observe::HttpConnectionStats* stats_;
+  observe::HttpListenerStats* listener_stats_;
+  http::CodecCounters codec_counters_;
+  std::unique_ptr<http::Session> session_;
+  IntrusiveList<http::Stream> streams_;
+  event::Timer timer_;
+  MonotonicTime opened_;
+  MonotonicTime idle_since_;
+  uint32_t requests_ = 0;
+  bool drain_begun_ = false;
+  bool closed_ = false;
+  bool protocol_error_ = false;
+};
+
+}  // namespace outrigger::filters::hcm

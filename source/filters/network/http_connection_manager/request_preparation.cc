@@ -1,0 +1,301 @@
+#include "source/filters/network/http_connection_manager/request_preparation.h"
+
+#include <array>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "source/observe/response_code_details.h"
+#include "source/observe/trace_context.h"
+
+namespace outrigger::filters::hcm {
+
+using http::HeaderMap;
+using http::KnownHeader;
+
+IpAddress ToIpAddress(const net::Address& address) { return IpAddress::FromBytes(address.ip_bytes()); }
+
+namespace {
+
+// The port of "host:port" or "[v6]:port" as the offset of its colon; npos if there is none.
+size_t PortColon(absl::string_view host) {
+  const size_t colon = host.rfind(':');
+  if (colon == absl::string_view::npos) return colon;
+  const size_t bracket = host.rfind(']');
+  if (bracket != absl::string_view::npos && bracket > colon) return absl::string_view::npos;
+  if (bracket == absl::string_view::npos && host.find(':') != colon) return absl::string_view::npos;  // bare IPv6
+  return colon;
+}
+
+void CanonicalizeHost(const HcmConfig& config, HeaderMap& headers) {
+  absl::string_view host = headers.authority();
+  if (host.empty()) return;
+  const absl::string_view before = host;
+  const size_t colon = PortColon(host);
+  const absl::string_view name = host.substr(0, colon == absl::string_view::npos ? host.size() : colon);
+  absl::string_view port = colon == absl::string_view::npos ? absl::string_view() : host.substr(colon);
+  if (config.strip_any_port) port = absl::string_view();
+  if (config.strip_matching_port && !port.empty()) {
+    const absl::string_view usual = headers.scheme() == "https" ? ":443" : ":80";
+    if (port == usual) port = absl::string_view();
+  }
+  absl::string_view kept = name;
+  if (config.strip_trailing_host_dot && kept.size() > 1) absl::ConsumeSuffix(&kept, ".");
+  if (kept.size() + port.size() == before.size()) return;
+  headers.Set(KnownHeader::kAuthority, headers.arena().Concat(kept, port));
+}
+
+}  // namespace
+
+Refusal CanonicalizeRequest(const HcmConfig& config, HeaderMap& headers) {
+  const absl::string_view path = headers.path();
+  const bool connect = headers.method() == "CONNECT";
+  if (headers.authority().empty()) return {400, observe::details::kMissingHost, ""};
+  if (path.empty() && !connect) return {404, observe::details::kMissingPath, ""};
+  CanonicalizeHost(config, headers);
+  if (path.empty()) return {};
+  if (path[0] != '/' && path != "*") return {404, observe::details::kAbsolutePathRejected, ""};
+  const matching::CanonicalPath canonical = matching::Canonicalize(path, config.path, headers.arena());
+  switch (canonical.outcome) {
+    case matching::CanonicalPath::Outcome::kUnchanged: return {};
+    case matching::CanonicalPath::Outcome::kChanged: headers.Set(KnownHeader::kPath, canonical.path); return {};
+    case matching::CanonicalPath::Outcome::kRedirect:
+      return {307, observe::details::kPathNormalizationRedirect, canonical.path};
+    case matching::CanonicalPath::Outcome::kReject: return {400, observe::details::kPathNormalizationFailed, ""};
+  }
+  return {};
+}
+
+bool IsUpgrade(const HeaderMap& headers) {
+  const absl::string_view upgrade = headers.Get(KnownHeader::kUpgrade);
+  const absl::string_view connection = headers.Get(KnownHeader::kConnection);
+  if (upgrade.empty() || connection.empty()) return false;
+  if (absl::EqualsIgnoreCase(connection, "upgrade")) return true;
+  absl::string_view rest = headers.GetJoined(KnownHeader::kConnection);
+  while (!rest.empty()) {
+    const size_t comma = rest.find(',');
+    const absl::string_view token = absl::StripAsciiWhitespace(rest.substr(0, comma));
+    if (absl::EqualsIgnoreCase(token, "upgrade")) return true;
+    if (comma == absl::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  return false;
+}
+
+void StripHopByHop(HeaderMap& headers, bool keep_upgrade) {
+  // Fields that Connection names belong to this hop too, but a peer must not be able to take away what routing and framing need.
+  if (headers.Has(KnownHeader::kConnection)) {
+    absl::string_view rest = headers.GetJoined(KnownHeader::kConnection);
+    while (!rest.empty()) {
+      const size_t comma = rest.find(',');
+      const absl::string_view token = absl::StripAsciiWhitespace(rest.substr(0, comma));
+      rest = comma == absl::string_view::npos ? absl::string_view() : rest.substr(comma + 1);
+      if (token.empty() || token[0] == ':' || token.size() > 256) continue;
+      headers.RemoveIf([token](const HeaderMap::Entry& entry) {
+        switch (entry.known) {
+          case KnownHeader::kHost:
+          case KnownHeader::kConnection:
+          case KnownHeader::kUpgrade:
+          case KnownHeader::kTe:
+          case KnownHeader::kContentLength:
+          case KnownHeader::kTransferEncoding:
+          case KnownHeader::kXForwardedFor:
+          case KnownHeader::kXForwardedProto:
+          case KnownHeader::kXForwardedHost:
+          case KnownHeader::kXForwardedClientCert: return false;
+          default: return entry.name[0] != ':' && absl::EqualsIgnoreCase(entry.name, token);
+        }
+      });
+    }
+  }
+  if (!keep_upgrade) {
+    headers.Remove(KnownHeader::kConnection);
+    headers.Remove(KnownHeader::kUpgrade);
+    headers.Remove(KnownHeader::kHttp2Settings);
+  }
+  headers.Remove(KnownHeader::kKeepAlive);
+  headers.Remove(KnownHeader::kProxyConnection);
+  headers.Remove(KnownHeader::kTransferEncoding);
+  if (headers.Has(KnownHeader::kTe)) {
+    const bool trailers = absl::StrContainsIgnoreCase(headers.GetJoined(KnownHeader::kTe), "trailers");
+    headers.Remove(KnownHeader::kTe);
+    if (trailers) headers.Add(KnownHeader::kTe, "trailers");
+  }
+}
+
+void StripInternalHeaders(HeaderMap& headers, bool edge) {
+  if (edge) {
+    headers.Remove(KnownHeader::kXEnvoyDecoratorOperation);
+    headers.Remove(KnownHeader::kXEnvoyDownstreamServiceCluster);
+    headers.Remove(KnownHeader::kXEnvoyDownstreamServiceNode);
+    headers.Remove(KnownHeader::kXEnvoyOriginalPath);
+  }
+  static constexpr std::array<KnownHeader, 13> kExternalMayNotSet = {
+      KnownHeader::kXEnvoyRetriableStatusCodes,    KnownHeader::kXEnvoyRetriableHeaderNames,
+      KnownHeader::kXEnvoyRetryOn,                 KnownHeader::kXEnvoyRetryGrpcOn,
+      KnownHeader::kXEnvoyMaxRetries,              KnownHeader::kXEnvoyUpstreamAltStatName,
+      KnownHeader::kXEnvoyUpstreamRqTimeoutMs,     KnownHeader::kXEnvoyUpstreamRqPerTryTimeoutMs,
+      KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse, KnownHeader::kXEnvoyExpectedRqTimeoutMs,
+      KnownHeader::kXEnvoyForceTrace,              KnownHeader::kXEnvoyIpTags,
+      KnownHeader::kXEnvoyHedgeOnPerTryTimeout};
+  for (const KnownHeader name : kExternalMayNotSet) headers.Remove(name);
+}
+
+namespace {
+
+struct XffAddress {
+  IpAddress address;
+  bool single = false;  // the only one in the header
+};
+
+// The address `hops` from the right; kNone if there are fewer or it is malformed.
+XffAddress LastFromXff(const HeaderMap& headers, uint32_t hops) {
+  XffAddress found;
+  absl::string_view rest = headers.GetJoined(KnownHeader::kXForwardedFor);
+  if (rest.empty()) return found;
+  found.single = rest.find(',') == absl::string_view::npos;
+  for (uint32_t i = 0; i < hops; ++i) {
+    const size_t comma = rest.rfind(',');
+    if (comma == absl::string_view::npos) return found;
+    rest = rest.substr(0, comma);
+  }
+  const size_t comma = rest.rfind(',');
+  absl::string_view text = absl::StripAsciiWhitespace(comma == absl::string_view::npos ? rest : rest.substr(comma + 1));
+  auto parsed = IpAddress::Parse(text);
+  if (parsed.ok()) found.address = *parsed;
+  return found;
+}
+
+void AppendXff(HeaderMap& headers, absl::string_view address) {
+  const absl::string_view old = headers.GetJoined(KnownHeader::kXForwardedFor);
+  if (old.empty()) {
+    headers.SetCopy(KnownHeader::kXForwardedFor, address);
+  } else {
+    headers.Set(KnownHeader::kXForwardedFor, headers.arena().Concat(old, ",", address));
+  }
+}
+
+absl::string_view IpText(const net::Address& address, bool ipv4_as_ipv6, Arena& arena) {
+  std::string text = address.IpString();
+  if (ipv4_as_ipv6 && address.kind() == net::Address::Kind::kIpv4) text = absl::StrCat("::ffff:", text);
+  return arena.Copy(text);
+}
+
+}  // namespace
+
+ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection, HeaderMap& headers) {
+  ClientOrigin origin;
+  const bool tls = connection.properties().tls_detected || const_cast<net::Connection&>(connection).transport().tls() != nullptr;
+  const absl::string_view hop_scheme = tls ? "https" : "http";
+  bool single_hop;
+  if (config.use_remote_address) {
+    single_hop = !headers.Has(KnownHeader::kXForwardedFor);
+    if (config.xff_trusted_hops > 0) origin.address = LastFromXff(headers, config.xff_trusted_hops - 1).address;
+    if (origin.address.family == IpAddress::Family::kNone) origin.address = ToIpAddress(connection.remote());
+    if (!config.skip_xff_append && connection.remote().ip()) {
+      AppendXff(headers, IpText(connection.remote(), config.represent_ipv4_as_ipv6, headers.arena()));
+    }
+    if (config.xff_trusted_hops == 0 || !headers.Has(KnownHeader::kXForwardedProto)) {
+      headers.Set(KnownHeader::kXForwardedProto, hop_scheme);
+    }
+    if (config.append_x_forwarded_port && (config.xff_trusted_hops == 0 || !headers.Has(KnownHeader::kXForwardedPort))) {
+      headers.SetNumber(KnownHeader::kXForwardedPort, connection.local().port());
+    }
+  } else {
+    const XffAddress last = LastFromXff(headers, config.xff_trusted_hops);
+    origin.address = last.address;
+    single_hop = last.single;
+    if (origin.address.family == IpAddress::Family::kNone) {
+      origin.address = ToIpAddress(connection.remote());
+      if (!headers.Has(KnownHeader::kXForwardedFor)) single_hop = false;
+    }
+    if (!headers.Has(KnownHeader::kXForwardedProto)) headers.Set(KnownHeader::kXForwardedProto, hop_scheme);
+  }
+  if (!config.scheme_overwrite.empty()) {
+    headers.Set(KnownHeader::kScheme, config.scheme_overwrite);
+  } else {
+    const absl::string_view proto = headers.Get(KnownHeader::kXForwardedProto);
+    if (proto == "http" || proto == "https") headers.Set(KnownHeader::kScheme, proto);
+    else headers.Set(KnownHeader::kScheme, hop_scheme);
+  }
+
+  origin.internal = single_hop && config.internal_addresses.Contains(origin.address);
+  origin.edge = config.use_remote_address && !origin.internal;
+  if (origin.internal) {
+    headers.Set(KnownHeader::kXEnvoyInternal, "true");
+  } else {
+    headers.Remove(KnownHeader::kXEnvoyInternal);
+    StripInternalHeaders(headers, origin.edge);
+  }
+  if (origin.edge) {
+    headers.SetCopy(KnownHeader::kXEnvoyExternalAddress, origin.address.ToString());
+  } else if (config.use_remote_address) {
+    headers.Remove(KnownHeader::kXEnvoyExternalAddress);
+  }
+  if (!config.via.empty()) {
+    const absl::string_view via = headers.GetJoined(KnownHeader::kVia);
+    headers.Set(KnownHeader::kVia, via.empty() ? absl::string_view(config.via) : headers.arena().Concat(via, ", ", config.via));
+  }
+  return origin;
+}
+
+absl::string_view PrepareRequestId(const HcmConfig& config, const ClientOrigin& origin, event::Engine& engine, HeaderMap& headers) {
+  const absl::string_view given = headers.Get(KnownHeader::kXRequestId);
+  if (!config.generate_request_id) return given;
+  const bool replace = origin.edge && !config.preserve_external_request_id;
+  if (!given.empty() && !replace) return given;
+  const observe::RequestIdText id = observe::MakeRequestId(engine.RandomBits(), engine.RandomBits());
+  headers.SetCopy(KnownHeader::kXRequestId, observe::View(id));
+  return headers.Get(KnownHeader::kXRequestId);
+}
+
+void PrepareClientCert(const HcmConfig& config, const net::Connection& connection, HeaderMap& headers) {
+  using Fact = net::TlsInfo::Fact;
+  const net::TlsInfo* tls = const_cast<net::Connection&>(connection).transport().tls();
+  const bool mutual = tls != nullptr && tls->peer_presented();
+  switch (config.forward_client_cert) {
+    case ForwardClientCert::kAlwaysForwardOnly: return;
+    case ForwardClientCert::kSanitize: headers.Remove(KnownHeader::kXForwardedClientCert); return;
+    case ForwardClientCert::kForwardOnly:
+      if (!mutual) headers.Remove(KnownHeader::kXForwardedClientCert);
+      return;
+    case ForwardClientCert::kAppendForward:
+    case ForwardClientCert::kSanitizeSet: break;
+  }
+  if (!mutual) {
+    headers.Remove(KnownHeader::kXForwardedClientCert);
+    return;
+  }
+  // "By=<our URI SAN>;Hash=<SHA-256>;Subject=...;URI=...;DNS=..." as published.
+  std::string entry;
+  const auto add = [&entry](absl::string_view part) { absl::StrAppend(&entry, entry.empty() ? "" : ";", part); };
+  for (absl::string_view rest = tls->Local(Fact::kUriSans); !rest.empty();) {
+    const size_t comma = rest.find(',');
+    add(absl::StrCat("By=", rest.substr(0, comma)));
+    if (comma == absl::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+  }
+  if (!tls->Peer(Fact::kSha256).empty()) add(absl::StrCat("Hash=", tls->Peer(Fact::kSha256)));
+  if (config.client_cert_details.cert) add(absl::StrCat("Cert=\"", tls->Peer(Fact::kPemEncoded), "\""));
+  if (config.client_cert_details.chain) add(absl::StrCat("Chain=\"", tls->Peer(Fact::kPemChainEncoded), "\""));
+  if (config.client_cert_details.subject) {
+    std::string quoted;
+    for (const char c : tls->Peer(Fact::kSubject)) {
+      if (c == '"' || c == '\\') quoted.push_back('\\');
+      quoted.push_back(c);
+    }
+    add(absl::StrCat("Subject=\"", quoted, "\""));
+  }
+  if (config.client_cert_details.uri) {
+    for (size_t i = 0; i < tls->PeerSanCount(Fact::kUriSans); ++i) add(absl::StrCat("URI=", tls->PeerSan(Fact::kUriSans, i)));
+  }
+  if (config.client_cert_details.dns) {
+    for (size_t i = 0; i < tls->PeerSanCount(Fact::kDnsSans); ++i) add(absl::StrCat("DNS=", tls->PeerSan(Fact::kDnsSans, i)));
+  }
+  const absl::string_view old = headers.GetJoined(KnownHeader::kXForwardedClientCert);
+  if (config.forward_client_cert == ForwardClientCert::kAppendForward && !old.empty()) entry = absl::StrCat(old, ",", entry);
+  headers.SetCopy(KnownHeader::kXForwardedClientCert, entry);
+}
+
+}  // namespace outrigger::filters::hcm
