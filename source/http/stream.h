@@ -16,7 +16,7 @@
 
 namespace outrigger::model {
 struct Route;  // http/ only carries the pointers; model/ defines them
-struct RouteTable;
+struct WeightedClusterEntry;
 }  // namespace outrigger::model
 namespace outrigger::upstream {
 class WorkerContext;
@@ -88,7 +88,16 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
 
   // The matched route; null if none matched. ClearRoute: headers that matching reads were changed.
   const model::Route* route() const { return route_; }
-  void SetRoute(const model::Route* route) { route_ = route; }
+  const model::WeightedClusterEntry* weighted_cluster() const { return weighted_; }
+  void SetRoute(const model::Route* route, const model::WeightedClusterEntry* weighted) {
+    route_ = route;
+    weighted_ = weighted;
+  }
+  // The stream's own random draw: fractions and weights decide the same at each evaluation.
+  uint64_t random() {
+    if (random_ == 0) random_ = dispatcher_.engine().RandomBits();
+    return random_;
+  }
   void ClearRoute() { owner_.MatchRoute(*this); }
   // The most specific per-route configuration for the filter that asks (route, virtual host, table), or null.
   const void* PerRouteConfig(const Filter& filter) const;
@@ -190,6 +199,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   Filter** filters_ = nullptr;
   uint64_t active_ = 0;  // bit i: filter i exists for this stream
   const model::Route* route_ = nullptr;
+  const model::WeightedClusterEntry* weighted_ = nullptr;
+  uint64_t random_ = 0;
   HeaderMap* request_headers_ = nullptr;
   HeaderMap* request_trailers_ = nullptr;
   HeaderMap* response_headers_ = nullptr;

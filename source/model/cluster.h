@@ -95,10 +95,9 @@ struct ClusterConfig {
   std::string override_auto_sni_header;
   uint32_t buffer_limit = 1024 * 1024;
   std::vector<UpstreamTransport> transports;               // [0] the default; then the matches in order
-  std::vector<net::SocketOption> socket_options;
+  net::SocketOptions socket_options;
   net::Address bind_to;
-  bool tcp_keepalive = false;
-  uint32_t keepalive_probes = 0, keepalive_time_s = 0, keepalive_interval_s = 0;
+  net::Keepalive keepalive;
   DnsConfig dns;
   Metadata metadata;
   std::shared_ptr<const http::FilterChainSpec> upstream_filters;  // null: none

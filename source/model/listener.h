@@ -15,7 +15,6 @@
 #include "source/net/listener_filter.h"
 #include "source/net/network_filter.h"
 #include "source/net/socket_options.h"
-#include "source/observe/access_log.h"
 #include "source/observe/schemas/listener.h"
 #include "source/observe/stats.h"
 #include "source/tls/server_context.h"
@@ -28,6 +27,7 @@ namespace outrigger::model {
 
 struct Listener;
 struct FilterChain;
+class AccessLog;
 
 // What the server gives a network filter about the accepted connection it works for. Lives as long as the connection. Law 9:
 // the connection follows its slot, so Current() may name a newer chain than the one that accepted it.
@@ -44,6 +44,15 @@ class DownstreamContext {
   virtual const Listener& listener() const = 0;
   // True while the listener or server drains: responses announce the close.
   virtual bool draining() const = 0;
+  // Who hears that this connection should finish what it does and close. One per connection; null: it is just closed.
+  class DrainHandler {
+   public:
+    virtual void OnDrain() = 0;
+
+   protected:
+    ~DrainHandler() = default;
+  };
+  virtual void SetDrainHandler(DrainHandler* handler) = 0;
 };
 
 // One configured network filter. `make` builds it for a connection; the last of a chain is terminal.
@@ -122,8 +131,8 @@ struct Listener {
   bool reuse_port = true, freebind = false, transparent = false, exact_balance = false;
   std::optional<uint32_t> tcp_fast_open;
   uint32_t max_accepts_per_event = 0;                 // 0: no limit of its own
-  std::vector<net::SocketOption> socket_options;
-  std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
+  net::SocketOptions socket_options;
+  std::vector<std::shared_ptr<const AccessLog>> access_logs;
   bool drain_on_healthcheck_fail = true;              // DrainType DEFAULT; MODIFY_ONLY: false
   bool ignore_global_conn_limit = false;
   Metadata metadata;

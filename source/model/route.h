@@ -18,6 +18,10 @@
 #include "source/model/cluster.h"
 #include "source/model/slot.h"
 
+namespace outrigger::http {
+class Stream;
+}
+
 namespace outrigger::model {
 
 // request_headers_to_add / _remove of one level. Applied most specific first: weighted cluster, route, virtual host, table (or the
@@ -187,5 +191,17 @@ struct RouteTable {
   bool ignore_port = false;
   bool ignore_path_parameters = false;
 };
+
+// What routing decided for a stream.
+struct FoundRoute {
+  const Route* route = nullptr;
+  const WeightedClusterEntry* weighted = nullptr;  // of a weighted route: the one drawn
+};
+// Matches by the stream's request headers, connection and dynamic metadata. Pure but for the stream's own random draw.
+FoundRoute FindRoute(const RouteTable& table, http::Stream& stream);
+// The configurations given for `filter`, least specific first; how many (at most 4).
+int PerRouteConfigs(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter, const void* out[4]);
+// Whether the route, virtual host or table turns the filter off or on.
+bool FilterEnabled(const Route& route, absl::string_view filter, bool by_default);
 
 }  // namespace outrigger::model

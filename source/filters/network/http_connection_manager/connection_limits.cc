@@ -115,7 +115,6 @@ void ConnectionManager::OnSessionIdle() {
 
 void ConnectionManager::OnCodecError(uint32_t status, const char* detail) {
   stats_->downstream_cx_protocol_error.Inc();
-  protocol_error_ = true;
   if (status == 431 || status == 413 || status == 414) stats_->downstream_rq_too_large.Inc();
   if (status != 0) {
     if (auto* counter = observe::ResponseClassCounter(*stats_, status)) counter->Inc();
@@ -123,7 +122,13 @@ void ConnectionManager::OnCodecError(uint32_t status, const char* detail) {
   model::LogConnectionRefusal(accepted_config_->access_logs, connection_, status, detail, worker_);
 }
 
-void ConnectionManager::OnClosed(const net::CloseInfo& why) { OnSessionClosed(why); }
+void ConnectionManager::OnClosed(const net::CloseInfo& why) {
+  if (session_ != nullptr) {
+    session_->OnClosed(why);
+  } else {
+    OnSessionClosed(why);
+  }
+}
 
 void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
   if (closed_) return;
@@ -140,7 +145,7 @@ void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
   closed_ = true;
   timer_.Disarm();
   stats_->downstream_cx_active.Sub(1);
-  if (connection_.transport().tls() != nullptr) stats_->downstream_cx_ssl_active.Sub(1);
+  if (ssl_) stats_->downstream_cx_ssl_active.Sub(1);
   if (session_ != nullptr) {
     (session_->protocol() == http::Protocol::kHttp2 ? stats_->downstream_cx_http2_active : stats_->downstream_cx_http1_active).Sub(1);
   }
@@ -149,7 +154,7 @@ void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
   stats_->downstream_cx_tx_bytes_total.Add(connection_.stats().bytes_written);
   stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - opened_)));
   if (session_ != nullptr) worker_.dispatcher().DestroyLater(std::move(session_));
-  context_.OnHandlerClosed(why);
+  context_.SetDrainHandler(nullptr);
 }
 
 void ConnectionManager::Dump(DumpWriter& out) const {

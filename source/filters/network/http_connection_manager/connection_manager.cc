@@ -37,18 +37,25 @@ ConnectionManager::ConnectionManager(std::shared_ptr<const HcmConfig> accepted_c
 
 ConnectionManager::~ConnectionManager() = default;
 
-net::FilterVerdict ConnectionManager::OnNewConnection(net::Connection& connection) {
-  connection.SetFlushTimeout(accepted_config_->delayed_close_timeout);
-  if (connection.transport().tls() != nullptr) {
-    stats_->downstream_cx_ssl_total.Inc();
-    stats_->downstream_cx_ssl_active.Add(1);
-  }
+ConnectionManager::Verdict ConnectionManager::OnNewConnection(net::FilterChainOnConnection& /*chain*/) {
+  context_.SetDrainHandler(this);
+  connection_.SetFlushTimeout(accepted_config_->delayed_close_timeout);
   const HcmConfig& config = *accepted_config_;
   MonotonicTime first = MonotonicTime::max();
   if (config.idle_timeout > Duration::zero()) first = opened_ + config.idle_timeout;
   if (config.max_connection_duration > Duration::zero()) first = std::min(first, opened_ + config.max_connection_duration);
   WatchUntil(first);
-  const absl::string_view alpn = connection.transport().alpn();
+  return Verdict::kContinue;
+}
+
+void ConnectionManager::OnConnected() {
+  const HcmConfig& config = *accepted_config_;
+  ssl_ = connection_.transport().tls() != nullptr;
+  if (ssl_) {
+    stats_->downstream_cx_ssl_total.Inc();
+    stats_->downstream_cx_ssl_active.Add(1);
+  }
+  const absl::string_view alpn = connection_.transport().alpn();
   if (config.codec == CodecType::kHttp1) {
     MakeSession(http::Protocol::kHttp11);
   } else if (config.codec == CodecType::kHttp2 || alpn == "h2") {
@@ -56,7 +63,6 @@ net::FilterVerdict ConnectionManager::OnNewConnection(net::Connection& connectio
   } else if (!alpn.empty()) {
     MakeSession(http::Protocol::kHttp11);
   }
-  return net::FilterVerdict::kContinue;
 }
 
 void ConnectionManager::MakeSession(http::Protocol protocol) {
@@ -70,11 +76,20 @@ void ConnectionManager::MakeSession(http::Protocol protocol) {
     stats_->downstream_cx_http1_total.Inc();
     stats_->downstream_cx_http1_active.Add(1);
   }
-  connection_.SetHandler(session_.get());
+  session_->OnConnected();
   if (context_.draining()) BeginDrain();
 }
 
+void ConnectionManager::OnAboveWriteHigh() {
+  if (session_ != nullptr) session_->OnAboveWriteHigh();
+}
+
+void ConnectionManager::OnBelowWriteLow() {
+  if (session_ != nullptr) session_->OnBelowWriteLow();
+}
+
 void ConnectionManager::OnData(Buffer& input, bool end) {
+  if (session_ != nullptr) return session_->OnData(input, end);
   const size_t n = std::min(input.size(), kHttp2Preface.size());
   ChooseCodec(input.Linearize(n), end);
   if (session_ != nullptr) session_->OnData(input, end);
@@ -229,11 +244,12 @@ void ConnectionManager::MatchRoute(http::Stream& stream) {
   if (state.table == nullptr) {
     state.table = state.config->rds.valid() ? worker_.snapshot().Find(state.config->rds) : state.config->routes.get();
   }
-  stream.SetRoute(state.table == nullptr ? nullptr : model::FindRoute(*state.table, stream, connection_));
+  const model::FoundRoute found = state.table == nullptr ? model::FoundRoute() : model::FindRoute(*state.table, stream);
+  stream.SetRoute(found.route, found.weighted);
 }
 
 int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) {
-  return stream.route() == nullptr ? 0 : model::PerRouteConfigs(*stream.route(), filter, out);
+  return stream.route() == nullptr ? 0 : model::PerRouteConfigs(*stream.route(), stream.weighted_cluster(), filter, out);
 }
 
 bool ConnectionManager::FilterEnabled(const http::Stream& stream, const http::FilterSpec& filter) {

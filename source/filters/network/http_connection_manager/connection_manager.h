@@ -17,6 +17,7 @@ namespace outrigger::filters::hcm {
 // configuration that its connection's slot has then (law 9), and pins it until it ends.
 class ConnectionManager final : public net::NetworkFilter,
                                 public net::ConnectionHandler,
+                                public model::DownstreamContext::DrainHandler,
                                 public http::ServerSessionOwner,
                                 public http::StreamOwner {
  public:
@@ -24,14 +25,16 @@ class ConnectionManager final : public net::NetworkFilter,
   ~ConnectionManager() override;
 
   // net::NetworkFilter
-  net::FilterVerdict OnNewConnection(net::Connection& connection) override;
-  net::ConnectionHandler* TakeOver() override { return this; }
-  void OnDrain() override;
+  Verdict OnNewConnection(net::FilterChainOnConnection& chain) override;
+  net::ConnectionHandler* terminal() override { return this; }
 
-  // net::ConnectionHandler: until the codec is known; afterwards the session is the handler.
-  void OnConnected() override {}
+  // net::ConnectionHandler: passed on to the session once the codec is known.
+  void OnConnected() override;
   void OnData(Buffer& input, bool end) override;
+  void OnAboveWriteHigh() override;
+  void OnBelowWriteLow() override;
   void OnClosed(const net::CloseInfo& why) override;
+  void OnDrain() override;
   void Dump(DumpWriter& out) const override;
 
   // http::ServerSessionOwner
@@ -84,7 +87,7 @@ class ConnectionManager final : public net::NetworkFilter,
   uint32_t requests_ = 0;
   bool drain_begun_ = false;
   bool closed_ = false;
-  bool protocol_error_ = false;
+  bool ssl_ = false;
 };
 
 }  // namespace outrigger::filters::hcm
