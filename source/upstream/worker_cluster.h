@@ -29,10 +29,11 @@ struct PickContext {
   uint64_t hash = 0;                         // ring hash and maglev arrive later
 };
 
-// One endpoint chosen, held alive by its record.
+// One endpoint chosen, in the endpoint set of the worker's current Snapshot: whoever keeps the pointers beyond the callback pins that
+// Snapshot (no shared reference count is touched per request).
 struct Picked {
-  std::shared_ptr<model::EndpointRecord> record;
-  const model::Endpoint* endpoint = nullptr;  // in the pinned endpoint set; valid during this callback
+  const model::EndpointRecord* record = nullptr;
+  const model::Endpoint* endpoint = nullptr;
   EndpointPool* pool = nullptr;               // null: nothing could be picked
   explicit operator bool() const { return pool != nullptr; }
 };

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "source/event/dispatcher.h"
+#include "source/event/timeout_queue.h"
+#include "source/http/date.h"
 #include "source/model/snapshot.h"
 #include "source/observe/stats.h"
 #include "source/upstream/worker_cluster.h"
@@ -19,6 +21,9 @@ struct ProcessFacts {
   std::atomic<bool> draining{false};            // graceful shutdown or /drain_listeners?graceful
   std::atomic<bool> health_check_failed{false}; // /healthcheck/fail
 };
+
+// Something that outlives the request that began it (a mirrored request). Its worker owns it until it calls Done().
+class Background : public event::Deferred, public ListHook<Background> {};
 
 // Everything of one worker that a request may touch: its loop, its statistics, its current Snapshot, its cluster state. One per worker
 // (and one for main, which makes upstream requests too: xDS). Outlives every stream and connection of the worker.
@@ -46,6 +51,11 @@ class WorkerContext {
   WorkerCluster* Cluster(model::ClusterSlot slot);
   WorkerCluster* ClusterByName(absl::string_view name);
   void ForEachCluster(const std::function<void(WorkerCluster&)>& f);
+  event::TimeoutQueues& timeouts() { return timeouts_; }
+  http::DateCache& date() { return date_; }
+  // Takes ownership; ended by Finish(), and at the latest when the worker ends.
+  void Start(std::unique_ptr<Background> task);
+  void Finish(Background& task);  // destroyed at the end of the turn
   // Closes idle upstream connections and drains the others (shutdown).
   void DrainUpstream();
   void Dump(DumpWriter& out) const;
@@ -57,6 +67,9 @@ class WorkerContext {
   const ProcessFacts& facts_;
   std::function<void(std::shared_ptr<const model::Snapshot>)> release_;
   model::SnapshotPin snapshot_;
+  event::TimeoutQueues timeouts_;
+  http::DateCache date_;
+  IntrusiveList<Background> background_;
   std::vector<std::unique_ptr<WorkerCluster>> clusters_;  // by slot index
 };
 
