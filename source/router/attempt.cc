@@ -1,0 +1,206 @@
+#include "source/router/attempt.h"
+
+#include <utility>
+
+#include "source/base/bug.h"
+#include "source/router/request_rewrite.h"
+
+namespace outrigger::router {
+
+using http::HeaderMap;
+using http::KnownHeader;
+using http::ResetReason;
+
+Attempt::Attempt(Router& router, uint32_t number)
+    : router_(router),
+      number_(number),
+      started_(router.stream().dispatcher().now()),
+      try_timeout_(*this, false),
+      idle_timeout_(*this, true) {}
+
+Attempt::~Attempt() { Stop(ResetReason::kLocalReset); }
+
+void Attempt::Start(const upstream::Picked& picked) {
+  HeaderMap& headers = router_.stream().request_headers();
+  upstream::StreamOptions options;
+  options.priority = router_.priority();
+  options.downstream_protocol = router_.stream().info().protocol;
+  options.authority = headers.authority();
+  options.dedicated = router_.upgrade() || router_.connect();
+  router_.cluster().Request(picked, *this, options);
+  if (over_) return;
+  if (router_.request_ended() && router_.timeouts().per_try > Duration::zero()) {
+    router_.stream().worker().timeouts().Add(try_timeout_, router_.timeouts().per_try);
+  }
+}
+
+void Attempt::RecordConnection(const upstream::ConnectionFacts& facts) {
+  http::Stream& stream = router_.stream();
+  http::UpstreamInfo& info = stream.info().upstream;
+  info.protocol = facts.protocol;
+  info.connection_id = facts.connection->id();
+  info.local = facts.connection->local();
+  info.connect_start = facts.connect_start;
+  info.connect_done = facts.connect_done;
+  info.first_byte_sent = stream.dispatcher().now();
+  if (const net::TlsInfo* tls = facts.connection->transport().tls(); tls != nullptr && stream.wants_upstream_tls_facts()) {
+    using Fact = net::TlsInfo::Fact;
+    Arena& arena = stream.arena();
+    info.tls_version = arena.Copy(tls->version());
+    info.tls_cipher = arena.Copy(tls->cipher());
+    info.peer_subject = arena.Copy(tls->Peer(Fact::kSubject));
+    info.peer_issuer = arena.Copy(tls->Peer(Fact::kIssuer));
+    info.peer_uri_san = arena.Copy(tls->Peer(Fact::kUriSans));
+    info.peer_dns_san = arena.Copy(tls->Peer(Fact::kDnsSans));
+    info.peer_cert_sha256 = arena.Copy(tls->Peer(Fact::kSha256));
+    info.local_uri_san = arena.Copy(tls->Local(Fact::kUriSans));
+  }
+}
+
+void Attempt::OnStreamReady(http::StreamSender& sender, const upstream::ConnectionFacts& facts) {
+  if (over_) {  // cancelled requests are not made ready; but never talk to a stream nobody wants
+    sender.Reset(ResetReason::kLocalReset);
+    return;
+  }
+  sender_ = &sender;
+  RecordConnection(facts);
+  for (uint32_t i = 0; i < response_pauses_; ++i) sender.PauseReading();
+  SendWhatThereIs();
+  ArmIdle();
+}
+
+void Attempt::SendWhatThereIs() {
+  if (sender_ == nullptr || request_end_sent_) return;
+  Buffer body;
+  router_.GiveBody(body);
+  const bool end = router_.request_ended();
+  HeaderMap* trailers = router_.request_trailers();
+  if (!headers_sent_) {
+    headers_sent_ = true;
+    const bool only_headers = end && body.empty() && trailers == nullptr;
+    request_end_sent_ = only_headers;
+    sender_->SendHeaders(router_.stream().request_headers(), only_headers);
+    if (over_ || only_headers) return;
+  }
+  if (!body.empty() || (end && trailers == nullptr)) {
+    const bool last = end && trailers == nullptr;
+    request_end_sent_ = last;
+    sender_->SendBody(body, last);
+    if (over_ || last) return;
+  }
+  if (end && trailers != nullptr) {
+    request_end_sent_ = true;
+    sender_->SendTrailers(*trailers);
+  }
+}
+
+void Attempt::OnMoreBody() {
+  SendWhatThereIs();
+  if (over_) return;
+  if (router_.request_ended() && router_.timeouts().per_try > Duration::zero() && !try_timeout_.linked() && !response_begun_) {
+    router_.stream().worker().timeouts().Add(try_timeout_, router_.timeouts().per_try);
+  }
+}
+
+void Attempt::ArmIdle() {
+  if (router_.timeouts().per_try_idle > Duration::zero()) {
+    router_.stream().worker().timeouts().Add(idle_timeout_, router_.timeouts().per_try_idle);
+  }
+}
+
+void Attempt::OnTryTimeout(bool idle) {
+  if (!over_) router_.OnPerTryTimeout(*this, idle);
+}
+
+void Attempt::OnStreamFailed(const upstream::PoolFailure& failure) {
+  if (std::exchange(over_, true)) return;
+  try_timeout_.Unlink();
+  idle_timeout_.Unlink();
+  router_.OnAttemptReset(*this, failure.reason, failure.transport_failure, failure.detail);
+}
+
+void Attempt::OnInterim(HeaderMap& headers) {
+  if (!over_) router_.OnAttemptInterim(*this, headers);
+}
+
+void Attempt::OnHeaders(HeaderMap& headers, bool end) {
+  if (over_) return;
+  try_timeout_.Unlink();
+  ArmIdle();
+  response_begun_ = true;
+  if (end) ResponseEnded();
+  router_.OnAttemptHeaders(*this, headers, end);
+}
+
+void Attempt::OnBody(Buffer& body, bool end) {
+  if (over_) {
+    body.Clear();
+    return;
+  }
+  ArmIdle();
+  if (end) ResponseEnded();
+  router_.OnAttemptBody(*this, body, end);
+}
+
+void Attempt::OnTrailers(HeaderMap& trailers) {
+  if (over_) return;
+  ResponseEnded();
+  router_.OnAttemptTrailers(*this, trailers);
+}
+
+// The upstream's answer is whole; a request that is still going up goes on only for tunnels.
+void Attempt::ResponseEnded() {
+  response_ended_ = true;
+  idle_timeout_.Unlink();
+  http::UpstreamInfo& info = router_.stream().info().upstream;
+  info.last_byte_received = router_.stream().dispatcher().now();
+  info.wire_bytes_received = sender_->wire_bytes_received();
+  info.wire_bytes_sent = sender_->wire_bytes_sent();
+}
+
+void Attempt::OnReset(ResetReason reason, const char* detail) {
+  if (std::exchange(over_, true)) return;
+  sender_ = nullptr;
+  try_timeout_.Unlink();
+  idle_timeout_.Unlink();
+  if (std::exchange(source_paused_, false)) router_.ResumeSource();
+  if (response_ended_) return;  // kNone after a whole response: the peer needs no more of the request
+  router_.OnAttemptReset(*this, reason, "", detail);
+}
+
+void Attempt::OnAboveWriteHigh() {
+  if (over_ || std::exchange(source_paused_, true)) return;
+  router_.PauseSource();
+}
+
+void Attempt::OnBelowWriteLow() {
+  if (over_ || !std::exchange(source_paused_, false)) return;
+  router_.ResumeSource();
+}
+
+void Attempt::PauseResponse() {
+  ++response_pauses_;
+  if (sender_ != nullptr && !over_ && !response_ended_) sender_->PauseReading();
+}
+
+void Attempt::ResumeResponse() {
+  if (response_pauses_ == 0) return;
+  --response_pauses_;
+  if (sender_ != nullptr && !over_ && !response_ended_) sender_->ResumeReading();
+}
+
+void Attempt::Stop(ResetReason why) {
+  if (std::exchange(over_, true)) return;
+  try_timeout_.Unlink();
+  idle_timeout_.Unlink();
+  const bool paused = std::exchange(source_paused_, false);
+  http::StreamSender* sender = std::exchange(sender_, nullptr);
+  if (sender != nullptr && !(response_ended_ && request_end_sent_)) {
+    sender->Reset(response_ended_ ? ResetReason::kNone : why);
+  } else if (sender == nullptr) {
+    Cancel();
+  }
+  if (paused) router_.ResumeSource();
+}
+
+}  // namespace outrigger::router

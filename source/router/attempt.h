@@ -1,0 +1,72 @@
+// Thread: worker
+#pragma once
+
+#include "source/event/timeout_queue.h"
+#include "source/http/codec.h"
+#include "source/router/router.h"
+#include "source/upstream/worker_cluster.h"
+
+namespace outrigger::router {
+
+// One try of a request at one endpoint: waits for a stream of the pool, sends what there is, hears the response. In the stream's arena;
+// a finished attempt stays there, deaf, until the stream ends.
+class Attempt final : public upstream::StreamRequest, public http::StreamReceiver {
+ public:
+  Attempt(Router& router, uint32_t number);
+  ~Attempt() override;
+
+  void Start(const upstream::Picked& picked);
+  void OnMoreBody();                 // the router has more of the request
+  void Stop(http::ResetReason why);  // no callbacks afterwards; resets the upstream stream if it has one
+  void PauseResponse();
+  void ResumeResponse();
+
+  uint32_t number() const { return number_; }
+  bool ready() const { return sender_ != nullptr; }
+  bool headers_sent() const { return headers_sent_; }
+  bool response_begun() const { return response_begun_; }
+  MonotonicTime started() const { return started_; }
+
+  // upstream::StreamRequest
+  void OnStreamReady(http::StreamSender& sender, const upstream::ConnectionFacts& facts) override;
+  void OnStreamFailed(const upstream::PoolFailure& failure) override;
+  http::StreamReceiver& receiver() override { return *this; }
+
+  // http::StreamReceiver
+  Arena& arena() override { return router_.stream().arena(); }
+  void OnInterim(http::HeaderMap& headers) override;
+  void OnHeaders(http::HeaderMap& headers, bool end) override;
+  void OnBody(Buffer& body, bool end) override;
+  void OnTrailers(http::HeaderMap& trailers) override;
+  void OnReset(http::ResetReason reason, const char* detail) override;
+  void OnAboveWriteHigh() override;
+  void OnBelowWriteLow() override;
+
+ private:
+  class TryTimeout final : public event::Timeout {
+   public:
+    TryTimeout(Attempt& attempt, bool idle) : attempt_(attempt), idle_(idle) {}
+    void OnTimeout() override { attempt_.OnTryTimeout(idle_); }
+
+   private:
+    Attempt& attempt_;
+    bool idle_;
+  };
+  void OnTryTimeout(bool idle);
+  void ArmIdle();
+  void RecordConnection(const upstream::ConnectionFacts& facts);
+  void SendWhatThereIs();
+  void ResponseEnded();
+
+  Router& router_;
+  http::StreamSender* sender_ = nullptr;
+  const uint32_t number_;
+  MonotonicTime started_;
+  TryTimeout try_timeout_;
+  TryTimeout idle_timeout_;
+  uint32_t response_pauses_ = 0;
+  bool headers_sent_ = false, request_end_sent_ = false, response_begun_ = false, response_ended_ = false, over_ = false,
+       source_paused_ = false;
+};
+
+}  // namespace outrigger::router

@@ -1,0 +1,290 @@
+// The response's way down: retries, timeouts, resets, and the answer itself.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/http/grpc_status.h"
+#include "source/observe/response_code_details.h"
+#include "source/router/attempt.h"
+#include "source/router/mirror.h"
+#include "source/router/request_rewrite.h"
+#include "source/router/router.h"
+
+namespace outrigger::router {
+
+using http::HeaderMap;
+using http::KnownHeader;
+using http::ResetReason;
+using observe::ResponseFlag;
+namespace details = observe::details;
+
+void Router::OnAttemptInterim(Attempt& attempt, HeaderMap& headers) {
+  if (&attempt == attempt_ && !over_) stream_.SendResponseInterim(headers);
+}
+
+void Router::OnAttemptHeaders(Attempt& attempt, HeaderMap& headers, bool end) {
+  if (&attempt != attempt_ || over_) return;
+  http::UpstreamInfo& info = stream_.info().upstream;
+  info.first_byte_received = worker_.dispatcher().now();
+  if (MayRetry() && retry_->WantsRetry(headers, end) && ReserveRetry()) {
+    CountCode(headers.status());
+    Duration pause{0};
+    event::Engine& engine = worker_.dispatcher().engine();
+    const bool limited = retry_->RateLimitedBackOff(headers, worker_.dispatcher().wall_now(), engine, &pause);
+    (limited ? cluster_stats().upstream_rq_retry_backoff_ratelimited : cluster_stats().upstream_rq_retry_backoff_exponential).Inc();
+    EndAttempt(ResetReason::kLocalReset);
+    RetryAfter(limited ? pause : retry_->NextBackOff(engine));
+    return;
+  }
+  BeginResponse(headers, end);
+}
+
+bool Router::ReserveRetry() {
+  if (!retry_->Take()) {
+    if (attempts_ > 1) {
+      cluster_stats().upstream_rq_retry_limit_exceeded.Inc();
+      stream_.info().flags.Set(ResponseFlag::kUpstreamRetryLimitExceeded);
+    }
+    return false;
+  }
+  ReleaseRetry();
+  if (!cluster_->TryRetry(action_->priority)) {
+    cluster_stats().upstream_rq_retry_overflow.Inc();
+    return false;
+  }
+  retry_held_ = true;
+  cluster_stats().upstream_rq_retry.Inc();
+  return true;
+}
+
+void Router::ReleaseRetry() {
+  if (std::exchange(retry_held_, false)) cluster_->RetryDone(action_->priority);
+}
+
+void Router::RetryAfter(Duration pause) {
+  if (back_off_ == nullptr) back_off_ = stream_.arena().New<event::Timer>([this] { OnBackOffOver(); });
+  worker_.dispatcher().Arm(*back_off_, pause);
+}
+
+void Router::OnBackOffOver() {
+  // The configuration may have moved on while we waited: the cluster is looked up anew.
+  const model::WeightedClusterEntry* weighted = stream_.weighted_cluster();
+  const bool by_slot = weighted != nullptr ? weighted->cluster_header.empty() : action_->cluster_header.empty();
+  if (by_slot) {
+    upstream::WorkerCluster* now = worker_.Cluster(weighted != nullptr ? weighted->slot : action_->slot);
+    if (now == nullptr) return AnswerReset(ResetReason::kLocalReset, "cluster removed");
+    if (now != cluster_) {
+      ReleaseRetry();
+      cluster_ = now;
+    }
+  }
+  StartAttempt();
+}
+
+void Router::EndAttempt(ResetReason why) {
+  if (Attempt* attempt = std::exchange(attempt_, nullptr); attempt != nullptr) attempt->Stop(why);
+  body_given_ = 0;
+}
+
+void Router::BeginResponse(HeaderMap& headers, bool end) {
+  const uint32_t status = headers.status();
+  response_begun_ = true;
+  CountCode(status);
+  if (attempts_ > 1 && status < 500) cluster_stats().upstream_rq_retry_success.Inc();
+  http::StreamInfo& info = stream_.info();
+  info.details = details::kViaUpstream;
+  if (!config_.suppress_envoy_headers) {
+    const Duration taken = worker_.dispatcher().now() - attempt_->started();
+    headers.SetNumber(KnownHeader::kXEnvoyUpstreamServiceTime, static_cast<uint64_t>(ToMillis(taken)));
+  }
+  if (stream_.route()->virtual_host->include_attempt_count_in_response) {
+    headers.SetNumber(KnownHeader::kXEnvoyAttemptCount, attempts_);
+  }
+  RewriteResponse(stream_, *stream_.route(), headers);
+  const bool tunnel = (upgrade_ && status == 101) || (connect_ && status >= 200 && status < 300);
+  if (tunnel) {
+    stream_.SetTunnel();
+    global_timeout_.Unlink();
+  }
+  if (end) ResponseComplete();
+  stream_.SendResponseHeaders(headers, end);
+}
+
+void Router::OnAttemptBody(Attempt& attempt, Buffer& body, bool end) {
+  if (&attempt != attempt_ || over_) {
+    body.Clear();
+    return;
+  }
+  if (end) ResponseComplete();
+  stream_.SendResponseBody(body, end);
+}
+
+void Router::OnAttemptTrailers(Attempt& attempt, HeaderMap& trailers) {
+  if (&attempt != attempt_ || over_) return;
+  ResponseComplete();
+  stream_.SendResponseTrailers(trailers);
+}
+
+void Router::ResponseComplete() {
+  response_complete_ = true;
+  global_timeout_.Unlink();
+  cluster_stats().upstream_rq_time.Record(static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - stream_.info().start)));
+}
+
+void Router::CountCode(uint32_t status) {
+  cluster_stats().upstream_rq_completed.Inc();
+  cluster_stats().upstream_rq.Inc(status);
+}
+
+// --- endings ----------------------------------------------------------------------------------------------------------------
+
+void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_view transport_failure, const char* detail) {
+  if (&attempt != attempt_ || over_) return;
+  if (!transport_failure.empty()) stream_.info().upstream.transport_failure = stream_.arena().Copy(transport_failure);
+  if (response_begun_) {
+    attempt_ = nullptr;
+    stats_->rq_reset_after_downstream_response_started.Inc();
+    const ResponseFlag flag = reason == ResetReason::kConnectionTermination ? ResponseFlag::kUpstreamConnectionTermination
+                              : reason == ResetReason::kProtocolError       ? ResponseFlag::kUpstreamProtocolError
+                                                                            : ResponseFlag::kUpstreamRemoteReset;
+    const absl::string_view why = stream_.arena().Copy(
+        absl::StrCat(details::kUpstreamResetAfterResponse, *detail != '\0' ? detail : ResetReasonDetail(reason), "}"));
+    over_ = true;
+    stream_.Reset(ResetReason::kLocalReset, flag, why);
+    return;
+  }
+  if (MayRetry() && retry_->WantsRetry(reason, attempt.headers_sent()) && ReserveRetry()) {
+    cluster_stats().upstream_rq_retry_backoff_exponential.Inc();
+    attempt_ = nullptr;
+    body_given_ = 0;
+    return RetryAfter(retry_->NextBackOff(worker_.dispatcher().engine()));
+  }
+  AnswerReset(reason, transport_failure);
+}
+
+void Router::OnPerTryTimeout(Attempt& attempt, bool idle) {
+  if (&attempt != attempt_ || over_) return;
+  (idle ? cluster_stats().upstream_rq_per_try_idle_timeout : cluster_stats().upstream_rq_per_try_timeout).Inc();
+  if (response_begun_) {
+    over_ = true;
+    EndAttempt(ResetReason::kLocalReset);
+    stream_.Reset(ResetReason::kLocalReset, ResponseFlag::kUpstreamRequestTimeout, details::kUpstreamPerTryIdleTimeout);
+    return;
+  }
+  if (MayRetry() && retry_->WantsRetryAfterPerTryTimeout() && ReserveRetry()) {
+    cluster_stats().upstream_rq_retry_backoff_exponential.Inc();
+    EndAttempt(ResetReason::kLocalReset);
+    return RetryAfter(retry_->NextBackOff(worker_.dispatcher().engine()));
+  }
+  AnswerTimeout(idle ? details::kUpstreamPerTryIdleTimeout : details::kUpstreamPerTryTimeout,
+                ResponseFlag::kUpstreamRequestTimeout);
+}
+
+void Router::OnGlobalTimeout() {
+  if (over_ || stream_.done()) return;
+  cluster_stats().upstream_rq_timeout.Inc();
+  if (response_begun_) {
+    over_ = true;
+    EndAttempt(ResetReason::kLocalReset);
+    stream_.Reset(ResetReason::kLocalReset, ResponseFlag::kUpstreamRequestTimeout, details::kResponseTimeout);
+    return;
+  }
+  AnswerTimeout(details::kResponseTimeout, ResponseFlag::kUpstreamRequestTimeout);
+}
+
+void Router::AnswerTimeout(absl::string_view why, ResponseFlag flag) {
+  over_ = true;
+  GiveUp();
+  stream_.info().flags.Set(flag);
+  const uint32_t status =
+      stream_.request_headers().Has(KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse) ? 204 : 504;
+  CountCode(status);
+  stream_.SendLocalReply({.status = status,
+                          .body = status == 204 ? "" : "upstream request timeout",
+                          .details = why,
+                          .grpc_status = static_cast<int>(http::GrpcStatus::kDeadlineExceeded)});
+}
+
+absl::string_view ResetReasonDetail(ResetReason reason) {
+  switch (reason) {
+    case ResetReason::kConnectFailure: return details::kResetConnectionFailure;
+    case ResetReason::kConnectTimeout: return details::kResetConnectionTimeout;
+    case ResetReason::kConnectionTermination: return details::kResetConnectionTermination;
+    case ResetReason::kLocalReset: return details::kResetLocal;
+    case ResetReason::kLocalRefused: return details::kResetLocalRefused;
+    case ResetReason::kOverflow: return details::kResetOverflow;
+    case ResetReason::kRemoteRefused: return details::kResetRemoteRefused;
+    case ResetReason::kProtocolError: return details::kResetProtocolError;
+    default: return details::kResetRemote;
+  }
+}
+
+ResponseFlag ResetReasonFlag(ResetReason reason) {
+  switch (reason) {
+    case ResetReason::kConnectFailure:
+    case ResetReason::kConnectTimeout: return ResponseFlag::kUpstreamConnectionFailure;
+    case ResetReason::kConnectionTermination: return ResponseFlag::kUpstreamConnectionTermination;
+    case ResetReason::kLocalReset:
+    case ResetReason::kLocalRefused: return ResponseFlag::kLocalReset;
+    case ResetReason::kOverflow: return ResponseFlag::kUpstreamOverflow;
+    case ResetReason::kProtocolError: return ResponseFlag::kUpstreamProtocolError;
+    default: return ResponseFlag::kUpstreamRemoteReset;
+  }
+}
+
+void Router::AnswerReset(ResetReason reason, absl::string_view transport_failure) {
+  over_ = true;
+  GiveUp();
+  stream_.info().flags.Set(ResetReasonFlag(reason));
+  const absl::string_view word = ResetReasonDetail(reason);
+  std::string why = absl::StrCat(details::kUpstreamResetBeforeResponse, word);
+  std::string body = absl::StrCat("upstream reset before the response: ", word);
+  if (!transport_failure.empty()) {
+    absl::StrAppend(&why, "|", transport_failure);
+    absl::StrAppend(&body, " (", transport_failure, ")");
+  }
+  why.push_back('}');
+  for (char& c : why) {
+    if (c == ' ') c = '_';
+  }
+  const uint32_t status = reason == ResetReason::kProtocolError ? 502 : 503;
+  CountCode(status);
+  http::LocalReply reply;
+  reply.status = status;
+  reply.body = body;
+  reply.details = stream_.arena().Copy(why);
+  if (reason == ResetReason::kOverflow && !config_.suppress_envoy_headers) {
+    reply.add_headers = [](HeaderMap& headers, const void*) { headers.Set(KnownHeader::kXEnvoyOverloaded, "true"); };
+  }
+  stream_.SendLocalReply(reply);
+}
+
+void Router::GiveUp() {
+  global_timeout_.Unlink();
+  if (back_off_ != nullptr) back_off_->Disarm();
+  EndAttempt(ResetReason::kLocalReset);
+  if (cluster_ != nullptr) ReleaseRetry();
+  for (uint32_t i = 0; i < mirror_count_; ++i) {
+    if (Mirror* mirror = std::exchange(mirrors_[i], nullptr); mirror != nullptr) mirror->OwnerGone(request_ended_);
+  }
+  mirror_count_ = 0;
+}
+
+void Router::OnDone(http::Stream& stream) {
+  const bool cut = !response_complete_ && attempt_ != nullptr;
+  if (cut && stream.info().response_code == 0 && cluster_ != nullptr) cluster_stats().upstream_rq_cancelled.Inc();
+  over_ = true;
+  GiveUp();
+}
+
+void Router::OnDownstreamAboveHigh(http::Stream& /*stream*/) {
+  if (attempt_ != nullptr) attempt_->PauseResponse();
+  downstream_full_ = true;
+}
+
+void Router::OnDownstreamBelowLow(http::Stream& /*stream*/) {
+  if (!std::exchange(downstream_full_, false)) return;
+  if (attempt_ != nullptr) attempt_->ResumeResponse();
+}
+
+}  // namespace outrigger::router

@@ -1,0 +1,240 @@
+#include "source/router/router.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/bug.h"
+#include "source/http/grpc_status.h"
+#include "source/observe/response_code_details.h"
+#include "source/router/attempt.h"
+#include "source/router/mirror.h"
+#include "source/router/request_rewrite.h"
+
+namespace outrigger::router {
+
+using http::FilterStatus;
+using http::HeaderMap;
+using http::KnownHeader;
+using http::ResetReason;
+using observe::ResponseFlag;
+namespace details = observe::details;
+
+Router::Router(const RouterConfig& config, http::Stream& stream)
+    : config_(config),
+      stream_(stream),
+      worker_(stream.worker()),
+      stats_(&stream.worker().stats().Get(config.stats)),
+      global_timeout_(*this) {}
+
+Router::~Router() { GiveUp(); }
+
+FilterStatus Router::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, bool end) {
+  stats_->rq_total.Inc();
+  request_ended_ = end;
+  const model::Route* route = stream.route();
+  if (route == nullptr) {
+    stats_->no_route.Inc();
+    stream.info().flags.Set(ResponseFlag::kNoRouteFound);
+    stream.SendLocalReply({.status = 404, .details = details::kRouteNotFound});
+    return FilterStatus::kAnswered;
+  }
+  if (const auto* direct = std::get_if<model::DirectResponse>(&route->action)) {
+    stats_->rq_direct_response.Inc();
+    AnswerFromRoute(direct->status, direct->body, "");
+    return FilterStatus::kAnswered;
+  }
+  if (const auto* redirect = std::get_if<model::RedirectAction>(&route->action)) {
+    stats_->rq_redirect.Inc();
+    AnswerFromRoute(redirect->code, "", RedirectLocation(stream, *route, *redirect));
+    return FilterStatus::kAnswered;
+  }
+  action_ = &std::get<model::ForwardAction>(route->action);
+  if (!ChooseCluster(headers)) return FilterStatus::kAnswered;
+  stream.info().upstream.cluster = cluster_->config().name;
+  PrepareRequest(headers);
+  StartMirrors(headers, end);
+  if (end) RequestEnded();
+  StartAttempt();
+  return stream.answered() || stream.done() ? FilterStatus::kAnswered : FilterStatus::kContinue;
+}
+
+void Router::AnswerFromRoute(uint32_t status, absl::string_view body, absl::string_view location) {
+  struct Context {
+    Router* router;
+    absl::string_view location;
+  } context{this, location};
+  http::LocalReply reply;
+  reply.status = status;
+  reply.body = body;
+  reply.details = details::kDirectResponse;
+  reply.context = &context;
+  reply.add_headers = [](HeaderMap& headers, const void* opaque) {
+    const auto& given = *static_cast<const Context*>(opaque);
+    if (!given.location.empty()) headers.Set(KnownHeader::kLocation, given.location);
+    RewriteResponse(given.router->stream_, *given.router->stream_.route(), headers);
+  };
+  over_ = true;
+  stream_.SendLocalReply(reply);
+}
+
+bool Router::ChooseCluster(HeaderMap& headers) {
+  const model::WeightedClusterEntry* weighted = stream_.weighted_cluster();
+  const std::string& by_header = weighted != nullptr ? weighted->cluster_header : action_->cluster_header;
+  if (!by_header.empty()) {
+    const absl::string_view name = headers.Get(http::HeaderName(absl::string_view(by_header)));
+    cluster_ = name.empty() ? nullptr : worker_.ClusterByName(name);
+  } else {
+    cluster_ = worker_.Cluster(weighted != nullptr ? weighted->slot : action_->slot);
+  }
+  if (cluster_ != nullptr) return true;
+  stats_->no_cluster.Inc();
+  stream_.info().flags.Set(ResponseFlag::kNoClusterFound);
+  over_ = true;
+  stream_.SendLocalReply({.status = action_->cluster_not_found_code, .details = details::kClusterNotFound});
+  return false;
+}
+
+void Router::PrepareRequest(HeaderMap& headers) {
+  timeouts_ = DecideTimeouts(config_, *action_, headers);
+  RetryState retry(action_->retry.get(), headers);
+  if (retry.wanted()) {
+    retry_ = stream_.arena().New<RetryState>(retry);
+    retry_wanted_ = retry_->enabled();
+  }
+  connect_ = headers.method() == "CONNECT";
+  upgrade_ = headers.Has(KnownHeader::kUpgrade);
+  RewriteRequest(stream_, *stream_.route(), *action_, config_.suppress_envoy_headers);
+  // What a rewrite or a filter made of it must still be a request.
+  if (!connect_ && (headers.path().empty() || headers.method().empty())) OUTRIGGER_LOG(kDebug, kRouter, "request lost its path");
+}
+
+void Router::StartMirrors(HeaderMap& headers, bool end) {
+  if (action_->mirrors.empty() || connect_ || upgrade_) return;
+  mirrors_ = static_cast<Mirror**>(stream_.arena().Allocate(sizeof(Mirror*) * action_->mirrors.size(), alignof(Mirror*)));
+  for (const model::MirrorPolicy& policy : action_->mirrors) {
+    Mirror* mirror = Mirror::Begin(worker_, policy, headers, stream_.random() >> 8, end, stream_.buffer_limit());
+    if (mirror == nullptr) continue;
+    mirror->SetOwner(&mirrors_[mirror_count_]);
+    mirrors_[mirror_count_++] = mirror;
+  }
+}
+
+void Router::StartAttempt() {
+  if (over_ || stream_.done()) return;
+  ++attempts_;
+  body_given_ = 0;
+  upstream::PickContext pick;
+  pick.priority = action_->priority;
+  pick.metadata_match = action_->metadata_match.empty() ? nullptr : &action_->metadata_match;
+  if (retry_ != nullptr && action_->retry != nullptr && action_->retry->previous_hosts && attempts_ > 1) {
+    pick.avoid = avoided_;
+    pick.avoid_count = avoided_count_;
+    pick.attempts = std::max(1u, action_->retry->host_selection_attempts);
+  }
+  const upstream::Picked picked = cluster_->Pick(pick);
+  if (!picked) {
+    cluster_stats().upstream_cx_none_healthy.Inc();
+    stream_.info().flags.Set(ResponseFlag::kNoHealthyUpstream);
+    GiveUp();
+    CountFinalCode(503);
+    stream_.SendLocalReply({.status = 503, .body = "no healthy upstream", .details = details::kNoHealthyUpstream});
+    return;
+  }
+  if (retry_ != nullptr) {
+    const uint32_t most = retry_->remaining() + attempts_;
+    if (avoided_ == nullptr) avoided_ = static_cast<uint64_t*>(stream_.arena().Allocate(sizeof(uint64_t) * most, alignof(uint64_t)));
+    if (avoided_count_ < most) avoided_[avoided_count_++] = picked.record->id;
+  }
+  cluster_pin_ = worker_.Pin();
+  http::UpstreamInfo& info = stream_.info().upstream;
+  info.host = &picked.record->address;
+  info.host_name = picked.record->hostname;
+  info.attempts = attempts_;
+  HeaderMap& headers = stream_.request_headers();
+  if (stream_.route()->virtual_host->include_request_attempt_count) {
+    headers.SetNumber(KnownHeader::kXEnvoyAttemptCount, attempts_);
+  }
+  RewriteHostFor(stream_, *action_, picked.record->hostname);
+  attempt_ = stream_.arena().New<Attempt>(*this, attempts_);
+  attempt_->Start(picked);
+}
+
+// --- the request's way up ---------------------------------------------------------------------------------------------------
+
+FilterStatus Router::OnRequestBody(http::Stream& /*stream*/, Buffer& body, bool end) {
+  for (uint32_t i = 0; i < mirror_count_; ++i) {
+    if (mirrors_[i] != nullptr) mirrors_[i]->SendBody(body, end);
+  }
+  body_.Append(std::move(body));
+  if (end) RequestEnded();
+  if (attempt_ != nullptr) attempt_->OnMoreBody();
+  // Kept for a retry, or waiting for a connection: both are bounded by the stream's limit.
+  if (body_.size() > stream_.buffer_limit()) {
+    if (MayRetry() && !response_begun_) {
+      retry_abandoned_ = true;
+      cluster_stats().retry_or_shadow_abandoned.Inc();
+      if (attempt_ != nullptr && attempt_->ready()) body_.Drain(std::exchange(body_given_, 0));
+    }
+    if (body_.size() - body_given_ > stream_.buffer_limit() && !body_paused_) {
+      body_paused_ = true;
+      PauseSource();
+    }
+  }
+  return FilterStatus::kContinue;
+}
+
+FilterStatus Router::OnRequestTrailers(http::Stream& /*stream*/, HeaderMap& trailers) {
+  request_trailers_ = &trailers;
+  for (uint32_t i = 0; i < mirror_count_; ++i) {
+    if (mirrors_[i] != nullptr) mirrors_[i]->SendTrailers(trailers);
+  }
+  RequestEnded();
+  if (attempt_ != nullptr) attempt_->OnMoreBody();
+  return FilterStatus::kContinue;
+}
+
+void Router::RequestEnded() {
+  request_ended_ = true;
+  if (timeouts_.global > Duration::zero() && !connect_ && !upgrade_ && !response_complete_) {
+    worker_.timeouts().Add(global_timeout_, timeouts_.global);
+  }
+}
+
+void Router::GiveBody(Buffer& to) {
+  if (!MayRetry() || response_begun_) {
+    if (body_given_ > 0) body_.Drain(std::exchange(body_given_, 0));
+    to.Append(std::move(body_));
+  } else {
+    // Shared, not copied: the same blocks are kept for the next attempt.
+    uint64_t skip = body_given_;
+    for (size_t i = 0; i < body_.slice_count(); ++i) {
+      const Buffer::Slice& slice = body_.slice(i);
+      const uint64_t n = slice.end - slice.begin;
+      if (skip >= n) {
+        skip -= n;
+        continue;
+      }
+      to.AppendSlice(slice.block, slice.begin + static_cast<uint32_t>(skip), slice.end);
+      skip = 0;
+    }
+    body_given_ = body_.size();
+  }
+  if (body_paused_) {
+    body_paused_ = false;
+    ResumeSource();
+  }
+}
+
+void Router::PauseSource() {
+  ++source_pauses_;
+  stream_.PauseRequestSource();
+}
+
+void Router::ResumeSource() {
+  if (source_pauses_ == 0) return;
+  --source_pauses_;
+  if (!stream_.done()) stream_.ResumeRequestSource();
+}
+
+}  // namespace outrigger::router

@@ -1,0 +1,126 @@
+// Thread: worker
+#pragma once
+
+#include <cstdint>
+
+#include "source/event/timeout_queue.h"
+#include "source/http/filter.h"
+#include "source/http/stream.h"
+#include "source/model/route.h"
+#include "source/router/retry_state.h"
+#include "source/router/router_config.h"
+#include "source/router/timeouts.h"
+#include "source/upstream/worker_context.h"
+
+namespace outrigger::router {
+
+class Attempt;
+class Mirror;
+
+// The terminal HTTP filter: takes the matched route, picks a cluster and an endpoint, sends the request, times it, tries it again where
+// the policy says so, mirrors it, and hands the response back. One per stream, in its arena.
+//
+//   headers ──▶ direct response / redirect / refused (NR, NC, UH)
+//      └──────▶ Attempt ──▶ response headers ──▶ body ──▶ end
+//                  │ reset, timeout, retriable answer
+//                  └──▶ back-off ──▶ next Attempt (previous one is over)
+class Router final : public http::Filter {
+ public:
+  using Config = RouterConfig;
+  Router(const RouterConfig& config, http::Stream& stream);
+  ~Router() override;
+
+  http::FilterStatus OnRequestHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) override;
+  http::FilterStatus OnRequestBody(http::Stream& stream, Buffer& body, bool end) override;
+  http::FilterStatus OnRequestTrailers(http::Stream& stream, http::HeaderMap& trailers) override;
+  void OnDownstreamAboveHigh(http::Stream& stream) override;
+  void OnDownstreamBelowLow(http::Stream& stream) override;
+  void OnDone(http::Stream& stream) override;
+
+  // --- from the current Attempt ---------------------------------------------------------------------------------------------
+  http::Stream& stream() { return stream_; }
+  const model::ForwardAction& action() const { return *action_; }
+  upstream::WorkerCluster& cluster() { return *cluster_; }
+  const RequestTimeouts& timeouts() const { return timeouts_; }
+  model::RoutingPriority priority() const { return action_->priority; }
+  bool upgrade() const { return upgrade_; }
+  bool connect() const { return connect_; }
+  // What of the request is there to send. The attempt takes it all, each time it is called; shared, if it may be needed again.
+  void GiveBody(Buffer& to);
+  bool request_ended() const { return request_ended_; }
+  http::HeaderMap* request_trailers() { return request_trailers_; }
+  void OnAttemptInterim(Attempt& attempt, http::HeaderMap& headers);
+  void OnAttemptHeaders(Attempt& attempt, http::HeaderMap& headers, bool end);
+  void OnAttemptBody(Attempt& attempt, Buffer& body, bool end);
+  void OnAttemptTrailers(Attempt& attempt, http::HeaderMap& trailers);
+  // The attempt ended without a whole response.
+  void OnAttemptReset(Attempt& attempt, http::ResetReason reason, absl::string_view transport_failure, const char* detail);
+  void OnPerTryTimeout(Attempt& attempt, bool idle);
+  void PauseSource();
+  void ResumeSource();
+
+ private:
+  class GlobalTimeout final : public event::Timeout {
+   public:
+    explicit GlobalTimeout(Router& router) : router_(router) {}
+    void OnTimeout() override { router_.OnGlobalTimeout(); }
+
+   private:
+    Router& router_;
+  };
+
+  bool ChooseCluster(http::HeaderMap& headers);
+  void AnswerFromRoute(uint32_t status, absl::string_view body, absl::string_view location);
+  void PrepareRequest(http::HeaderMap& headers);
+  void StartMirrors(http::HeaderMap& headers, bool end);
+  void StartAttempt();
+  void RequestEnded();
+
+  bool MayRetry() const { return retry_wanted_ && !retry_abandoned_; }
+  // Takes one retry from the policy and the cluster's limits; false sets the flags and counters that say why not.
+  bool ReserveRetry();
+  void RetryAfter(Duration pause);
+  void OnBackOffOver();
+  void EndAttempt(http::ResetReason why);
+  void ReleaseRetry();
+
+  void BeginResponse(http::HeaderMap& headers, bool end);
+  void ResponseComplete();
+  void OnGlobalTimeout();
+  void AnswerTimeout(absl::string_view why, observe::ResponseFlag flag);
+  void AnswerReset(http::ResetReason reason, absl::string_view transport_failure);
+  void GiveUp();                      // ends everything of this request that is still running
+  void CountCode(uint32_t status);
+  observe::ClusterStats& cluster_stats() { return cluster_->stats(); }
+
+  const RouterConfig& config_;
+  http::Stream& stream_;
+  upstream::WorkerContext& worker_;
+  observe::RouterStats* stats_;
+  const model::ForwardAction* action_ = nullptr;
+  upstream::WorkerCluster* cluster_ = nullptr;
+  model::SnapshotPin cluster_pin_;    // the Snapshot of the last pick: its endpoint is logged
+  Attempt* attempt_ = nullptr;
+  RetryState* retry_ = nullptr;       // in the arena; null: no retries
+  RequestTimeouts timeouts_;
+  GlobalTimeout global_timeout_;
+  event::Timer* back_off_ = nullptr;  // in the arena, made when first needed
+  Mirror** mirrors_ = nullptr;
+  uint32_t mirror_count_ = 0;
+  Buffer body_;                       // not yet sent, or kept for a retry
+  uint64_t body_given_ = 0;           // of body_: what the current attempt has
+  http::HeaderMap* request_trailers_ = nullptr;
+  uint64_t* avoided_ = nullptr;       // endpoints tried (previous_hosts)
+  uint32_t avoided_count_ = 0;
+  uint32_t attempts_ = 0;
+  uint32_t source_pauses_ = 0;
+  bool request_ended_ = false, retry_wanted_ = false, retry_abandoned_ = false, retry_held_ = false;
+  bool response_begun_ = false, response_complete_ = false, over_ = false, upgrade_ = false, connect_ = false;
+  bool body_paused_ = false, downstream_full_ = false;
+};
+
+// How a reset is said: inside the details' braces, and as a response flag.
+absl::string_view ResetReasonDetail(http::ResetReason reason);
+observe::ResponseFlag ResetReasonFlag(http::ResetReason reason);
+
+}  // namespace outrigger::router
