@@ -7,7 +7,7 @@
 namespace outrigger {
 
 // Something counted by a plain, thread-local count: how a stream pins a Snapshot without touching an atomic. The last
-// reference calls Unpinned(), which may hand expensive destruction to another thread.
+// reference calls OnUnpinned(), which may hand expensive destruction to another thread.
 class LocallyCounted {
  public:
   LocallyCounted() = default;
@@ -17,11 +17,15 @@ class LocallyCounted {
 
  protected:
   virtual ~LocallyCounted() = default;
-  virtual void Unpinned() = 0;  // deletes itself or arranges it
+  virtual void OnUnpinned() = 0;  // deletes itself or arranges it
 
  private:
   template <class T>
   friend class LocalRef;
+  void AddLocalRef() { ++refs_; }
+  void DropLocalRef() {
+    if (--refs_ == 0) OnUnpinned();
+  }
   uint32_t refs_ = 0;
 };
 
@@ -30,7 +34,7 @@ class LocalRef {
  public:
   LocalRef() = default;
   explicit LocalRef(T* object) : object_(object) {
-    if (object_ != nullptr) ++object_->refs_;
+    if (object_ != nullptr) static_cast<LocallyCounted*>(object_)->AddLocalRef();
   }
   LocalRef(const LocalRef& other) : LocalRef(other.object_) {}
   template <class U>
@@ -41,7 +45,7 @@ class LocalRef {
     return *this;
   }
   ~LocalRef() {
-    if (object_ != nullptr && --object_->refs_ == 0) object_->Unpinned();
+    if (object_ != nullptr) static_cast<LocallyCounted*>(object_)->DropLocalRef();
   }
   T* get() const { return object_; }
   T* operator->() const { return object_; }

@@ -43,7 +43,7 @@ class FactoryContext {
   // Compiles an inline route table (validates per-filter configuration by the filters' own factories).
   virtual absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRoutes(
       const envoy::config::route::v3::RouteConfiguration& routes) = 0;
-  virtual absl::StatusOr<std::shared_ptr<const model::AccessLog>> BuildAccessLog(
+  virtual absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildAccessLog(
       const envoy::config::accesslog::v3::AccessLog& log) = 0;
   virtual absl::StatusOr<std::string> ReadDataSource(const envoy::config::core::v3::DataSource& source) = 0;
   virtual absl::StatusOr<http::FilterSpec> BuildHttpFilter(const google::protobuf::Message& http_filter) = 0;

@@ -61,7 +61,7 @@ class StreamOwner {
 // One exchange: drives the filter chain between a codec's stream and the terminal filter. Owned by its StreamOwner; all its memory
 // is one arena. Request events enter through StreamReceiver; the terminal filter answers with SendResponse*; both run through the
 // filters that want them. Never deletes itself: the owner destroys it after OnDone, at the end of the turn.
-class Stream final : public StreamReceiver, public event::Deferred, public ListHook<Stream> {
+class Stream final : public StreamReceiver, public event::Deferred, public ListHook<> {
  public:
   Stream(StreamOwner& owner, event::Dispatcher& dispatcher, upstream::WorkerContext& worker, StreamSender& sender,
          uint32_t buffer_limit);
@@ -79,6 +79,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   net::Connection* downstream() { return owner_.downstream(); }
   StreamInfo& info() { return info_; }
   HeaderMap& request_headers() { return *request_headers_; }
+  bool has_request_headers() const { return request_headers_ != nullptr; }
   HeaderMap* request_trailers() { return request_trailers_; }
   HeaderMap* response_headers() { return response_headers_; }  // null before there are any
   HeaderMap* response_trailers() { return response_trailers_; }
@@ -136,6 +137,9 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
 
   // --- for the owner ------------------------------------------------------------------------------------------------------
   StreamSender* sender() { return sender_; }  // null after the downstream side ended or was reset
+  // Whether anybody will ask for facts of upstream certificates (they are copied when the stream gets its connection).
+  void SetWantsUpstreamTls(bool wants) { wants_upstream_tls_ = wants; }
+  bool wants_upstream_tls_facts() const { return wants_upstream_tls_; }
   // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or earlier by
   // SetPin({}) once a tunnel needs none of it any more.
   void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
@@ -214,6 +218,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   bool answered_ = false;            // a local reply was made: the request side is over
   bool tunnel_ = false;
   bool done_ = false;
+  bool wants_upstream_tls_ = false;
   MonotonicTime last_activity_;
   StreamInfo info_;
   FilterState filter_state_;

@@ -15,6 +15,7 @@
 #include "source/net/listener_filter.h"
 #include "source/net/network_filter.h"
 #include "source/net/socket_options.h"
+#include "source/observe/access_log.h"
 #include "source/observe/schemas/listener.h"
 #include "source/observe/stats.h"
 #include "source/tls/server_context.h"
@@ -27,7 +28,6 @@ namespace outrigger::model {
 
 struct Listener;
 struct FilterChain;
-class AccessLog;
 
 // What the server gives a network filter about the accepted connection it works for. Lives as long as the connection. Law 9:
 // the connection follows its slot, so Current() may name a newer chain than the one that accepted it.
@@ -132,7 +132,7 @@ struct Listener {
   std::optional<uint32_t> tcp_fast_open;
   uint32_t max_accepts_per_event = 0;                 // 0: no limit of its own
   net::SocketOptions socket_options;
-  std::vector<std::shared_ptr<const AccessLog>> access_logs;
+  std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
   bool drain_on_healthcheck_fail = true;              // DrainType DEFAULT; MODIFY_ONLY: false
   bool ignore_global_conn_limit = false;
   Metadata metadata;

@@ -48,7 +48,7 @@ class PinnedSnapshot final : public LocallyCounted {
   const Snapshot& get() const { return *snapshot_; }
 
  private:
-  void Unpinned() override {
+  void OnUnpinned() override {
     release_(std::move(snapshot_));
     delete this;
   }

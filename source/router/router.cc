@@ -105,8 +105,6 @@ void Router::PrepareRequest(HeaderMap& headers) {
   connect_ = headers.method() == "CONNECT";
   upgrade_ = headers.Has(KnownHeader::kUpgrade);
   RewriteRequest(stream_, *stream_.route(), *action_, config_.suppress_envoy_headers);
-  // What a rewrite or a filter made of it must still be a request.
-  if (!connect_ && (headers.path().empty() || headers.method().empty())) OUTRIGGER_LOG(kDebug, kRouter, "request lost its path");
 }
 
 void Router::StartMirrors(HeaderMap& headers, bool end) {
@@ -137,7 +135,7 @@ void Router::StartAttempt() {
     cluster_stats().upstream_cx_none_healthy.Inc();
     stream_.info().flags.Set(ResponseFlag::kNoHealthyUpstream);
     GiveUp();
-    CountFinalCode(503);
+    CountCode(503);
     stream_.SendLocalReply({.status = 503, .body = "no healthy upstream", .details = details::kNoHealthyUpstream});
     return;
   }

@@ -119,7 +119,21 @@ void ConnectionManager::OnCodecError(uint32_t status, const char* detail) {
   if (status != 0) {
     if (auto* counter = observe::ResponseClassCounter(*stats_, status)) counter->Inc();
   }
-  model::LogConnectionRefusal(accepted_config_->access_logs, connection_, status, detail, worker_);
+  if (accepted_config_->access_logs.empty()) return;
+  // No stream was made: the log still tells who was refused and why.
+  http::StreamInfo info;
+  info.start = info.done = worker_.dispatcher().now();
+  info.start_wall = worker_.dispatcher().wall_now();
+  info.response_code = status;
+  info.details = detail;
+  info.flags.Set(ResponseFlag::kDownstreamProtocolError);
+  if (session_ != nullptr) info.protocol = session_->protocol();
+  http::AccessLogRecord record;
+  record.info = &info;
+  record.downstream = &connection_;
+  record.dispatcher = &worker_.dispatcher();
+  record.filter_chain = context_.accepted_by().name;
+  for (const auto& log : accepted_config_->access_logs) log->Log(worker_.stats(), record);
 }
 
 void ConnectionManager::OnClosed(const net::CloseInfo& why) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "source/base/bug.h"
 #include "source/filters/network/http_connection_manager/request_preparation.h"
 #include "source/filters/network/http_connection_manager/stream_state.h"
+#include "source/model/header_mutation.h"
 #include "source/observe/response_code_details.h"
 
 namespace outrigger::filters::hcm {
@@ -182,7 +184,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   if (config.proxy_100_continue || true) state.expects_continue = headers.Has(KnownHeader::kExpect);
 
   MatchRoute(stream);
-  if (!config.access_logs.empty() && config.log_on_new_request) Log(stream, model::LogEvent::kRequestBegin);
+  if (!config.access_logs.empty() && config.log_on_new_request) Log(stream, http::LogEvent::kDownstreamStart);
   if (!PrepareUpgrade(stream, headers)) return false;
   const model::Route* route = stream.route();
   if (route != nullptr) {
@@ -302,17 +304,20 @@ void ConnectionManager::OnDone(http::Stream& stream) {
   stats_->downstream_rq_active.Sub(1);
   if (StateOf(stream).counted_upgrade) stats_->downstream_cx_upgrades_active.Sub(1);
   stats_->downstream_rq_time.Record(static_cast<uint64_t>(ToMillis(info.done - info.start)));
-  Log(stream, model::LogEvent::kEnd);
+  Log(stream, http::LogEvent::kDownstreamEnd);
   stream.Unlink();
   if (streams_.empty()) idle_since_ = worker_.dispatcher().now();
   worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&stream));
 }
 
-void ConnectionManager::Log(http::Stream& stream, model::LogEvent event) {
+void ConnectionManager::Log(http::Stream& stream, http::LogEvent event) {
   const StreamState& state = StateOf(stream);
   if (state.config->access_logs.empty()) return;
-  const model::LogRecord record(stream, connection_, event, worker_);
-  for (const auto& log : state.config->access_logs) log->Log(record);
+  http::AccessLogRecord record = model::RecordOf(stream);
+  record.event = event;
+  record.random = stream.random();
+  record.filter_chain = context_.accepted_by().name;
+  for (const auto& log : state.config->access_logs) log->Log(worker_.stats(), record);
 }
 
 }  // namespace outrigger::filters::hcm

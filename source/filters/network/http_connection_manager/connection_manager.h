@@ -64,7 +64,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location = "");
   bool PrepareUpgrade(http::Stream& stream, http::HeaderMap& headers);
   void CountResponse(const http::Stream& stream);
-  void Log(http::Stream& stream, model::LogEvent event);
+  void Log(http::Stream& stream, http::LogEvent event);
 
   // Time limits of this connection and its streams, looked at when the earliest possible one fires (law 8).
   void WatchUntil(MonotonicTime when);

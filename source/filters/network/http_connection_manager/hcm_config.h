@@ -57,7 +57,7 @@ struct HcmConfig {
   std::vector<Upgrade> upgrades;
   model::RouteTableSlot rds;                       // valid: routes come from the Snapshot
   std::shared_ptr<const model::RouteTable> routes; // inline otherwise
-  std::vector<std::shared_ptr<const model::AccessLog>> access_logs;
+  std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
   Duration access_log_flush_interval{0};
   bool log_on_new_request = false;
 

@@ -67,20 +67,25 @@ Refusal CanonicalizeRequest(const HcmConfig& config, HeaderMap& headers) {
   return {};
 }
 
-bool IsUpgrade(const HeaderMap& headers) {
-  const absl::string_view upgrade = headers.Get(KnownHeader::kUpgrade);
-  const absl::string_view connection = headers.Get(KnownHeader::kConnection);
-  if (upgrade.empty() || connection.empty()) return false;
-  if (absl::EqualsIgnoreCase(connection, "upgrade")) return true;
-  absl::string_view rest = headers.GetJoined(KnownHeader::kConnection);
-  while (!rest.empty()) {
-    const size_t comma = rest.find(',');
-    const absl::string_view token = absl::StripAsciiWhitespace(rest.substr(0, comma));
-    if (absl::EqualsIgnoreCase(token, "upgrade")) return true;
+namespace {
+
+// Whether a comma-separated list has this token, without case and without its parameters.
+bool HasToken(absl::string_view list, absl::string_view token) {
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    absl::string_view item = list.substr(0, comma);
+    item = absl::StripAsciiWhitespace(item.substr(0, item.find(';')));
+    if (absl::EqualsIgnoreCase(item, token)) return true;
     if (comma == absl::string_view::npos) break;
-    rest.remove_prefix(comma + 1);
+    list.remove_prefix(comma + 1);
   }
   return false;
+}
+
+}  // namespace
+
+bool IsUpgrade(const HeaderMap& headers) {
+  return headers.Has(KnownHeader::kUpgrade) && HasToken(headers.GetJoined(KnownHeader::kConnection), "upgrade");
 }
 
 void StripHopByHop(HeaderMap& headers, bool keep_upgrade) {
@@ -118,7 +123,7 @@ void StripHopByHop(HeaderMap& headers, bool keep_upgrade) {
   headers.Remove(KnownHeader::kProxyConnection);
   headers.Remove(KnownHeader::kTransferEncoding);
   if (headers.Has(KnownHeader::kTe)) {
-    const bool trailers = absl::StrContainsIgnoreCase(headers.GetJoined(KnownHeader::kTe), "trailers");
+    const bool trailers = HasToken(headers.GetJoined(KnownHeader::kTe), "trailers");
     headers.Remove(KnownHeader::kTe);
     if (trailers) headers.Add(KnownHeader::kTe, "trailers");
   }
