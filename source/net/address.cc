@@ -59,7 +59,7 @@ absl::StatusOr<Address> Address::ParseUrl(absl::string_view url) {
     return UnixPath(rest);
   }
   absl::ConsumePrefix(&rest, "tcp://");
-  absl::string_view ip, port_text;
+  absl::string_view ip;
   if (absl::ConsumePrefix(&rest, "[")) {
     const size_t close = rest.find("]:");
     if (close == absl::string_view::npos) {

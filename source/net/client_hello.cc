@@ -129,6 +129,7 @@ bool LooksLikeHello(absl::string_view seen) {
 ClientHelloResult ParseClientHello(absl::string_view seen, size_t limit, ClientHello* out) {
   *out = ClientHello();
   if (!LooksLikeHello(seen)) return ClientHelloResult::kNotTls;
+  if (seen.size() <= kRecordHeader) return ClientHelloResult::kNeedMore;  // a verdict on a prefix is final
   // A message in one record is read where it is; one in several is put together first.
   Cursor records(seen);
   std::string joined;
