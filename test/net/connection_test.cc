@@ -175,6 +175,9 @@ TEST_F(ConnectionTest, AnotherHandlerTakesOverWithTheBytesThatWereLeft) {
 }
 
 TEST_F(ConnectionTest, StoredSmallPiecesShareOneReadBlock) {
+#ifdef OUTRIGGER_SANITIZED
+  GTEST_SKIP() << "there each read has a block of its own, to be poisoned";
+#endif
   // Many connections of which each keeps its few bytes: one 128 KiB block must serve many of them.
   Buffer kept;
   b_->recorder.on_data = [&](Buffer& input, bool) { kept.MoveFrom(input, input.size()); };
