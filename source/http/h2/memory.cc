@@ -58,7 +58,7 @@ void Memory::Free(void* memory) {
   if (memory == nullptr) return;
   Head* head = static_cast<Head*>(memory) - 1;
   pool.in_use -= head->size;
-#ifndef OUTRIGGER_SANITIZED  // the sanitizer must see uses after free
+#if !defined(OUTRIGGER_SANITIZED) && !defined(OUTRIGGER_FUZZ)  // sanitizers must see uses after free
   if (head->class_of >= 0 && pool.retained + head->size <= kMaxRetained) {
     Piece* piece = static_cast<Piece*>(memory);
     piece->next = pool.lists[head->class_of];
