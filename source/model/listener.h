@@ -17,6 +17,7 @@
 #include "source/net/socket_options.h"
 #include "source/observe/access_log.h"
 #include "source/observe/schemas/listener.h"
+#include "source/observe/schemas/ssl.h"
 #include "source/observe/stats.h"
 #include "source/tls/server_context.h"
 
@@ -94,7 +95,8 @@ struct FilterChain {
   Duration transport_timeout = seconds(0);            // handshake limit; 0: none
   // Law 9: hash of everything decided at connection time (transport socket without certificates, network filters' own).
   uint64_t connection_hash = 0;
-  uint64_t trust_hash = 0;                            // of the validation settings; a tightening always drains
+  uint64_t trust_hash = 0;                            // of the validation settings; a change of trust always drains
+  uint64_t slot_hash = 0;                             // identity among the versions of its listener: name and match rules
   Metadata metadata;
 };
 
@@ -137,6 +139,7 @@ struct Listener {
   bool ignore_global_conn_limit = false;
   Metadata metadata;
   observe::StatsScope<observe::ListenerStats> stats;  // "listener.ADDRESS."
+  observe::StatsScope<observe::SslStats> ssl_stats;       // "listener.ADDRESS.ssl."
 };
 
 }  // namespace outrigger::model

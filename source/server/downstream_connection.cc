@@ -1,0 +1,81 @@
+#include "source/server/downstream_connection.h"
+
+#include <utility>
+#include <vector>
+
+#include "source/server/worker_listener.h"
+
+namespace outrigger::server {
+
+DownstreamConnection::DownstreamConnection(WorkerListener& listener, std::unique_ptr<net::Connection> connection,
+                                           std::shared_ptr<const model::FilterChain> chain, model::SnapshotPin pin)
+    : owner_(listener),
+      connection_(std::move(connection)),
+      chain_(std::move(chain)),
+      listener_config_(listener.config()),
+      current_(chain_.get()),
+      current_generation_(pin->get().generation),
+      opened_(listener.worker().dispatcher().now()) {}
+
+DownstreamConnection::~DownstreamConnection() = default;
+
+upstream::WorkerContext& DownstreamConnection::worker() { return owner_.worker(); }
+
+void DownstreamConnection::Start() {
+  connection_->SetWriteLimits(listener_config_->buffer_limit);
+  std::vector<std::unique_ptr<net::NetworkFilter>> filters;
+  filters.reserve(chain_->filters.size());
+  for (const model::NetworkFilterSpec& spec : chain_->filters) filters.push_back(spec.make(spec.config, *this));
+  filters_ = std::make_unique<net::FilterChainOnConnection>(*connection_, std::move(filters), this);
+  if (chain_->transport_timeout > Duration::zero()) connection_->SetHandshakeTimeout(chain_->transport_timeout);
+  connection_->Start();
+}
+
+const model::FilterChain* DownstreamConnection::Current() {
+  const model::Snapshot& snapshot = worker().snapshot();
+  if (snapshot.generation == current_generation_) return current_;
+  current_generation_ = snapshot.generation;
+  const model::Listener* listener = snapshot.listeners.Get(owner_.slot().index);
+  current_ = nullptr;
+  if (listener == nullptr || !(listener->slot == owner_.slot())) return nullptr;
+  const model::FilterChain* chain = ChooseChain(*listener, properties());
+  if (chain == nullptr || chain->slot_hash != chain_->slot_hash || chain->connection_hash != chain_->connection_hash ||
+      chain->trust_hash != chain_->trust_hash) {
+    return nullptr;
+  }
+  current_ = chain;
+  return current_;
+}
+
+void DownstreamConnection::Recheck() {
+  if (!closed_ && !drain_asked_ && Current() == nullptr) Drain();
+}
+
+void DownstreamConnection::Drain() {
+  if (closed_ || std::exchange(drain_asked_, true)) return;
+  if (drain_handler_ != nullptr) return drain_handler_->OnDrain();
+  // A filter that says nothing of draining (a TCP proxy) goes on until its peers end, or the drain time is over.
+}
+
+void DownstreamConnection::CloseNow() {
+  if (!closed_) connection_->Close(net::Connection::CloseMode::kNow, {net::CloseReason::kLocal, 0, "drain_time_over"});
+}
+
+void DownstreamConnection::OnConnectionClosed(const net::CloseInfo& why) {
+  if (std::exchange(closed_, true)) return;
+  owner_.OnConnectionGone(*this, why, worker().dispatcher().now() - opened_);
+  event::Dispatcher& dispatcher = worker().dispatcher();
+  dispatcher.DestroyLater(std::move(filters_));
+  dispatcher.DestroyLater(std::unique_ptr<event::Deferred>(this));
+}
+
+void DownstreamConnection::Dump(DumpWriter& out) const {
+  out.Open("connection");
+  connection_->Dump(out);
+  out.Field("chain", chain_->name);
+  out.Field("draining", drain_asked_);
+  if (filters_ != nullptr) filters_->Dump(out);
+  out.Close();
+}
+
+}  // namespace outrigger::server

@@ -1,0 +1,63 @@
+// Thread: worker
+#pragma once
+
+#include <memory>
+
+#include "source/base/intrusive_list.h"
+#include "source/model/listener.h"
+#include "source/model/snapshot.h"
+#include "source/net/connection.h"
+#include "source/net/network_filter.h"
+#include "source/upstream/worker_context.h"
+
+namespace outrigger::server {
+
+class WorkerListener;
+
+// An accepted connection with its filter chain. Owned by its WorkerListener until it closed. Follows its slot (law 9): the chain that
+// new requests use is looked up in the newest Snapshot, as long as everything decided at connection time still holds.
+class DownstreamConnection final : public model::DownstreamContext,
+                                   public net::FilterChainOnConnection::Owner,
+                                   public event::Deferred,
+                                   public ListHook<> {
+ public:
+  DownstreamConnection(WorkerListener& listener, std::unique_ptr<net::Connection> connection,
+                       std::shared_ptr<const model::FilterChain> chain, model::SnapshotPin pin);
+  ~DownstreamConnection() override;
+  void Start();
+
+  // The configuration changed: drains if Current() says so.
+  void Recheck();
+  // Finish what runs, then close.
+  void Drain();
+  void CloseNow();
+
+  // model::DownstreamContext
+  net::Connection& connection() override { return *connection_; }
+  const net::ConnectionProperties& properties() const override { return connection_->properties(); }
+  upstream::WorkerContext& worker() override;
+  const model::FilterChain* Current() override;
+  const model::FilterChain& accepted_by() const override { return *chain_; }
+  const model::Listener& listener() const override { return *listener_config_; }
+  bool draining() const override { return drain_asked_; }
+  void SetDrainHandler(DrainHandler* handler) override { drain_handler_ = handler; }
+
+  // net::FilterChainOnConnection::Owner
+  void OnConnectionClosed(const net::CloseInfo& why) override;
+  void Dump(DumpWriter& out) const;
+
+ private:
+  WorkerListener& owner_;
+  std::unique_ptr<net::Connection> connection_;
+  std::unique_ptr<net::FilterChainOnConnection> filters_;
+  std::shared_ptr<const model::FilterChain> chain_;       // that accepted it
+  std::shared_ptr<const model::Listener> listener_config_;
+  DrainHandler* drain_handler_ = nullptr;
+  const model::FilterChain* current_ = nullptr;           // of generation current_generation_
+  uint64_t current_generation_ = 0;
+  MonotonicTime opened_;
+  bool drain_asked_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace outrigger::server

@@ -1,0 +1,156 @@
+#include "source/server/worker_listener.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "source/net/raw_transport.h"
+#include "source/tls/tls_transport.h"
+
+namespace outrigger::server {
+
+const model::FilterChain* ChooseChain(const model::Listener& listener, const net::ConnectionProperties& properties) {
+  const int index = listener.matcher.Find(properties);
+  return index >= 0 ? listener.chains[index].get() : listener.default_chain.get();
+}
+
+std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& listener, const net::ConnectionProperties& properties) {
+  const int index = listener.matcher.Find(properties);
+  return index >= 0 ? listener.chains[index] : listener.default_chain;
+}
+
+WorkerListener::WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config)
+    : worker_(worker), worker_index_(worker_index), config_(std::move(config)), stats_(&worker.stats().Get(config_->stats)) {}
+
+WorkerListener::~WorkerListener() {
+  runs_.ForEach([this](net::ListenerFilterRun& run) {
+    run.Unlink();
+    run.Cancel();
+    worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&run));
+  });
+  CloseConnections();
+}
+
+void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets) {
+  config_ = std::move(config);
+  stats_ = &worker_.stats().Get(config_->stats);
+  std::vector<std::unique_ptr<net::TcpListener>> kept;
+  for (const auto& socket : sockets) {
+    auto at = std::find_if(listeners_.begin(), listeners_.end(), [&](const auto& l) { return l != nullptr && &l->socket() == socket.get(); });
+    if (at != listeners_.end()) {
+      kept.push_back(std::move(*at));
+      continue;
+    }
+    kept.push_back(std::make_unique<net::TcpListener>(worker_.dispatcher(), socket, worker_index_, config_->max_accepts_per_event, *this));
+    kept.back()->Start();
+  }
+  std::swap(listeners_, kept);
+  for (auto& old : kept) {
+    if (old == nullptr) continue;
+    old->Stop();
+    worker_.dispatcher().DestroyLater(std::move(old));
+  }
+  connections_.ForEach([](DownstreamConnection& connection) { connection.Recheck(); });
+}
+
+void WorkerListener::StopAccepting() {
+  for (auto& listener : listeners_) {
+    listener->Stop();
+    worker_.dispatcher().DestroyLater(std::move(listener));
+  }
+  listeners_.clear();
+}
+
+void WorkerListener::DrainConnections() {
+  connections_.ForEach([](DownstreamConnection& connection) { connection.Drain(); });
+}
+
+void WorkerListener::CloseConnections() {
+  while (!connections_.empty()) connections_.front().CloseNow();
+}
+
+void WorkerListener::SetPaused(bool paused) {
+  for (auto& listener : listeners_) paused ? listener->Pause() : listener->Resume();
+}
+
+void WorkerListener::OnAccepted(net::TcpListener& /*listener*/, net::AcceptedSocket socket) { Adopt(std::move(socket)); }
+
+void WorkerListener::Adopt(net::AcceptedSocket socket) {
+  if (config_->listener_filters.empty()) return MakeConnection(std::move(socket));
+  std::vector<std::unique_ptr<net::ListenerFilter>> filters;
+  for (const model::ListenerFilterSpec& spec : config_->listener_filters) filters.push_back(spec.make(spec.config.get(), worker_));
+  net::ListenerFilterRun::Options options;
+  options.timeout = config_->listener_filters_timeout;
+  options.continue_on_timeout = config_->continue_on_listener_filters_timeout;
+  stats_->downstream_pre_cx_active.Add(1);
+  auto* run = new net::ListenerFilterRun(worker_.dispatcher(), std::move(socket), std::move(filters), options, *this);
+  runs_.PushBack(*run);
+  run->Start();
+}
+
+void WorkerListener::OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
+                                           net::ListenerFilterRun::Outcome outcome) {
+  using Outcome = net::ListenerFilterRun::Outcome;
+  run.Unlink();
+  worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&run));
+  stats_->downstream_pre_cx_active.Sub(1);
+  switch (outcome) {
+    case Outcome::kTimedOut:
+    case Outcome::kTimeout: stats_->downstream_pre_cx_timeout.Inc(); break;
+    case Outcome::kPeerClosed: stats_->downstream_listener_filter_remote_close.Inc(); break;
+    case Outcome::kError:
+    case Outcome::kRefused: stats_->downstream_listener_filter_error.Inc(); break;
+    case Outcome::kDone: break;
+  }
+  if (net::ListenerFilterRun::HandedOver(outcome)) MakeConnection(std::move(socket));
+}
+
+void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
+  std::shared_ptr<const model::FilterChain> chain = ShareChain(*config_, socket.properties);
+  if (chain == nullptr) {
+    stats_->no_filter_chain_match.Inc();
+    net::CloseAccepted(worker_.dispatcher().engine(), socket);
+    return;
+  }
+  if (chain->tls_unavailable) {  // its secret has not come: closed, never plaintext
+    stats_->downstream_cx_transport_socket_connect_timeout.Inc();
+    net::CloseAccepted(worker_.dispatcher().engine(), socket);
+    return;
+  }
+  std::unique_ptr<net::Transport> transport;
+  if (chain->tls != nullptr) {
+    transport = tls::MakeServerTransport({.context = chain->tls, .stats = &tls_stats_});
+  } else {
+    transport = std::make_unique<net::RawTransport>();
+  }
+  stats_->downstream_cx_total.Inc();
+  stats_->downstream_cx_active.Add(1);
+  auto connection = std::make_unique<net::Connection>(worker_.dispatcher(), std::move(socket), std::move(transport));
+  auto* made = new DownstreamConnection(*this, std::move(connection), std::move(chain), worker_.Pin());
+  connections_.PushBack(*made);
+  ++connection_count_;
+  made->Start();
+}
+
+void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length) {
+  connection.Unlink();
+  --connection_count_;
+  stats_->downstream_cx_destroy.Inc();
+  stats_->downstream_cx_active.Sub(1);
+  stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(length)));
+  if (why.reason == net::CloseReason::kTransportFailed && connection.connection().failure().code != nullptr &&
+      absl::string_view(connection.connection().failure().code) == "handshake_timeout") {
+    stats_->downstream_cx_transport_socket_connect_timeout.Inc();
+  }
+  FoldTlsStats();
+}
+
+void WorkerListener::Dump(DumpWriter& out) const {
+  out.Open("listener");
+  out.Field("name", config_->name);
+  out.Field("accepting", accepting());
+  out.Field("connections", connection_count_);
+  const_cast<IntrusiveList<DownstreamConnection>&>(connections_).ForEach([&out](DownstreamConnection& c) { c.Dump(out); });
+  out.Close();
+}
+
+}  // namespace outrigger::server

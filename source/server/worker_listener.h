@@ -1,0 +1,69 @@
+// Thread: worker
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "source/base/intrusive_list.h"
+#include "source/model/listener.h"
+#include "source/net/listener.h"
+#include "source/net/listener_filter.h"
+#include "source/observe/schemas/listener.h"
+#include "source/observe/schemas/ssl.h"
+#include "source/server/downstream_connection.h"
+#include "source/tls/stats.h"
+#include "source/upstream/worker_context.h"
+
+namespace outrigger::server {
+
+using ListenSockets = std::vector<std::shared_ptr<net::ListenSocket>>;
+
+// The chain for a connection, or null.
+const model::FilterChain* ChooseChain(const model::Listener& listener, const net::ConnectionProperties& properties);
+std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& listener, const net::ConnectionProperties& properties);
+
+// One listener on one worker: accepts, runs listener filters, chooses chains, owns the connections. Lives on after its listener is
+// gone from the configuration, until its last connection ended. Also accepts connections that another worker hands over.
+class WorkerListener final : public net::TcpListener::Owner, public net::ListenerFilterRun::Owner {
+ public:
+  WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config);
+  ~WorkerListener();
+
+  // A newer version of the same slot. Sockets kept are kept; new ones start; others stop after taking what was queued.
+  void Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets);
+  void StopAccepting();          // the listener was removed, or the server drains
+  void DrainConnections();
+  void CloseConnections();
+  void SetPaused(bool paused);   // overload
+
+  upstream::WorkerContext& worker() { return worker_; }
+  model::ListenerSlot slot() const { return config_->slot; }
+  const std::shared_ptr<const model::Listener>& config() const { return config_; }
+  size_t connection_count() const { return connection_count_; }
+  bool accepting() const { return !listeners_.empty(); }
+  bool idle() const { return listeners_.empty() && connection_count_ == 0 && runs_.empty(); }
+  void OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length);
+  void Dump(DumpWriter& out) const;
+  // A socket accepted elsewhere (connection_balance_config.exact_balance).
+  void Adopt(net::AcceptedSocket socket);
+
+ private:
+  void OnAccepted(net::TcpListener& listener, net::AcceptedSocket socket) override;
+  void OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
+                             net::ListenerFilterRun::Outcome outcome) override;
+  void MakeConnection(net::AcceptedSocket socket);
+  void FoldTlsStats();
+
+  upstream::WorkerContext& worker_;
+  const size_t worker_index_;
+  std::shared_ptr<const model::Listener> config_;
+  observe::ListenerStats* stats_;
+  tls::TlsStats tls_stats_;
+  tls::TlsStats tls_folded_;  // what of it the registry's block already has
+  std::vector<std::unique_ptr<net::TcpListener>> listeners_;
+  IntrusiveList<net::ListenerFilterRun, net::ListenerFilterRunTag> runs_;
+  IntrusiveList<DownstreamConnection> connections_;
+  size_t connection_count_ = 0;
+};
+
+}  // namespace outrigger::server
