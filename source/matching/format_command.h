@@ -20,9 +20,20 @@ namespace outrigger::matching {
 
 // The points between which COMMON_DURATION measures.
 enum class TimePoint : uint8_t {
-  kDownstreamRxBegin, kDownstreamRxEnd, kUpstreamConnectBegin, kUpstreamConnectEnd, kUpstreamHandshakeEnd,
-  kUpstreamTxBegin, kUpstreamTxEnd, kUpstreamRxBegin, kUpstreamRxBodyBegin, kUpstreamRxEnd, kDownstreamTxBegin,
-  kDownstreamTxEnd, kDownstreamConnectionBegin, kDownstreamConnectionEnd,
+  kDownstreamRxBegin,
+  kDownstreamRxEnd,
+  kUpstreamConnectBegin,
+  kUpstreamConnectEnd,
+  kUpstreamHandshakeEnd,
+  kUpstreamTxBegin,
+  kUpstreamTxEnd,
+  kUpstreamRxBegin,
+  kUpstreamRxBodyBegin,
+  kUpstreamRxEnd,
+  kDownstreamTxBegin,
+  kDownstreamTxEnd,
+  kDownstreamConnectionBegin,
+  kDownstreamConnectionEnd,
   kCustom,  // named by `text` (start) or `path[0]` (end) of the command
 };
 enum class MetadataKind : uint8_t { kDynamic, kCluster, kRoute, kUpstreamHost, kListener, kFilterChain, kVirtualHost };
@@ -30,12 +41,20 @@ enum class MetadataKind : uint8_t { kDynamic, kCluster, kRoute, kUpstreamHost, k
 // What the format's author chose by parameters, where an operator has a choice.
 enum class FormatMode : uint8_t {
   kDefault,
-  kAllowWhitespace,                               // RESPONSE_CODE_DETAILS
-  kCamel, kSnake, kNumber,                        // GRPC_STATUS
-  kTyped, kPlain, kField,                         // FILTER_STATE: of the object `text`, kField: its field path[0]
-  kSniOnly, kSniFirst, kHostFirst,                // REQUESTED_SERVER_NAME
-  kOriginal, kCurrent, kOriginalOrCurrent,        // which host or path (second choice, `choice`)
-  kDecoded,                                       // QUERY_PARAMS
+  kAllowWhitespace,  // RESPONSE_CODE_DETAILS
+  kCamel,
+  kSnake,
+  kNumber,  // GRPC_STATUS
+  kTyped,
+  kPlain,
+  kField,  // FILTER_STATE: of the object `text`, kField: its field path[0]
+  kSniOnly,
+  kSniFirst,
+  kHostFirst,  // REQUESTED_SERVER_NAME
+  kOriginal,
+  kCurrent,
+  kOriginalOrCurrent,  // which host or path (second choice, `choice`)
+  kDecoded,            // QUERY_PARAMS
 };
 
 // One compiled command operator. Plain data; what is set depends on the operator.
@@ -45,15 +64,15 @@ struct FormatCommand {
   FormatMode choice = FormatMode::kDefault;
   MetadataKind metadata = MetadataKind::kDynamic;
   TimePoint start = TimePoint::kDownstreamRxBegin, end = TimePoint::kDownstreamRxBegin;
-  int64_t divisor = 1;                 // COMMON_DURATION: nanoseconds for one unit
-  bool without_query = false;          // PATH(NQ), REQ_WITHOUT_QUERY
-  int32_t max_length = -1;             // ":Z", bytes; -1: none
-  int32_t mask = -1;                   // ..._WITHOUT_PORT(N): prefix length; -1: none
-  OwnedHeaderName name, alternative;   // REQ, RESP, TRAILER; alternative is empty if there is none
-  std::string text;                    // namespace, key, parameter name
-  std::vector<std::string> path;       // keys below it
+  int64_t divisor = 1;                // COMMON_DURATION: nanoseconds for one unit
+  bool without_query = false;         // PATH(NQ), REQ_WITHOUT_QUERY
+  int32_t max_length = -1;            // ":Z", bytes; -1: none
+  int32_t mask = -1;                  // ..._WITHOUT_PORT(N): prefix length; -1: none
+  OwnedHeaderName name, alternative;  // REQ, RESP, TRAILER; alternative is empty if there is none
+  std::string text;                   // namespace, key, parameter name
+  std::vector<std::string> path;      // keys below it
   std::shared_ptr<const TimeFormat> time;
-  std::vector<FormatCommand> first_of; // COALESCE
+  std::vector<FormatCommand> first_of;  // COALESCE
 };
 
 // A value on its way into text, JSON or a header. Views are good until the next Get of the same source and scratch.
@@ -92,8 +111,9 @@ class FormatSource {
   virtual const http::HeaderMap* ResponseHeaders() const = 0;
   virtual const http::HeaderMap* ResponseTrailers() const = 0;
   virtual const Metadata* FindMetadata(MetadataKind kind) const = 0;
-  // Sets *out, or leaves it missing. Text made for it goes into *scratch (empty when called). Numbers as numbers (durations in
-  // ms; COMMON_DURATION the nanoseconds from command.start to command.end), times as times, addresses and host names as text, the
+  // Sets *out, or leaves it missing. Text made for it goes into *scratch (empty when called). Numbers as numbers
+  // (durations in ms; COMMON_DURATION the nanoseconds from command.start to command.end), times as times, addresses and
+  // host names as text, the
   // ..._WITHOUT_PORT ones as a bare address without mask, REQUESTED_SERVER_NAME the SNI.
   virtual void Get(const FormatCommand& command, std::string* scratch, FormatValue* out) const = 0;
 };

@@ -8,8 +8,8 @@
 namespace outrigger::matching {
 
 // Every documented command operator: X(enumerator, "NAME", parameters, whether ":length" is allowed).
-// Parameters: None, Optional, Required. Add a line and it can be configured; its value comes from the FormatSource, unless
-// format_value.cc says otherwise.
+// Parameters: None, Optional, Required. Add a line and it can be configured; its value comes from the FormatSource,
+// unless format_value.cc says otherwise.
 #define OUTRIGGER_FORMAT_OPERATORS(X)                                                          \
   X(kStartTime, "START_TIME", Optional, false)                                                 \
   X(kStartTimeLocal, "START_TIME_LOCAL", Optional, false)                                      \

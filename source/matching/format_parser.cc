@@ -3,6 +3,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -190,6 +191,7 @@ absl::Status SetMask(FormatCommand* command, absl::string_view parameter) {
 }
 
 absl::Status SetParameter(FormatCommand* command, absl::string_view parameter) {
+  if (absl::EndsWith(OperatorName(command->op), "_ADDRESS_WITHOUT_PORT")) return SetMask(command, parameter);
   switch (command->op) {
     case Operator::kStartTime:
     case Operator::kEmitTime:
@@ -240,13 +242,6 @@ absl::Status SetParameter(FormatCommand* command, absl::string_view parameter) {
           &command->mode);
     case Operator::kCoalesce:
       return ParseCoalesce(parameter, &command->first_of);
-    case Operator::kUpstreamLocalAddressWithoutPort:
-    case Operator::kUpstreamRemoteAddressWithoutPort:
-    case Operator::kDownstreamRemoteAddressWithoutPort:
-    case Operator::kDownstreamDirectRemoteAddressWithoutPort:
-    case Operator::kDownstreamLocalAddressWithoutPort:
-    case Operator::kDownstreamDirectLocalAddressWithoutPort:
-      return SetMask(command, parameter);
     default:
       if (kFacts[static_cast<size_t>(command->op)].parameters == Parameters::kRequired && parameter.empty()) {
         return Bad("its parameter is empty");

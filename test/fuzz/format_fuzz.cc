@@ -1,4 +1,5 @@
-// The format parser and evaluation: first byte chooses the kind of format, the rest is the format. JSON output must stay one line.
+// The format parser and evaluation: the first byte chooses the kind of format, the rest is the format.
+// stay one line.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

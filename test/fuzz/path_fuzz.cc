@@ -1,4 +1,5 @@
-// The path canonicaliser: first byte chooses the policy, the rest is the path. What it accepts it must leave alone the second time.
+// The path canonicaliser: first byte chooses the policy, the rest is the path. What it accepts it must leave alone the
+// second time.
 #include <cstdint>
 #include <cstdlib>
 
