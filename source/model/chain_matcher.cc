@@ -165,7 +165,7 @@ int FilterChainMatcher::Find(const net::ConnectionProperties& properties) const 
       }
     }
   } else if (properties.application != net::ApplicationProtocol::kUnknown) {
-    auto at = node->exact.find(properties.application == net::ApplicationProtocol::kHttp2 ? "h2c" : "http/1.1");
+    auto at = node->exact.find(properties.application_name());
     if (at != node->exact.end()) application = at->second.get();
   }
   if (!step(application != nullptr ? application : node->any.get())) return -1;

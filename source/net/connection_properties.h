@@ -12,7 +12,7 @@
 
 namespace outrigger::net {
 
-enum class ApplicationProtocol : uint8_t { kUnknown, kHttp1, kHttp2 };
+enum class ApplicationProtocol : uint8_t { kUnknown, kHttp10, kHttp1, kHttp2 };
 
 // What is known of a connection before its first byte is given to a transport: what filter chain matching looks at, and
 // what is kept so that the same match can be made again when the listener changes. Listener filters write it.
@@ -32,6 +32,20 @@ struct ConnectionProperties {
 
   const Address& source() const { return direct_remote.kind() == Address::Kind::kNone ? remote : direct_remote; }
   absl::string_view transport_protocol() const { return tls_detected ? "tls" : "raw_buffer"; }
+  // As filter_chain_match.application_protocols names it; "" if unknown.
+  absl::string_view application_name() const {
+    switch (application) {
+      case ApplicationProtocol::kHttp10:
+        return "http/1.0";
+      case ApplicationProtocol::kHttp1:
+        return "http/1.1";
+      case ApplicationProtocol::kHttp2:
+        return "h2c";
+      case ApplicationProtocol::kUnknown:
+        break;
+    }
+    return "";
+  }
   absl::string_view server_name() const { return hello == nullptr ? absl::string_view("") : hello->server_name; }
 };
 
