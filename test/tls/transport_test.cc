@@ -19,8 +19,7 @@ class TransportTest : public TlsPairTest {
     server_ = std::make_unique<TlsEnd>(loop_, server_fd, ServerTransport(), false);
     client_ = std::make_unique<TlsEnd>(loop_, client_fd, ClientTransport(), true);
   }
-  void Shrink(int fd, int option) {
-    const int size = 1;  // the kernel makes it its minimum
+  void Resize(int fd, int option, int size) {
     ASSERT_EQ(loop_.engine().SetOption(fd, SOL_SOCKET, option, &size, sizeof(size)), 0);
   }
   // Moves everything, and remembers it.
@@ -66,8 +65,8 @@ TEST_F(TransportTest, AHandshakeFlightThatDoesNotFitWaitsForTheSocket) {
   }
   const auto [client_fd, near_fd] = harness::TcpPair(loop_);
   const auto [far_fd, server_fd] = harness::TcpPair(loop_);
-  Shrink(server_fd, SO_SNDBUF);
-  Shrink(far_fd, SO_RCVBUF);
+  Resize(server_fd, SO_SNDBUF, 1);  // the kernel makes it its minimum
+  Resize(far_fd, SO_RCVBUF, 1);
   Join(client_fd, near_fd, far_fd, server_fd);
   (*far_)->PauseReading();
   ASSERT_TRUE(harness::RunUntil(loop_, [&] {
@@ -75,6 +74,8 @@ TEST_F(TransportTest, AHandshakeFlightThatDoesNotFitWaitsForTheSocket) {
     return (*server_)->transport().wants_write();
   }));
   EXPECT_EQ(server_->recorder.connected, 0);
+  Resize(far_fd, SO_RCVBUF, 1 << 20);
+  Resize(server_fd, SO_SNDBUF, 1 << 20);
   (*far_)->ResumeReading();
   ASSERT_TRUE(harness::RunUntil(loop_,
                                 [&] {
