@@ -186,6 +186,33 @@ TEST_F(EpollEngineTest, AHandlerThatIsGoneIsNotCalledForAnEventOfTheSameBatch) {
   }
 }
 
+TEST_F(EpollEngineTest, ASharedListenerTellsOneLoopAtLeastAndCanBeRegisteredAgain) {
+  engine_.Unregister(listener_);
+  Dispatcher other(MakeEpollEngine());
+  int calls[2] = {};
+  Handler here([&](uint32_t) { ++calls[0]; });
+  Handler there([&](uint32_t) { ++calls[1]; });
+  for (int round = 1; round <= 2; ++round) {
+    engine_.RegisterShared(listener_, &here);
+    other.engine().RegisterShared(listener_, &there);
+    const int before = calls[0] + calls[1];
+    const int client = static_cast<int>(engine_.Socket(AF_INET, SOCK_STREAM, 0));
+    engine_.Connect(client, reinterpret_cast<sockaddr*>(&address_), length_);
+    while (calls[0] + calls[1] == before) {
+      dispatcher_.RunOnce(milliseconds(1));
+      other.RunOnce(milliseconds(1));
+    }
+    sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    const IoResult accepted = engine_.Accept(listener_, &peer, &length);
+    EXPECT_GE(accepted, 0);
+    engine_.Close(static_cast<int>(accepted));
+    engine_.Close(client);
+    engine_.Unregister(listener_);
+    other.engine().Unregister(listener_);
+  }
+}
+
 TEST_F(EpollEngineTest, ConnectingToNobodyIsRefused) {
   engine_.Close(listener_);
   const int fd = static_cast<int>(engine_.Socket(AF_INET, SOCK_STREAM, 0));
