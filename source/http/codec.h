@@ -102,6 +102,11 @@ class ClientSession : public Session {
 // `upgrade: NAME`, accepted by 101. The h2 codec translates: its server shows `:method CONNECT, :protocol NAME` that way and sends 101
 // as 200; its client does the reverse. Plain CONNECT has :method and :authority only, in both.
 //
+// What a call on a sender may call back before it returns: OnAboveWriteHigh (from writing) and the owner's OnSessionIdle or
+// OnStreamClosed (when it ended the stream); everything else comes from the loop. A receiver whose response was sent whole before
+// its request ended goes on hearing the request until it calls Reset(kNone). A session made for a connection that is connected already
+// (after ALPN) is told so by its maker: OnConnected(), which is idempotent. default_host_for_http_10 outlives the session.
+//
 // Implemented in http/h1 and http/h2. The session is the connection's handler; destroy it through DestroyLater after OnSessionClosed.
 std::unique_ptr<Session> MakeHttp1Server(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
                                          const Http1Options& http1, CodecCounters& counters);

@@ -32,6 +32,7 @@ ClientSession::~ClientSession() {
 }
 
 void ClientSession::OnConnected() {
+  if (ready_ || closing_) return;
   ready_ = true;
   owner_.OnSessionReady();
 }

@@ -82,7 +82,7 @@ TEST_F(SerializerTest, RefusesRequestsThatAreNotOneLine) {
 }
 
 TEST_F(SerializerTest, NothingInAFieldEndsALine) {
-  Request("GET", "a", "/").Add(HeaderName("x"), "1\r\nY: 2\0"s);
+  Request("GET", "a", "/").AddCopy(HeaderName("x"), "1\r\nY: 2\0"s);
   map_.Add(HeaderName("bad name"), "1");
   map_.Add(HeaderName("bad\r\n"), "1");
   EXPECT_EQ(WriteRequest(true), "GET / HTTP/1.1\r\nhost: a\r\nx: 1  Y: 2 \r\n\r\n");
