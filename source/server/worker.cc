@@ -1,0 +1,149 @@
+#include "source/server/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "source/base/bug.h"
+
+namespace outrigger::server {
+
+namespace {
+constexpr Duration kReapEvery = seconds(1);
+}
+
+Worker::Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first)
+    : options_(std::move(options)),
+      dispatcher_(std::make_unique<event::Dispatcher>(std::move(engine))),
+      publication_(std::move(first)),
+      reap_timer_([this] { OnReapTimer(); }) {
+  event::Dispatcher* main = options_.main;
+  context_ = std::make_unique<upstream::WorkerContext>(
+      options_.index, *dispatcher_, *options_.stats, *options_.facts, publication_->snapshot,
+      [main](std::shared_ptr<const model::Snapshot> last) {
+        // Freed on main, however large it is: no request waits for it.
+        main->Post([last = std::move(last)]() mutable { last.reset(); });
+      });
+}
+
+Worker::~Worker() {
+  StopThread();
+  listeners_.clear();
+  leaving_.clear();
+}
+
+void Worker::StartThread() {
+  dispatcher_->Post([this, first = publication_] { Apply(first); });
+  thread_ = std::thread([this] { dispatcher_->Run(); });
+}
+
+void Worker::StopThread() {
+  if (!thread_.joinable()) return;
+  dispatcher_->Post([this] {
+    for (auto& [slot, listener] : listeners_) {
+      listener->StopAccepting();
+      listener->CloseConnections();
+    }
+    for (auto& listener : leaving_) listener->CloseConnections();
+    context_->DrainUpstream();
+    dispatcher_->Post([this] { dispatcher_->Stop(); });  // after the deferred destruction of this turn
+  });
+  thread_.join();
+}
+
+void Worker::Publish(std::shared_ptr<const Publication> next) {
+  dispatcher_->Post([this, next = std::move(next)]() mutable { Apply(std::move(next)); });
+}
+
+void Worker::Apply(std::shared_ptr<const Publication> next) {
+  const std::shared_ptr<const Publication> before = std::exchange(publication_, std::move(next));
+  const model::Snapshot& snapshot = *publication_->snapshot;
+  if (before != publication_) context_->Publish(publication_->snapshot);
+  static const ListenSockets kNone;
+  // Removed or replaced slots first: their sockets may be taken over.
+  for (auto at = listeners_.begin(); at != listeners_.end();) {
+    const model::Listener* now = snapshot.listeners.Get(at->first);
+    if (now != nullptr && now->slot == at->second->slot()) {
+      ++at;
+      continue;
+    }
+    at->second->StopAccepting();
+    at->second->DrainConnections();
+    leaving_.push_back(std::move(at->second));
+    listeners_.erase(at++);
+  }
+  for (uint32_t i = 0; i < snapshot.listeners.size(); ++i) {
+    const model::Listener* now = snapshot.listeners.Get(i);
+    if (now == nullptr) continue;
+    auto sockets = publication_->sockets.find(i);
+    const ListenSockets& bound = sockets == publication_->sockets.end() ? kNone : sockets->second;
+    std::unique_ptr<WorkerListener>& mine = listeners_[i];
+    if (mine == nullptr) {
+      mine = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index), snapshot.listeners.Share(i));
+    } else if (mine->config().get() == now) {
+      continue;  // unchanged: its connections still find their chain
+    }
+    mine->Update(snapshot.listeners.Share(i), bound);
+  }
+  Reap();
+  if (options_.in_use) {
+    options_.main->Post([report = options_.in_use, index = options_.index, generation = snapshot.generation] { report(index, generation); });
+  }
+}
+
+void Worker::ForEach(const std::function<bool(const model::Listener&)>& which, void (WorkerListener::*action)()) {
+  for (auto& [slot, listener] : listeners_) {
+    if (!which || which(*listener->config())) (listener.get()->*action)();
+  }
+  Reap();
+}
+
+void Worker::StopAccepting(std::function<bool(const model::Listener&)> which) {
+  dispatcher_->Post([this, which = std::move(which)] { ForEach(which, &WorkerListener::StopAccepting); });
+}
+
+void Worker::Drain(std::function<bool(const model::Listener&)> which) {
+  dispatcher_->Post([this, which = std::move(which)] { ForEach(which, &WorkerListener::DrainConnections); });
+}
+
+void Worker::CloseAll() {
+  dispatcher_->Post([this] {
+    ForEach(nullptr, &WorkerListener::CloseConnections);
+    for (auto& listener : leaving_) listener->CloseConnections();
+  });
+}
+
+void Worker::SetAcceptingPaused(bool paused) {
+  dispatcher_->Post([this, paused] {
+    for (auto& [slot, listener] : listeners_) listener->SetPaused(paused);
+  });
+}
+
+WorkerListener* Worker::FindListener(uint32_t slot_index) {
+  auto at = listeners_.find(slot_index);
+  return at == listeners_.end() ? nullptr : at->second.get();
+}
+
+void Worker::Reap() {
+  uint64_t connections = 0;
+  for (auto at = leaving_.begin(); at != leaving_.end();) {
+    connections += (*at)->connection_count();
+    at = (*at)->idle() ? leaving_.erase(at) : at + 1;
+  }
+  for (const auto& [slot, listener] : listeners_) connections += listener->connection_count();
+  connections_.store(connections, std::memory_order_relaxed);
+  if (!reap_timer_.armed()) dispatcher_->Arm(reap_timer_, kReapEvery);
+}
+
+void Worker::OnReapTimer() { Reap(); }
+
+void Worker::Dump(DumpWriter& out) const {
+  out.Open("worker");
+  out.Field("index", options_.index);
+  out.Field("generation", context_->generation());
+  for (const auto& [slot, listener] : listeners_) listener->Dump(out);
+  for (const auto& listener : leaving_) listener->Dump(out);
+  context_->Dump(out);
+  out.Close();
+}
+
+}  // namespace outrigger::server

@@ -1,0 +1,72 @@
+// Thread: main makes, publishes, stops; everything else its own
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "source/model/snapshot.h"
+#include "source/server/worker_listener.h"
+#include "source/upstream/worker_context.h"
+
+namespace outrigger::server {
+
+// One publication: a Snapshot with the bound sockets of its listeners (by slot index). Shared by all workers.
+struct Publication {
+  std::shared_ptr<const model::Snapshot> snapshot;
+  absl::flat_hash_map<uint32_t, ListenSockets> sockets;
+};
+
+// A thread with its event loop, its listeners and its upstream state. In the simulator there is no thread: the loop is stepped.
+class Worker final {
+ public:
+  struct Options {
+    int index = 0;
+    event::Dispatcher* main = nullptr;                    // where reports and last references are posted
+    observe::WorkerStats* stats = nullptr;
+    const upstream::ProcessFacts* facts = nullptr;
+    std::function<void(int worker, uint64_t generation)> in_use;  // on main, after each swap
+  };
+  Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first);
+  ~Worker();
+
+  void StartThread();
+  void Publish(std::shared_ptr<const Publication> next);
+  // Each runs on the worker. Removed listeners stop accepting, connections drain; CloseAll ends what is left.
+  void StopAccepting(std::function<bool(const model::Listener&)> which);
+  void Drain(std::function<bool(const model::Listener&)> which);
+  void CloseAll();
+  void SetAcceptingPaused(bool paused);
+  void StopThread();                                      // joins; connections still open are closed
+
+  event::Dispatcher& dispatcher() { return *dispatcher_; }
+  upstream::WorkerContext& context() { return *context_; }
+  int index() const { return options_.index; }
+  // Main may read: written by the worker with relaxed stores at the end of what changes it.
+  uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  WorkerListener* FindListener(uint32_t slot_index);
+  // On the worker.
+  void Dump(DumpWriter& out) const;
+
+ private:
+  void Apply(std::shared_ptr<const Publication> next);
+  void ForEach(const std::function<bool(const model::Listener&)>& which, void (WorkerListener::*action)());
+  void Reap();
+  void OnReapTimer();
+
+  Options options_;
+  std::unique_ptr<event::Dispatcher> dispatcher_;
+  std::unique_ptr<upstream::WorkerContext> context_;
+  std::shared_ptr<const Publication> publication_;
+  absl::flat_hash_map<uint32_t, std::unique_ptr<WorkerListener>> listeners_;  // by slot index
+  std::vector<std::unique_ptr<WorkerListener>> leaving_;                      // removed or replaced, with connections left
+  event::Timer reap_timer_;
+  std::thread thread_;
+  std::atomic<uint64_t> connections_{0};
+};
+
+}  // namespace outrigger::server
