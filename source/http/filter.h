@@ -106,7 +106,7 @@ FilterSpec MakeFilterSpec(std::shared_ptr<const typename F::Config> config, bool
 // A whole chain in request order, flattened per hook so that a filter pays nothing for events it does not handle.
 class FilterChainSpec {
  public:
-  static constexpr size_t kMostFilters = 64;
+  static constexpr size_t kMostFilters = 63;  // one bit each in the masks
   explicit FilterChainSpec(std::vector<FilterSpec> filters);
   const std::vector<FilterSpec>& filters() const { return filters_; }
   size_t bytes() const { return bytes_; }                       // all filter objects of one stream

@@ -128,6 +128,7 @@ void Stream::OnTrailers(HeaderMap& trailers) {
 void Stream::OnReset(ResetReason reason, const char* detail) {
   if (done_) return;
   sender_ = nullptr;
+  info_.reset_by_downstream = true;
   const bool protocol_error = reason == ResetReason::kProtocolError;
   info_.flags.Set(protocol_error ? observe::ResponseFlag::kDownstreamProtocolError
                                  : observe::ResponseFlag::kDownstreamConnectionTermination);
@@ -156,7 +157,10 @@ void Stream::OnBelowWriteLow() {
 
 // --- request direction ------------------------------------------------------------------------------------------------------
 
-void Stream::RequestEndPassed() { request_.ended = true; }
+void Stream::RequestEndPassed() {
+  request_.ended = true;
+  if (tunnel_ && response_.ended) Finish();
+}
 
 void Stream::RunRequestHeaders(int from, bool end) {
   uint64_t todo = active_ & chain_->mask(kHookRequestHeaders) & (~uint64_t{0} << from);
@@ -458,7 +462,12 @@ void Stream::Reset(ResetReason reason, observe::ResponseFlag flag, absl::string_
   info_.flags.Set(flag);
   info_.details = details;
   answered_ = true;
-  if (sender_ != nullptr) std::exchange(sender_, nullptr)->Reset(reason);
+  info_.reset_by_us = true;
+  if (sender_ != nullptr) {
+    info_.wire_bytes_received = sender_->wire_bytes_received();
+    info_.wire_bytes_sent = sender_->wire_bytes_sent();
+    std::exchange(sender_, nullptr)->Reset(reason);
+  }
   Finish();
 }
 

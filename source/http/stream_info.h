@@ -45,6 +45,7 @@ struct StreamInfo {
   Protocol protocol = Protocol::kHttp11;
   bool health_check = false;
   bool internal_request = false;
+  bool reset_by_downstream = false, reset_by_us = false;
   UpstreamInfo upstream;
 };
 

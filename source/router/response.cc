@@ -19,7 +19,10 @@ using observe::ResponseFlag;
 namespace details = observe::details;
 
 void Router::OnAttemptInterim(Attempt& attempt, HeaderMap& headers) {
-  if (&attempt == attempt_ && !over_) stream_.SendResponseInterim(headers);
+  if (&attempt != attempt_ || over_) return;
+  // 100 answers an expectation that was forwarded; one that nobody (any more) waits for stays here.
+  if (headers.status() == 100 && !stream_.request_headers().Has(KnownHeader::kExpect)) return;
+  stream_.SendResponseInterim(headers);
 }
 
 void Router::OnAttemptHeaders(Attempt& attempt, HeaderMap& headers, bool end) {

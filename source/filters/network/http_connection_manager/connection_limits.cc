@@ -1,5 +1,6 @@
 // Time limits, drain and the end of a connection: the parts of the manager that are not per request.
 #include <algorithm>
+#include <utility>
 
 #include "source/base/bug.h"
 #include "source/filters/network/http_connection_manager/connection_manager.h"
@@ -107,7 +108,38 @@ void ConnectionManager::OnDrain() {
   BeginDrain();
 }
 
+// Codecs count in plain structs of their own; what is new goes to the published counters.
+void ConnectionManager::FoldCodecCounters() {
+  const http::CodecCounters counted = std::exchange(codec_counters_, http::CodecCounters());
+  const auto add = [](observe::Counter& counter, uint64_t n) {
+    if (n > 0) counter.Add(n);
+  };
+  if (session_ == nullptr || session_->protocol() != http::Protocol::kHttp2) {
+    observe::Http1Stats& stats = worker_.stats().Get(accepted_config_->http1_stats);
+    add(stats.dropped_headers_with_underscores, counted.header_underscore_dropped);
+    add(stats.requests_rejected_with_underscores_in_headers, counted.header_underscore_rejected);
+    return;
+  }
+  observe::Http2Stats& stats = worker_.stats().Get(accepted_config_->http2_stats);
+  add(stats.dropped_headers_with_underscores, counted.header_underscore_dropped);
+  add(stats.requests_rejected_with_underscores_in_headers, counted.header_underscore_rejected);
+  add(stats.header_overflow, counted.header_overflow);
+  add(stats.inbound_empty_frames_flood, counted.inbound_empty_frames_flood);
+  add(stats.inbound_priority_frames_flood, counted.inbound_priority_frames_flood);
+  add(stats.inbound_window_update_frames_flood, counted.inbound_window_update_flood);
+  add(stats.outbound_flood, counted.outbound_flood);
+  add(stats.outbound_control_flood, counted.outbound_control_flood);
+  add(stats.keepalive_timeout, counted.keepalive_timeout);
+  add(stats.rx_messaging_error, counted.rx_messaging_error);
+  add(stats.rx_reset, counted.rx_reset);
+  add(stats.tx_reset, counted.tx_reset);
+  add(stats.trailers, counted.trailers);
+  add(stats.tx_flush_timeout, counted.tx_flush_timeout);
+  if (counted.inbound_resets_flood > 0) stats_->downstream_rq_too_many_premature_resets.Add(counted.inbound_resets_flood);
+}
+
 void ConnectionManager::OnSessionIdle() {
+  FoldCodecCounters();
   idle_since_ = worker_.dispatcher().now();
   if (accepted_config_->idle_timeout > Duration::zero()) WatchUntil(idle_since_ + accepted_config_->idle_timeout);
   connection_.transport().OnIdle();
@@ -158,6 +190,7 @@ void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
   streams_.ForEach([&](http::Stream& stream) { stream.OnReset(http::ResetReason::kConnectionTermination, why.detail); });
   closed_ = true;
   timer_.Disarm();
+  FoldCodecCounters();
   stats_->downstream_cx_active.Sub(1);
   if (ssl_) stats_->downstream_cx_ssl_active.Sub(1);
   if (session_ != nullptr) {

@@ -181,7 +181,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   }
   stream.info().request_id = PrepareRequestId(config, origin, worker_.dispatcher().engine(), headers);
   PrepareClientCert(config, connection_, headers);
-  if (config.proxy_100_continue || true) state.expects_continue = headers.Has(KnownHeader::kExpect);
+  if (!config.proxy_100_continue && headers.Has(KnownHeader::kExpect)) AnswerExpect(stream, headers);
 
   MatchRoute(stream);
   if (!config.access_logs.empty() && config.log_on_new_request) Log(stream, http::LogEvent::kDownstreamStart);
@@ -208,6 +208,15 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     }
   }
   return true;
+}
+
+// Without proxy_100_continue the proxy itself says that the body may come, and the upstream never hears of the expectation.
+void ConnectionManager::AnswerExpect(http::Stream& stream, HeaderMap& headers) {
+  if (!absl::EqualsIgnoreCase(headers.Get(KnownHeader::kExpect), "100-continue")) return;
+  headers.Remove(KnownHeader::kExpect);
+  HeaderMap& interim = *stream.arena().New<HeaderMap>(stream.arena());
+  interim.SetStatus(100);
+  if (stream.sender() != nullptr) stream.sender()->SendInterim(interim);
 }
 
 bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers) {
@@ -302,6 +311,8 @@ void ConnectionManager::OnDone(http::Stream& stream) {
   const http::StreamInfo& info = stream.info();
   CountResponse(stream);
   stats_->downstream_rq_active.Sub(1);
+  if (info.reset_by_downstream) stats_->downstream_rq_rx_reset.Inc();
+  if (info.reset_by_us) stats_->downstream_rq_tx_reset.Inc();
   if (StateOf(stream).counted_upgrade) stats_->downstream_cx_upgrades_active.Sub(1);
   stats_->downstream_rq_time.Record(static_cast<uint64_t>(ToMillis(info.done - info.start)));
   Log(stream, http::LogEvent::kDownstreamEnd);

@@ -62,6 +62,8 @@ class ConnectionManager final : public net::NetworkFilter,
   void MakeSession(http::Protocol protocol);
   const HcmConfig& CurrentConfig();
   void Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location = "");
+  void AnswerExpect(http::Stream& stream, http::HeaderMap& headers);
+  void FoldCodecCounters();
   bool PrepareUpgrade(http::Stream& stream, http::HeaderMap& headers);
   void CountResponse(const http::Stream& stream);
   void Log(http::Stream& stream, http::LogEvent event);

@@ -118,6 +118,8 @@ void StripHopByHop(HeaderMap& headers, bool keep_upgrade) {
     headers.Remove(KnownHeader::kConnection);
     headers.Remove(KnownHeader::kUpgrade);
     headers.Remove(KnownHeader::kHttp2Settings);
+  } else {
+    headers.Set(KnownHeader::kConnection, "upgrade");
   }
   headers.Remove(KnownHeader::kKeepAlive);
   headers.Remove(KnownHeader::kProxyConnection);

@@ -14,7 +14,7 @@ struct ConnectionManager::StreamState {
   IpAddress client;
   Duration idle_timeout;
   Duration max_duration;
-  bool headers_complete = false, request_complete = false, upgrade = false, counted_upgrade = false, expects_continue = false;
+  bool headers_complete = false, request_complete = false, upgrade = false, counted_upgrade = false;
 };
 
 inline ConnectionManager::StreamState& ConnectionManager::StateOf(const http::Stream& stream) {
