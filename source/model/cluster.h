@@ -17,6 +17,8 @@
 #include "source/net/address.h"
 #include "source/net/socket_options.h"
 #include "source/observe/schemas/cluster.h"
+#include "source/observe/schemas/http_codec.h"
+#include "source/observe/schemas/ssl.h"
 #include "source/observe/stats.h"
 #include "source/tls/client_context.h"
 
@@ -104,6 +106,9 @@ struct ClusterConfig {
   bool close_connections_on_host_health_failure = false;
   bool ignore_health_on_host_removal = false;
   observe::StatsScope<observe::ClusterStats> stats;        // "cluster.NAME."
+  observe::StatsScope<observe::Http1Stats> http1_stats;    // "cluster.NAME.http1."; these may be empty: then nobody reads them
+  observe::StatsScope<observe::Http2Stats> http2_stats;    // "cluster.NAME.http2."
+  observe::StatsScope<observe::SslStats> ssl_stats;        // "cluster.NAME.ssl."
   bool request_response_sizes = false;
 };
 

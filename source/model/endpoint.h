@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "source/base/shared_limit.h"
 #include "source/base/value.h"
 #include "source/net/address.h"
 
@@ -31,6 +32,7 @@ struct EndpointRecord {
   std::string hostname;
   std::string address_text;
   std::atomic<uint32_t> flags{0};
+  mutable SharedLimit connections{UINT64_MAX};  // per-host max_connections, all workers together; set where the endpoint set is built
 };
 
 struct Locality {
@@ -66,6 +68,9 @@ struct EndpointSet {
   std::vector<PrioritySet> priorities;
   uint32_t overprovisioning_factor = 140;  // percent
   bool weighted_priority_health = false;
+  // Counts changes of any member's flags (main adds one after writing flags); shared by all versions of the cluster's set. Workers
+  // compare it at each pick. May be null: the flags never change.
+  std::shared_ptr<const std::atomic<uint64_t>> health_epoch;
 };
 
 }  // namespace outrigger::model

@@ -14,8 +14,8 @@
 
 namespace outrigger::upstream {
 
+class DedicatedConnection;
 class EndpointPool;
-class LoadBalancer;
 class WorkerContext;
 
 // What a pick may depend on. All optional.
@@ -55,7 +55,8 @@ struct PoolFailure {
 };
 
 // One wish for an upstream HTTP stream. The router's attempt derives from it, so that waiting costs no allocation. Destroying it
-// cancels the wait and gives back what the circuit breakers counted; it must therefore live as long as the stream it got.
+// cancels the wait. Once there is a stream, the stream's own end (both directions, or a reset by either side) gives back what the
+// circuit breakers counted: whoever loses interest resets the sender.
 class StreamRequest : public ListHook<StreamRequest> {
  public:
   virtual ~StreamRequest();
@@ -64,36 +65,38 @@ class StreamRequest : public ListHook<StreamRequest> {
   // None could be made; nothing follows. Never from inside Request, except kOverflow.
   virtual void OnStreamFailed(const PoolFailure& failure) = 0;
   virtual http::StreamReceiver& receiver() = 0;
-  void Cancel();   // while pending or active; idempotent
+  void Cancel();   // stops waiting; nothing is heard afterwards; idempotent
 
  private:
   friend class EndpointPool;
-  EndpointPool* pool_ = nullptr;               // while pending or active
-  bool active_ = false;
-  model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
+  EndpointPool* pool_ = nullptr;               // while it waits
+  bool dedicated_ = false;
 };
 
 struct StreamOptions {
   model::RoutingPriority priority = model::RoutingPriority::kDefault;
   http::Protocol downstream_protocol = http::Protocol::kHttp11;  // for use_downstream_protocol_config
-  absl::string_view authority;                                   // for auto_sni / auto_san_validation
+  // For auto_sni and auto_san_validation: the request's authority (with override_auto_sni_header: that header's value, if there is one).
+  absl::string_view authority;
   bool dedicated = false;                                        // upgrade/CONNECT over h1: never pooled afterwards
 };
 
-// One wish for an upstream TCP connection (tcp_proxy, CONNECT termination).
-class TcpRequest : public ListHook<TcpRequest> {
+// One wish for an upstream TCP connection (tcp_proxy, CONNECT termination). Cancelled or destroyed when the connection is over: that
+// gives back what the circuit breakers counted.
+class TcpRequest {
  public:
   virtual ~TcpRequest();
-  // The connection is yours: set its handler now, destroy it through DestroyLater after OnClosed.
+  // The connection is yours: set its handler now, destroy it through DestroyLater after OnClosed. Cancel() (or destroy) this request while
+  // the connection's memory still exists, in OnClosed at the latest.
   virtual void OnTcpReady(std::unique_ptr<net::Connection> connection, const ConnectionFacts& facts) = 0;
+  // None could be made; nothing follows. Never from inside Request, except kOverflow.
   virtual void OnTcpFailed(const PoolFailure& failure) = 0;
-  void Cancel();
+  void Cancel();  // idempotent
 
  private:
   friend class EndpointPool;
-  EndpointPool* pool_ = nullptr;
-  bool active_ = false;
-  model::RoutingPriority priority_ = model::RoutingPriority::kDefault;
+  friend class DedicatedConnection;
+  DedicatedConnection* dedicated_ = nullptr;
 };
 
 // The live state of one cluster on one worker: load balancer, pools by EndpointId, leases on the circuit breakers, its stats
@@ -103,9 +106,10 @@ class WorkerCluster {
   WorkerCluster(WorkerContext& worker, const model::Cluster& cluster);
   ~WorkerCluster();
 
-  const model::ClusterConfig& config() const { return *config_; }
-  std::shared_ptr<const model::ClusterConfig> share_config() const { return config_; }
+  const model::ClusterConfig& config() const;
+  std::shared_ptr<const model::ClusterConfig> share_config() const;
   observe::ClusterStats& stats() { return *stats_; }
+  model::ClusterSlot slot() const;
 
   Picked Pick(const PickContext& context);
   // Counts pending/requests against the circuit breakers (kOverflow when full).
@@ -120,12 +124,12 @@ class WorkerCluster {
   void Update(const model::Cluster& cluster);   // a new version was published
   void Drain();                                 // the cluster is gone: finish what runs, then close
   bool idle() const;                            // nothing left: may be destroyed
+  // Ends every idle connection; the others after what they carry. New requests open new ones.
+  void DrainConnections();
   void Dump(DumpWriter& out) const;
 
  private:
   struct State;
-  WorkerContext& worker_;
-  std::shared_ptr<const model::ClusterConfig> config_;
   observe::ClusterStats* stats_;
   std::unique_ptr<State> state_;
 };

@@ -10,6 +10,7 @@
 #include "source/http/date.h"
 #include "source/model/snapshot.h"
 #include "source/observe/stats.h"
+#include "source/tls/session_cache.h"
 #include "source/upstream/worker_cluster.h"
 
 namespace outrigger::upstream {
@@ -53,6 +54,7 @@ class WorkerContext {
   void ForEachCluster(const std::function<void(WorkerCluster&)>& f);
   event::TimeoutQueues& timeouts() { return timeouts_; }
   http::DateCache& date() { return date_; }
+  tls::SessionCache& tls_sessions() { return tls_sessions_; }
   // Takes ownership; ended by Finish(), and at the latest when the worker ends.
   void Start(std::unique_ptr<Background> task);
   void Finish(Background& task);  // destroyed at the end of the turn
@@ -61,16 +63,30 @@ class WorkerContext {
   void Dump(DumpWriter& out) const;
 
  private:
+  friend class WorkerCluster;
+  // A removed cluster is kept while it has connections, and while a Snapshot in which it was live is pinned: streams that looked it up
+  // pin one.
+  struct Removed {
+    std::unique_ptr<WorkerCluster> cluster;
+    uint64_t last_generation;
+  };
+  model::SnapshotPin MakePin(std::shared_ptr<const model::Snapshot> snapshot);
+  void OnSnapshotReleased(std::shared_ptr<const model::Snapshot> snapshot);
+  void FreeRemoved();
+
   int index_;
   event::Dispatcher& dispatcher_;
   observe::WorkerStats& stats_;
   const ProcessFacts& facts_;
   std::function<void(std::shared_ptr<const model::Snapshot>)> release_;
-  model::SnapshotPin snapshot_;
   event::TimeoutQueues timeouts_;
   http::DateCache date_;
-  IntrusiveList<Background> background_;
+  tls::SessionCache tls_sessions_;
   std::vector<std::unique_ptr<WorkerCluster>> clusters_;  // by slot index
+  std::vector<Removed> removed_;
+  std::vector<uint64_t> pinned_;                          // generations of the Snapshots that somebody holds, oldest first
+  IntrusiveList<Background, Background> background_;
+  model::SnapshotPin snapshot_;
 };
 
 }  // namespace outrigger::upstream

@@ -1,0 +1,358 @@
+#include "source/upstream/endpoint_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "source/base/bug.h"
+#include "source/net/raw_transport.h"
+#include "source/tls/tls_transport.h"
+#include "source/upstream/pooled_connection.h"
+#include "source/upstream/worker_context.h"
+
+namespace outrigger::upstream {
+
+using http::ResetReason;
+using model::UpstreamProtocol;
+
+StreamRequest::~StreamRequest() { Cancel(); }
+void StreamRequest::Cancel() {
+  if (pool_ != nullptr) pool_->Cancel(*this);
+}
+TcpRequest::~TcpRequest() { Cancel(); }
+void TcpRequest::Cancel() {
+  if (dedicated_ != nullptr) dedicated_->Release();
+}
+
+EndpointPool::EndpointPool(LiveEndpoint& endpoint, PoolKey key) : endpoint_(endpoint), books_(endpoint.books), key_(std::move(key)) {}
+
+EndpointPool::~EndpointPool() {
+  while (!pending_.empty()) Cancel(pending_.front());
+  while (!dedicated_.empty()) dedicated_.front().Release();
+  for (auto& place : places_) {
+    while (!place.empty()) delete &place.front();
+  }
+}
+
+bool EndpointPool::has_connections() const {
+  return !places_[kConnecting].empty() || !places_[kIdle].empty() || !places_[kPartFilled].empty() || !places_[kFull].empty();
+}
+
+bool EndpointPool::empty() const {
+  return pending_count_ == 0 && !has_connections() && places_[kDraining].empty() &&
+         const_cast<EndpointPool*>(this)->dedicated_.empty();
+}
+
+// --- requests -----------------------------------------------------------------------------------------------------------------
+
+PooledConnection* EndpointPool::Ready() {
+  if (!places_[kPartFilled].empty()) return &places_[kPartFilled].front();
+  if (!places_[kIdle].empty()) return &places_[kIdle].front();
+  return nullptr;
+}
+
+void EndpointPool::Request(StreamRequest& request, const StreamOptions& options) {
+  const bool dedicated = options.dedicated && key_.protocol != UpstreamProtocol::kHttp2;
+  if (pending_count_ == 0) {
+    while (PooledConnection* connection = Ready()) {
+      if (Attach(*connection, request, dedicated)) return;
+    }
+  }
+  Breaker& limits = breaker();
+  if (!limits.pending.TryAcquire()) {
+    books_.stats->upstream_rq_pending_overflow.Inc();
+    return Fail(request, {ResetReason::kOverflow, "", "pending_overflow"});
+  }
+  limits.CountActive();
+  ++pending_count_;
+  ++books_.waiting;
+  request.pool_ = this;
+  request.dedicated_ = dedicated;
+  pending_.PushBack(request);
+  books_.stats->upstream_rq_pending_total.Inc();
+  books_.stats->upstream_rq_pending_active.Inc();
+  OpenWhatIsNeeded();
+}
+
+// Leaves the queue, and what the queue counted.
+void EndpointPool::Cancel(StreamRequest& request) {
+  request.pool_ = nullptr;
+  static_cast<ListHook<StreamRequest>&>(request).Unlink();
+  --pending_count_;
+  --books_.waiting;
+  breaker().pending.Release();
+  breaker().UncountActive();
+  books_.stats->upstream_rq_pending_active.Dec();
+  if (empty()) OnConnectionGone();
+}
+
+void EndpointPool::Fail(StreamRequest& request, const PoolFailure& failure) { request.OnStreamFailed(failure); }
+
+// True: the request is dealt with (it has its stream, or failed). False: this connection takes none, try another.
+bool EndpointPool::Attach(PooledConnection& connection, StreamRequest& request, bool dedicated) {
+  Breaker& limits = breaker();
+  if (!limits.requests.TryAcquire()) {
+    connection.SyncStreams();
+    for (auto& place : places_) place.ForEach([](PooledConnection& other) { other.SyncStreams(); });
+    if (!limits.requests.TryAcquire()) {
+      books_.stats->upstream_rq_pending_overflow.Inc();
+      if (request.pool_ != nullptr) Cancel(request);
+      Fail(request, {ResetReason::kOverflow, "", "requests_overflow"});
+      return true;
+    }
+  }
+  http::StreamSender* sender = connection.NewStream(request.receiver());
+  if (sender == nullptr) {
+    limits.requests.Release();
+    connection.Retire();
+    return false;
+  }
+  if (request.pool_ != nullptr) Cancel(request);  // it waits no longer
+  limits.CountActive();
+  ++endpoint_.active;
+  books_.stats->upstream_rq_total.Inc();
+  books_.stats->upstream_rq_active.Inc();
+  if (dedicated || for_good_) connection.retired_ = true;
+  Settle(connection);
+  ConnectionFacts facts;
+  facts.connection = connection.connection_.get();
+  facts.endpoint = endpoint_.record.get();
+  facts.protocol = connection.session_->protocol();
+  facts.reused = connection.requests_ > 1;
+  facts.connect_start = connection.account_.connect_start;
+  facts.connect_done = connection.account_.connect_done;
+  request.OnStreamReady(*sender, facts);
+  return true;
+}
+
+void EndpointPool::ServePending() {
+  if (serving_) {
+    serve_again_ = true;
+    return;
+  }
+  serving_ = true;
+  do {
+    serve_again_ = false;
+    while (!pending_.empty()) {
+      PooledConnection* connection = Ready();
+      if (connection == nullptr) break;
+      Attach(*connection, pending_.front(), pending_.front().dedicated_);
+    }
+  } while (serve_again_);
+  serving_ = false;
+  OpenWhatIsNeeded();
+}
+
+void EndpointPool::OnEndOfTurn() { ServePending(); }
+
+void EndpointPool::FailPending(const PoolFailure& failure) {
+  // A request that is made again meanwhile is a new one.
+  IntrusiveList<StreamRequest, StreamRequest> failed;
+  while (!pending_.empty()) failed.PushBack(pending_.front());
+  while (!failed.empty()) {
+    StreamRequest& request = failed.front();
+    Cancel(request);
+    books_.stats->upstream_rq_pending_failure_eject.Inc();
+    Fail(request, failure);
+  }
+}
+
+// --- connections --------------------------------------------------------------------------------------------------------------
+
+uint32_t EndpointPool::AssumedStreams() const {
+  const bool http2 = key_.protocol == UpstreamProtocol::kHttp2 || (key_.protocol == UpstreamProtocol::kAuto && spoke_http2_);
+  if (!http2) return 1;
+  const uint32_t most = books_.config->max_requests_per_connection;
+  const uint32_t streams = std::max<uint32_t>(books_.config->http2.max_concurrent_streams, 1);
+  return most == 0 ? streams : std::min(streams, most);
+}
+
+void EndpointPool::OpenWhatIsNeeded() {
+  while (pending_count_ > connecting_streams_) {
+    if (!Open()) return;
+  }
+}
+
+// One connection per pool is always allowed, so that one endpoint's connections cannot starve another's requests for ever.
+bool EndpointPool::MayOpen(bool* leased, bool* host_leased, bool force_first) {
+  const bool first = force_first && !has_connections();
+  if (books_.config->per_host_max_connections > 0) {
+    *host_leased = endpoint_.host_connections.TryAcquire();
+    if (!*host_leased && !first) {
+      books_.stats->upstream_cx_overflow.Inc();
+      return false;
+    }
+  }
+  *leased = breaker().connections.TryAcquire();
+  if (*leased) return true;
+  books_.stats->upstream_cx_overflow.Inc();
+  if (first) return true;
+  if (std::exchange(*host_leased, false)) endpoint_.host_connections.Release();
+  return false;
+}
+
+bool EndpointPool::Open() {
+  bool leased = false, host_leased = false;
+  if (!MayOpen(&leased, &host_leased, true)) return false;
+  const uint32_t streams = AssumedStreams();
+  auto* made = new PooledConnection(*this, leased, host_leased, streams);
+  connecting_streams_ += streams;
+  places_[kConnecting].PushBack(*made);
+  made->Start(Connect(*books_.config));
+  return true;
+}
+
+std::unique_ptr<net::Connection> EndpointPool::Connect(const model::ClusterConfig& config) const {
+  net::Connection::ConnectOptions options;
+  options.remote = endpoint_.record->address;
+  options.bind_to = config.bind_to;
+  options.timeout = config.connect_timeout;
+  options.keepalive = config.keepalive;
+  options.socket_options = &config.socket_options;
+  return net::Connection::Connect(books_.worker.dispatcher(), options, MakeTransport(config));
+}
+
+std::unique_ptr<net::Transport> EndpointPool::MakeTransport(const model::ClusterConfig& config) const {
+  static const auto* const kHttp1Only = new std::vector<std::string>{"http/1.1"};
+  static const auto* const kHttp2Only = new std::vector<std::string>{"h2"};
+  static const auto* const kBoth = new std::vector<std::string>{"h2", "http/1.1"};
+  const size_t index = endpoint_.transport < 0 ? 0 : static_cast<size_t>(endpoint_.transport);
+  if (index >= config.transports.size() || config.transports[index].tls == nullptr) return std::make_unique<net::RawTransport>();
+  const tls::ClientContext& context = *config.transports[index].tls;
+  tls::ClientTransportOptions options;
+  options.context = config.transports[index].tls;
+  if (config.auto_sni) options.sni = key_.server_name;
+  if (context.auto_host_sni() && !endpoint_.record->hostname.empty()) options.sni = endpoint_.record->hostname;
+  if (config.auto_san_validation) options.verify_dns = key_.server_name;
+  if (context.alpn().empty()) {
+    options.alpn = key_.protocol == UpstreamProtocol::kHttp2  ? kHttp2Only
+                   : key_.protocol == UpstreamProtocol::kAuto ? kBoth
+                                                              : kHttp1Only;
+  }
+  options.sessions = &books_.worker.tls_sessions();
+  options.endpoint = endpoint_.record->address_text;
+  options.stats = &books_.tls;
+  return tls::MakeClientTransport(options);
+}
+
+void EndpointPool::Settle(PooledConnection& connection) {
+  if (connection.gone_) return;
+  Place to = kConnecting;
+  if (connection.session_ != nullptr) {
+    if (connection.retired_ || connection.going_away_ || connection.session_->draining()) {
+      to = kDraining;
+    } else if (connection.session_->accepts_streams()) {
+      to = connection.session_->active_streams() == 0 ? kIdle : kPartFilled;
+    } else {
+      to = kFull;
+    }
+  }
+  if (to == connection.place_) return;
+  if (connection.place_ == kConnecting) connecting_streams_ -= connection.assumed_streams_;
+  if (connection.place_ == kIdle) connection.ListHook<event::Timeout>::Unlink();
+  connection.place_ = to;
+  places_[to].PushFront(connection);
+  if (to == kIdle && connection.account_.config->idle_timeout > Duration::zero()) {
+    books_.worker.timeouts().Add(connection, connection.account_.config->idle_timeout);
+  }
+}
+
+void EndpointPool::OnConnectionGone() {
+  event::Dispatcher& dispatcher = books_.worker.dispatcher();
+  if (pending_count_ > 0) dispatcher.AtEndOfTurn(*this);
+  if (empty()) dispatcher.AtEndOfTurn(endpoint_.reaper);
+}
+
+void EndpointPool::Drain(bool for_good) {
+  for_good_ = for_good;
+  const bool keep_connecting = for_good && pending_count_ > 0;  // they still serve those who wait
+  for (Place place : {kConnecting, kIdle, kPartFilled, kFull}) {
+    if (place == kConnecting && keep_connecting) continue;
+    places_[place].ForEach([](PooledConnection& connection) { connection.Retire(); });
+  }
+}
+
+// --- TCP ----------------------------------------------------------------------------------------------------------------------
+
+void EndpointPool::Request(TcpRequest& request) {
+  Breaker& limits = breaker();
+  if (!limits.pending.TryAcquire()) {
+    books_.stats->upstream_rq_pending_overflow.Inc();
+    return request.OnTcpFailed({ResetReason::kOverflow, "", "pending_overflow"});
+  }
+  bool leased = false, host_leased = false;
+  if (!MayOpen(&leased, &host_leased, false)) {
+    limits.pending.Release();
+    return request.OnTcpFailed({ResetReason::kOverflow, "", "connections_overflow"});
+  }
+  ++books_.waiting;
+  books_.stats->upstream_rq_pending_total.Inc();
+  books_.stats->upstream_rq_pending_active.Inc();
+  auto* made = new DedicatedConnection(*this, request, leased, host_leased);
+  request.dedicated_ = made;
+  dedicated_.PushBack(*made);
+  made->Start(Connect(*books_.config));
+}
+
+void EndpointPool::CloseDedicated() {
+  dedicated_.ForEach([](DedicatedConnection& connection) { connection.Close(); });
+}
+
+void EndpointPool::Dump(DumpWriter& out) const {
+  out.Open("pool");
+  out.Field("priority", static_cast<int>(key_.priority)).Field("protocol", static_cast<int>(key_.protocol));
+  out.Field("server_name", key_.server_name).Field("pending", pending_count_);
+  for (auto& place : places_) place.ForEach([&](PooledConnection& connection) { connection.Dump(out); });
+  out.Close();
+}
+
+// --- LiveEndpoint ---------------------------------------------------------------------------------------------------------------
+
+LiveEndpoint::LiveEndpoint(ClusterBooks& of_books, event::EndOfTurn& of_reaper, std::shared_ptr<model::EndpointRecord> of_record,
+                           int32_t of_transport)
+    : books(of_books),
+      reaper(of_reaper),
+      record(std::move(of_record)),
+      transport(of_transport),
+      host_connections(record->connections) {}
+
+LiveEndpoint::~LiveEndpoint() = default;
+
+EndpointPool* LiveEndpoint::Pool(model::RoutingPriority priority, UpstreamProtocol protocol, absl::string_view server_name) {
+  for (const auto& pool : pools_) {
+    const PoolKey& key = pool->key();
+    if (key.priority == priority && key.protocol == protocol && key.server_name == server_name) return pool.get();
+  }
+  if (pools_.size() >= kMostPools) return nullptr;
+  pools_.push_back(std::make_unique<EndpointPool>(*this, PoolKey{priority, protocol, std::string(server_name)}));
+  return pools_.back().get();
+}
+
+void LiveEndpoint::Drain(bool for_good) {
+  for (const auto& pool : pools_) pool->Drain(for_good);
+}
+
+void LiveEndpoint::Revive() {
+  for (const auto& pool : pools_) pool->Revive();
+}
+
+void LiveEndpoint::CloseDedicated() {
+  for (const auto& pool : pools_) pool->CloseDedicated();
+}
+
+bool LiveEndpoint::Reap(bool everything) {
+  pools_.erase(std::remove_if(pools_.begin(), pools_.end(),
+                              [&](const std::unique_ptr<EndpointPool>& pool) {
+                                return pool->empty() && (everything || !pool->key().server_name.empty());
+                              }),
+               pools_.end());
+  return pools_.empty();
+}
+
+void LiveEndpoint::Dump(DumpWriter& out) const {
+  out.Open(record->address_text);
+  out.Field("active", active).Field("present", present ? 1 : 0);
+  for (const auto& pool : pools_) pool->Dump(out);
+  out.Close();
+}
+
+}  // namespace outrigger::upstream

@@ -1,0 +1,120 @@
+#include "source/upstream/worker_context.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "source/base/bug.h"
+
+namespace outrigger::upstream {
+
+WorkerContext::WorkerContext(int index, event::Dispatcher& dispatcher, observe::WorkerStats& stats, const ProcessFacts& facts,
+                             std::shared_ptr<const model::Snapshot> first,
+                             std::function<void(std::shared_ptr<const model::Snapshot>)> release)
+    : index_(index),
+      dispatcher_(dispatcher),
+      stats_(stats),
+      facts_(facts),
+      release_(std::move(release)),
+      timeouts_(dispatcher),
+      snapshot_(MakePin(std::move(first))) {}
+
+WorkerContext::~WorkerContext() {
+  while (!background_.empty()) delete &background_.PopFront();
+  clusters_.clear();
+  removed_.clear();
+  snapshot_ = model::SnapshotPin();
+}
+
+model::SnapshotPin WorkerContext::MakePin(std::shared_ptr<const model::Snapshot> snapshot) {
+  pinned_.push_back(snapshot->generation);
+  return model::SnapshotPin(new model::PinnedSnapshot(
+      std::move(snapshot), [this](std::shared_ptr<const model::Snapshot> last) { OnSnapshotReleased(std::move(last)); }));
+}
+
+void WorkerContext::OnSnapshotReleased(std::shared_ptr<const model::Snapshot> snapshot) {
+  const auto at = std::find(pinned_.begin(), pinned_.end(), snapshot->generation);
+  if (at != pinned_.end()) pinned_.erase(at);
+  if (release_ != nullptr) release_(std::move(snapshot));
+  FreeRemoved();
+}
+
+void WorkerContext::Publish(std::shared_ptr<const model::Snapshot> next) {
+  OUTRIGGER_DCHECK(dispatcher_.OnLoopThread());
+  const model::SnapshotPin before = std::move(snapshot_);  // keeps what the clusters give up until they have given it up
+  snapshot_ = MakePin(std::move(next));
+  for (std::unique_ptr<WorkerCluster>& live : clusters_) {
+    if (live == nullptr) continue;
+    if (const model::Cluster* now = snapshot().Find(live->slot()); now != nullptr) {
+      live->Update(*now);
+    } else {
+      live->Drain();
+      removed_.push_back({std::move(live), before->get().generation});
+    }
+  }
+}
+
+void WorkerContext::FreeRemoved() {
+  for (size_t i = 0; i < removed_.size();) {
+    const bool seen = !pinned_.empty() && *std::min_element(pinned_.begin(), pinned_.end()) <= removed_[i].last_generation;
+    if (seen || !removed_[i].cluster->idle()) {
+      ++i;
+      continue;
+    }
+    // Somebody further up may be inside it.
+    struct Grave final : event::Deferred {
+      explicit Grave(std::unique_ptr<WorkerCluster> dead) : cluster(std::move(dead)) {}
+      std::unique_ptr<WorkerCluster> cluster;
+    };
+    dispatcher_.DestroyLater(std::make_unique<Grave>(std::move(removed_[i].cluster)));
+    removed_.erase(removed_.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
+WorkerCluster* WorkerContext::Cluster(model::ClusterSlot slot) {
+  if (slot.index < clusters_.size()) {
+    WorkerCluster* live = clusters_[slot.index].get();
+    if (live != nullptr && live->slot() == slot) return live;
+  }
+  const model::Cluster* cluster = snapshot().Find(slot);
+  if (cluster == nullptr) return nullptr;
+  if (slot.index >= clusters_.size()) clusters_.resize(slot.index + 1);
+  clusters_[slot.index] = std::make_unique<WorkerCluster>(*this, *cluster);
+  return clusters_[slot.index].get();
+}
+
+WorkerCluster* WorkerContext::ClusterByName(absl::string_view name) {
+  const model::Cluster* cluster = snapshot().FindCluster(name);
+  return cluster == nullptr ? nullptr : Cluster(cluster->slot);
+}
+
+void WorkerContext::ForEachCluster(const std::function<void(WorkerCluster&)>& f) {
+  for (const std::unique_ptr<WorkerCluster>& cluster : clusters_) {
+    if (cluster != nullptr) f(*cluster);
+  }
+  for (const Removed& removed : removed_) f(*removed.cluster);
+}
+
+void WorkerContext::Start(std::unique_ptr<Background> task) { background_.PushBack(*task.release()); }
+
+void WorkerContext::Finish(Background& task) {
+  static_cast<ListHook<Background>&>(task).Unlink();
+  dispatcher_.DestroyLater(std::unique_ptr<event::Deferred>(&task));
+}
+
+void WorkerContext::DrainUpstream() {
+  ForEachCluster([](WorkerCluster& cluster) { cluster.DrainConnections(); });
+}
+
+void WorkerContext::Dump(DumpWriter& out) const {
+  out.Open("upstream");
+  out.Field("generation", generation());
+  for (const std::unique_ptr<WorkerCluster>& cluster : clusters_) {
+    if (cluster != nullptr) cluster->Dump(out);
+  }
+  out.Open("removed");
+  for (const Removed& removed : removed_) removed.cluster->Dump(out);
+  out.Close();
+  out.Close();
+}
+
+}  // namespace outrigger::upstream

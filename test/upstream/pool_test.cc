@@ -1,0 +1,162 @@
+#include <gtest/gtest.h>
+
+#include "test/upstream/harness.h"
+
+namespace outrigger::upstream {
+namespace {
+
+using http::ResetReason;
+
+TEST(PoolTest, AnHttp1ConnectionIsReusedForTheNextRequest) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  server.Echo();
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish first, second;
+  world.Ask(first);
+  ASSERT_TRUE(world.Until([&] { return first.exchange.done(); }));
+  world.Ask(second);
+  EXPECT_EQ(second.ready, 1);  // at once, from inside Request
+  ASSERT_TRUE(world.Until([&] { return second.exchange.done(); }));
+  EXPECT_FALSE(first.facts.reused);
+  EXPECT_TRUE(second.facts.reused);
+  EXPECT_EQ(server.served.size(), 1u);
+  EXPECT_EQ(world.stats().upstream_cx_total.value(), 1u);
+  EXPECT_EQ(world.stats().upstream_cx_http1_total.value(), 1u);
+  EXPECT_EQ(world.stats().upstream_rq_total.value(), 2u);
+  EXPECT_EQ(world.stats().upstream_rq_pending_total.value(), 1u);
+  EXPECT_EQ(world.stats().upstream_rq_active.value(), 0);
+  EXPECT_EQ(world.stats().upstream_cx_active.value(), 1);
+}
+
+TEST(PoolTest, ConcurrentHttp1RequestsHaveAConnectionEach) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish wishes[3];
+  for (Wish& wish : wishes) world.Ask(wish);
+  ASSERT_TRUE(world.Until([&] { return server.requests() == 3; }));
+  EXPECT_EQ(server.served.size(), 3u);
+  for (Wish& wish : wishes) wish.exchange.sender->Reset(ResetReason::kLocalReset);
+  ASSERT_TRUE(world.Until([&] { return world.stats().upstream_cx_active.value() == 0; }));
+  EXPECT_EQ(world.stats().upstream_rq_active.value(), 0);
+}
+
+TEST(PoolTest, Http2RequestsShareOneConnection) {
+  World world;
+  FakeUpstream server(*world.loop, true);
+  world.config->protocol = model::UpstreamProtocol::kHttp2;
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish wishes[5];
+  for (Wish& wish : wishes) world.Ask(wish);
+  ASSERT_TRUE(world.Until([&] { return server.requests() == 5; }));
+  EXPECT_EQ(server.served.size(), 1u);
+  EXPECT_EQ(world.stats().upstream_rq_active.value(), 5);
+  for (auto& exchange : server.served[0]->app.exchanges) exchange->Send({{":status", "200"}}, true);
+  ASSERT_TRUE(world.Until([&] { return world.stats().upstream_rq_active.value() == 0; }));
+  for (Wish& wish : wishes) EXPECT_TRUE(wish.exchange.done());
+}
+
+TEST(PoolTest, AFullHttp2ConnectionIsJoinedByAnother) {
+  World world;
+  FakeUpstream server(*world.loop, true);
+  world.config->protocol = model::UpstreamProtocol::kHttp2;
+  world.config->http2.max_concurrent_streams = 2;
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish wishes[5];
+  for (Wish& wish : wishes) world.Ask(wish);
+  ASSERT_TRUE(world.Until([&] { return server.requests() == 5; }));
+  EXPECT_EQ(server.served.size(), 3u);
+}
+
+TEST(PoolTest, ARefusedConnectionFailsWhoWaitsWithTheReason) {
+  World world;
+  net::Address nobody;
+  {
+    FakeUpstream gone(*world.loop, false);
+    nobody = gone.address();
+  }
+  world.Start(SetOf({Record(nobody, 1)}));
+  Wish wishes[2];
+  for (Wish& wish : wishes) world.Ask(wish);
+  EXPECT_EQ(wishes[0].failed, 0);
+  ASSERT_TRUE(world.Until([&] { return wishes[0].failed == 1 && wishes[1].failed == 1; }));
+  EXPECT_EQ(wishes[0].reason, ResetReason::kConnectFailure);
+  EXPECT_EQ(wishes[0].transport_failure, "delayed connect error: Connection refused");
+  EXPECT_GE(world.stats().upstream_cx_connect_fail.value(), 1u);
+  EXPECT_EQ(world.stats().upstream_rq_pending_failure_eject.value(), 2u);
+  EXPECT_EQ(world.stats().upstream_rq_pending_active.value(), 0);
+}
+
+TEST(PoolTest, ACancelledWaitIsNotHeardOf) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  server.Echo();
+  world.Start(SetOf({Record(server.address(), 1)}));
+  auto gone = std::make_unique<Wish>();
+  Wish cancelled, stays;
+  world.Ask(*gone);
+  world.Ask(cancelled);
+  world.Ask(stays);
+  gone.reset();
+  cancelled.Cancel();
+  cancelled.Cancel();
+  ASSERT_TRUE(world.Until([&] { return stays.exchange.done(); }));
+  EXPECT_EQ(cancelled.ready + cancelled.failed, 0);
+  EXPECT_EQ(world.stats().upstream_rq_pending_active.value(), 0);
+}
+
+TEST(PoolTest, TheRequestLimitOfOneMeansOneAndTheNextIsRefusedAtOnce) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  world.config->circuit_breakers.by_priority[0] = Limits(1024, 1024, 1);
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish first, second, third;
+  world.Ask(first);
+  ASSERT_TRUE(world.Until([&] { return server.requests() == 1; }));
+  world.Ask(second);
+  ASSERT_TRUE(world.Until([&] { return second.failed == 1; }));
+  EXPECT_EQ(second.reason, ResetReason::kOverflow);
+  EXPECT_EQ(world.stats().upstream_rq_pending_overflow.value(), 1u);
+  server.served[0]->app.exchanges[0]->Send({{":status", "200"}, {"content-length", "0"}}, true);
+  ASSERT_TRUE(world.Until([&] { return first.exchange.done(); }));
+  world.Ask(third);
+  ASSERT_TRUE(world.Until([&] { return third.ready == 1; }));
+}
+
+TEST(PoolTest, RequestsBeyondTheConnectionLimitWaitForAFreeConnection) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  server.Echo();
+  world.config->circuit_breakers.by_priority[0] = Limits(1, 1, 1024);
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish first, second, third;
+  world.Ask(first);
+  ASSERT_TRUE(world.Until([&] { return first.ready == 1; }));
+  world.Ask(second);
+  world.Ask(third);  // one may wait, not two
+  EXPECT_EQ(third.failed, 1);
+  EXPECT_EQ(third.reason, ResetReason::kOverflow);
+  ASSERT_TRUE(world.Until([&] { return second.exchange.done(); }));
+  EXPECT_TRUE(first.exchange.done());
+  EXPECT_EQ(server.served.size(), 1u);
+  EXPECT_EQ(world.stats().upstream_cx_overflow.value(), 1u);
+}
+
+TEST(PoolTest, AConnectionIsClosedAfterItsMostRequests) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  server.Echo();
+  world.config->max_requests_per_connection = 2;
+  world.Start(SetOf({Record(server.address(), 1)}));
+  for (int i = 0; i < 3; ++i) {
+    Wish wish;
+    world.Ask(wish);
+    ASSERT_TRUE(world.Until([&] { return wish.exchange.done(); }));
+  }
+  EXPECT_EQ(server.served.size(), 2u);
+  EXPECT_EQ(world.stats().upstream_cx_max_requests.value(), 1u);
+}
+
+}  // namespace
+}  // namespace outrigger::upstream
