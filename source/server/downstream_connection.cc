@@ -1,5 +1,6 @@
 #include "source/server/downstream_connection.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -48,7 +49,28 @@ const model::FilterChain* DownstreamConnection::Current() {
 }
 
 void DownstreamConnection::Recheck() {
-  if (!closed_ && !drain_asked_ && Current() == nullptr) Drain();
+  if (closed_ || drain_asked_ || Current() != nullptr) return;
+  const MonotonicTime now = worker().dispatcher().now();
+  PlanDrain(now, std::min(drain_end_, now + owner_.drain_time()));
+}
+
+void DownstreamConnection::PlanDrain(MonotonicTime ask, MonotonicTime end) {
+  if (closed_) return;
+  drain_end_ = end;
+  drain_due_ = drain_asked_ ? end : ask;
+  const MonotonicTime now = worker().dispatcher().now();
+  if (!drain_asked_ && ask <= now) OnDrainDue(now);
+}
+
+void DownstreamConnection::ForgetDrain() {
+  if (drain_asked_) return;
+  drain_due_ = drain_end_ = MonotonicTime::max();
+}
+
+void DownstreamConnection::OnDrainDue(MonotonicTime now) {
+  if (drain_end_ <= now) return CloseNow();
+  drain_due_ = drain_end_;
+  Drain();
 }
 
 void DownstreamConnection::Drain() {

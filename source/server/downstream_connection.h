@@ -30,6 +30,11 @@ class DownstreamConnection final : public model::DownstreamContext,
   void Recheck();
   // Finish what runs, then close.
   void Drain();
+  // Drain() at `ask`, CloseNow() at `end`, by the owner's clock (OnDrainDue when drain_due() came). ForgetDrain: unless asked already.
+  void PlanDrain(MonotonicTime ask, MonotonicTime end);
+  void ForgetDrain();
+  MonotonicTime drain_due() const { return drain_due_; }
+  void OnDrainDue(MonotonicTime now);
   void CloseNow();
 
   // model::DownstreamContext
@@ -56,6 +61,8 @@ class DownstreamConnection final : public model::DownstreamContext,
   const model::FilterChain* current_ = nullptr;           // of generation current_generation_
   uint64_t current_generation_ = 0;
   MonotonicTime opened_;
+  MonotonicTime drain_due_ = MonotonicTime::max();  // the next step of draining
+  MonotonicTime drain_end_ = MonotonicTime::max();
   bool drain_asked_ = false;
   bool closed_ = false;
 };

@@ -67,7 +67,7 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
       continue;
     }
     at->second->StopAccepting();
-    at->second->DrainConnections();
+    at->second->BeginDrain(options_.drain);
     leaving_.push_back(std::move(at->second));
     listeners_.erase(at++);
   }
@@ -78,8 +78,8 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
     const ListenSockets& bound = sockets == publication_->sockets.end() ? kNone : sockets->second;
     std::unique_ptr<WorkerListener>& mine = listeners_[i];
     if (mine == nullptr) {
-      mine = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index), snapshot.listeners.Share(i));
-    } else if (mine->config().get() == now) {
+      mine = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index), snapshot.listeners.Share(i), options_.drain);
+    } else if (mine->config().get() == now && mine->Watches(bound)) {
       continue;  // unchanged: its connections still find their chain
     }
     mine->Update(snapshot.listeners.Share(i), bound);
@@ -90,25 +90,26 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
   }
 }
 
-void Worker::ForEach(const std::function<bool(const model::Listener&)>& which, void (WorkerListener::*action)()) {
-  for (auto& [slot, listener] : listeners_) {
-    if (!which || which(*listener->config())) (listener.get()->*action)();
-  }
-  Reap();
+void Worker::Drain(std::function<bool(const model::Listener&)> which, DrainPlan plan) {
+  dispatcher_->Post([this, which = std::move(which), plan] {
+    for (auto& [slot, listener] : listeners_) {
+      if (!which || which(*listener->config())) listener->BeginDrain(plan);
+    }
+    Reap();
+  });
 }
 
-void Worker::StopAccepting(std::function<bool(const model::Listener&)> which) {
-  dispatcher_->Post([this, which = std::move(which)] { ForEach(which, &WorkerListener::StopAccepting); });
-}
-
-void Worker::Drain(std::function<bool(const model::Listener&)> which) {
-  dispatcher_->Post([this, which = std::move(which)] { ForEach(which, &WorkerListener::DrainConnections); });
+void Worker::EndDrain() {
+  dispatcher_->Post([this] {
+    for (auto& [slot, listener] : listeners_) listener->EndDrain();
+  });
 }
 
 void Worker::CloseAll() {
   dispatcher_->Post([this] {
-    ForEach(nullptr, &WorkerListener::CloseConnections);
+    for (auto& [slot, listener] : listeners_) listener->CloseConnections();
     for (auto& listener : leaving_) listener->CloseConnections();
+    Reap();
   });
 }
 
@@ -134,7 +135,11 @@ void Worker::Reap() {
   if (!reap_timer_.armed()) dispatcher_->Arm(reap_timer_, kReapEvery);
 }
 
-void Worker::OnReapTimer() { Reap(); }
+void Worker::OnReapTimer() {
+  for (auto& [slot, listener] : listeners_) listener->OnSecond();
+  for (auto& listener : leaving_) listener->OnSecond();
+  Reap();
+}
 
 void Worker::Dump(DumpWriter& out) const {
   out.Open("worker");

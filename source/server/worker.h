@@ -30,15 +30,16 @@ class Worker final {
     observe::WorkerStats* stats = nullptr;
     const upstream::ProcessFacts* facts = nullptr;
     std::function<void(int worker, uint64_t generation)> in_use;  // on main, after each swap
+    DrainPlan drain;                                      // for listeners that configuration removes
   };
   Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first);
   ~Worker();
 
   void StartThread();
   void Publish(std::shared_ptr<const Publication> next);
-  // Each runs on the worker. Removed listeners stop accepting, connections drain; CloseAll ends what is left.
-  void StopAccepting(std::function<bool(const model::Listener&)> which);
-  void Drain(std::function<bool(const model::Listener&)> which);
+  // Each runs on the worker. (To stop accepting, publish without the sockets.) CloseAll ends what is left.
+  void Drain(std::function<bool(const model::Listener&)> which, DrainPlan plan);  // also of connections that come while it lasts
+  void EndDrain();                                        // those not yet told go on; not of removed listeners
   void CloseAll();
   void SetAcceptingPaused(bool paused);
   void StopThread();                                      // joins; connections still open are closed
@@ -54,7 +55,6 @@ class Worker final {
 
  private:
   void Apply(std::shared_ptr<const Publication> next);
-  void ForEach(const std::function<bool(const model::Listener&)>& which, void (WorkerListener::*action)());
   void Reap();
   void OnReapTimer();
 

@@ -18,8 +18,13 @@ std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& list
   return index >= 0 ? listener.chains[index] : listener.default_chain;
 }
 
-WorkerListener::WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config)
-    : worker_(worker), worker_index_(worker_index), config_(std::move(config)), stats_(&worker.stats().Get(config_->stats)) {}
+WorkerListener::WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config,
+                               const DrainPlan& drain)
+    : worker_(worker),
+      worker_index_(worker_index),
+      config_(std::move(config)),
+      stats_(&worker.stats().Get(config_->stats)),
+      drain_(drain) {}
 
 WorkerListener::~WorkerListener() {
   runs_.ForEach([this](net::ListenerFilterRun& run) {
@@ -60,8 +65,38 @@ void WorkerListener::StopAccepting() {
   listeners_.clear();
 }
 
-void WorkerListener::DrainConnections() {
-  connections_.ForEach([](DownstreamConnection& connection) { connection.Drain(); });
+bool WorkerListener::Watches(const ListenSockets& sockets) const {
+  return std::equal(sockets.begin(), sockets.end(), listeners_.begin(), listeners_.end(),
+                    [](const auto& socket, const auto& listener) { return socket.get() == &listener->socket(); });
+}
+
+void WorkerListener::BeginDrain(const DrainPlan& plan) {
+  draining_ = true;
+  drain_ = plan;
+  drain_ends_ = worker_.dispatcher().now() + plan.time;
+  connections_.ForEach([this](DownstreamConnection& connection) { PlanDrain(connection); });
+}
+
+void WorkerListener::EndDrain() {
+  draining_ = false;
+  connections_.ForEach([](DownstreamConnection& connection) { connection.ForgetDrain(); });
+}
+
+void WorkerListener::PlanDrain(DownstreamConnection& connection) {
+  const MonotonicTime now = worker_.dispatcher().now();
+  const auto left = std::max<int64_t>(0, ToMillis(drain_ends_ - now));
+  MonotonicTime ask = now;
+  if (drain_.gradual && left > 0) {
+    ask += milliseconds(worker_.dispatcher().engine().RandomBits() % static_cast<uint64_t>(left));
+  }
+  connection.PlanDrain(ask, drain_ends_);
+}
+
+void WorkerListener::OnSecond() {
+  const MonotonicTime now = worker_.dispatcher().now();
+  connections_.ForEach([now](DownstreamConnection& connection) {
+    if (connection.drain_due() <= now) connection.OnDrainDue(now);
+  });
 }
 
 void WorkerListener::CloseConnections() {
@@ -128,6 +163,7 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
   auto* made = new DownstreamConnection(*this, std::move(connection), std::move(chain), worker_.Pin());
   connections_.PushBack(*made);
   ++connection_count_;
+  if (draining_) PlanDrain(*made);
   made->Start();
 }
 

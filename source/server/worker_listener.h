@@ -18,6 +18,12 @@ namespace outrigger::server {
 
 using ListenSockets = std::vector<std::shared_ptr<net::ListenSocket>>;
 
+// How connections are asked to end.
+struct DrainPlan {
+  Duration time = seconds(600);  // what is left then is closed; 0: at once
+  bool gradual = true;           // spread over `time`; otherwise all are asked now
+};
+
 // The chain for a connection, or null.
 const model::FilterChain* ChooseChain(const model::Listener& listener, const net::ConnectionProperties& properties);
 std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& listener, const net::ConnectionProperties& properties);
@@ -26,17 +32,24 @@ std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& list
 // gone from the configuration, until its last connection ended. Also accepts connections that another worker hands over.
 class WorkerListener final : public net::TcpListener::Owner, public net::ListenerFilterRun::Owner {
  public:
-  WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config);
+  // `drain`: how connections end whose chain is gone or changed too much.
+  WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config,
+                 const DrainPlan& drain);
   ~WorkerListener();
 
   // A newer version of the same slot. Sockets kept are kept; new ones start; others stop after taking what was queued.
   void Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets);
   void StopAccepting();          // the listener was removed, or the server drains
-  void DrainConnections();
+  // Connections are asked to end as the plan says, those that come later too; what is left at its end is closed.
+  void BeginDrain(const DrainPlan& plan);
+  void EndDrain();
+  bool Watches(const ListenSockets& sockets) const;
+  void OnSecond();               // asks those whose time has come, closes what outstayed it
   void CloseConnections();
   void SetPaused(bool paused);   // overload
 
   upstream::WorkerContext& worker() { return worker_; }
+  Duration drain_time() const { return drain_.time; }
   model::ListenerSlot slot() const { return config_->slot; }
   const std::shared_ptr<const model::Listener>& config() const { return config_; }
   size_t connection_count() const { return connection_count_; }
@@ -52,6 +65,7 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   void OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
                              net::ListenerFilterRun::Outcome outcome) override;
   void MakeConnection(net::AcceptedSocket socket);
+  void PlanDrain(DownstreamConnection& connection);
   void FoldTlsStats();
 
   upstream::WorkerContext& worker_;
@@ -64,6 +78,9 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   IntrusiveList<net::ListenerFilterRun, net::ListenerFilterRunTag> runs_;
   IntrusiveList<DownstreamConnection> connections_;
   size_t connection_count_ = 0;
+  bool draining_ = false;
+  DrainPlan drain_;
+  MonotonicTime drain_ends_;
 };
 
 }  // namespace outrigger::server
