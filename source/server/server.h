@@ -1,0 +1,98 @@
+// Thread: main (Shutdown through the dispatcher)
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "source/config/bootstrap.h"
+#include "source/config/snapshot_builder.h"
+#include "source/event/dispatcher.h"
+#include "source/extension/factory.h"
+#include "source/observe/stats.h"
+#include "source/server/listener_sockets.h"
+#include "source/server/options.h"
+#include "source/upstream/worker_context.h"
+
+namespace outrigger::server {
+
+class AdminPages;
+class Server;
+class WorkerSet;
+
+// Where configuration beyond the bootstrap comes from (xDS). Owned by the server, made before the workers.
+class DynamicConfiguration {
+ public:
+  virtual ~DynamicConfiguration() = default;
+  // On the running loop, after static configuration is published to main. Takes a HoldInit() as long as the first configuration is on its
+  // way, changes server.builder() and calls RequestPublish().
+  virtual void Start(Server& server) = 0;
+};
+
+// What the process gives the server: effects and the list of extensions.
+struct Surroundings {
+  const extension::FactoryTable* factories = nullptr;
+  std::function<std::unique_ptr<event::Engine>()> make_engine;            // one for main, one for each worker
+  std::function<std::unique_ptr<DynamicConfiguration>()> dynamic;         // null: none
+  bool threads = true;                                                    // false: workers are stepped by the caller (simulator)
+  bool catch_signals = false;                                             // the real process
+};
+
+// The composition root: everything of one proxy process, in the order it starts and ends.
+//
+//   Create: bootstrap read and compiled ─▶ Start: admin bound, DNS and xDS begin ─▶ every HoldInit() gone: listeners bound, workers start
+//   ─▶ live ─▶ Shutdown(): stop listening, drain ─▶ no connection left, or drain time over ─▶ Run() returns 0
+class Server final {
+ public:
+  // Reads the bootstrap and compiles static configuration. Opens nothing on the network. The error is what to tell the user.
+  static absl::StatusOr<std::unique_ptr<Server>> Create(const Options& options, Surroundings surroundings);
+  ~Server();
+  Server(const Server&) = delete;
+
+  absl::Status Start();
+  int Run();        // until the end; the exit code
+  void Shutdown();  // drains, then ends; again: ends at once. On the loop
+  void Drain(const std::function<bool(const model::Listener&)>& which, bool graceful, bool close_after);  // /drain_listeners
+  void SetHealthCheckFailed(bool failed);
+  void ReopenLogs();
+
+  // --- for whoever configures -------------------------------------------------------------------------------------------------
+  config::SnapshotBuilder& builder();
+  // What the builder holds now becomes a publication at the end of this loop turn (law 2: at most one per turn).
+  void RequestPublish();
+  // Binds (without listening) what this listener would need, so that a failure refuses the resource before it is acknowledged. An address
+  // that another listener has is a conflict, unless that one is named in `leaving`: it goes in the same update.
+  absl::Status PrepareListener(const BindRequest& request, const std::vector<std::string>& leaving = {});
+  uint64_t published_generation() const;
+  uint64_t in_use_generation() const;  // all workers (and main) use at least this one
+  // Called once, on main, when `generation` is in use everywhere.
+  void WhenInUse(uint64_t generation, std::function<void()> f);
+  // As long as somebody holds one, workers do not start and the state is INITIALIZING.
+  std::shared_ptr<void> HoldInit(std::string what);
+
+  // --- what everybody may use --------------------------------------------------------------------------------------------------
+  enum class State : uint8_t { kLive, kDraining, kPreInitializing, kInitializing };  // envoy.admin.v3.ServerInfo.State
+  State state() const;
+  const Options& options() const;
+  const envoy::config::bootstrap::v3::Bootstrap& bootstrap() const;
+  event::Dispatcher& dispatcher();
+  upstream::WorkerContext& context();  // main's own: upstream requests from main (xDS)
+  observe::StatsRegistry& stats();
+  observe::AccessLogFiles& access_logs();
+  WorkerSet& workers();
+  ListenerSockets& sockets();
+  AdminPages& admin();
+  net::Address admin_address() const;  // kNone: no admin endpoint
+  MonotonicTime started() const;
+  WallTime started_wall() const;
+
+ private:
+  struct Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace outrigger::server

@@ -1,0 +1,71 @@
+#include "source/server/worker_set.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace outrigger::server {
+
+WorkerSet::WorkerSet(Settings settings, std::shared_ptr<const Publication> first) : settings_(std::move(settings)) {
+  publications_.push_back(std::move(first));
+  using_.resize(settings_.count, 0);
+  for (size_t i = 0; i < settings_.count; ++i) {
+    Worker::Options options;
+    options.index = static_cast<int>(i);
+    options.main = settings_.main;
+    options.stats = &settings_.stats->AddWorker(absl::StrCat("worker_", i));
+    options.facts = settings_.facts;
+    options.drain = settings_.drain;
+    options.in_use = [this](int worker, uint64_t generation) { OnReport(worker, generation); };
+    workers_.push_back(std::make_unique<Worker>(std::move(options), settings_.make_engine(), publications_.back()));
+    workers_.back()->dispatcher().SetIdSpace(static_cast<uint16_t>(i + 1));
+  }
+}
+
+WorkerSet::~WorkerSet() { Stop(); }
+
+void WorkerSet::Start() {
+  if (std::exchange(started_, true)) return;
+  for (auto& worker : workers_) {
+    if (settings_.threads) {
+      worker->StartThread();
+    } else {
+      worker->Publish(publications_.back());
+    }
+  }
+}
+
+void WorkerSet::Stop() {
+  for (auto& worker : workers_) worker->StopThread();
+}
+
+void WorkerSet::Publish(std::shared_ptr<const Publication> next) {
+  publications_.push_back(next);
+  // Before the start a worker has no loop, but its queue keeps what is posted: the order stays.
+  for (auto& worker : workers_) worker->Publish(next);
+  Reap();
+}
+
+void WorkerSet::OnReport(int worker, uint64_t generation) {
+  const uint64_t before = in_use();
+  using_[static_cast<size_t>(worker)] = std::max(using_[static_cast<size_t>(worker)], generation);
+  Reap();
+  if (in_use() != before && on_in_use_) on_in_use_();
+}
+
+uint64_t WorkerSet::in_use() const { return using_.empty() ? 0 : *std::min_element(using_.begin(), using_.end()); }
+
+uint64_t WorkerSet::connections() const {
+  uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->connections();
+  return sum;
+}
+
+bool WorkerSet::Reap() {
+  // A worker may still hold one for the rest of its turn: then the next report or second takes it.
+  while (publications_.size() > 1 && publications_.front().use_count() == 1) publications_.pop_front();
+  return publications_.size() > 1;
+}
+
+}  // namespace outrigger::server
