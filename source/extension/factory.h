@@ -10,12 +10,14 @@
 #include "absl/types/span.h"
 #include "google/protobuf/message.h"
 #include "source/http/filter.h"
+#include "source/matching/format_command.h"
 #include "source/model/listener.h"
 #include "source/model/route.h"
 #include "source/observe/stats.h"
 
-// The one seam between configuration and filters. A filter folder exports one constinit factory; the table of all factories is
-// generated from filters.bzl-style lists (no static registration). Protobuf is seen here and in a filter's config.cc only.
+// The one seam between configuration and filters. A filter folder exports one constinit factory; the table of all
+// factories is generated from filters.bzl-style lists (no static registration). Protobuf is seen here and in a filter's
+// config.cc only.
 namespace envoy::config::core::v3 {
 class DataSource;
 class ConfigSource;
@@ -26,11 +28,18 @@ class AccessLog;
 namespace envoy::config::route::v3 {
 class RouteConfiguration;
 }
+namespace envoy::extensions::filters::network::http_connection_manager::v3 {
+class HttpFilter;
+}
 
 namespace outrigger::extension {
 
-// What a factory may ask for while it builds. Errors are returned, prefixed by the caller with resource and field path: a factory says
-// only the path below its own message ("rules.policies[\"a\"].principals[0]: ...").
+using HttpFilterList =
+    google::protobuf::RepeatedPtrField<envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter>;
+
+// What a factory may ask for while it builds. Errors are returned and prefixed by the caller with resource and field
+// path: a factory says only the path below its own message (fault.h): Fault("rules.policies[\"a\"].principals[0]",
+// "cause"). Rules of the fields, and that they are supported, were checked before.
 class FactoryContext {
  public:
   virtual ~FactoryContext() = default;
@@ -45,21 +54,29 @@ class FactoryContext {
       const envoy::config::route::v3::RouteConfiguration& routes) = 0;
   virtual absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildAccessLog(
       const envoy::config::accesslog::v3::AccessLog& log) = 0;
+  // Inline, from a file (watched from then on: a change compiles the resource again), or from the environment.
   virtual absl::StatusOr<std::string> ReadDataSource(const envoy::config::core::v3::DataSource& source) = 0;
-  virtual absl::StatusOr<http::FilterSpec> BuildHttpFilter(const google::protobuf::Message& http_filter) = 0;
+  // A whole chain; `field` is its name for errors ("http_filters"), `stat_prefix` what its filters see as theirs. The
+  // last filter must be a terminal one.
+  virtual absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildHttpFilters(
+      absl::string_view field, const HttpFilterList& filters, absl::string_view stat_prefix) = 0;
+  // For formats: host name and environment.
+  virtual matching::FormatOptions format_options() const = 0;
   virtual model::TrafficDirection direction() const = 0;
   virtual model::OriginId origin() const = 0;
-  virtual absl::string_view stat_prefix() const = 0;    // e.g. "http.ingress." for HTTP filters of that HCM
+  virtual absl::string_view stat_prefix() const = 0;  // e.g. "http.ingress." for HTTP filters of that HCM
   virtual void Warn(std::string warning) = 0;
 };
 
 struct HttpFilterFactory {
-  absl::string_view name;   // "envoy.filters.http.rbac"
+  absl::string_view name;  // "envoy.filters.http.rbac"
   const google::protobuf::Descriptor* (*config_type)();
   absl::StatusOr<http::FilterSpec> (*create)(const google::protobuf::Message& config, FactoryContext& context);
-  // Per-route configuration; null where the filter has none.
+  // Per-route configuration; both null where the filter has none. What `create_route` gives is an object of the
+  // filter's own, found by Stream::RouteConfig.
   const google::protobuf::Descriptor* (*route_config_type)();
-  absl::StatusOr<std::shared_ptr<const void>> (*create_route)(const google::protobuf::Message& config, FactoryContext& context);
+  absl::StatusOr<std::shared_ptr<const void>> (*create_route)(const google::protobuf::Message& config,
+                                                              FactoryContext& context);
 };
 struct NetworkFilterFactory {
   absl::string_view name;
@@ -72,7 +89,8 @@ struct ListenerFilterFactory {
   absl::StatusOr<model::ListenerFilterSpec> (*create)(const google::protobuf::Message& config, FactoryContext& context);
 };
 
-// Filled by source/exe (and by tests): configuration finds extensions here, by type URL, else by name.
+// Filled by source/exe (and by tests): configuration finds extensions here by the type of their configuration. The name
+// in a configuration is free, as published.
 struct FactoryTable {
   std::vector<const HttpFilterFactory*> http;
   std::vector<const NetworkFilterFactory*> network;

@@ -18,22 +18,12 @@ namespace outrigger::extension {
 namespace matcher_v3 = envoy::type::matcher::v3;
 using matching::StringMatcher;
 
-absl::Status Invalid(absl::string_view cause) { return absl::InvalidArgumentError(absl::StrCat(": ", cause)); }
-
-absl::Status Under(absl::string_view field, const absl::Status& inner) {
-  const absl::string_view text = inner.message();
-  const bool joins = !text.empty() && (text[0] == ':' || text[0] == '[');
-  return absl::InvalidArgumentError(absl::StrCat(field, joins ? "" : ".", text));
-}
-
-absl::Status Under(absl::string_view field, size_t index, const absl::Status& inner) {
-  return Under(absl::StrCat(field, "[", index, "]"), inner);
-}
-
 namespace {
 
 // Errors of the matching room name no field: theirs is the one that was being compiled.
-absl::Status Cause(absl::string_view field, const absl::Status& status) { return Under(field, Invalid(status.message())); }
+absl::Status Cause(absl::string_view field, const absl::Status& status) {
+  return Under(field, Invalid(status.message()));
+}
 
 absl::StatusOr<StringMatcher> Create(absl::string_view field, StringMatcher::Kind kind, const std::string& pattern,
                                      bool ignore_case = false) {
@@ -48,13 +38,18 @@ absl::StatusOr<StringMatcher> BuildStringMatcher(const matcher_v3::StringMatcher
   const bool fold = matcher.ignore_case();
   using Kind = StringMatcher::Kind;
   switch (matcher.match_pattern_case()) {
-    case matcher_v3::StringMatcher::kExact: return Create("exact", Kind::kExact, matcher.exact(), fold);
-    case matcher_v3::StringMatcher::kPrefix: return Create("prefix", Kind::kPrefix, matcher.prefix(), fold);
-    case matcher_v3::StringMatcher::kSuffix: return Create("suffix", Kind::kSuffix, matcher.suffix(), fold);
-    case matcher_v3::StringMatcher::kContains: return Create("contains", Kind::kContains, matcher.contains(), fold);
+    case matcher_v3::StringMatcher::kExact:
+      return Create("exact", Kind::kExact, matcher.exact(), fold);
+    case matcher_v3::StringMatcher::kPrefix:
+      return Create("prefix", Kind::kPrefix, matcher.prefix(), fold);
+    case matcher_v3::StringMatcher::kSuffix:
+      return Create("suffix", Kind::kSuffix, matcher.suffix(), fold);
+    case matcher_v3::StringMatcher::kContains:
+      return Create("contains", Kind::kContains, matcher.contains(), fold);
     case matcher_v3::StringMatcher::kSafeRegex:
       return Create("safe_regex.regex", Kind::kRegex, matcher.safe_regex().regex());
-    default: return Invalid("this kind of string matcher is not supported");
+    default:
+      return Invalid("this kind of string matcher is not supported");
   }
 }
 
@@ -75,10 +70,18 @@ absl::StatusOr<matching::HeaderMatcher> BuildHeaderMatcher(const envoy::config::
   absl::StatusOr<StringMatcher> text = StringMatcher();
   using Kind = StringMatcher::Kind;
   switch (matcher.header_match_specifier_case()) {
-    case Proto::kExactMatch: text = Create("exact_match", Kind::kExact, matcher.exact_match()); break;
-    case Proto::kPrefixMatch: text = Create("prefix_match", Kind::kPrefix, matcher.prefix_match()); break;
-    case Proto::kSuffixMatch: text = Create("suffix_match", Kind::kSuffix, matcher.suffix_match()); break;
-    case Proto::kContainsMatch: text = Create("contains_match", Kind::kContains, matcher.contains_match()); break;
+    case Proto::kExactMatch:
+      text = Create("exact_match", Kind::kExact, matcher.exact_match());
+      break;
+    case Proto::kPrefixMatch:
+      text = Create("prefix_match", Kind::kPrefix, matcher.prefix_match());
+      break;
+    case Proto::kSuffixMatch:
+      text = Create("suffix_match", Kind::kSuffix, matcher.suffix_match());
+      break;
+    case Proto::kContainsMatch:
+      text = Create("contains_match", Kind::kContains, matcher.contains_match());
+      break;
     case Proto::kSafeRegexMatch:
       text = Create("safe_regex_match.regex", Kind::kRegex, matcher.safe_regex_match().regex());
       break;
@@ -95,7 +98,8 @@ absl::StatusOr<matching::HeaderMatcher> BuildHeaderMatcher(const envoy::config::
       spec.kind = matching::HeaderMatcher::Kind::kPresent;
       spec.present = matcher.header_match_specifier_case() != Proto::kPresentMatch || matcher.present_match();
       break;
-    default: return Invalid("this kind of header matcher is not supported");
+    default:
+      return Invalid("this kind of header matcher is not supported");
   }
   if (!text.ok()) return text.status();
   spec.text = *std::move(text);
@@ -119,10 +123,12 @@ namespace {
 
 absl::StatusOr<matching::ValueMatcher> BuildNumber(const matcher_v3::DoubleMatcher& matcher) {
   switch (matcher.match_pattern_case()) {
-    case matcher_v3::DoubleMatcher::kExact: return matching::ValueMatcher::NumberExact(matcher.exact());
+    case matcher_v3::DoubleMatcher::kExact:
+      return matching::ValueMatcher::NumberExact(matcher.exact());
     case matcher_v3::DoubleMatcher::kRange:
       return matching::ValueMatcher::NumberIn({matcher.range().start(), matcher.range().end()});
-    default: return Under("double_match", Invalid("this kind of number matcher is not supported"));
+    default:
+      return Under("double_match", Invalid("this kind of number matcher is not supported"));
   }
 }
 
@@ -131,10 +137,14 @@ absl::StatusOr<matching::ValueMatcher> BuildNumber(const matcher_v3::DoubleMatch
 absl::StatusOr<matching::ValueMatcher> BuildValueMatcher(const matcher_v3::ValueMatcher& matcher) {
   using Proto = matcher_v3::ValueMatcher;
   switch (matcher.match_pattern_case()) {
-    case Proto::kNullMatch: return matching::ValueMatcher::Null();
-    case Proto::kDoubleMatch: return BuildNumber(matcher.double_match());
-    case Proto::kBoolMatch: return matching::ValueMatcher::Bool(matcher.bool_match());
-    case Proto::kPresentMatch: return matching::ValueMatcher::Present(matcher.present_match());
+    case Proto::kNullMatch:
+      return matching::ValueMatcher::Null();
+    case Proto::kDoubleMatch:
+      return BuildNumber(matcher.double_match());
+    case Proto::kBoolMatch:
+      return matching::ValueMatcher::Bool(matcher.bool_match());
+    case Proto::kPresentMatch:
+      return matching::ValueMatcher::Present(matcher.present_match());
     case Proto::kStringMatch: {
       absl::StatusOr<StringMatcher> text = BuildStringMatcher(matcher.string_match());
       if (!text.ok()) return Under("string_match", text.status());
@@ -155,7 +165,8 @@ absl::StatusOr<matching::ValueMatcher> BuildValueMatcher(const matcher_v3::Value
       }
       return matching::ValueMatcher::Or(std::move(any_of));
     }
-    default: return Invalid("this kind of value matcher is not supported");
+    default:
+      return Invalid("this kind of value matcher is not supported");
   }
 }
 
@@ -192,16 +203,21 @@ Value::Struct ToStruct(const google::protobuf::Struct& fields) {
 // As deep as the parser of configuration allows: bounded there.
 Value ToValue(const google::protobuf::Value& value) {
   switch (value.kind_case()) {
-    case google::protobuf::Value::kNumberValue: return Value(value.number_value());
-    case google::protobuf::Value::kStringValue: return Value(value.string_value());
-    case google::protobuf::Value::kBoolValue: return Value(value.bool_value());
-    case google::protobuf::Value::kStructValue: return Value(ToStruct(value.struct_value()));
+    case google::protobuf::Value::kNumberValue:
+      return Value(value.number_value());
+    case google::protobuf::Value::kStringValue:
+      return Value(value.string_value());
+    case google::protobuf::Value::kBoolValue:
+      return Value(value.bool_value());
+    case google::protobuf::Value::kStructValue:
+      return Value(ToStruct(value.struct_value()));
     case google::protobuf::Value::kListValue: {
       Value::List list;
       for (const google::protobuf::Value& item : value.list_value().values()) list.push_back(ToValue(item));
       return Value(std::move(list));
     }
-    default: return Value();
+    default:
+      return Value();
   }
 }
 
@@ -209,9 +225,15 @@ Fraction ToFraction(const envoy::type::v3::FractionalPercent& percent) {
   Fraction fraction;
   fraction.numerator = percent.numerator();
   switch (percent.denominator()) {
-    case envoy::type::v3::FractionalPercent::TEN_THOUSAND: fraction.denominator = 10'000; break;
-    case envoy::type::v3::FractionalPercent::MILLION: fraction.denominator = 1'000'000; break;
-    default: fraction.denominator = 100; break;
+    case envoy::type::v3::FractionalPercent::TEN_THOUSAND:
+      fraction.denominator = 10'000;
+      break;
+    case envoy::type::v3::FractionalPercent::MILLION:
+      fraction.denominator = 1'000'000;
+      break;
+    default:
+      fraction.denominator = 100;
+      break;
   }
   return fraction;
 }

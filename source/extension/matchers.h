@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "source/base/value.h"
+#include "source/extension/fault.h"
 #include "source/matching/cidr.h"
 #include "source/matching/header_matcher.h"
 #include "source/matching/string_matcher.h"
@@ -36,18 +37,14 @@ class Value;
 // The matchers of the API, compiled. Whatever is not implemented is refused, never ignored.
 namespace outrigger::extension {
 
-// An error that says where: "permissions[0].header: cause". Invalid("cause") is the innermost, Under() adds what stands around it.
-absl::Status Invalid(absl::string_view cause);
-absl::Status Under(absl::string_view field, const absl::Status& inner);
-absl::Status Under(absl::string_view field, size_t index, const absl::Status& inner);
-
 absl::StatusOr<matching::StringMatcher> BuildStringMatcher(const envoy::type::matcher::v3::StringMatcher& matcher);
 absl::StatusOr<matching::PathMatcher> BuildPathMatcher(const envoy::type::matcher::v3::PathMatcher& matcher);
 absl::StatusOr<matching::HeaderMatcher> BuildHeaderMatcher(const envoy::config::route::v3::HeaderMatcher& matcher);
 absl::StatusOr<std::vector<matching::HeaderMatcher>> BuildHeaderMatchers(
     const google::protobuf::RepeatedPtrField<envoy::config::route::v3::HeaderMatcher>& matchers);
 absl::StatusOr<matching::ValueMatcher> BuildValueMatcher(const envoy::type::matcher::v3::ValueMatcher& matcher);
-absl::StatusOr<matching::MetadataMatcher> BuildMetadataMatcher(const envoy::type::matcher::v3::MetadataMatcher& matcher);
+absl::StatusOr<matching::MetadataMatcher> BuildMetadataMatcher(
+    const envoy::type::matcher::v3::MetadataMatcher& matcher);
 absl::StatusOr<matching::CidrRange> BuildCidr(const envoy::config::core::v3::CidrRange& range);
 
 Value ToValue(const google::protobuf::Value& value);
