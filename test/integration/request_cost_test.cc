@@ -74,6 +74,11 @@ TEST(RequestCostTest, APlainRequestCostsFourSocketCallsAndNoMemory) {
 #ifndef OUTRIGGER_SANITIZED
   EXPECT_EQ(g_allocations.load(), 0u);
   EXPECT_EQ(g_frees.load(), 0u);
+  g_counting = true;
+  { std::string seen(1000, 'x'); }  // and the counting counts
+  g_counting = false;
+  EXPECT_EQ(g_allocations.load(), 1u);
+  EXPECT_EQ(g_frees.load(), 1u);
 #endif
 }
 

@@ -195,7 +195,15 @@ Client::Client(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
   setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 }
 
-Client::~Client() { close(fd_); }
+Client::~Client() {
+  if (fd_ >= 0) close(fd_);
+}
+
+void Client::Abort() {
+  const linger now{1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+  close(std::exchange(fd_, -1));
+}
 
 void Client::Send(const std::string& bytes) {
   OUTRIGGER_CHECK(write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));

@@ -68,6 +68,7 @@ class Client {
   explicit Client(uint16_t port);
   ~Client();
   void Send(const std::string& bytes);
+  void Abort();  // RST
   size_t ReadSome(char* into, size_t room);  // at least one byte, or the process ends
   std::string ReadResponse();  // a head and its content-length body
 
