@@ -9,8 +9,9 @@
 
 namespace outrigger::schema {
 
-// Where in a message something is: `clusters[2].metadata.filter_metadata["envoy.lb"]`. Kept while walking down; text is made
-// only when asked. The names given must outlive the path (they come from descriptors and from the tree that is read).
+// Where in a message something is: `clusters[2].metadata.filter_metadata["envoy.lb"]`. Kept while walking down; text is
+// made only when asked. The names given must outlive the path (they come from descriptors and from the tree that is
+// read).
 class FieldPath {
  public:
   // Removes on destruction what it added.

@@ -58,12 +58,14 @@ class JsonParser {
 
   bool Plain(Node& out) {
     const size_t start = at_;
-    while (at_ < text_.size() && (absl::ascii_isalnum(text_[at_]) || text_[at_] == '-' || text_[at_] == '+' || text_[at_] == '.'))
+    while (at_ < text_.size() &&
+           (absl::ascii_isalnum(text_[at_]) || text_[at_] == '-' || text_[at_] == '+' || text_[at_] == '.'))
       ++at_;
     const absl::string_view word = text_.substr(start, at_ - start);
     if (word == "null") return true;
     if (word != "true" && word != "false" && !Number(word)) {
-      return Fail(word.empty() ? "expected a value" : "expected a value, found neither a number nor true, false or null");
+      return Fail(word.empty() ? "expected a value"
+                               : "expected a value, found neither a number nor true, false or null");
     }
     out.kind = Node::Kind::kScalar;
     out.text = std::string(word);
@@ -76,7 +78,8 @@ class JsonParser {
     const size_t first = word[0] == '-' ? 1 : 0;
     if (first >= word.size() || !absl::ascii_isdigit(word[first]) || word.back() == '.') return false;
     const bool zero_first = word[first] == '0' && first + 1 < word.size();
-    if (zero_first && (absl::ascii_isalnum(word[first + 1]) && word[first + 1] != 'e' && word[first + 1] != 'E')) return false;
+    if (zero_first && (absl::ascii_isalnum(word[first + 1]) && word[first + 1] != 'e' && word[first + 1] != 'E'))
+      return false;
     const size_t point = word.find('.');
     return point == absl::string_view::npos || absl::ascii_isdigit(word[point + 1]);
   }

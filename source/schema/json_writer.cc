@@ -131,7 +131,8 @@ class JsonWriter {
       const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
       JsonWriter text(options_);
       if (key.cpp_type() != FieldDescriptor::CPPTYPE_STRING) text.WriteValue(entry, key, -1, false);
-      entries.emplace(key.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? entry.GetReflection()->GetString(entry, &key) : text.Take(),
+      entries.emplace(key.cpp_type() == FieldDescriptor::CPPTYPE_STRING ? entry.GetReflection()->GetString(entry, &key)
+                                                                        : text.Take(),
                       &entry);
     }
     bool first = Open('{');
@@ -155,8 +156,9 @@ class JsonWriter {
       return index < 0 ? (reflection.*one)(message, &field) : (reflection.*item)(message, &field, index);
     };
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      return WriteMessage(index < 0 ? reflection.GetMessage(message, &field) : reflection.GetRepeatedMessage(message, &field, index),
-                          secret);
+      return WriteMessage(
+          index < 0 ? reflection.GetMessage(message, &field) : reflection.GetRepeatedMessage(message, &field, index),
+          secret);
     }
     if (secret && !NamesWhereItIs(field)) {
       absl::StrAppend(&out_, kRedacted);
@@ -228,16 +230,19 @@ class JsonWriter {
     const auto* duration = DynamicCastToGenerated<google::protobuf::Duration>(&message);
     if (duration == nullptr || !IsValidDuration(message)) return absl::StrAppend(&out_, "null");
     const bool negative = duration->seconds() < 0 || duration->nanos() < 0;
-    absl::StrAppend(&out_, "\"", negative ? "-" : "", std::abs(duration->seconds()), FractionText(std::abs(duration->nanos())), "s\"");
+    absl::StrAppend(&out_, "\"", negative ? "-" : "", std::abs(duration->seconds()),
+                    FractionText(std::abs(duration->nanos())), "s\"");
   }
 
   void WriteTimestamp(const Message& message) {
     const auto* time = DynamicCastToGenerated<google::protobuf::Timestamp>(&message);
-    const bool valid = time != nullptr && time->seconds() >= -62135596800 && time->seconds() <= 253402300799 && time->nanos() >= 0 &&
-                       time->nanos() < 1'000'000'000;
+    const bool valid = time != nullptr && time->seconds() >= -62135596800 && time->seconds() <= 253402300799 &&
+                       time->nanos() >= 0 && time->nanos() < 1'000'000'000;
     if (!valid) return absl::StrAppend(&out_, "null");
-    absl::StrAppend(&out_, "\"", absl::FormatTime("%E4Y-%m-%dT%H:%M:%S", absl::FromUnixSeconds(time->seconds()), absl::UTCTimeZone()),
-                    FractionText(time->nanos()), "Z\"");
+    absl::StrAppend(
+        &out_, "\"",
+        absl::FormatTime("%E4Y-%m-%dT%H:%M:%S", absl::FromUnixSeconds(time->seconds()), absl::UTCTimeZone()),
+        FractionText(time->nanos()), "Z\"");
   }
 
   void WriteAny(const Message& message, bool secret) {
@@ -249,7 +254,8 @@ class JsonWriter {
       const Descriptor* type = TypeOf(any->type_url());
       const bool renamed = content.ok() && (*content)->GetDescriptor() != type;
       Key("@type", first);
-      out_ += JsonString(renamed ? absl::StrCat("type.googleapis.com/", (*content)->GetDescriptor()->full_name()) : any->type_url());
+      out_ += JsonString(renamed ? absl::StrCat("type.googleapis.com/", (*content)->GetDescriptor()->full_name())
+                                 : any->type_url());
       if (content.ok()) {
         WriteContent(**content, secret, first);
       } else {

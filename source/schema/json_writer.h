@@ -14,10 +14,11 @@ struct JsonOptions {
   int indent = 1;           // spaces per level; 0: all in one line
 };
 
-// A message as JSON. Fields come in the order of their numbers, map keys sorted: the same message gives the same text. Fields that
-// are not set are left out. Whatever stands in a field marked secret (private keys, passwords, generic secrets, ticket keys) is
-// printed as "[redacted]", always; names of files and variables stay. An Any shows its content beside "@type"; one of unknown
-// type is {"@type": URL, "value": BASE64}; a TypedStruct is shown as the type that it names.
+// A message as JSON. Fields come in the order of their numbers, map keys sorted: the same message gives the same text.
+// Fields that are not set are left out. Whatever stands in a field marked secret (private keys, passwords, generic
+// secrets, ticket keys) is printed as "[redacted]", always; names of files and variables stay. An Any shows its content
+// beside "@type"; one of unknown type is {"@type": URL, "value": BASE64}; a TypedStruct is shown as the type that it
+// names.
 std::string ToJson(const google::protobuf::Message& message, const JsonOptions& options = {});
 
 // `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.

@@ -18,10 +18,12 @@ struct Origin {
   std::string ToString() const;
 };
 
-// "type.googleapis.com/envoy.config.listener.v3.Listener" → "listener": the last part, in words. What is no type URL stays as it is.
+// "type.googleapis.com/envoy.config.listener.v3.Listener" → "listener": the last part, in words. What is no type URL
+// stays as it is.
 std::string ResourceWord(absl::string_view type_url);
 
-// Errors of one resource as they go into a NACK: each line of `errors` ("path: message") behind the resource's name, joined by "; ".
+// Errors of one resource as they go into a NACK: each line of `errors` ("path: message") behind the resource's name,
+// joined by "; ".
 std::string NackDetail(const Origin& origin, absl::string_view errors);
 
 }  // namespace outrigger::schema

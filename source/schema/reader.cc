@@ -52,7 +52,8 @@ absl::string_view KindText(const Node& node) {
 
 const FieldDescriptor* FindField(const Descriptor& type, const std::string& key) {
   if (const FieldDescriptor* field = type.FindFieldByName(key)) return field;
-  if (const FieldDescriptor* field = type.FindFieldByCamelcaseName(key); field != nullptr && field->json_name() == key) return field;
+  if (const FieldDescriptor* field = type.FindFieldByCamelcaseName(key); field != nullptr && field->json_name() == key)
+    return field;
   for (int i = 0; i < type.field_count(); ++i) {
     if (type.field(i)->json_name() == key) return type.field(i);
   }
@@ -85,7 +86,8 @@ void TreeReader::WrongKind(const Node& node, absl::string_view expected) {
 
 void TreeReader::ReadMessage(const Node& node, Message& out) {
   if (path_.depth() > 4 * options_.limits.max_depth) return Error(node.line, "nested too deeply");
-  if (out.GetDescriptor() == api::Opaque::descriptor()) return;  // known by name only: whatever it says, the validator decides
+  if (out.GetDescriptor() == api::Opaque::descriptor())
+    return;  // known by name only: whatever it says, the validator decides
   if (ReadWellKnown(node, out)) return;
   if (node.kind == Node::Kind::kNull) return;
   if (node.kind != Node::Kind::kObject) return WrongKind(node, "an object");
@@ -131,8 +133,8 @@ void TreeReader::Unknown(const Node::Key& key, const Descriptor& type) {
 }
 
 void TreeReader::ReadField(const Node& node, const FieldDescriptor& field, Message& out) {
-  const bool value_type = field.message_type() != nullptr &&
-                          field.message_type()->well_known_type() == Descriptor::WELLKNOWNTYPE_VALUE;
+  const bool value_type =
+      field.message_type() != nullptr && field.message_type()->well_known_type() == Descriptor::WELLKNOWNTYPE_VALUE;
   if (node.kind == Node::Kind::kNull && !value_type) {
     // An empty message is set by `field: {}`; `field:` alone leaves it out, as JSON's null does.
     return;
@@ -143,8 +145,8 @@ void TreeReader::ReadField(const Node& node, const FieldDescriptor& field, Messa
 }
 
 void TreeReader::ReadList(const Node& node, const FieldDescriptor& field, Message& out) {
-  const bool list_type = field.message_type() != nullptr &&
-                         field.message_type()->well_known_type() == Descriptor::WELLKNOWNTYPE_LISTVALUE;
+  const bool list_type =
+      field.message_type() != nullptr && field.message_type()->well_known_type() == Descriptor::WELLKNOWNTYPE_LISTVALUE;
   if (node.kind != Node::Kind::kList || list_type) {
     FieldPath::Step step(path_, size_t{0});
     return ReadOne(node, field, out);
@@ -172,7 +174,8 @@ void TreeReader::ReadMap(const Node& node, const FieldDescriptor& field, Message
     key.line = node.keys[i].line;
     key.text = node.keys[i].text;
     ReadOne(key, *entry_type.map_key(), *entry);
-    if (node.items[i].kind == Node::Kind::kNull && entry_type.map_value()->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+    if (node.items[i].kind == Node::Kind::kNull &&
+        entry_type.map_value()->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
       WrongKind(node.items[i], "a value");
       continue;
     }
@@ -184,7 +187,8 @@ void TreeReader::ReadOne(const Node& node, const FieldDescriptor& field, Message
   const Reflection& reflection = *out.GetReflection();
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return ReadMessage(node, field.is_repeated() ? *reflection.AddMessage(&out, &field) : *reflection.MutableMessage(&out, &field));
+      return ReadMessage(
+          node, field.is_repeated() ? *reflection.AddMessage(&out, &field) : *reflection.MutableMessage(&out, &field));
     case FieldDescriptor::CPPTYPE_ENUM:
       return ReadEnum(node, field, out);
     case FieldDescriptor::CPPTYPE_STRING: {
@@ -217,7 +221,8 @@ void TreeReader::ReadNumber(const Node& node, const FieldDescriptor& field, Mess
   double real = 0;
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT32:
-      if (!ReadSigned(node, whole) || whole != static_cast<int32_t>(whole)) return WrongKind(node, "a whole number of 32 bits");
+      if (!ReadSigned(node, whole) || whole != static_cast<int32_t>(whole))
+        return WrongKind(node, "a whole number of 32 bits");
       return put(&Reflection::SetInt32, &Reflection::AddInt32, static_cast<int32_t>(whole));
     case FieldDescriptor::CPPTYPE_INT64:
       if (!ReadSigned(node, whole)) return WrongKind(node, "a whole number of 64 bits");

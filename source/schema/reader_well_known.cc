@@ -1,4 +1,5 @@
-// The types that have a form of their own in JSON: Duration, Timestamp, wrappers, Struct and its parts, Any, TypedStruct.
+// The types that have a form of their own in JSON: Duration, Timestamp, wrappers, Struct and its parts, Any,
+// TypedStruct.
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/timestamp.pb.h>
 
@@ -174,7 +175,8 @@ void TreeReader::ReadTyped(const Node& node, absl::string_view type_url, Any& ou
       return ReadTyped(value != nullptr ? *value : empty, inner_url->text, out);
     }
   }
-  const std::unique_ptr<Message> content(google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+  const std::unique_ptr<Message> content(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
   const Node* value = node.Find("value");
   if (type->well_known_type() != Descriptor::WELLKNOWNTYPE_UNSPECIFIED) {
     if (value != nullptr) ReadMessage(*value, *content);

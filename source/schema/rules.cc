@@ -50,7 +50,8 @@ class RuleBook {
       rules->fields.push_back(std::move(field));
     }
     for (int i = 0; i < type.oneof_decl_count(); ++i) {
-      if (type.oneof_decl(i)->options().GetExtension(api::oneof_required)) rules->required_oneofs.push_back(type.oneof_decl(i));
+      if (type.oneof_decl(i)->options().GetExtension(api::oneof_required))
+        rules->required_oneofs.push_back(type.oneof_decl(i));
     }
     return rules;
   }
@@ -83,7 +84,8 @@ std::string BrokenLimits(Number value, const api::Rule& rule, Convert convert, a
 }
 
 std::string BrokenNumber(long double value, const api::Rule& rule) {
-  return BrokenLimits(value, rule, [](double limit) { return static_cast<long double>(limit); }, "");
+  return BrokenLimits(
+      value, rule, [](double limit) { return static_cast<long double>(limit); }, "");
 }
 
 std::string BrokenInteger(long double value, const api::Rule& rule) {
@@ -91,11 +93,14 @@ std::string BrokenInteger(long double value, const api::Rule& rule) {
   if (rule.one_of_size() > 0 && std::none_of(rule.one_of().begin(), rule.one_of().end(), is_value)) {
     return absl::StrCat("must be one of ", absl::StrJoin(rule.one_of(), ", "));
   }
-  if (std::any_of(rule.none_of().begin(), rule.none_of().end(), is_value)) return "has a value that is not allowed here";
+  if (std::any_of(rule.none_of().begin(), rule.none_of().end(), is_value))
+    return "has a value that is not allowed here";
   return BrokenNumber(value, rule);
 }
 
-bool IsTokenChar(char c) { return absl::ascii_isalnum(c) || absl::StrContains("!#$%&'*+-.^_`|~", absl::string_view(&c, 1)); }
+bool IsTokenChar(char c) {
+  return absl::ascii_isalnum(c) || absl::StrContains("!#$%&'*+-.^_`|~", absl::string_view(&c, 1));
+}
 
 std::string BrokenFormat(absl::string_view text, api::Format format) {
   const auto control = [](char c) { return (static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7F; };
@@ -139,7 +144,8 @@ std::string BrokenText(const std::string& text, bool bytes, const CompiledRule& 
   std::string broken = BrokenSize(length, rule.has_min_len(), rule.min_len(), rule.has_max_len(), rule.max_len(),
                                   bytes ? "byte" : "character");
   if (broken.empty()) {
-    broken = BrokenSize(text.size(), rule.has_min_bytes(), rule.min_bytes(), rule.has_max_bytes(), rule.max_bytes(), "byte");
+    broken =
+        BrokenSize(text.size(), rule.has_min_bytes(), rule.min_bytes(), rule.has_max_bytes(), rule.max_bytes(), "byte");
   }
   if (!broken.empty() || bytes) return broken;
   if (!absl::StartsWith(text, rule.prefix())) return absl::StrCat("must start with \"", rule.prefix(), "\"");
@@ -241,8 +247,9 @@ std::string BrokenRule(const Message& message, const FieldDescriptor& field, int
       return BrokenText(get(&Reflection::GetString, &Reflection::GetRepeatedString),
                         field.type() == FieldDescriptor::TYPE_BYTES, compiled);
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return BrokenMessage(index < 0 ? reflection.GetMessage(message, &field) : reflection.GetRepeatedMessage(message, &field, index),
-                           compiled);
+      return BrokenMessage(
+          index < 0 ? reflection.GetMessage(message, &field) : reflection.GetRepeatedMessage(message, &field, index),
+          compiled);
   }
   return "";
 }
@@ -251,7 +258,8 @@ std::string BrokenListRule(const Message& message, const FieldDescriptor& field,
   const api::Rule& rule = compiled.rule;
   const int size = message.GetReflection()->FieldSize(message, &field);
   if (size == 0 && rule.ignore_empty()) return "";
-  std::string broken = BrokenSize(size, rule.has_min_items(), rule.min_items(), rule.has_max_items(), rule.max_items(), "item");
+  std::string broken =
+      BrokenSize(size, rule.has_min_items(), rule.min_items(), rule.has_max_items(), rule.max_items(), "item");
   if (!broken.empty() || !rule.unique()) return broken;
   absl::flat_hash_set<std::string> seen;
   for (int i = 0; i < size; ++i) {

@@ -26,9 +26,9 @@ struct CompiledRule {
 struct FieldRules {
   const google::protobuf::FieldDescriptor* field = nullptr;
   api::Support support = api::REFUSED;
-  absl::string_view why;                // of NO_EFFECT
+  absl::string_view why;  // of NO_EFFECT
   bool secret = false;
-  std::unique_ptr<CompiledRule> rule;   // null: none
+  std::unique_ptr<CompiledRule> rule;  // null: none
 };
 
 struct MessageRules {
@@ -43,8 +43,8 @@ struct MessageRules {
 const MessageRules& RulesOf(const google::protobuf::Descriptor& type);
 
 // What a single value breaks, as a sentence; empty if nothing. `index` is that of a list item, or -1.
-std::string BrokenRule(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field, int index,
-                       const CompiledRule& rule);
+std::string BrokenRule(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field,
+                       int index, const CompiledRule& rule);
 // The same for what concerns a list or map as a whole: its size, doubles.
 std::string BrokenListRule(const google::protobuf::Message& message, const google::protobuf::FieldDescriptor& field,
                            const CompiledRule& rule);

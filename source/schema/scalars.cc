@@ -105,7 +105,8 @@ bool ReadDouble(const Node& node, double& out) {
 bool ReadBool(const Node& node, bool& out) {
   if (node.kind != Node::Kind::kScalar) return false;
   const auto any_of = [&](std::initializer_list<absl::string_view> words) {
-    return std::any_of(words.begin(), words.end(), [&](absl::string_view w) { return absl::EqualsIgnoreCase(node.text, w); });
+    return std::any_of(words.begin(), words.end(),
+                       [&](absl::string_view w) { return absl::EqualsIgnoreCase(node.text, w); });
   };
   if (node.quoted ? node.text == "true" : any_of({"true", "yes", "on"})) {
     out = true;
@@ -133,7 +134,8 @@ bool ReadDurationText(absl::string_view text, int64_t& seconds, int32_t& nanos) 
   const absl::string_view whole = text.substr(0, point == absl::string_view::npos ? text.size() : point);
   nanos = 0;
   if (point != absl::string_view::npos && !NineDigits(text.substr(point + 1), nanos)) return false;
-  if (whole.empty() ? point == absl::string_view::npos : !std::all_of(whole.begin(), whole.end(), absl::ascii_isdigit)) {
+  if (whole.empty() ? point == absl::string_view::npos
+                    : !std::all_of(whole.begin(), whole.end(), absl::ascii_isdigit)) {
     return false;
   }
   seconds = 0;

@@ -38,7 +38,9 @@ size_t CharacterLength(absl::string_view text, size_t at) {
   return 0;
 }
 
-bool AllDigits(absl::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit); }
+bool AllDigits(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), absl::ascii_isdigit);
+}
 
 uint32_t LineOf(absl::string_view text, size_t at) {
   return 1 + static_cast<uint32_t>(std::count(text.begin(), text.begin() + std::min(at, text.size()), '\n'));

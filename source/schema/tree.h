@@ -11,8 +11,8 @@
 
 namespace outrigger::schema {
 
-// What a YAML or JSON text says, before anything is known about its types. A node remembers its line (from 1; 0 if it came
-// from no text).
+// What a YAML or JSON text says, before anything is known about its types. A node remembers its line (from 1; 0 if it
+// came from no text).
 struct Node {
   enum class Kind : uint8_t { kNull, kScalar, kList, kObject };
   struct Key {

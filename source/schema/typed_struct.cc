@@ -113,7 +113,8 @@ absl::Status ExpandAny(Any& any, int depth) {
   if (!content.ok()) return content.status();
   if (absl::Status status = Expand(**content, depth + 1); !status.ok()) return status;
   any.set_type_url(absl::StrCat("type.googleapis.com/", (*content)->GetDescriptor()->full_name()));
-  return (*content)->SerializeToString(any.mutable_value()) ? absl::OkStatus() : absl::InvalidArgumentError("too large to be encoded");
+  return (*content)->SerializeToString(any.mutable_value()) ? absl::OkStatus()
+                                                            : absl::InvalidArgumentError("too large to be encoded");
 }
 
 }  // namespace
@@ -128,7 +129,8 @@ absl::StatusOr<std::unique_ptr<Message>> UnpackAny(const Any& any) {
   if (!IsTypedStruct(*type)) return content;
   const auto [inner_url, value] = PartsOf(*content);
   const Descriptor* inner = TypeOf(inner_url);
-  if (inner == nullptr || value == nullptr) return absl::NotFoundError(absl::StrCat("extension type ", inner_url, " is not known"));
+  if (inner == nullptr || value == nullptr)
+    return absl::NotFoundError(absl::StrCat("extension type ", inner_url, " is not known"));
   if (IsTypedStruct(*inner)) return absl::InvalidArgumentError("a TypedStruct in a TypedStruct");
   std::unique_ptr<Message> out = NewMessage(*inner);
   if (absl::Status status = ReadNode(ToNode(*value), *out); !status.ok()) return status;
@@ -139,8 +141,8 @@ absl::Status UnpackInto(const Any& any, Message& out) {
   absl::StatusOr<std::unique_ptr<Message>> content = UnpackAny(any);
   if (!content.ok()) return content.status();
   if ((*content)->GetDescriptor() != out.GetDescriptor()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected ", out.GetDescriptor()->full_name(), ", found ", (*content)->GetDescriptor()->full_name()));
+    return absl::InvalidArgumentError(absl::StrCat("expected ", out.GetDescriptor()->full_name(), ", found ",
+                                                   (*content)->GetDescriptor()->full_name()));
   }
   out.GetReflection()->Swap(&out, content->get());
   return absl::OkStatus();

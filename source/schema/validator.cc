@@ -102,7 +102,8 @@ class Validator {
   void CheckField(const Message& message, const FieldRules& rules, Place place) {
     const FieldDescriptor& field = *rules.field;
     const Reflection& reflection = *message.GetReflection();
-    const bool present = field.is_repeated() ? reflection.FieldSize(message, &field) > 0 : reflection.HasField(message, &field);
+    const bool present =
+        field.is_repeated() ? reflection.FieldSize(message, &field) > 0 : reflection.HasField(message, &field);
     if (present && place.support && options_.check_support) {
       if (rules.support == api::REFUSED) return Error(Finding::Kind::kUnsupported, "is not supported");
       if (rules.support == api::NO_EFFECT) {
@@ -123,23 +124,29 @@ class Validator {
     if (field.real_containing_oneof() != nullptr) return;  // `required` speaks of the member that is chosen
     if (rule.rule.required()) return Error(Finding::Kind::kRule, "is required");
     if (field.has_presence()) return;
-    if (std::string broken = BrokenRule(message, field, -1, rule); !broken.empty()) Error(Finding::Kind::kRule, std::move(broken));
+    if (std::string broken = BrokenRule(message, field, -1, rule); !broken.empty())
+      Error(Finding::Kind::kRule, std::move(broken));
   }
 
-  void CheckValue(const Message& message, const FieldDescriptor& field, int index, const CompiledRule* rule, const Place& place) {
+  void CheckValue(const Message& message, const FieldDescriptor& field, int index, const CompiledRule* rule,
+                  const Place& place) {
     const Reflection& reflection = *message.GetReflection();
     if (rule != nullptr) {
-      if (std::string broken = BrokenRule(message, field, index, *rule); !broken.empty()) Error(Finding::Kind::kRule, std::move(broken));
+      if (std::string broken = BrokenRule(message, field, index, *rule); !broken.empty())
+        Error(Finding::Kind::kRule, std::move(broken));
     }
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM && place.support && options_.check_support) {
-      const int number = index < 0 ? reflection.GetEnumValue(message, &field) : reflection.GetRepeatedEnumValue(message, &field, index);
+      const int number = index < 0 ? reflection.GetEnumValue(message, &field)
+                                   : reflection.GetRepeatedEnumValue(message, &field, index);
       const auto* value = field.enum_type()->FindValueByNumber(number);
       if (value != nullptr && value->options().GetExtension(api::refused_value)) {
         Error(Finding::Kind::kUnsupported, absl::StrCat(value->name(), " is not supported"));
       }
     }
     if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
-      CheckMessage(index < 0 ? reflection.GetMessage(message, &field) : reflection.GetRepeatedMessage(message, &field, index), place);
+      CheckMessage(
+          index < 0 ? reflection.GetMessage(message, &field) : reflection.GetRepeatedMessage(message, &field, index),
+          place);
     }
   }
 
@@ -210,7 +217,8 @@ class Validator {
     }
     Place inside{place.strict, place.support, false};
     if (options_.check_support && rules.extension == api::NO_EFFECT) {
-      Add(result_.warnings, Finding::Kind::kNoEffect, absl::StrCat("extension type ", name, " has no effect: ", rules.extension_why));
+      Add(result_.warnings, Finding::Kind::kNoEffect,
+          absl::StrCat("extension type ", name, " has no effect: ", rules.extension_why));
       inside.support = false;
     }
     CheckMessage(**content, inside);
@@ -236,8 +244,8 @@ bool ValidationResult::breaks_rules() const {
 
 absl::Status ValidationResult::ToStatus() const {
   if (errors.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrJoin(errors, "\n", [](std::string* out, const Finding& finding) { absl::StrAppend(out, ToString(finding)); }));
+  return absl::InvalidArgumentError(absl::StrJoin(
+      errors, "\n", [](std::string* out, const Finding& finding) { absl::StrAppend(out, ToString(finding)); }));
 }
 
 ValidationResult Validate(const Message& message, const ValidateOptions& options) {

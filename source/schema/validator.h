@@ -13,11 +13,11 @@ namespace outrigger::schema {
 
 struct Finding {
   enum class Kind : uint8_t {
-    kRule,         // a value rule is broken: refuses a whole xDS response
-    kUnsupported,  // a published field, value or extension type that is not implemented
-    kUnknownType,  // an extension type that no published API has, or content that does not decode as its type
-    kUnknownField, // a field that no published API has
-    kNoEffect,     // a field or extension that is accepted and ignored
+    kRule,          // a value rule is broken: refuses a whole xDS response
+    kUnsupported,   // a published field, value or extension type that is not implemented
+    kUnknownType,   // an extension type that no published API has, or content that does not decode as its type
+    kUnknownField,  // a field that no published API has
+    kNoEffect,      // a field or extension that is accepted and ignored
   };
   Kind kind = Kind::kRule;
   std::string path;  // "clusters[2].load_assignment.endpoints[0]"; an unknown field is shown by its number: "node.#57"
@@ -29,11 +29,11 @@ std::string ToString(const Finding& finding);
 
 struct ValidateOptions {
   std::string root;  // what stands before every path
-  // Fields of encoded messages that no published API has: an error, or noted in `unknown_fields`. In messages that are strict (TLS
-  // contexts, secrets, RBAC, filter chain matches) and all below them they are always errors.
+  // Fields of encoded messages that no published API has: an error, or noted in `unknown_fields`. In messages that are
+  // strict (TLS contexts, secrets, RBAC, filter chain matches) and all below them they are always errors.
   enum class Unknown : uint8_t { kRefuse, kCollect } unknown = Unknown::kRefuse;
-  // False: rules alone, not what is implemented (for a control plane, whose resources also go to other data planes). Extensions of
-  // unknown type are passed over then.
+  // False: rules alone, not what is implemented (for a control plane, whose resources also go to other data planes).
+  // Extensions of unknown type are passed over then.
   bool check_support = true;
   size_t max_findings = 100;  // of each sort; there may be more
 };
@@ -50,8 +50,8 @@ struct ValidationResult {
   absl::Status ToStatus() const;
 };
 
-// Checks a message, and into every Any in it, by the options of api/outrigger/api/support.proto. A TypedStruct is checked as the
-// type it names.
+// Checks a message, and into every Any in it, by the options of api/outrigger/api/support.proto. A TypedStruct is
+// checked as the type it names.
 ValidationResult Validate(const google::protobuf::Message& message, const ValidateOptions& options = {});
 
 }  // namespace outrigger::schema

@@ -57,7 +57,8 @@ class TreeBuilder : public YAML::EventHandler {
     Add(std::move(node), anchor, false);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     Node node;
     node.kind = Node::Kind::kScalar;
     node.line = LineAt(mark);
@@ -78,11 +79,13 @@ class TreeBuilder : public YAML::EventHandler {
     Add(std::move(copy), YAML::NullAnchor, false, /*counted=*/true);
   }
 
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     Open(Node::Kind::kList, mark, tag, anchor);
   }
   void OnSequenceEnd() override { Close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     Open(Node::Kind::kObject, mark, tag, anchor);
   }
   void OnMapEnd() override { Close(); }
@@ -181,7 +184,8 @@ class TreeBuilder : public YAML::EventHandler {
       const bool one = value.kind == Node::Kind::kObject;
       if (one) MergeOne(open, value);
       for (const Node& item : one ? std::vector<Node>() : value.items) MergeOne(open, item);
-      if (!one && value.kind != Node::Kind::kList) throw Refused({value.line, "<< needs an object or a list of objects"});
+      if (!one && value.kind != Node::Kind::kList)
+        throw Refused({value.line, "<< needs an object or a list of objects"});
       return;
     }
   }

@@ -35,7 +35,8 @@ std::vector<std::string> Facts() {
 
 std::string TypeText(const FieldDescriptor& field) {
   if (field.is_map()) {
-    return absl::StrCat("map<", TypeText(*field.message_type()->map_key()), ",", TypeText(*field.message_type()->map_value()), ">");
+    return absl::StrCat("map<", TypeText(*field.message_type()->map_key()), ",",
+                        TypeText(*field.message_type()->map_value()), ">");
   }
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) return field.message_type()->full_name();
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) return absl::StrCat("enum:", field.enum_type()->full_name());
@@ -88,7 +89,8 @@ TEST(Facts, EveryPublishedFieldIsDeclaredWithItsNumberTypeAndOneof) {
     ASSERT_NE(field, nullptr) << message << "." << fact.name;
     EXPECT_EQ(field->number(), fact.number) << field->full_name();
     EXPECT_EQ(field->is_repeated() && !field->is_map(), fact.repeated) << field->full_name();
-    EXPECT_EQ(field->real_containing_oneof() == nullptr ? "" : field->real_containing_oneof()->name(), fact.oneof) << field->full_name();
+    EXPECT_EQ(field->real_containing_oneof() == nullptr ? "" : field->real_containing_oneof()->name(), fact.oneof)
+        << field->full_name();
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && field->message_type() == Opaque::descriptor()) {
       opaque.push_back(field->full_name());  // by name and number only
     } else {

@@ -1,4 +1,5 @@
-// For every value rule in api/, one value that breaks it is made from the descriptors, and must be refused at exactly its path.
+// For every value rule in api/, one value that breaks it is made from the descriptors, and must be refused at exactly
+// its path.
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
@@ -40,10 +41,12 @@ struct Setter {
     field.is_repeated() ? reflection.AddString(&message, &field, value) : reflection.SetString(&message, &field, value);
   }
   Message& Sub() const {
-    return *(field.is_repeated() ? reflection.AddMessage(&message, &field) : reflection.MutableMessage(&message, &field));
+    return *(field.is_repeated() ? reflection.AddMessage(&message, &field)
+                                 : reflection.MutableMessage(&message, &field));
   }
   void Enum(int value) const {
-    field.is_repeated() ? reflection.AddEnumValue(&message, &field, value) : reflection.SetEnumValue(&message, &field, value);
+    field.is_repeated() ? reflection.AddEnumValue(&message, &field, value)
+                        : reflection.SetEnumValue(&message, &field, value);
   }
   // False: the field holds no numbers, or the number does not fit into it.
   bool Number(long double value) const {
@@ -59,7 +62,8 @@ struct Setter {
       case FieldDescriptor::CPPTYPE_INT64:
         return put(&Reflection::SetInt64, &Reflection::AddInt64, static_cast<int64_t>(value));
       case FieldDescriptor::CPPTYPE_UINT32:
-        return value >= 0 && value <= 4294967295.0L && put(&Reflection::SetUInt32, &Reflection::AddUInt32, static_cast<uint32_t>(value));
+        return value >= 0 && value <= 4294967295.0L &&
+               put(&Reflection::SetUInt32, &Reflection::AddUInt32, static_cast<uint32_t>(value));
       case FieldDescriptor::CPPTYPE_UINT64:
         return value >= 0 && value <= 18446744073709551615.0L &&
                put(&Reflection::SetUInt64, &Reflection::AddUInt64, static_cast<uint64_t>(value));
@@ -72,7 +76,8 @@ struct Setter {
         if (sub.GetDescriptor()->full_name() == "google.protobuf.Duration") {
           const auto nanos = static_cast<int64_t>(value * 1e9L);
           sub.GetReflection()->SetInt64(&sub, sub.GetDescriptor()->FindFieldByName("seconds"), nanos / 1'000'000'000);
-          sub.GetReflection()->SetInt32(&sub, sub.GetDescriptor()->FindFieldByName("nanos"), static_cast<int32_t>(nanos % 1'000'000'000));
+          sub.GetReflection()->SetInt32(&sub, sub.GetDescriptor()->FindFieldByName("nanos"),
+                                        static_cast<int32_t>(nanos % 1'000'000'000));
           return true;
         }
         const FieldDescriptor* inner = sub.GetDescriptor()->FindFieldByName("value");
@@ -88,7 +93,8 @@ bool IsDuration(const FieldDescriptor& field) {
   return field.message_type() != nullptr && field.message_type()->full_name() == "google.protobuf.Duration";
 }
 bool IsWrapper(const FieldDescriptor& field) {
-  return field.message_type() != nullptr && field.message_type()->well_known_type() >= Descriptor::WELLKNOWNTYPE_DOUBLEVALUE &&
+  return field.message_type() != nullptr &&
+         field.message_type()->well_known_type() >= Descriptor::WELLKNOWNTYPE_DOUBLEVALUE &&
          field.message_type()->well_known_type() <= Descriptor::WELLKNOWNTYPE_BOOLVALUE;
 }
 
@@ -121,14 +127,15 @@ void AddTextViolations(const Rule& rule, std::vector<Violation>& out) {
   if (!rule.contains().empty()) text("contains", "\x01");
   if (rule.one_of_texts_size() > 0) text("one_of_texts", "no such text");
   if (rule.format() == URI || rule.format() == URI_REFERENCE) text("format", "a b");
-  if (rule.format() == HEADER_NAME || rule.format() == HEADER_VALUE || rule.format() == HEADER_TEXT) text("format", "a\r\nb");
+  if (rule.format() == HEADER_NAME || rule.format() == HEADER_VALUE || rule.format() == HEADER_TEXT)
+    text("format", "a\r\nb");
 }
 
 void AddNumberViolations(const FieldDescriptor& field, const Rule& rule, std::vector<Violation>& out) {
-  const bool whole = field.cpp_type() != FieldDescriptor::CPPTYPE_DOUBLE && field.cpp_type() != FieldDescriptor::CPPTYPE_FLOAT &&
-                     !IsDuration(field) &&
-                     !(field.message_type() != nullptr && (field.message_type()->name() == "DoubleValue" ||
-                                                           field.message_type()->name() == "FloatValue"));
+  const bool whole = field.cpp_type() != FieldDescriptor::CPPTYPE_DOUBLE &&
+                     field.cpp_type() != FieldDescriptor::CPPTYPE_FLOAT && !IsDuration(field) &&
+                     !(field.message_type() != nullptr &&
+                       (field.message_type()->name() == "DoubleValue" || field.message_type()->name() == "FloatValue"));
   const long double step = IsDuration(field) ? 1e-6L : whole ? 1 : 0.5L;
   const auto number = [&](std::string what, long double value) {
     out.push_back({std::move(what), [value](const Setter& set) { return set.Number(value); }});
@@ -174,7 +181,8 @@ class RulesTest : public testing::Test {
     for (const Finding& error : schema::Validate(message, options).errors) {
       found = found || (error.path == path && error.kind == Finding::Kind::kRule);
     }
-    EXPECT_TRUE(found) << message.GetDescriptor()->full_name() << ": " << path << " breaks " << what << " and is not refused";
+    EXPECT_TRUE(found) << message.GetDescriptor()->full_name() << ": " << path << " breaks " << what
+                       << " and is not refused";
   }
 
   void TryField(const Descriptor& type, const FieldDescriptor& field) {
@@ -195,11 +203,13 @@ class RulesTest : public testing::Test {
     }
     const bool says_nothing_more = rules.required() && field.real_containing_oneof() != nullptr;
     const bool always_true = rules.has_ge() && rules.ge() == 0 && !rules.has_le() && !rules.has_lt();
-    EXPECT_TRUE(broken_ > before || says_nothing_more || always_true) << "no way to break the rule of " << field.full_name();
+    EXPECT_TRUE(broken_ > before || says_nothing_more || always_true)
+        << "no way to break the rule of " << field.full_name();
   }
 
   void TryList(const Descriptor& type, const FieldDescriptor& field, const Rule& rules) {
-    if (rules.has_min_items() && rules.min_items() > 0 && !rules.ignore_empty()) Expect(*New(type), field.name(), "min_items");
+    if (rules.has_min_items() && rules.min_items() > 0 && !rules.ignore_empty())
+      Expect(*New(type), field.name(), "min_items");
     const auto fill = [&](Message& message, uint64_t items) {
       for (uint64_t i = 0; i < items; ++i) {
         const Setter set{message, field};
@@ -282,7 +292,8 @@ TEST_F(RulesTest, EveryFieldThatIsNotHonouredSaysSo) {
       } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
         set.Enum(1);
       } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL) {
-        field.is_repeated() ? set.reflection.AddBool(message.get(), &field, true) : set.reflection.SetBool(message.get(), &field, true);
+        field.is_repeated() ? set.reflection.AddBool(message.get(), &field, true)
+                            : set.reflection.SetBool(message.get(), &field, true);
       } else if (!set.Number(1)) {
         set.Text("a");
       }

@@ -1,7 +1,7 @@
 #include "source/schema/json_writer.h"
 
-#include <google/protobuf/util/message_differencer.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
@@ -37,14 +37,18 @@ std::string OneLine(const google::protobuf::Message& message, bool camel_case = 
 }
 
 TEST(JsonWriter, PrintsFieldsByNameInOrderOfTheirNumbers) {
-  const auto cluster = Read<Cluster>("connect_timeout: 0.25s\nname: a\ntype: EDS\nper_connection_buffer_limit_bytes: 5");
-  EXPECT_EQ(OneLine(cluster), R"({"name":"a","type":"EDS","connect_timeout":"0.250s","per_connection_buffer_limit_bytes":5})");
-  EXPECT_EQ(OneLine(cluster, true), R"({"name":"a","type":"EDS","connectTimeout":"0.250s","perConnectionBufferLimitBytes":5})");
+  const auto cluster =
+      Read<Cluster>("connect_timeout: 0.25s\nname: a\ntype: EDS\nper_connection_buffer_limit_bytes: 5");
+  EXPECT_EQ(OneLine(cluster),
+            R"({"name":"a","type":"EDS","connect_timeout":"0.250s","per_connection_buffer_limit_bytes":5})");
+  EXPECT_EQ(OneLine(cluster, true),
+            R"({"name":"a","type":"EDS","connectTimeout":"0.250s","perConnectionBufferLimitBytes":5})");
 }
 
 TEST(JsonWriter, IndentsAndLeavesEmptyThingsOnOneLine) {
   EXPECT_EQ(ToJson(Read<Cluster>("name: a\nload_assignment: {cluster_name: a}\nround_robin_lb_config: {}")),
-            "{\n \"name\": \"a\",\n \"load_assignment\": {\n  \"cluster_name\": \"a\"\n },\n \"round_robin_lb_config\": {}\n}");
+            "{\n \"name\": \"a\",\n \"load_assignment\": {\n  \"cluster_name\": \"a\"\n },\n "
+            "\"round_robin_lb_config\": {}\n}");
 }
 
 TEST(JsonWriter, SortsMapKeysAndKeepsTypesOfStructs) {
@@ -57,9 +61,11 @@ TEST(JsonWriter, EscapesTextAndReplacesWhatIsNotUtf8) {
 }
 
 TEST(JsonWriter, ShowsTheContentOfAnyAndBase64ForUnknownTypes) {
-  const auto config = Read<TypedExtensionConfig>("name: a\ntyped_config: {'@type': t/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 3}");
+  const auto config = Read<TypedExtensionConfig>(
+      "name: a\ntyped_config: {'@type': t/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 3}");
   EXPECT_EQ(OneLine(config),
-            R"({"name":"a","typed_config":{"@type":"t/envoy.extensions.filters.http.buffer.v3.Buffer","max_request_bytes":3}})");
+            R"({"name":"a","typed_config":{"@type":"t/envoy.extensions.filters.http.buffer.v3.Buffer",)"
+            R"("max_request_bytes":3}})");
   TypedExtensionConfig unknown;
   unknown.mutable_typed_config()->set_type_url("t/acme.Unknown");
   unknown.mutable_typed_config()->set_value("hi");
@@ -68,9 +74,11 @@ TEST(JsonWriter, ShowsTheContentOfAnyAndBase64ForUnknownTypes) {
 
 TEST(JsonWriter, RedactsSecretsEverywhereButNotTheNamesOfFiles) {
   const auto secret = Read<Secret>(
-      "name: s\ntls_certificate: {certificate_chain: {inline_string: CHAIN}, private_key: {inline_string: KEY}, password: {inline_bytes: S0VZ}}");
-  EXPECT_EQ(OneLine(secret), R"({"name":"s","tls_certificate":{"certificate_chain":{"inline_string":"CHAIN"},)"
-                             R"("private_key":{"inline_string":"[redacted]"},"password":{"inline_bytes":"[redacted]"}}})");
+      "name: s\ntls_certificate: {certificate_chain: {inline_string: CHAIN}, private_key: {inline_string: KEY}, "
+      "password: {inline_bytes: S0VZ}}");
+  EXPECT_EQ(OneLine(secret),
+            R"({"name":"s","tls_certificate":{"certificate_chain":{"inline_string":"CHAIN"},)"
+            R"("private_key":{"inline_string":"[redacted]"},"password":{"inline_bytes":"[redacted]"}}})");
   EXPECT_THAT(OneLine(Read<Secret>("tls_certificate: {private_key: {filename: /k.pem}}")), HasSubstr("/k.pem"));
   EXPECT_THAT(OneLine(Read<Secret>("generic_secret: {secret: {inline_string: KEY}}")), Not(HasSubstr("KEY")));
   EXPECT_THAT(OneLine(Read<Secret>("session_ticket_keys: {keys: [{inline_string: KEY}]}")), Not(HasSubstr("KEY")));

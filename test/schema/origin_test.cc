@@ -18,7 +18,8 @@ TEST(Origin, PutsTypeUrlsInWords) {
 
 TEST(Origin, JoinsTheErrorsOfAResourceForANack) {
   const Origin origin{"type.googleapis.com/envoy.config.cluster.v3.Cluster", "a", "3", ""};
-  EXPECT_EQ(NackDetail(origin, "name: is required\ntype: is wrong"), "cluster \"a\" (version 3): name: is required; type: is wrong");
+  EXPECT_EQ(NackDetail(origin, "name: is required\ntype: is wrong"),
+            "cluster \"a\" (version 3): name: is required; type: is wrong");
   EXPECT_EQ(NackDetail(origin, ""), "");
 }
 

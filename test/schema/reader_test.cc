@@ -52,7 +52,8 @@ TEST(Reader, TakesKeysInSnakeCaseAndInCamelCase) {
 }
 
 TEST(Reader, TakesOneValueWhereAListIsDue) {
-  const auto cluster = Read<Cluster>("load_assignment:\n  cluster_name: a\n  endpoints:\n    lb_endpoints:\n      endpoint: {hostname: h}\n");
+  const auto cluster = Read<Cluster>(
+      "load_assignment:\n  cluster_name: a\n  endpoints:\n    lb_endpoints:\n      endpoint: {hostname: h}\n");
   ASSERT_EQ(cluster.load_assignment().endpoints_size(), 1);
   EXPECT_EQ(cluster.load_assignment().endpoints(0).lb_endpoints(0).endpoint().hostname(), "h");
   EXPECT_EQ(Read<envoy::config::route::v3::VirtualHost>("domains: '*'").domains(0), "*");
@@ -62,7 +63,8 @@ TEST(Reader, TakesEnumNamesInAnyCaseAndNumbers) {
   EXPECT_EQ(Read<Cluster>("type: strict_dns").type(), Cluster::STRICT_DNS);
   EXPECT_EQ(Read<Cluster>("lb_policy: Round_Robin\ntype: EDS").type(), Cluster::EDS);
   EXPECT_EQ(Read<Cluster>("type: 2").type(), Cluster::LOGICAL_DNS);
-  EXPECT_THAT(ErrorOf<Cluster>("type: DNS"), HasSubstr("type: no such value of envoy.config.cluster.v3.Cluster.DiscoveryType"));
+  EXPECT_THAT(ErrorOf<Cluster>("type: DNS"),
+              HasSubstr("type: no such value of envoy.config.cluster.v3.Cluster.DiscoveryType"));
 }
 
 TEST(Reader, TakesDurationsAsTextAndAsObject) {
@@ -72,13 +74,16 @@ TEST(Reader, TakesDurationsAsTextAndAsObject) {
   EXPECT_EQ(Read<Cluster>("connect_timeout: {nanos: 500000000}").connect_timeout().nanos(), 500'000'000);
   EXPECT_EQ(Read<Cluster>("connect_timeout: -0.25s").connect_timeout().nanos(), -250'000'000);
   for (const char* bad : {"5", "1.5", "1m", "1.0000000001s", "s", "--1s", "999999999999s", "[1s]"}) {
-    EXPECT_THAT(ErrorOf<Cluster>(absl::StrCat("connect_timeout: ", bad)), HasSubstr("connect_timeout: expected a duration"));
+    EXPECT_THAT(ErrorOf<Cluster>(absl::StrCat("connect_timeout: ", bad)),
+                HasSubstr("connect_timeout: expected a duration"));
   }
 }
 
 TEST(Reader, TakesWrappersAsTheirValueOrAsObject) {
-  EXPECT_EQ(Read<Cluster>("per_connection_buffer_limit_bytes: 32768").per_connection_buffer_limit_bytes().value(), 32768u);
-  EXPECT_EQ(Read<Cluster>("per_connection_buffer_limit_bytes: {value: 1}").per_connection_buffer_limit_bytes().value(), 1u);
+  EXPECT_EQ(Read<Cluster>("per_connection_buffer_limit_bytes: 32768").per_connection_buffer_limit_bytes().value(),
+            32768u);
+  EXPECT_EQ(Read<Cluster>("per_connection_buffer_limit_bytes: {value: 1}").per_connection_buffer_limit_bytes().value(),
+            1u);
   EXPECT_FALSE(Read<Cluster>("per_connection_buffer_limit_bytes: null").has_per_connection_buffer_limit_bytes());
   EXPECT_TRUE(Read<Cluster>("per_connection_buffer_limit_bytes: 0").has_per_connection_buffer_limit_bytes());
 }
@@ -92,8 +97,10 @@ TEST(Reader, TakesNumbersAlsoFromStringsButNotOutOfRange) {
   EXPECT_EQ(read("5.0"), 5u);
   EXPECT_EQ(read("0x10"), 16u);
   EXPECT_EQ(read("4294967295"), 4294967295u);
-  for (const char* bad : {"4294967296", "-1", "1.5", "many", "true", "[1]", "99999999999999999999999", "''", "08", "0x"}) {
-    EXPECT_THAT(ErrorOf<Buffer>(absl::StrCat("max_request_bytes: ", bad)), HasSubstr("max_request_bytes: expected a whole number"));
+  for (const char* bad :
+       {"4294967296", "-1", "1.5", "many", "true", "[1]", "99999999999999999999999", "''", "08", "0x"}) {
+    EXPECT_THAT(ErrorOf<Buffer>(absl::StrCat("max_request_bytes: ", bad)),
+                HasSubstr("max_request_bytes: expected a whole number"));
   }
 }
 
@@ -102,7 +109,8 @@ TEST(Reader, KeepsQuotedScalarsAsStringsAndRefusesPlainNumbersForStrings) {
   EXPECT_EQ(Read<Cluster>("name: 'true'").name(), "true");
   EXPECT_EQ(ErrorOf<Cluster>("name: 123"), "line 1: name: expected a string, found a number (put it in quotes)");
   EXPECT_EQ(ErrorOf<Cluster>("name: true"), "line 1: name: expected a string, found a boolean (put it in quotes)");
-  const auto metadata = Read<Metadata>("filter_metadata: {a: {q: '1', n: 1, b: true, s: on, e: '', z: null, big: 12345678901234567890, l: [1.5, x]}}");
+  const auto metadata = Read<Metadata>(
+      "filter_metadata: {a: {q: '1', n: 1, b: true, s: on, e: '', z: null, big: 12345678901234567890, l: [1.5, x]}}");
   const auto& fields = metadata.filter_metadata().at("a").fields();
   EXPECT_EQ(fields.at("q").string_value(), "1");
   EXPECT_EQ(fields.at("n").number_value(), 1);
@@ -148,7 +156,8 @@ TEST(Reader, PacksWellKnownTypesInAnyByTheirValue) {
 
 TEST(Reader, NamesThePathInsideOfAnAny) {
   EXPECT_EQ(ErrorOf<TypedExtensionConfig>(
-                "typed_config:\n  '@type': type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer\n  max_request_bytes: x\n"),
+                "typed_config:\n  '@type': type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer\n  "
+                "max_request_bytes: x\n"),
             "line 3: typed_config.max_request_bytes: expected a whole number from 0 to 4294967295, found a string");
   EXPECT_EQ(ErrorOf<TypedExtensionConfig>("typed_config: {a: 1}"), "line 1: typed_config: \"@type\" is missing");
 }
@@ -165,9 +174,10 @@ TEST(Reader, KeepsAnAnyOfUnknownTypeForTheValidator) {
 TEST(Reader, TurnsTypedStructIntoTheTypeItNames) {
   for (const char* type : {"udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"}) {
     for (const char* key : {"type_url", "typeUrl"}) {
-      const auto config = Read<TypedExtensionConfig>(absl::StrCat(
-          "typed_config:\n  '@type': type.googleapis.com/", type, "\n  ", key,
-          ": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener\n  value: {buffer_size_kb: 64}\n"));
+      const auto config = Read<TypedExtensionConfig>(
+          absl::StrCat("typed_config:\n  '@type': type.googleapis.com/", type, "\n  ", key,
+                       ": type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener\n  "
+                       "value: {buffer_size_kb: 64}\n"));
       envoy::extensions::bootstrap::internal_listener::v3::InternalListener listener;
       ASSERT_TRUE(config.typed_config().UnpackTo(&listener));
       EXPECT_EQ(listener.buffer_size_kb().value(), 64u);
@@ -187,7 +197,8 @@ TEST(Reader, RefusesUnknownFieldsUnlessAskedToCollectThem) {
 }
 
 TEST(Reader, RefusesTwoMembersOfAOneof) {
-  EXPECT_THAT(ErrorOf<envoy::config::core::v3::DataSource>("inline_string: a\nfilename: b"), HasSubstr("exclude each other"));
+  EXPECT_THAT(ErrorOf<envoy::config::core::v3::DataSource>("inline_string: a\nfilename: b"),
+              HasSubstr("exclude each other"));
 }
 
 TEST(Reader, RefusesTheSameKeyTwice) {
@@ -199,7 +210,8 @@ TEST(Reader, RefusesTheSameKeyTwice) {
 
 TEST(Reader, ReadsMapsWithKeysThatNeedQuotesInPaths) {
   const auto host = Read<envoy::config::route::v3::VirtualHost>(
-      "typed_per_filter_config: {a.b: {'@type': type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute, disabled: true}}");
+      "typed_per_filter_config: {a.b: {'@type': "
+      "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute, disabled: true}}");
   EXPECT_EQ(host.typed_per_filter_config().size(), 1u);
   EXPECT_EQ(ErrorOf<envoy::config::route::v3::VirtualHost>("typed_per_filter_config: {a.b: 3}"),
             "line 1: typed_per_filter_config[\"a.b\"]: expected an object with \"@type\", found a number");
@@ -207,7 +219,8 @@ TEST(Reader, ReadsMapsWithKeysThatNeedQuotesInPaths) {
 
 TEST(Reader, ResolvesAnchorsAliasesMergeKeysAndDropsIgnoredNodes) {
   const auto node = Read<Bootstrap>(
-      "static_resources:\n  clusters:\n  - &a {name: a, connect_timeout: 1s}\n  - {<<: *a, name: b}\n  - *a\nnode: !ignore {nonsense: 1}\n");
+      "static_resources:\n  clusters:\n  - &a {name: a, connect_timeout: 1s}\n  - {<<: *a, name: b}\n  - *a\nnode: "
+      "!ignore {nonsense: 1}\n");
   ASSERT_EQ(node.static_resources().clusters_size(), 3);
   EXPECT_EQ(node.static_resources().clusters(1).name(), "b");
   EXPECT_EQ(node.static_resources().clusters(1).connect_timeout().seconds(), 1);
@@ -224,9 +237,11 @@ TEST(Reader, ReportsSeveralErrorsOnePerLine) {
 TEST(Reader, ReadsJsonStrictly) {
   ReadOptions json;
   json.format = Format::kJson;
-  EXPECT_EQ(Read<Cluster>(R"({"name": "a\u00e9\ud83d\ude00\n\/", "connectTimeout": "1s"})", json).name(), "a\u00e9\U0001F600\n/");
-  for (const char* bad : {"{name: \"a\"}", "{\"name\": 'a'}", "{\"name\": \"a\",}", "{\"name\": \"a\"} x", "{\"name\": tru}", "{\"name\"",
-                          "{\"name\": \"\\ud800\"}", "{\"name\": \"\t\"}", "{\"name\": 01}", "{\"name\": 1.}", "{\"name\": -}", ""}) {
+  EXPECT_EQ(Read<Cluster>(R"({"name": "a\u00e9\ud83d\ude00\n\/", "connectTimeout": "1s"})", json).name(),
+            "a\u00e9\U0001F600\n/");
+  for (const char* bad :
+       {"{name: \"a\"}", "{\"name\": 'a'}", "{\"name\": \"a\",}", "{\"name\": \"a\"} x", "{\"name\": tru}", "{\"name\"",
+        "{\"name\": \"\\ud800\"}", "{\"name\": \"\t\"}", "{\"name\": 01}", "{\"name\": 1.}", "{\"name\": -}", ""}) {
     ErrorOf<Cluster>(bad, json);
   }
 }
@@ -239,7 +254,8 @@ TEST(Reader, RefusesHostileTexts) {
   };
   ReadOptions json;
   json.format = Format::kJson;
-  EXPECT_THAT(ErrorOf<Cluster>(absl::StrCat(repeat("[", 1000), repeat("]", 1000))), HasSubstr("nested deeper than 100 levels"));
+  EXPECT_THAT(ErrorOf<Cluster>(absl::StrCat(repeat("[", 1000), repeat("]", 1000))),
+              HasSubstr("nested deeper than 100 levels"));
   ErrorOf<Cluster>(repeat("[", 100000));
   EXPECT_THAT(ErrorOf<Cluster>(repeat("[", 100000), json), HasSubstr("nested deeper than 100 levels"));
   EXPECT_THAT(ErrorOf<Cluster>(repeat("{\"a\":", 100000), json), HasSubstr("nested deeper than 100 levels"));
@@ -252,7 +268,8 @@ TEST(Reader, RefusesHostileTexts) {
   EXPECT_THAT(ErrorOf<Cluster>("a: &a [*a]"), HasSubstr("line 1"));
   ReadOptions small;
   small.limits.max_bytes = 100;
-  EXPECT_THAT(ErrorOf<Cluster>(absl::StrCat("name: ", repeat("x", 200)), small), HasSubstr("more than the limit of 100"));
+  EXPECT_THAT(ErrorOf<Cluster>(absl::StrCat("name: ", repeat("x", 200)), small),
+              HasSubstr("more than the limit of 100"));
   EXPECT_THAT(ErrorOf<Cluster>("a: b\n---\nc: d\n"), HasSubstr("second document"));
   EXPECT_THAT(ErrorOf<Cluster>("[a]: b"), HasSubstr("a key must be a text"));
   ErrorOf<Cluster>("name: [a\nb: c");

@@ -94,21 +94,27 @@ static_resources:
                     retry_on: connect-failure,refused-stream
                     retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts}]
                     retry_back_off: {base_interval: 0.01s, max_interval: 1s}
-                  request_mirror_policies: [{cluster: b, runtime_fraction: {default_value: {numerator: 10, denominator: HUNDRED}}}]
-                request_headers_to_add: [{header: {key: x-from, value: "%DOWNSTREAM_REMOTE_ADDRESS%"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}]
+                  request_mirror_policies: [{cluster: b, runtime_fraction: {default_value: {numerator: 10,
+                      denominator: HUNDRED}}}]
+                request_headers_to_add: [{header: {key: x-from, value: "%DOWNSTREAM_REMOTE_ADDRESS%"},
+                    append_action: OVERWRITE_IF_EXISTS_OR_ADD}]
                 typed_per_filter_config:
-                  envoy.filters.http.buffer: {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute, disabled: true}
+                  envoy.filters.http.buffer:
+                      {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.BufferPerRoute,
+                      disabled: true}
           http_filters:
           - name: envoy.filters.http.rbac
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC
-              rules: {action: ALLOW, policies: {p: {permissions: [{any: true}], principals: [{authenticated: {principal_name: {prefix: "spiffe://"}}}]}}}
+              rules: {action: ALLOW, policies: {p: {permissions: [{any: true}],
+                  principals: [{authenticated: {principal_name: {prefix: "spiffe://"}}}]}}}
           - name: envoy.filters.http.fault
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
               delay: {fixed_delay: 1s, percentage: {numerator: 1}}
           - name: envoy.filters.http.buffer
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 5242880}
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer,
+                max_request_bytes: 5242880}
           - name: envoy.filters.http.router
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
   clusters:
@@ -121,7 +127,8 @@ static_resources:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         explicit_http_config: {http2_protocol_options: {}}
     circuit_breakers: {thresholds: [{max_connections: 1000, retry_budget: {budget_percent: {value: 25}}}]}
-    load_assignment: {cluster_name: a, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: a, port_value: 80}}}}]}]}
+    load_assignment: {cluster_name: a,
+        endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: a, port_value: 80}}}}]}]}
     transport_socket:
       name: envoy.transport_sockets.tls
       typed_config:
@@ -137,7 +144,9 @@ static_resources:
       policies:
       - typed_extension_config:
           name: envoy.load_balancing_policies.least_request
-          typed_config: {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest, choice_count: 3}
+          typed_config:
+              {"@type": type.googleapis.com/envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest,
+              choice_count: 3}
 )yaml");
   EXPECT_TRUE(result.ok()) << result.ToStatus();
   EXPECT_THAT(Paths(result.warnings), testing::IsEmpty());
@@ -146,7 +155,8 @@ static_resources:
 TEST(TypicalConfig, AMeshSidecar) {
   const ValidationResult result = Check(R"yaml(
 node: {id: sidecar~10.0.0.1~a.b, cluster: a.b, locality: {region: r, zone: z}, metadata: {LABELS: {app: a}}}
-layeredRuntime: {layers: [{name: deprecation, staticLayer: {re2.max_program_size.error_level: 32768}}, {name: admin, adminLayer: {}}]}
+layeredRuntime: {layers: [{name: deprecation, staticLayer: {re2.max_program_size.error_level: 32768}},
+    {name: admin, adminLayer: {}}]}
 statsConfig: {useAllDefaultTags: false, statsTags: [{tagName: cluster_name, regex: "^cluster\\.((.+?)\\.)"}]}
 bootstrapExtensions:
 - name: envoy.bootstrap.internal_listener
@@ -158,12 +168,14 @@ overloadManager:
   refreshInterval: 0.25s
   resourceMonitors:
   - name: envoy.resource_monitors.global_downstream_max_connections
-    typedConfig: {"@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig, maxActiveDownstreamConnections: "2147483647"}
+    typedConfig:
+        {"@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig, maxActiveDownstreamConnections: "2147483647"}
 clusterManager: {outlierDetection: {eventLogPath: /dev/stdout}}
 dynamicResources:
   ldsConfig: {ads: {}, initialFetchTimeout: 0s, resourceApiVersion: V3}
   cdsConfig: {ads: {}, initialFetchTimeout: 0s, resourceApiVersion: V3}
-  adsConfig: {apiType: GRPC, setNodeOnFirstMessageOnly: true, transportApiVersion: V3, grpcServices: {envoyGrpc: {clusterName: xds-grpc}}}
+  adsConfig: {apiType: GRPC, setNodeOnFirstMessageOnly: true, transportApiVersion: V3,
+      grpcServices: {envoyGrpc: {clusterName: xds-grpc}}}
 staticResources:
   clusters:
   - name: xds-grpc
@@ -174,7 +186,8 @@ staticResources:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         explicitHttpConfig: {http2ProtocolOptions: {}}
-    loadAssignment: {clusterName: xds-grpc, endpoints: [{lbEndpoints: [{endpoint: {address: {pipe: {path: ./etc/proxy/XDS}}}}]}]}
+    loadAssignment: {clusterName: xds-grpc,
+        endpoints: [{lbEndpoints: [{endpoint: {address: {pipe: {path: ./etc/proxy/XDS}}}}]}]}
 )yaml");
   EXPECT_TRUE(result.ok()) << result.ToStatus();
   EXPECT_THAT(Paths(result.warnings),

@@ -50,7 +50,8 @@ TEST(Validator, AcceptsAPlainCluster) {
 
 TEST(Validator, NamesTheWholePathOfABrokenRule) {
   const auto bootstrap = Read<envoy::config::bootstrap::v3::Bootstrap>(
-      "static_resources: {clusters: [{name: a}, {name: b, load_assignment: {cluster_name: b, endpoints: [{priority: 200}]}}]}");
+      "static_resources: {clusters: [{name: a}, {name: b, load_assignment: {cluster_name: b, endpoints: [{priority: "
+      "200}]}}]}");
   const ValidationResult result = Validate(bootstrap);
   EXPECT_THAT(Lines(result.errors),
               ElementsAre("static_resources.clusters[1].load_assignment.endpoints[0].priority: must be at most 128"));
@@ -59,12 +60,15 @@ TEST(Validator, NamesTheWholePathOfABrokenRule) {
 
 TEST(Validator, ChecksFieldsThatAreNotSet) {
   EXPECT_THAT(Errors<Cluster>("type: EDS"), ElementsAre("name: must have at least 1 character"));
-  EXPECT_THAT(Errors<envoy::config::route::v3::Route>("direct_response: {status: 200}"), ElementsAre("match: is required"));
-  EXPECT_THAT(Errors<envoy::config::route::v3::Route>("match: {prefix: /}"), ElementsAre("action: one of its members must be set"));
+  EXPECT_THAT(Errors<envoy::config::route::v3::Route>("direct_response: {status: 200}"),
+              ElementsAre("match: is required"));
+  EXPECT_THAT(Errors<envoy::config::route::v3::Route>("match: {prefix: /}"),
+              ElementsAre("action: one of its members must be set"));
 }
 
 TEST(Validator, ChecksDurationsInNanoseconds) {
-  EXPECT_THAT(Errors<Cluster>("name: a\ndns_refresh_rate: 0.001s"), ElementsAre("dns_refresh_rate: must be above 0.001s"));
+  EXPECT_THAT(Errors<Cluster>("name: a\ndns_refresh_rate: 0.001s"),
+              ElementsAre("dns_refresh_rate: must be above 0.001s"));
   EXPECT_THAT(Errors<Cluster>("name: a\ndns_refresh_rate: 0.001000001s"), IsEmpty());
   Cluster cluster = Read<Cluster>("name: a\nconnect_timeout: 1s");
   cluster.mutable_connect_timeout()->set_nanos(-5);
@@ -73,7 +77,8 @@ TEST(Validator, ChecksDurationsInNanoseconds) {
 
 TEST(Validator, RefusesFieldsThatAreNotImplementedWithoutLookingInside) {
   const ValidationResult result = Validate(Read<Cluster>("name: a\nhealth_checks: [{}]\nlrs_server: {self: {}}"));
-  EXPECT_THAT(Lines(result.errors), testing::UnorderedElementsAre("health_checks: is not supported", "lrs_server: is not supported"));
+  EXPECT_THAT(Lines(result.errors),
+              testing::UnorderedElementsAre("health_checks: is not supported", "lrs_server: is not supported"));
   EXPECT_FALSE(result.breaks_rules());
 }
 
@@ -83,9 +88,11 @@ TEST(Validator, RefusesSingleEnumValues) {
 }
 
 TEST(Validator, WarnsAboutFieldsWithoutEffectButKeepsTheirRules) {
-  const ValidationResult result = Validate(Read<Cluster>("name: a\npreconnect_policy: {per_upstream_preconnect_ratio: 2}"));
+  const ValidationResult result =
+      Validate(Read<Cluster>("name: a\npreconnect_policy: {per_upstream_preconnect_ratio: 2}"));
   EXPECT_THAT(Lines(result.errors), IsEmpty());
-  EXPECT_THAT(Lines(result.warnings), ElementsAre("preconnect_policy: has no effect: connections are made when they are needed."));
+  EXPECT_THAT(Lines(result.warnings),
+              ElementsAre("preconnect_policy: has no effect: connections are made when they are needed."));
   EXPECT_THAT(Errors<Cluster>("name: a\npreconnect_policy: {per_upstream_preconnect_ratio: 9}"),
               ElementsAre("preconnect_policy.per_upstream_preconnect_ratio: must be at most 3"));
 }
@@ -101,28 +108,36 @@ filter_chains:
       stat_prefix: s
       route_config: {virtual_hosts: [{name: v, domains: [], routes: []}]}
       http_filters:
-      - {name: b, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 0}}
+      - name: b
+        typed_config: {"@type": t/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 0}
 )");
-  EXPECT_THAT(Lines(Validate(listener).errors),
-              ElementsAre("filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].domains: must have at least 1 item",
-                          "filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.max_request_bytes: must be above 0"));
+  EXPECT_THAT(
+      Lines(Validate(listener).errors),
+      ElementsAre(
+          "filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].domains: must have at least 1 item",
+          "filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.max_request_bytes: must be above 0"));
 }
 
 TEST(Validator, RefusesExtensionsOfUnknownAndOfUnsupportedTypeUnlessOptional) {
   using envoy::extensions::filters::network::http_connection_manager::v3::HttpFilter;
   EXPECT_THAT(Errors<HttpFilter>("{name: x, typed_config: {'@type': type.googleapis.com/acme.Filter}}"),
               ElementsAre("typed_config: extension type type.googleapis.com/acme.Filter is not known"));
-  EXPECT_THAT(Errors<HttpFilter>("{name: x, typed_config: {'@type': t/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol}}"),
-              ElementsAre("typed_config: extension type envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol is not supported"));
-  const ValidationResult optional =
-      Validate(Read<HttpFilter>("{name: x, typed_config: {'@type': type.googleapis.com/acme.Filter}, is_optional: true}"));
+  EXPECT_THAT(
+      Errors<HttpFilter>(
+          "{name: x, typed_config: {'@type': t/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol}}"),
+      ElementsAre("typed_config: extension type envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol is "
+                  "not supported"));
+  const ValidationResult optional = Validate(
+      Read<HttpFilter>("{name: x, typed_config: {'@type': type.googleapis.com/acme.Filter}, is_optional: true}"));
   EXPECT_THAT(Lines(optional.errors), IsEmpty());
-  EXPECT_THAT(Lines(optional.warnings), ElementsAre("typed_config: extension type type.googleapis.com/acme.Filter is not known"));
+  EXPECT_THAT(Lines(optional.warnings),
+              ElementsAre("typed_config: extension type type.googleapis.com/acme.Filter is not known"));
 }
 
 TEST(Validator, WarnsAboutExtensionsWithoutEffect) {
   const ValidationResult result = Validate(Read<envoy::config::bootstrap::v3::Bootstrap>(
-      "bootstrap_extensions: [{name: i, typed_config: {'@type': t/envoy.extensions.bootstrap.internal_listener.v3.InternalListener}}]"));
+      "bootstrap_extensions: [{name: i, typed_config: {'@type': "
+      "t/envoy.extensions.bootstrap.internal_listener.v3.InternalListener}}]"));
   EXPECT_THAT(Lines(result.errors), IsEmpty());
   ASSERT_EQ(result.warnings.size(), 1u);
   EXPECT_EQ(result.warnings[0].path, "bootstrap_extensions[0].typed_config");
