@@ -69,6 +69,7 @@ class Client {
   ~Client();
   void Send(const std::string& bytes);
   void Abort();  // RST
+  int fd() const { return fd_; }
   size_t ReadSome(char* into, size_t room);  // at least one byte, or the process ends
   std::string ReadResponse();  // a head and its content-length body
 
