@@ -16,7 +16,9 @@ struct Route;
 namespace outrigger::http {
 
 // When a record is made; %ACCESS_LOG_TYPE%.
-enum class LogEvent : uint8_t { kDownstreamStart, kDownstreamEnd, kTcpConnectionEnd, kConnectionRefused, kUpstreamEnd };
+enum class LogEvent : uint8_t {
+  kDownstreamStart, kDownstreamEnd, kTcpConnectionEnd, kConnectionRefused, kUpstreamEnd, kTcpUpstreamConnected, kTcpPeriodic,
+};
 
 // What a log, a format or a filter may read of a stream or a connection. Pointers may be null; all is the caller's, valid during the
 // call only.

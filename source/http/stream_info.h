@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
+#include "source/base/ip_address.h"
 #include "source/base/time.h"
 #include "source/http/protocol.h"
 #include "source/net/address.h"
@@ -43,6 +44,7 @@ struct StreamInfo {
   absl::string_view termination;                                      // CONNECTION_TERMINATION_DETAILS
   absl::string_view request_id;
   Protocol protocol = Protocol::kHttp11;
+  IpAddress client;  // whom trusted proxies name, else the connection's peer; kNone: nobody looked
   bool health_check = false;
   bool internal_request = false;
   bool reset_by_downstream = false, reset_by_us = false;

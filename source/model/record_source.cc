@@ -38,6 +38,8 @@ absl::string_view LogEventName(http::LogEvent event) {
     case http::LogEvent::kTcpConnectionEnd: return "TcpConnectionEnd";
     case http::LogEvent::kConnectionRefused: return "NotSet";
     case http::LogEvent::kUpstreamEnd: return "UpstreamEnd";
+    case http::LogEvent::kTcpUpstreamConnected: return "TcpUpstreamConnected";
+    case http::LogEvent::kTcpPeriodic: return "TcpPeriodic";
   }
   return "NotSet";
 }

@@ -175,6 +175,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   const ClientOrigin origin = PrepareForwarding(config, connection_, headers);
   stream.info().internal_request = origin.internal;
   state.client = origin.address;
+  stream.info().client = origin.address;
   if (config.add_user_agent && !worker_.facts().node_cluster.empty()) {
     headers.Set(KnownHeader::kXEnvoyDownstreamServiceCluster, worker_.facts().node_cluster);
     if (!headers.Has(KnownHeader::kUserAgent)) headers.Set(KnownHeader::kUserAgent, worker_.facts().node_cluster);
