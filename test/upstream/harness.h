@@ -36,7 +36,7 @@ class FakeUpstream final : public net::TcpListener::Owner {
   void OnAccepted(net::TcpListener&, net::AcceptedSocket socket) override {
     auto made = std::make_unique<Served>();
     made->app.on_stream = on_stream;
-    made->connection = std::make_unique<net::Connection>(loop_, std::move(socket), std::make_unique<net::RawTransport>());
+    made->connection = std::make_unique<net::Connection>(loop_, std::move(socket), MakeTransport());
     made->session = http2_ ? http::MakeHttp2Server(*made->connection, made->app, {}, http2_options_, counters_)
                            : http::MakeHttp1Server(*made->connection, made->app, {}, {}, counters_);
     made->connection->SetHandler(made->session.get());
@@ -71,8 +71,10 @@ class FakeUpstream final : public net::TcpListener::Owner {
   };
   std::vector<std::unique_ptr<Served>> served;
   std::function<void(Exchange&)> on_stream;
+  std::function<std::unique_ptr<net::Transport>()> transport;  // null: plain
 
  private:
+  std::unique_ptr<net::Transport> MakeTransport() { return transport ? transport() : std::make_unique<net::RawTransport>(); }
   event::Dispatcher& loop_;
   bool http2_;
   http::Http2Options http2_options_;
