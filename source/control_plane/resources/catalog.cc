@@ -1,0 +1,60 @@
+#include "source/control_plane/resources/catalog.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace outrigger::control_plane {
+namespace {
+
+void Overlay(const Snapshot& from, Snapshot& onto) {
+  for (const auto& [type, set] : from.types()) {
+    for (const auto& [name, resource] : set.all()) onto.Replace(resource);
+  }
+}
+
+}  // namespace
+
+bool Catalog::AddForCluster(absl::string_view cluster, ResourcePtr resource) {
+  return for_cluster_[std::string(cluster)].Add(std::move(resource));
+}
+
+bool Catalog::AddForNode(absl::string_view id, ResourcePtr resource) {
+  return for_node_[std::string(id)].Add(std::move(resource));
+}
+
+SnapshotPtr Catalog::For(const NodeName& node) const {
+  auto snapshot = std::make_shared<Snapshot>(for_all_);
+  const auto cluster = for_cluster_.find(node.cluster);
+  if (cluster != for_cluster_.end()) Overlay(cluster->second, *snapshot);
+  const auto own = for_node_.find(node.id);
+  if (own != for_node_.end()) Overlay(own->second, *snapshot);
+  return snapshot;
+}
+
+std::vector<std::string> Catalog::node_ids() const {
+  std::vector<std::string> ids;
+  for (const auto& [id, snapshot] : for_node_) ids.push_back(id);
+  return ids;
+}
+
+absl::Status Catalog::Check() const {
+  std::vector<std::string> lines;
+  const auto check = [&lines](absl::string_view whose, const Snapshot& snapshot) {
+    for (const std::string& problem : snapshot.Problems()) lines.push_back(absl::StrCat(whose, ": ", problem));
+  };
+  if (for_node_.empty()) check("any node", *For({}));
+  for (const auto& [cluster, snapshot] : for_cluster_) check(absl::StrCat("cluster ", cluster), *For({"", cluster}));
+  for (const auto& [id, snapshot] : for_node_) check(absl::StrCat("node ", id), *For({id, ""}));
+  if (lines.empty()) return absl::OkStatus();
+  constexpr size_t kMostLines = 20;
+  if (lines.size() > kMostLines) {
+    const size_t more = lines.size() - kMostLines;
+    lines.resize(kMostLines);
+    lines.push_back(absl::StrCat("and ", more, " more"));
+  }
+  return absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
+}
+
+}  // namespace outrigger::control_plane

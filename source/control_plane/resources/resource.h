@@ -1,0 +1,46 @@
+// Thread: any
+#pragma once
+
+#include <google/protobuf/any.pb.h>
+#include <google/protobuf/message.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace outrigger::control_plane {
+
+// The type URLs that the server knows to order. Others are served as they come.
+inline constexpr absl::string_view kListenerType = "type.googleapis.com/envoy.config.listener.v3.Listener";
+inline constexpr absl::string_view kRouteType = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+inline constexpr absl::string_view kClusterType = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+inline constexpr absl::string_view kEndpointType = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
+inline constexpr absl::string_view kSecretType = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
+// The last part of a type URL: "Listener".
+absl::string_view ShortType(absl::string_view type_url);
+
+// One discovery resource, encoded once and shared by everything that serves it. Immutable.
+struct Resource {
+  // Another resource that the client will ask for on the same stream once it has this one (its config source is `ads`).
+  struct Reference {
+    std::string type_url;
+    std::string name;
+    std::string path;  // of the field, for errors
+  };
+
+  std::string type_url;
+  std::string name;
+  std::string bytes;    // the encoded message, without its Any
+  std::string version;  // a hash of the above: equal content has an equal version in every process
+  std::vector<Reference> references;
+};
+using ResourcePtr = std::shared_ptr<const Resource>;
+
+// Encodes a message (deterministically: maps sorted) and notes what it refers to. InvalidArgument: it has no name.
+absl::StatusOr<ResourcePtr> MakeResource(const google::protobuf::Message& message);
+
+}  // namespace outrigger::control_plane

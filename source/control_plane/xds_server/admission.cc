@@ -1,0 +1,31 @@
+#include "source/control_plane/xds_server/admission.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace outrigger::control_plane {
+
+std::string NodeSpiffeId(absl::string_view trust_domain, absl::string_view node_id) {
+  return absl::StrCat("spiffe://", trust_domain, "/node/", node_id);
+}
+
+Admission Admit(const AdmissionPolicy& policy, const PeerFacts& peer, const NodeName& node) {
+  using Kind = Admission::Kind;
+  if (!peer.bound_node.empty()) {
+    if (peer.bound_node == node.id) return {Kind::kAuthenticated, true, ""};
+    return {Kind::kRefused, false,
+            absl::StrCat("this socket is for node \"", peer.bound_node, "\", not for \"", node.id, "\"")};
+  }
+  if (peer.certified && !policy.trust_domain.empty()) {
+    const std::string expected = NodeSpiffeId(policy.trust_domain, node.id);
+    if (std::find(peer.uri_sans.begin(), peer.uri_sans.end(), expected) != peer.uri_sans.end()) {
+      return {Kind::kAuthenticated, true, ""};
+    }
+    return {Kind::kRefused, false, absl::StrCat("the client certificate does not name ", expected)};
+  }
+  if (policy.allow_unauthenticated_secrets && peer.loopback) return {Kind::kAnonymous, true, ""};
+  return {Kind::kAnonymous, false, "secrets go to authenticated nodes only"};
+}
+
+}  // namespace outrigger::control_plane

@@ -1,0 +1,133 @@
+#include "source/control_plane/xds_server/grpc_server.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/security/server_credentials.h>
+
+#include <atomic>
+#include <thread>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "envoy/service/cluster/v3/cds.grpc.pb.h"
+#include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "envoy/service/endpoint/v3/eds.grpc.pb.h"
+#include "envoy/service/listener/v3/lds.grpc.pb.h"
+#include "envoy/service/route/v3/rds.grpc.pb.h"
+#include "envoy/service/secret/v3/sds.grpc.pb.h"
+#include "source/control_plane/xds_server/grpc_streams.h"
+
+namespace outrigger::control_plane {
+namespace {
+
+using envoy::service::discovery::v3::DiscoveryRequest;
+using envoy::service::discovery::v3::DiscoveryResponse;
+using Reactor = grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryResponse>;
+
+struct ServiceOwner {
+  GrpcStreams& streams;
+  std::string bound_node;
+  Reactor* Open(grpc::CallbackServerContext* context, absl::string_view type) {
+    return streams.Adopt(PeerOf(*context, bound_node), std::string(type));
+  }
+};
+
+// The services differ in nothing but the name of their method.
+#define OUTRIGGER_DISCOVERY_SERVICE(Name, base, Method, type)               \
+  class Name final : public base::CallbackService {                        \
+   public:                                                                  \
+    explicit Name(ServiceOwner& owner) : owner_(owner) {}                   \
+    Reactor* Method(grpc::CallbackServerContext* context) override {        \
+      return owner_.Open(context, type);                                    \
+    }                                                                       \
+                                                                            \
+   private:                                                                 \
+    ServiceOwner& owner_;                                                   \
+  }
+namespace v3 = envoy::service;
+OUTRIGGER_DISCOVERY_SERVICE(Ads, v3::discovery::v3::AggregatedDiscoveryService, StreamAggregatedResources, "");
+OUTRIGGER_DISCOVERY_SERVICE(Lds, v3::listener::v3::ListenerDiscoveryService, StreamListeners, kListenerType);
+OUTRIGGER_DISCOVERY_SERVICE(Rds, v3::route::v3::RouteDiscoveryService, StreamRoutes, kRouteType);
+OUTRIGGER_DISCOVERY_SERVICE(Cds, v3::cluster::v3::ClusterDiscoveryService, StreamClusters, kClusterType);
+OUTRIGGER_DISCOVERY_SERVICE(Eds, v3::endpoint::v3::EndpointDiscoveryService, StreamEndpoints, kEndpointType);
+OUTRIGGER_DISCOVERY_SERVICE(Sds, v3::secret::v3::SecretDiscoveryService, StreamSecrets, kSecretType);
+#undef OUTRIGGER_DISCOVERY_SERVICE
+
+std::shared_ptr<grpc::ServerCredentials> Credentials(const GrpcListenOptions& options) {
+  if (options.certificate_pem.empty()) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions ssl;
+  ssl.pem_key_cert_pairs.push_back({options.key_pem, options.certificate_pem});
+  ssl.pem_root_certs = options.client_roots_pem;
+  ssl.client_certificate_request = options.client_roots_pem.empty()
+                                       ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                   : options.require_client_certificate
+                                       ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                       : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
+  return grpc::SslServerCredentials(ssl);
+}
+
+class LibgrpcServer final : public GrpcServer {
+ public:
+  LibgrpcServer(event::Dispatcher& dispatcher, XdsServer& core, std::string bound_node)
+      : dispatcher_(dispatcher), streams_(dispatcher, core), owner_{streams_, std::move(bound_node)} {}
+  ~LibgrpcServer() override { Stop(); }
+
+  absl::Status Start(const GrpcListenOptions& options, const std::vector<grpc::Service*>& extra) {
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(options.address, Credentials(options), &port_);
+    std::apply([&builder](auto&... service) { (builder.RegisterService(&service), ...); }, services_);
+    for (grpc::Service* service : extra) builder.RegisterService(service);
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // an address in use is an error
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+    builder.SetMaxReceiveMessageSize(16 << 20);
+    server_ = builder.BuildAndStart();
+    const bool unix_socket = absl::StartsWith(options.address, "unix:");
+    if (server_ == nullptr || (port_ <= 0 && !unix_socket)) {
+      return absl::UnavailableError(absl::StrCat(
+          "cannot listen on ", options.address, options.certificate_pem.empty() ? "" : ", or its certificate is bad"));
+    }
+    if (unix_socket) port_ = 0;
+    return absl::OkStatus();
+  }
+
+  int port() const override { return port_; }
+
+  void Stop() override {
+    if (server_ == nullptr) return;
+    streams_.StopAll();
+    std::atomic<bool> done{false};
+    // Calls that are being adopted still need the loop to end, so libgrpc's wait cannot be on its thread.
+    std::thread waiter([this, &done] {
+      server_->Shutdown(gpr_inf_past(GPR_CLOCK_REALTIME));
+      server_->Wait();
+      done.store(true);
+    });
+    while (!done.load() || !streams_.empty()) dispatcher_.RunOnce(milliseconds(5));
+    waiter.join();
+    server_.reset();
+  }
+
+ private:
+  event::Dispatcher& dispatcher_;
+  GrpcStreams streams_;
+  ServiceOwner owner_;
+  std::tuple<Ads, Lds, Rds, Cds, Eds, Sds> services_{owner_, owner_, owner_, owner_, owner_, owner_};
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Listen(event::Dispatcher& dispatcher, XdsServer& core,
+                                                               const GrpcListenOptions& options,
+                                                               const std::vector<grpc::Service*>& extra) {
+  auto server = std::make_unique<LibgrpcServer>(dispatcher, core, options.bound_node);
+  const absl::Status started = server->Start(options, extra);
+  if (!started.ok()) return started;
+  return std::unique_ptr<GrpcServer>(std::move(server));
+}
+
+}  // namespace outrigger::control_plane

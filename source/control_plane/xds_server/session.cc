@@ -1,0 +1,222 @@
+#include "source/control_plane/xds_server/session.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+
+namespace outrigger::control_plane {
+namespace {
+
+constexpr size_t kMostTypes = 64;       // subscriptions of one stream
+constexpr size_t kMostNames = 100'000;  // named in one request
+constexpr size_t kMostNameBytes = 4096;
+
+bool LeadsTraffic(absl::string_view type) { return type == kListenerType || type == kRouteType; }
+
+}  // namespace
+
+Session::Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer, Options options,
+                 SnapshotOf snapshot_of, Events& events)
+    : dispatcher_(dispatcher),
+      sink_(sink),
+      peer_(std::move(peer)),
+      options_(std::move(options)),
+      snapshot_of_(std::move(snapshot_of)),
+      events_(events),
+      opened_(dispatcher.wall_now()),
+      timer_([this] { OnTimer(); }) {}
+
+Subscription* Session::Find(absl::string_view type) {
+  const auto it = subscriptions_.find(type);
+  return it == subscriptions_.end() ? nullptr : &it->second;
+}
+
+void Session::End(bool denied, const std::string& reason) {
+  if (std::exchange(ended_, true)) return;
+  sink_.End(denied, reason);
+}
+
+// The first request says who asks; later ones may repeat it, but not become somebody else.
+bool Session::Identify(const DiscoveryAsk& ask) {
+  if (snapshot_ != nullptr) {
+    if (!ask.has_node || ask.node.id == node_.id) return true;
+    ++events_.denied_nodes;
+    End(true, absl::StrCat("this stream is of node \"", node_.id, "\""));
+    return false;
+  }
+  node_ = ask.node;
+  user_agent_ = ask.user_agent;
+  admission_ = Admit(options_.policy, peer_, node_);
+  if (admission_.kind == Admission::Kind::kRefused) {
+    ++events_.denied_nodes;
+    OUTRIGGER_LOG(kWarn, kControlPlane, "refused node \"", node_.id, "\" from ", peer_.address, ": ",
+                  admission_.reason);
+    End(true, admission_.reason);
+    return false;
+  }
+  snapshot_ = snapshot_of_(node_);
+  RebuildClusters();
+  return true;
+}
+
+bool Session::CheckLimits(const DiscoveryAsk& ask) {
+  bool good = !ask.type_url.empty() && ask.type_url.size() <= kMostNameBytes && ask.names.size() <= kMostNames;
+  for (const std::string& name : ask.names) good = good && name.size() <= kMostNameBytes;
+  if (good && Find(ask.type_url) == nullptr) good = subscriptions_.size() < kMostTypes;
+  if (!good) {
+    ++events_.malformed;
+    End(false, "the request has no type, or more types or names than the server takes");
+  }
+  return good;
+}
+
+void Session::OnAsk(const DiscoveryAsk& ask) {
+  if (ended_ || !CheckLimits(ask) || !Identify(ask)) return;
+  if (!options_.only_type.empty() && ask.type_url != options_.only_type) {
+    ++events_.malformed;
+    return End(false, absl::StrCat("this service has no resources of type ", ask.type_url));
+  }
+  if (ask.type_url == kSecretType && !admission_.secrets) {
+    ++events_.denied_secrets;
+    OUTRIGGER_LOG(kWarn, kControlPlane, "no secrets for node \"", node_.id, "\" at ", peer_.address, ": ",
+                  admission_.reason);
+    // Other types of the same stream go on; a client that waits for a secret times out with its own reason.
+    if (!options_.only_type.empty()) End(true, admission_.reason);
+    return;
+  }
+  Subscription& subscription = subscriptions_.try_emplace(ask.type_url, ask.type_url).first->second;
+  const auto verdict = subscription.OnAsk(ask, View(ask.type_url), dispatcher_.wall_now());
+  if (verdict == Subscription::Verdict::kStale) {
+    ++events_.stale;
+    return;
+  }
+  if (verdict == Subscription::Verdict::kAck) ++events_.acks;
+  if (verdict == Subscription::Verdict::kNack) {
+    ++events_.nacks;
+    OUTRIGGER_LOG(kWarn, kControlPlane, "node \"", node_.id, "\" refused ", ShortType(ask.type_url), " version ",
+                  subscription.facts().refused_version, ": ", ask.refusal);
+  }
+  Advance();
+}
+
+const ResourceSet& Session::View(absl::string_view type) const {
+  return type == kClusterType ? clusters_ : snapshot_->Of(type);
+}
+
+void Session::RebuildClusters() {
+  clusters_ = snapshot_->Of(kClusterType);
+  for (const auto& [name, resource] : leftover_.all()) clusters_.Add(resource);
+}
+
+void Session::OnSnapshot(SnapshotPtr snapshot) {
+  if (ended_ || snapshot_ == nullptr) return;
+  const ResourceSet& fresh = snapshot->Of(kClusterType);
+  ResourceSet leftover;
+  const bool ordered = options_.only_type.empty() && options_.ordering.make_before_break;
+  const Subscription* clusters = Find(kClusterType);
+  if (ordered && clusters != nullptr) {
+    for (const auto& [name, resource] : clusters_.all()) {
+      if (fresh.Find(name) == nullptr && clusters->Knows(name)) leftover.Add(resource);
+    }
+  }
+  snapshot_ = std::move(snapshot);
+  leftover_ = std::move(leftover);
+  RebuildClusters();
+  phase_ = ordered ? Phase::kMake : Phase::kSteady;
+  warmed_too_long_ = false;
+  if (ordered) dispatcher_.Arm(timer_, options_.ordering.longest_warming);
+  Advance();
+}
+
+void Session::SendType(Subscription& subscription, const std::string& type, bool only_new) {
+  const DiscoveryAnswer answer = subscription.Next(View(type), only_new);
+  if (answer.type_url.empty()) return;
+  if (type == kClusterType) {
+    // A client may treat a changed cluster as a new one, which wants its endpoints even if they did not change.
+    Subscription* endpoints = Find(kEndpointType);
+    for (const ResourcePtr& cluster : answer.resources) {
+      const auto known = subscription.known().find(cluster->name);
+      if (known == subscription.known().end() || known->second == cluster->version || endpoints == nullptr) continue;
+      for (const Resource::Reference& reference : cluster->references) {
+        if (reference.type_url == kEndpointType) endpoints->Forget(reference.name);
+      }
+    }
+  }
+  subscription.Sent(answer, dispatcher_.wall_now());
+  ++events_.sent;
+  sink_.Send(answer);
+}
+
+void Session::SendAll(bool routes_too) {
+  // Clusters before endpoints before listeners before routes; then whatever else was asked for.
+  for (const absl::string_view type : {kSecretType, kClusterType, kEndpointType, kListenerType, kRouteType}) {
+    Subscription* subscription = Find(type);
+    if (subscription == nullptr) continue;
+    SendType(*subscription, std::string(type), LeadsTraffic(type) && !routes_too);
+  }
+  for (auto& [type, subscription] : subscriptions_) SendType(subscription, type, LeadsTraffic(type) && !routes_too);
+}
+
+// Whether the client has the new clusters, and the endpoints of those that it asked for.
+bool Session::ClustersReady() {
+  if (warmed_too_long_) return true;
+  const Subscription* clusters = Find(kClusterType);
+  if (clusters == nullptr) return true;
+  if (!clusters->Settled(clusters_)) return false;
+  if (clusters->facts().refusing) return true;  // it will not ask for the endpoints of what it refused
+  const Subscription* endpoints = Find(kEndpointType);
+  if (endpoints != nullptr && !endpoints->Settled(snapshot_->Of(kEndpointType))) return false;
+  for (const auto& [name, cluster] : clusters_.all()) {
+    if (!clusters->Wants(name) || leftover_.Find(name) != nullptr) continue;
+    for (const Resource::Reference& reference : cluster->references) {
+      if (reference.type_url != kEndpointType) continue;
+      if (snapshot_->Of(kEndpointType).Find(reference.name) == nullptr) continue;
+      if (endpoints == nullptr || !endpoints->Wants(reference.name)) return false;
+    }
+  }
+  return true;
+}
+
+bool Session::RoutesReady() {
+  for (const absl::string_view type : {kListenerType, kRouteType}) {
+    const Subscription* subscription = Find(type);
+    if (subscription == nullptr) continue;
+    if (!subscription->Settled(snapshot_->Of(type)) || subscription->facts().refusing) return false;
+  }
+  return true;
+}
+
+void Session::Advance() {
+  SendAll(phase_ != Phase::kMake);
+  if (phase_ == Phase::kMake && ClustersReady()) {
+    phase_ = Phase::kSwitch;
+    timer_.Disarm();
+    SendAll(true);
+  }
+  if (phase_ == Phase::kSwitch && RoutesReady()) {
+    phase_ = Phase::kBreak;
+    if (leftover_.all().empty()) {
+      phase_ = Phase::kSteady;
+    } else {
+      dispatcher_.Arm(timer_, options_.ordering.removal_delay);
+    }
+  }
+}
+
+void Session::OnTimer() {
+  if (ended_) return;
+  if (phase_ == Phase::kMake) {
+    OUTRIGGER_LOG(kWarn, kControlPlane, "node \"", node_.id, "\" did not take its new clusters and endpoints in time; ",
+                  "listeners and routes follow anyway");
+    warmed_too_long_ = true;
+  } else if (phase_ == Phase::kBreak) {
+    leftover_ = ResourceSet();
+    RebuildClusters();
+    phase_ = Phase::kSteady;
+  }
+  Advance();
+}
+
+}  // namespace outrigger::control_plane

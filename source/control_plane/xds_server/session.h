@@ -1,0 +1,106 @@
+// Thread: main
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "source/control_plane/xds_server/admission.h"
+#include "source/control_plane/xds_server/messages.h"
+#include "source/control_plane/xds_server/subscription.h"
+#include "source/event/dispatcher.h"
+
+namespace outrigger::control_plane {
+
+// How changes are ordered on an aggregated stream.
+struct OrderingOptions {
+  bool make_before_break = true;
+  Duration longest_warming = seconds(10);       // listeners and routes wait for clusters and endpoints at most this long
+  Duration removal_delay = milliseconds(1000);  // from the last accepted listener or route to the removal of clusters
+};
+
+// The transport of one stream.
+class AnswerSink {
+ public:
+  virtual void Send(const DiscoveryAnswer& answer) = 0;
+  virtual void End(bool denied, const std::string& reason) = 0;  // ends the stream with a status
+
+ protected:
+  ~AnswerSink() = default;
+};
+
+// One discovery stream: of all types (ADS), or of one. Owned by the XdsServer.
+//
+// A change of the snapshot reaches an aggregated stream in three steps, make before break:
+//
+//   kMake ──clusters and endpoints accepted──▶ kSwitch ──listeners and routes accepted, delay──▶ kBreak ──▶ kSteady
+//   (old clusters stay; secrets any time)      (listeners and routes go out)                  (old clusters go)
+//
+// A refusal counts as an answer on the way to kSwitch: the client keeps what it had of the refused ones. While listeners
+// or routes are refused, old clusters stay, because the client's old routes still lead there.
+class Session {
+ public:
+  struct Options {
+    std::string only_type;  // empty: all types (ADS)
+    OrderingOptions ordering;
+    AdmissionPolicy policy;
+  };
+  // Asks for the snapshot of a node when the first request names it.
+  using SnapshotOf = std::function<SnapshotPtr(const NodeName&)>;
+  struct Events {  // told to the server, which counts
+    uint64_t acks = 0, nacks = 0, stale = 0, sent = 0, denied_nodes = 0, denied_secrets = 0, malformed = 0;
+  };
+
+  Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer, Options options, SnapshotOf snapshot_of,
+          Events& events);
+
+  void OnAsk(const DiscoveryAsk& ask);
+  void OnSnapshot(SnapshotPtr snapshot);  // ignored before the node is known
+
+  bool admitted() const { return snapshot_ != nullptr; }
+  const NodeName& node() const { return node_; }
+  const std::string& user_agent() const { return user_agent_; }
+  const PeerFacts& peer() const { return peer_; }
+  const Admission& admission() const { return admission_; }
+  const Options& options() const { return options_; }
+  WallTime opened() const { return opened_; }
+  bool waiting() const { return phase_ != Phase::kSteady; }
+  const std::map<std::string, Subscription, std::less<>>& subscriptions() const { return subscriptions_; }
+
+ private:
+  enum class Phase : uint8_t { kSteady, kMake, kSwitch, kBreak };
+
+  bool Identify(const DiscoveryAsk& ask);
+  bool CheckLimits(const DiscoveryAsk& ask);
+  const ResourceSet& View(absl::string_view type) const;
+  void RebuildClusters();
+  void Advance();
+  bool ClustersReady();
+  bool RoutesReady();
+  void SendAll(bool routes_too);
+  void SendType(Subscription& subscription, const std::string& type, bool only_new);
+  Subscription* Find(absl::string_view type);
+  void OnTimer();
+  void End(bool denied, const std::string& reason);
+
+  event::Dispatcher& dispatcher_;
+  AnswerSink& sink_;
+  const PeerFacts peer_;
+  const Options options_;
+  SnapshotOf snapshot_of_;
+  Events& events_;
+  WallTime opened_;
+  NodeName node_;
+  std::string user_agent_;
+  Admission admission_;
+  SnapshotPtr snapshot_;
+  ResourceSet clusters_;  // the snapshot's, and those that are to go last
+  ResourceSet leftover_;
+  std::map<std::string, Subscription, std::less<>> subscriptions_;
+  Phase phase_ = Phase::kSteady;
+  bool warmed_too_long_ = false;
+  bool ended_ = false;
+  event::Timer timer_;
+};
+
+}  // namespace outrigger::control_plane

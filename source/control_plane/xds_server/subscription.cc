@@ -1,0 +1,168 @@
+#include "source/control_plane/xds_server/subscription.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/hash.h"
+
+namespace outrigger::control_plane {
+
+Subscription::Subscription(std::string type_url)
+    : type_url_(std::move(type_url)), whole_(type_url_ == kListenerType || type_url_ == kClusterType) {}
+
+std::vector<ResourcePtr> Subscription::Selected(const ResourceSet& view) const {
+  std::vector<ResourcePtr> selected;
+  if (wildcard_) {
+    for (const auto& [name, resource] : view.all()) selected.push_back(resource);
+    return selected;
+  }
+  for (const std::string& name : names_) {
+    ResourcePtr resource = view.Share(name);
+    if (resource != nullptr) selected.push_back(std::move(resource));
+  }
+  return selected;
+}
+
+std::string Subscription::VersionOf(const ResourceSet& view) const {
+  uint64_t hash = StableHash(type_url_);
+  for (const ResourcePtr& resource : Selected(view)) {
+    hash = StableHashMix(hash, StableHash(resource->name));
+    hash = StableHashMix(hash, StableHash(resource->version));
+  }
+  return absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
+}
+
+// Whether names were added.
+bool Subscription::SetNames(const std::vector<std::string>& names) {
+  std::set<std::string, std::less<>> fresh(names.begin(), names.end());
+  // An ask without names means everything, but only if none was ever named (state of the world, listeners and clusters).
+  const bool wildcard = fresh.erase("*") != 0 || (whole_ && fresh.empty() && (!started_ || wildcard_));
+  bool added = wildcard && !wildcard_;
+  for (const std::string& name : fresh) added = added || names_.find(name) == names_.end();
+  if (!wildcard) {
+    for (auto it = known_.begin(); it != known_.end();) {
+      it = fresh.find(it->first) == fresh.end() ? known_.erase(it) : std::next(it);
+    }
+  }
+  wildcard_ = wildcard;
+  names_ = std::move(fresh);
+  facts_.wildcard = wildcard_;
+  facts_.names = names_.size();
+  return added;
+}
+
+void Subscription::Answered(const DiscoveryAsk& ask, WallTime now) {
+  awaiting_ = false;
+  if (!ask.refused) {
+    for (auto& [name, version] : in_flight_) {
+      if (!Wants(name)) continue;
+      known_[name] = version;
+      refused_.erase(name);
+    }
+    facts_.acked_version = sent_version_;
+    facts_.acked_at = now;
+    ++facts_.acks;
+    facts_.refusing = false;
+  } else {
+    for (auto& [name, version] : in_flight_) {
+      const auto it = known_.find(name);
+      // Of a whole set we cannot tell which ones were applied; they are part of the next set anyway.
+      if (it != known_.end() && it->second == version && !whole_) known_.erase(it);
+      refused_[name] = version;
+    }
+    facts_.refused_version = sent_version_;
+    facts_.refused_at = now;
+    facts_.refusal = ask.refusal;
+    ++facts_.nacks;
+    facts_.refusing = true;
+  }
+  in_flight_.clear();
+}
+
+Subscription::Verdict Subscription::OnAsk(const DiscoveryAsk& ask, const ResourceSet& view, WallTime now) {
+  if (!ask.nonce.empty() && started_ && ask.nonce != sent_nonce_) {
+    ++facts_.stale;
+    return Verdict::kStale;
+  }
+  const bool first = !started_;
+  const bool answers = !ask.nonce.empty() && awaiting_ && ask.nonce == sent_nonce_;
+  const bool added = SetNames(ask.names);
+  if (answers) Answered(ask, now);
+  started_ = true;
+  if (added || first) owed_ = true;
+  if (first && !ask.version.empty() && ask.version == VersionOf(view)) {
+    // A client that comes back and has all of it: silence.
+    owed_ = false;
+    for (const ResourcePtr& resource : Selected(view)) known_[resource->name] = resource->version;
+    sent_version_ = facts_.sent_version = facts_.acked_version = ask.version;
+    facts_.acked_at = now;
+    facts_.resources = known_.size();
+  }
+  if (first) return Verdict::kFirst;
+  if (answers) return ask.refused ? Verdict::kNack : Verdict::kAck;
+  return Verdict::kRenamed;
+}
+
+DiscoveryAnswer Subscription::Next(const ResourceSet& view, bool only_new) {
+  DiscoveryAnswer answer;
+  if (!started_ || awaiting_) return answer;
+  std::string version = VersionOf(view);
+  std::vector<ResourcePtr> selected = Selected(view);
+  if (whole_) {
+    const bool due = owed_ || (version != sent_version_ && !only_new);
+    if (!due || (!wildcard_ && names_.empty())) return answer;
+    answer.resources = std::move(selected);
+  } else {
+    bool held_back = false;
+    for (ResourcePtr& resource : selected) {
+      const auto known = known_.find(resource->name);
+      if (known != known_.end() && known->second == resource->version) continue;
+      if (known != known_.end() && only_new) {
+        held_back = true;
+        continue;
+      }
+      const auto refused = refused_.find(resource->name);
+      if (refused != refused_.end() && refused->second == resource->version) continue;
+      answer.resources.push_back(std::move(resource));
+    }
+    if (answer.resources.empty()) return answer;
+    // A client that comes back with this version does not have everything.
+    if (held_back) version += "-part";
+  }
+  answer.type_url = type_url_;
+  answer.version = std::move(version);
+  answer.nonce = absl::StrCat(++nonces_);
+  return answer;
+}
+
+void Subscription::Sent(const DiscoveryAnswer& answer, WallTime now) {
+  awaiting_ = true;
+  owed_ = false;
+  sent_version_ = answer.version;
+  sent_nonce_ = answer.nonce;
+  in_flight_.clear();
+  if (whole_) known_.clear();
+  for (const ResourcePtr& resource : answer.resources) {
+    known_[resource->name] = resource->version;
+    in_flight_[resource->name] = resource->version;
+  }
+  facts_.resources = known_.size();
+  facts_.sent_version = answer.version;
+  facts_.sent_at = now;
+  ++facts_.sent;
+}
+
+bool Subscription::Settled(const ResourceSet& view) const {
+  if (!started_) return true;
+  if (awaiting_ || owed_) return whole_ ? false : !awaiting_;
+  if (whole_) return VersionOf(view) == sent_version_;
+  for (const ResourcePtr& resource : Selected(view)) {
+    const auto known = known_.find(resource->name);
+    if (known != known_.end() && known->second == resource->version) continue;
+    const auto refused = refused_.find(resource->name);
+    if (refused == refused_.end() || refused->second != resource->version) return false;
+  }
+  return true;
+}
+
+}  // namespace outrigger::control_plane

@@ -1,0 +1,81 @@
+// Thread: main
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "source/base/time.h"
+#include "source/control_plane/resources/snapshot.h"
+#include "source/control_plane/xds_server/messages.h"
+
+namespace outrigger::control_plane {
+
+// What a stream's client asked of one type, has been sent, has accepted and has refused. A value: it sends nothing and
+// knows no clock. State of the world: absence removes for listeners and clusters, so those are always sent whole; of the
+// other types only what the client does not have.
+class Subscription {
+ public:
+  explicit Subscription(std::string type_url);
+
+  enum class Verdict : uint8_t {
+    kFirst,    // the first ask of this type on the stream
+    kAck,      // answers the last response (the names may have changed too)
+    kNack,
+    kRenamed,  // other names, nothing answered
+    kStale,    // about a response that is not the last one: to be ignored, a later ask follows
+  };
+  Verdict OnAsk(const DiscoveryAsk& ask, const ResourceSet& view, WallTime now);
+
+  // What the client lacks of `view`. `only_new`: nothing that would replace what it has. Empty type_url: nothing to send.
+  // A response that awaits its answer holds back the next one, so that changes coalesce.
+  DiscoveryAnswer Next(const ResourceSet& view, bool only_new);
+  void Sent(const DiscoveryAnswer& answer, WallTime now);
+  // The client is to be sent this resource again although it did not change.
+  void Forget(absl::string_view name) { known_.erase(std::string(name)); }
+
+  bool Wants(absl::string_view name) const { return wildcard_ || names_.find(name) != names_.end(); }
+  bool Knows(absl::string_view name) const { return known_.find(name) != known_.end(); }
+  bool awaiting() const { return awaiting_; }
+  // Sent something, and all of it answered and still current.
+  bool Settled(const ResourceSet& view) const;
+  const std::map<std::string, std::string, std::less<>>& known() const { return known_; }  // name → version
+
+  // For the status page.
+  struct Facts {
+    bool wildcard = false;
+    size_t names = 0;
+    size_t resources = 0;  // known to the client
+    std::string sent_version, acked_version, refused_version, refusal;
+    WallTime sent_at{}, acked_at{}, refused_at{};
+    uint64_t sent = 0, acks = 0, nacks = 0, stale = 0;
+    bool refusing = false;  // the last answer was a refusal
+  };
+  const Facts& facts() const { return facts_; }
+
+ private:
+  std::string VersionOf(const ResourceSet& view) const;
+  std::vector<ResourcePtr> Selected(const ResourceSet& view) const;
+  bool SetNames(const std::vector<std::string>& names);
+  void Answered(const DiscoveryAsk& ask, WallTime now);
+
+  std::string type_url_;
+  bool whole_;  // absence removes
+  bool started_ = false;
+  bool wildcard_ = false;
+  bool awaiting_ = false;
+  bool owed_ = false;  // names were added: the client waits for an answer even if it says nothing new
+  std::set<std::string, std::less<>> names_;
+  std::map<std::string, std::string, std::less<>> known_;
+  std::map<std::string, std::string, std::less<>> refused_;  // name → version, not sent again until it changes
+  std::map<std::string, std::string, std::less<>> in_flight_;
+  std::string sent_version_;
+  std::string sent_nonce_;
+  uint64_t nonces_ = 0;
+  Facts facts_;
+};
+
+}  // namespace outrigger::control_plane

@@ -1,0 +1,59 @@
+#include "source/control_plane/xds_server/xds_server.h"
+
+#include <utility>
+
+namespace outrigger::control_plane {
+
+SnapshotPtr XdsServer::SnapshotFor(const NodeName& node) const {
+  SnapshotPtr snapshot = catalog_->For(node);
+  if (complete_ == nullptr) return snapshot;
+  auto completed = std::make_shared<Snapshot>(*snapshot);
+  complete_(node, *completed);
+  return completed;
+}
+
+Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type) {
+  if (sessions_.size() >= options_.most_streams) {
+    ++counters_.rejected;
+    return nullptr;
+  }
+  ++counters_.opened;
+  Session::Options options{std::move(only_type), options_.ordering, options_.policy};
+  auto session = std::make_unique<Session>(
+      dispatcher_, sink, std::move(peer), std::move(options), [this](const NodeName& node) { return SnapshotFor(node); },
+      counters_.events);
+  Session* raw = session.get();
+  sessions_.emplace(++last_session_, std::move(session));
+  return raw;
+}
+
+void XdsServer::Close(Session* session) {
+  for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
+    if (it->second.get() != session) continue;
+    ++counters_.closed;
+    sessions_.erase(it);
+    return;
+  }
+}
+
+void XdsServer::Publish(CatalogPtr catalog) {
+  catalog_ = std::move(catalog);
+  ++counters_.published;
+  published_at_ = dispatcher_.wall_now();
+  refused_config_.clear();
+  Republish();
+}
+
+void XdsServer::Republish() {
+  for (auto& [id, session] : sessions_) {
+    if (session->admitted()) session->OnSnapshot(SnapshotFor(session->node()));
+  }
+}
+
+void XdsServer::ConfigRefused(const std::string& reason) {
+  ++counters_.refused_configs;
+  refused_config_ = reason;
+  refused_at_ = dispatcher_.wall_now();
+}
+
+}  // namespace outrigger::control_plane

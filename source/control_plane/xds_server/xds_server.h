@@ -1,0 +1,67 @@
+// Thread: main
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "source/control_plane/resources/catalog.h"
+#include "source/control_plane/xds_server/session.h"
+#include "source/event/dispatcher.h"
+
+namespace outrigger::control_plane {
+
+// The discovery server without its transport: all open streams, and the catalog that they are served from. An adaptor
+// opens a session per stream.
+class XdsServer {
+ public:
+  struct Options {
+    OrderingOptions ordering;
+    AdmissionPolicy policy;
+    size_t most_streams = 20'000;  // further ones are ended at once, and counted
+  };
+  struct Counters {
+    Session::Events events;
+    uint64_t opened = 0, closed = 0, rejected = 0, published = 0, refused_configs = 0;
+  };
+
+  XdsServer(event::Dispatcher& dispatcher, Options options) : dispatcher_(dispatcher), options_(std::move(options)) {}
+
+  // `only_type`: of a separate service; empty: ADS. The session lives until Close. Null: too many streams.
+  Session* Open(AnswerSink& sink, PeerFacts peer, std::string only_type);
+  void Close(Session* session);
+
+  void Publish(CatalogPtr catalog);
+  // A configuration did not make it: shown on the status page until the next that does.
+  void ConfigRefused(const std::string& reason);
+  // A node that this catalog says something about may be told more by another source: called for each snapshot made.
+  // It adds secrets.
+  using Complete = std::function<void(const NodeName&, Snapshot&)>;
+  void SetComplete(Complete complete) { complete_ = std::move(complete); }
+  // What `Complete` gives has changed: everybody gets a fresh snapshot.
+  void Republish();
+
+
+  const CatalogPtr& catalog() const { return catalog_; }
+  const Counters& counters() const { return counters_; }
+  const std::map<uint64_t, std::unique_ptr<Session>>& sessions() const { return sessions_; }  // in order of opening
+  const std::string& refused_config() const { return refused_config_; }
+  WallTime refused_at() const { return refused_at_; }
+  WallTime published_at() const { return published_at_; }
+  const Options& options() const { return options_; }
+
+ private:
+  SnapshotPtr SnapshotFor(const NodeName& node) const;
+
+  event::Dispatcher& dispatcher_;
+  const Options options_;
+  Counters counters_;
+  CatalogPtr catalog_ = std::make_shared<Catalog>();
+  Complete complete_;
+  uint64_t last_session_ = 0;
+  std::map<uint64_t, std::unique_ptr<Session>> sessions_;
+  std::string refused_config_;
+  WallTime refused_at_{}, published_at_{};
+};
+
+}  // namespace outrigger::control_plane
