@@ -1,0 +1,35 @@
+// Thread: main
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "source/base/time.h"
+
+// What the program's commands do, without their flags.
+namespace outrigger::control_plane {
+
+struct ServeOptions {
+  std::string resources;  // a folder; or
+  std::string mesh;       // a file
+  std::vector<std::string> listen, tls_listen;
+  std::string node_sockets;
+  std::string state;
+  std::string status;
+  std::string tls_certificate, tls_key, tls_client_ca;
+  std::vector<std::string> tls_names;
+  bool require_client_certificate = false;
+  bool allow_unauthenticated_secrets = false;
+  bool make_before_break = true;
+  Duration certificate_lifetime = hours(1);
+};
+
+// Serves until SIGTERM or SIGINT. An error: what kept it from starting. Configuration that is broken at the start does
+// not: nothing is served until it is mended.
+absl::Status Serve(const ServeOptions& options);
+
+// Loads one of the two, as Serve would.
+absl::Status CheckConfig(const std::string& resources, const std::string& mesh);
+
+}  // namespace outrigger::control_plane

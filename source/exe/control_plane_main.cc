@@ -1,0 +1,72 @@
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "source/base/log.h"
+#include "source/control_plane/serve/commands.h"
+#include "source/exe/control_plane_flags.h"
+
+namespace outrigger::exe {
+namespace {
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "outrigger-control-plane: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+control_plane::ServeOptions ServeOptionsOf(const ControlPlaneFlags& flags) {
+  control_plane::ServeOptions options;
+  options.resources = flags.resources;
+  options.mesh = flags.mesh;
+  options.listen = flags.listen;
+  options.tls_listen = flags.tls_listen;
+  options.node_sockets = flags.node_sockets;
+  options.state = flags.state;
+  options.status = flags.status;
+  options.tls_certificate = flags.tls_certificate;
+  options.tls_key = flags.tls_key;
+  options.tls_client_ca = flags.tls_client_ca;
+  options.tls_names = flags.tls_names;
+  options.require_client_certificate = flags.require_client_certificate;
+  options.allow_unauthenticated_secrets = flags.insecure_allow_unauthenticated_secrets;
+  options.make_before_break = flags.make_before_break;
+  options.certificate_lifetime = flags.certificate_lifetime;
+  return options;
+}
+
+int Main(int argc, char** argv) {
+  const std::vector<absl::string_view> arguments(argv + 1, argv + argc);
+  const auto flags = ParseControlPlaneFlags(arguments);
+  if (!flags.ok()) return Fail(flags.status());
+  log::Level level = log::Level::kInfo;
+  absl::Status status = log::ParseLevel(flags->log_level, &level);
+  if (status.ok()) status = log::Configure("", flags->log_path);
+  if (!status.ok()) return Fail(status);
+  log::SetLevel(level);
+  using Command = ControlPlaneFlags::Command;
+  switch (flags->command) {
+    case Command::kHelp:
+      std::fputs(ControlPlaneHelp().c_str(), stdout);
+      return 0;
+    case Command::kVersion:
+      std::puts("outrigger-control-plane 0.1, xDS v3");
+      return 0;
+    case Command::kServe:
+      status = control_plane::Serve(ServeOptionsOf(*flags));
+      break;
+    case Command::kValidate:
+      status = control_plane::CheckConfig(flags->resources, flags->mesh);
+      if (status.ok()) std::puts("OK");
+      break;
+    case Command::kToken:
+    case Command::kEnroll:
+      status = absl::UnimplementedError("enrolment is not built in yet");
+      break;
+  }
+  return status.ok() ? 0 : Fail(status);
+}
+
+}  // namespace
+}  // namespace outrigger::exe
+
+int main(int argc, char** argv) { return outrigger::exe::Main(argc, argv); }

@@ -1,0 +1,185 @@
+#include "source/control_plane/xds_server/grpc_server.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "envoy/service/secret/v3/sds.grpc.pb.h"
+#include "source/base/time.h"
+#include "source/tls/issue.h"
+#include "test/control_plane/resources_of.h"
+
+namespace outrigger::control_plane {
+namespace {
+
+namespace discovery = envoy::service::discovery::v3;
+using discovery::DiscoveryRequest;
+using discovery::DiscoveryResponse;
+
+// The server on its own thread, as in the program; clients are libgrpc's blocking ones on the test's.
+class GrpcServerTest : public testing::Test {
+ protected:
+  void Serve(const GrpcListenOptions& options, AdmissionPolicy policy = {}) {
+    core_ = std::make_unique<XdsServer>(*dispatcher_, XdsServer::Options{.policy = std::move(policy)});
+    auto catalog = std::make_shared<Catalog>();
+    ASSERT_TRUE(catalog->AddForAll(EdsCluster("a")));
+    ASSERT_TRUE(catalog->AddForAll(Endpoints("a", 1)));
+    ASSERT_TRUE(catalog->AddForNode("n1", SecretOf("default", "key-of-n1")));
+    ASSERT_TRUE(catalog->AddForNode("n2", SecretOf("default", "key-of-n2")));
+    core_->Publish(catalog);
+    auto server = GrpcServer::Listen(*dispatcher_, *core_, options);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    loop_ = std::thread([this] {
+      dispatcher_->Run();
+      server_->Stop();
+    });
+  }
+  ~GrpcServerTest() override {
+    dispatcher_->Stop();
+    if (loop_.joinable()) loop_.join();
+  }
+  std::string Address() const { return absl::StrCat("127.0.0.1:", server_->port()); }
+  static DiscoveryRequest Ask(absl::string_view type, const std::string& node, const std::string& name = "") {
+    DiscoveryRequest request;
+    request.set_type_url(std::string(type));
+    request.mutable_node()->set_id(node);
+    if (!name.empty()) request.add_resource_names(name);
+    return request;
+  }
+  // The first response to one ask on a fresh ADS stream, or how the stream ended.
+  static grpc::Status AskOnce(const std::shared_ptr<grpc::Channel>& channel, const DiscoveryRequest& ask,
+                              DiscoveryResponse& response) {
+    grpc::ClientContext context;
+    auto stub = discovery::AggregatedDiscoveryService::NewStub(channel);
+    auto stream = stub->StreamAggregatedResources(&context);
+    stream->Write(ask);
+    const bool got = stream->Read(&response);
+    if (got) context.TryCancel();
+    const grpc::Status status = stream->Finish();
+    return got ? grpc::Status::OK : status;
+  }
+
+  std::unique_ptr<event::Dispatcher> dispatcher_ = std::make_unique<event::Dispatcher>(event::MakeEpollEngine());
+  std::unique_ptr<XdsServer> core_;
+  std::unique_ptr<GrpcServer> server_;
+  std::thread loop_;
+};
+
+TEST_F(GrpcServerTest, ServesAnAggregatedStreamOverTcp) {
+  Serve({.address = "127.0.0.1:0"});
+  auto channel = grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials());
+  DiscoveryResponse response;
+  const grpc::Status status = AskOnce(channel, Ask(kClusterType, "n1"), response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.resources_size(), 1);
+  EXPECT_EQ(response.type_url(), kClusterType);
+  EXPECT_FALSE(response.nonce().empty());
+}
+
+TEST_F(GrpcServerTest, PushesChangesOnAnOpenStream) {
+  Serve({.address = "127.0.0.1:0"});
+  grpc::ClientContext context;
+  auto stub = discovery::AggregatedDiscoveryService::NewStub(
+      grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials()));
+  auto stream = stub->StreamAggregatedResources(&context);
+  DiscoveryRequest ask = Ask(kEndpointType, "n1", "a");
+  stream->Write(ask);
+  DiscoveryResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ask.set_response_nonce(response.nonce());
+  ask.set_version_info(response.version_info());
+  stream->Write(ask);
+  dispatcher_->Post([this] {
+    auto catalog = std::make_shared<Catalog>();
+    catalog->AddForAll(Endpoints("a", 2));
+    core_->Publish(catalog);
+  });
+  DiscoveryResponse next;
+  ASSERT_TRUE(stream->Read(&next));
+  EXPECT_NE(next.version_info(), response.version_info());
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(GrpcServerTest, SeparateSecretServiceDeniesStrangers) {
+  Serve({.address = "127.0.0.1:0"});
+  grpc::ClientContext context;
+  auto stub = envoy::service::secret::v3::SecretDiscoveryService::NewStub(
+      grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials()));
+  auto stream = stub->StreamSecrets(&context);
+  stream->Write(Ask(kSecretType, "n1", "default"));
+  DiscoveryResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(GrpcServerTest, AUnixSocketOfOneNodeGivesItsKeyToNoOther) {
+  char folder[] = "/tmp/outrigger-XXXXXX";  // the test's own folder is too long for the path of a socket
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string path = absl::StrCat(folder, "/n1.sock");
+  Serve({.address = absl::StrCat("unix:", path), .bound_node = "n1"});
+  auto channel = grpc::CreateChannel(absl::StrCat("unix:", path), grpc::InsecureChannelCredentials());
+  DiscoveryResponse response;
+  ASSERT_TRUE(AskOnce(channel, Ask(kSecretType, "n1", "default"), response).ok());
+  EXPECT_THAT(response.resources(0).value(), testing::HasSubstr("key-of-n1"));
+  for (const char* type : {kSecretType.data(), kClusterType.data()}) {
+    EXPECT_EQ(AskOnce(channel, Ask(type, "n2", "default"), response).error_code(),
+              grpc::StatusCode::PERMISSION_DENIED);
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(GrpcServerTest, AClientCertificateGetsTheSecretsOfItsNodeOnly) {
+  const WallTime now{hours(24 * 365 * 50)};
+  tls::IssueOptions root{.names = {.common_name = "root"},
+                         .not_before = now,
+                         .not_after = now + hours(24 * 365 * 60),
+                         .serial = "1",
+                         .authority = true};
+  auto authority = tls::MakeSelfSigned(tls::KeyKind::kEcdsaP256, root);
+  ASSERT_TRUE(authority.ok()) << authority.status();
+  const auto issue = [&](tls::SubjectNames names) {
+    tls::IssueOptions leaf = root;
+    leaf.authority = false;
+    leaf.serial = "2";
+    leaf.names = std::move(names);
+    auto issued = tls::Issue(*authority, tls::KeyKind::kEcdsaP256, leaf);
+    EXPECT_TRUE(issued.ok()) << issued.status();
+    return *issued;
+  };
+  const auto server = issue({.dns = {"localhost"}});
+  const auto client = issue({.uri = {"spiffe://example.org/node/n1"}});
+  Serve({.address = "127.0.0.1:0",
+         .certificate_pem = server.certificate_pem,
+         .key_pem = server.key_pem,
+         .client_roots_pem = authority->certificate_pem},
+        {.trust_domain = "example.org"});
+  grpc::SslCredentialsOptions ssl{authority->certificate_pem, client.key_pem, client.certificate_pem};
+  grpc::ChannelArguments arguments;
+  arguments.SetSslTargetNameOverride("localhost");
+  auto channel = grpc::CreateCustomChannel(Address(), grpc::SslCredentials(ssl), arguments);
+  DiscoveryResponse response;
+  const grpc::Status own = AskOnce(channel, Ask(kSecretType, "n1", "default"), response);
+  ASSERT_TRUE(own.ok()) << own.error_message();
+  EXPECT_THAT(response.resources(0).value(), testing::HasSubstr("key-of-n1"));
+  EXPECT_EQ(AskOnce(channel, Ask(kSecretType, "n2", "default"), response).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(GrpcServerTest, AnAddressInUseIsAnError) {
+  Serve({.address = "127.0.0.1:0"});
+  event::Dispatcher other(event::MakeEpollEngine());
+  XdsServer core(other, {});
+  auto second = GrpcServer::Listen(other, core, {.address = Address()});
+  EXPECT_FALSE(second.ok());
+  EXPECT_THAT(std::string(second.status().message()), testing::HasSubstr(Address()));
+}
+
+}  // namespace
+}  // namespace outrigger::control_plane
