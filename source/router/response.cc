@@ -9,6 +9,7 @@
 #include "source/router/mirror.h"
 #include "source/router/request_rewrite.h"
 #include "source/router/router.h"
+#include "source/router/tcp_tunnel.h"
 
 namespace outrigger::router {
 
@@ -139,6 +140,33 @@ void Router::CountCode(uint32_t status) {
   cluster_stats().upstream_rq.Inc(status);
 }
 
+// --- a CONNECT that ends here -----------------------------------------------------------------------------------------------
+
+void Router::OnTunnelReady(HeaderMap& headers) {
+  response_begun_ = true;
+  CountCode(200);
+  stream_.info().details = details::kViaUpstream;
+  RewriteResponse(stream_, *stream_.route(), headers);
+  stream_.SendResponseHeaders(headers, false);
+}
+
+void Router::OnTunnelData(Buffer& body, bool end) {
+  if (over_) return;
+  if (end) response_complete_ = true;
+  stream_.SendResponseBody(body, end);
+}
+
+void Router::OnTunnelBroken() {
+  if (over_) return;
+  over_ = true;
+  stream_.Reset(ResetReason::kLocalReset, ResponseFlag::kUpstreamConnectionTermination,
+                stream_.arena().Concat(details::kUpstreamResetAfterResponse, details::kResetConnectionTermination, "}"));
+}
+
+void Router::OnTunnelFailed(ResetReason reason, absl::string_view transport_failure) {
+  if (!over_) AnswerReset(reason, transport_failure);
+}
+
 // --- endings ----------------------------------------------------------------------------------------------------------------
 
 void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_view transport_failure, const char* detail) {
@@ -266,6 +294,7 @@ void Router::GiveUp() {
   global_timeout_.Unlink();
   if (back_off_ != nullptr) back_off_->Disarm();
   EndAttempt(ResetReason::kLocalReset);
+  if (TcpTunnel* tunnel = std::exchange(tunnel_, nullptr); tunnel != nullptr) tunnel->Stop();
   if (cluster_ != nullptr) ReleaseRetry();
   for (uint32_t i = 0; i < mirror_count_; ++i) {
     if (Mirror* mirror = std::exchange(mirrors_[i], nullptr); mirror != nullptr) mirror->OwnerGone(request_ended_);
@@ -282,12 +311,14 @@ void Router::OnDone(http::Stream& stream) {
 
 void Router::OnDownstreamAboveHigh(http::Stream& /*stream*/) {
   if (attempt_ != nullptr) attempt_->PauseResponse();
+  if (tunnel_ != nullptr) tunnel_->PauseResponse();
   downstream_full_ = true;
 }
 
 void Router::OnDownstreamBelowLow(http::Stream& /*stream*/) {
   if (!std::exchange(downstream_full_, false)) return;
   if (attempt_ != nullptr) attempt_->ResumeResponse();
+  if (tunnel_ != nullptr) tunnel_->ResumeResponse();
 }
 
 }  // namespace outrigger::router

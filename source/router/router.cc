@@ -10,6 +10,7 @@
 #include "source/router/attempt.h"
 #include "source/router/mirror.h"
 #include "source/router/request_rewrite.h"
+#include "source/router/tcp_tunnel.h"
 
 namespace outrigger::router {
 
@@ -118,6 +119,13 @@ void Router::StartMirrors(HeaderMap& headers, bool end) {
   }
 }
 
+bool Router::EndsConnect() const {
+  for (const auto& upgrade : action_->upgrades) {
+    if (upgrade.type == "connect" && upgrade.connect_terminate) return true;
+  }
+  return false;
+}
+
 void Router::StartAttempt() {
   if (over_ || stream_.done()) return;
   ++attempts_;
@@ -154,6 +162,10 @@ void Router::StartAttempt() {
     headers.SetNumber(KnownHeader::kXEnvoyAttemptCount, attempts_);
   }
   RewriteHostFor(stream_, *action_, picked.record->hostname);
+  if (connect_ && EndsConnect()) {
+    tunnel_ = stream_.arena().New<TcpTunnel>(*this);
+    return tunnel_->Start(picked);
+  }
   attempt_ = stream_.arena().New<Attempt>(*this, attempts_);
   attempt_->Start(picked);
 }
@@ -167,6 +179,7 @@ FilterStatus Router::OnRequestBody(http::Stream& /*stream*/, Buffer& body, bool 
   body_.Append(std::move(body));
   if (end) RequestEnded();
   if (attempt_ != nullptr) attempt_->OnMoreBody();
+  if (tunnel_ != nullptr) tunnel_->OnMoreBody();
   // Kept for a retry, or waiting for a connection: both are bounded by the stream's limit.
   if (body_.size() > stream_.buffer_limit()) {
     if (MayRetry() && !response_begun_) {

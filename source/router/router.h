@@ -16,6 +16,7 @@ namespace outrigger::router {
 
 class Attempt;
 class Mirror;
+class TcpTunnel;
 
 // The terminal HTTP filter: takes the matched route, picks a cluster and an endpoint, sends the request, times it, tries it again where
 // the policy says so, mirrors it, and hands the response back. One per stream, in its arena.
@@ -59,6 +60,12 @@ class Router final : public http::Filter {
   void PauseSource();
   void ResumeSource();
 
+  // --- from the TcpTunnel -----------------------------------------------------------------------------------------------------
+  void OnTunnelReady(http::HeaderMap& headers);
+  void OnTunnelData(Buffer& body, bool end);
+  void OnTunnelBroken();
+  void OnTunnelFailed(http::ResetReason reason, absl::string_view transport_failure);
+
  private:
   class GlobalTimeout final : public event::Timeout {
    public:
@@ -74,6 +81,7 @@ class Router final : public http::Filter {
   void PrepareRequest(http::HeaderMap& headers);
   void StartMirrors(http::HeaderMap& headers, bool end);
   void StartAttempt();
+  bool EndsConnect() const;           // connect_config on the route
   void RequestEnded();
 
   bool MayRetry() const { return retry_wanted_ && !retry_abandoned_; }
@@ -101,6 +109,7 @@ class Router final : public http::Filter {
   upstream::WorkerCluster* cluster_ = nullptr;
   model::SnapshotPin cluster_pin_;    // the Snapshot of the last pick: its endpoint is logged
   Attempt* attempt_ = nullptr;
+  TcpTunnel* tunnel_ = nullptr;       // instead of attempts: CONNECT that ends here
   RetryState* retry_ = nullptr;       // in the arena; null: no retries
   RequestTimeouts timeouts_;
   GlobalTimeout global_timeout_;

@@ -312,6 +312,24 @@ TEST_F(RouterTest, TunnelsAnAcceptedUpgrade) {
   EXPECT_EQ(std::string(echoed, 9), "echo:ping");
 }
 
+TEST_F(RouterTest, EndsAConnectAsATcpConnection) {
+  options_.hcm = [](filters::hcm::HcmConfig& hcm) { hcm.upgrades.push_back({"connect", true, nullptr}); };
+  options_.connect_route = true;
+  options_.route = [](model::ForwardAction& route) { route.upgrades.push_back({"connect", true, true}); };
+  Start([&](Peer& peer, int) {
+    const std::string bytes = peer.ReadSome();
+    peer.Write("raw:" + bytes);
+  });
+  client_->Send("CONNECT a.example:25 HTTP/1.1\r\nhost: a.example:25\r\n\r\n");
+  const std::string answer = client_->ReadResponse();
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200 ")) << answer;
+  client_->Send("ping");
+  char echoed[8];
+  for (size_t have = 0; have < 8;) have += client_->ReadSome(echoed + have, 8 - have);
+  EXPECT_EQ(std::string(echoed, 8), "raw:ping");
+  EXPECT_EQ(client_->ReadResponse(), "");  // the upstream's end reaches the client
+}
+
 TEST_F(RouterTest, RefusesAnUpgradeThatIsNotAllowed) {
   Start([](Peer&, int) {});
   EXPECT_TRUE(absl::StartsWith(Get("/chat", "connection: upgrade\r\nupgrade: websocket\r\n"), "HTTP/1.1 403 "));

@@ -111,7 +111,8 @@ SmallProxy::SmallProxy(Options options) : main_(event::MakeEpollEngine()) {
   host.name = "all";
   host.domains = {"*"};
   host.routes.emplace_back();
-  host.routes.back().match.path = "/";
+  host.routes.back().match.path = options.connect_route ? "" : "/";
+  if (options.connect_route) host.routes.back().match.path_kind = matching::RouteMatchSpec::Path::kConnect;
   table->matcher = *matching::RouteTable::Build({host});
   model::VirtualHost virtual_host;
   virtual_host.name = "all";

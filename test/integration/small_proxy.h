@@ -44,6 +44,7 @@ class SmallProxy {
     std::function<void(filters::hcm::HcmConfig&)> hcm;          // changes to the defaults
     std::function<void(model::ClusterConfig&)> cluster;
     std::function<void(model::ForwardAction&)> route;
+    bool connect_route = false;                                 // matches CONNECT requests instead of paths
   };
   explicit SmallProxy(Options options);
   ~SmallProxy();
