@@ -1,0 +1,166 @@
+#include "source/xds/discovery_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+
+namespace outrigger::xds {
+
+using envoy::service::discovery::v3::DiscoveryRequest;
+using envoy::service::discovery::v3::DiscoveryResponse;
+
+DiscoveryStream::DiscoveryStream(event::Dispatcher& dispatcher, Transport& transport, UpdateSink& sink,
+                                 observe::ControlPlaneStats& stats, Options options)
+    : dispatcher_(dispatcher),
+      transport_(transport),
+      sink_(sink),
+      stats_(stats),
+      options_(std::move(options)),
+      states_{TypeState(kAllResourceTypes[0]), TypeState(kAllResourceTypes[1]), TypeState(kAllResourceTypes[2]),
+              TypeState(kAllResourceTypes[3]), TypeState(kAllResourceTypes[4])},
+      reconnect_([this] { Connect(); }),
+      backoff_(options_.backoff_base, options_.backoff_most) {}
+
+DiscoveryStream::~DiscoveryStream() { SetConnected(false); }
+
+void DiscoveryStream::Start() {
+  if (std::exchange(started_, true)) return;
+  stats_.connected_state.Set(0);
+  Connect();
+}
+
+void DiscoveryStream::Connect() {
+  ++counters_.streams;
+  node_sent_ = false;
+  for (TypeState& state : states_) state.OnStream();
+  call_ = transport_.Open(options_.only.has_value() ? StreamMethodOf(*options_.only) : kAggregatedMethod, *this);
+  Dirty();
+}
+
+void DiscoveryStream::SetConnected(bool connected) {
+  if (connected == connected_) return;
+  connected_ = connected;
+  stats_.connected_state.Set(connected ? 1 : 0);
+}
+
+void DiscoveryStream::OnConnected() { SetConnected(true); }
+
+void DiscoveryStream::OnEnd(uint32_t status, absl::string_view message) {
+  Break(absl::StrCat("stream ended with status ", status, message.empty() ? "" : ": ", message));
+}
+
+void DiscoveryStream::Break(absl::string_view why) {
+  SetConnected(false);
+  ++counters_.stream_ends;
+  last_error_ = std::string(why);
+  call_.reset();
+  const Duration wait = backoff_.Next(dispatcher_.engine().RandomBits());
+  OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), ": ", why, "; next attempt in ", ToMillis(wait),
+                " ms; the configuration stays");
+  dispatcher_.Arm(reconnect_, wait);
+  sink_.OnSourceFailed(*this);
+}
+
+void DiscoveryStream::WantAll(ResourceType type) {
+  MutableState(type).WantAll();
+  Dirty();
+}
+void DiscoveryStream::Want(ResourceType type, const std::string& name) {
+  MutableState(type).Want(name);
+  Dirty();
+}
+void DiscoveryStream::Unwant(ResourceType type, const std::string& name) {
+  MutableState(type).Unwant(name);
+  Dirty();
+}
+
+void DiscoveryStream::OnEndOfTurn() {
+  if (call_ == nullptr || staging_) return;
+  for (TypeState& state : states_) {
+    absl::optional<DiscoveryRequest> request = state.TakeRequest();
+    if (!request.has_value()) continue;
+    if (!node_sent_ || !options_.node_on_first_message_only) *request->mutable_node() = options_.node;
+    node_sent_ = true;
+    call_->Send(request->SerializeAsString());
+  }
+}
+
+void DiscoveryStream::OnMessage(absl::string_view message) {
+  SetConnected(true);
+  DiscoveryResponse response;
+  if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
+    ++counters_.malformed;
+    return Break("a message came that is no DiscoveryResponse");
+  }
+  backoff_.Reset();
+  ++counters_.responses;
+  Handle(response);
+}
+
+void DiscoveryStream::Handle(const DiscoveryResponse& response) {
+  if (!response.control_plane().identifier().empty()) stats_.identifier.Set(response.control_plane().identifier());
+  const absl::optional<ResourceType> type = TypeOfUrl(response.type_url());
+  if (!type.has_value() || (options_.only.has_value() && type != options_.only)) {
+    ++counters_.unknown_types;
+    OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), " sent resources of type \"", response.type_url(),
+                  "\", which is not known here: ignored");
+    return;
+  }
+  if (!MutableState(*type).wants_anything()) {
+    ++counters_.unwanted_types;
+    return;
+  }
+  staging_ = true;
+  Stage(*type, response);
+  staging_ = false;
+  Dirty();
+}
+
+Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedResponse& decoded, const std::string& version) {
+  Update update;
+  update.type = type;
+  update.version = version;
+  std::set<std::string> present;
+  for (Resource& resource : decoded.resources) {
+    if (!state.Wants(resource.name)) {
+      ++counters_.unwanted_resources;
+      continue;
+    }
+    present.insert(resource.name);
+    update.updated.push_back(std::move(resource));
+  }
+  for (const Refusal& refusal : decoded.refused) present.insert(refusal.name);
+  if (IsFullState(type)) {
+    for (const std::string& name : state.NoteComplete(std::move(present))) update.removed.push_back(name);
+  }
+  return update;
+}
+
+void DiscoveryStream::Stage(ResourceType type, const DiscoveryResponse& response) {
+  TypeState& state = MutableState(type);
+  state.SeeNonce(response.nonce());
+  DecodedResponse decoded = DecodeResponse(type, response, options_.decode);
+  counters_.unknown_fields += decoded.unknown_fields;
+  for (const std::string& warning : decoded.warnings) OUTRIGGER_LOG(kWarn, kConfigXds, warning);
+  std::vector<Refusal> refused;
+  if (!decoded.whole.ok()) {
+    refused.push_back({"", std::string(decoded.whole.message())});
+    sink_.OnRefused(type, response.version_info(), refused);
+  } else {
+    const Update update = Normalise(state, type, decoded, response.version_info());
+    refused = std::move(decoded.refused);
+    if (!refused.empty()) sink_.OnRefused(type, response.version_info(), refused);
+    for (Refusal& refusal : sink_.OnUpdate(update)) refused.push_back(std::move(refusal));
+  }
+  if (refused.empty()) {
+    ++counters_.accepted;
+    return state.Accept(response.version_info());
+  }
+  ++counters_.refused;
+  const std::string detail = JoinRefusals(refused);
+  OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type), " version \"", response.version_info(), "\" refused: ", detail);
+  state.Refuse(detail);
+}
+
+}  // namespace outrigger::xds

@@ -1,0 +1,61 @@
+// Thread: main
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "absl/types/optional.h"
+#include "source/event/dispatcher.h"
+#include "source/xds/subscription_stats.h"
+#include "source/xds/target.h"
+#include "source/xds/update.h"
+
+namespace outrigger::xds {
+
+struct ResourceKey {
+  ResourceType type = ResourceType::kCluster;
+  std::string name;
+  friend bool operator<(const ResourceKey& a, const ResourceKey& b) { return std::tie(a.type, a.name) < std::tie(b.type, b.name); }
+  friend bool operator==(const ResourceKey& a, const ResourceKey& b) { return a.type == b.type && a.name == b.name; }
+};
+
+// What a client knows of a resource, as /config_dump and CSDS name it (envoy.admin.v3.ClientResourceStatus).
+enum class ClientStatus : uint8_t { kUnknown, kRequested, kDoesNotExist, kAcked, kNacked, kTimeout };
+
+// One version of a resource.
+struct Staged {
+  Resource resource;
+  Needs needs;
+  WallTime received{};
+  uint64_t since = 0;  // the graph's count of updates when it began to wait: tells fresh endpoints from kept ones
+};
+
+// One name of one type: the version in use and the one that waits for what it needs ("warming").
+//
+//          OnUpdate            all needs there, or their time is over
+//   (new) ─────────▶ waiting ─────────────────────────────────────────▶ active ──update──▶ active + waiting
+// Freed at the end of the turn, because its timers may be what runs.
+struct ResourceNode : event::Deferred {
+  explicit ResourceNode(ResourceKey k) : key(std::move(k)) {}
+  const ResourceKey key;
+  Source* source = nullptr;  // who gives it; null: static
+  bool is_static = false;
+  std::unique_ptr<Staged> active, waiting;
+  std::set<ResourceKey> wanted_by;      // roots whose active or waiting version subscribes to it
+  bool leaving = false;                 // gone from its source, but in use until those who name it have moved on
+  uint64_t last_update = 0;             // the graph's count of updates when it came last, changed or not
+  bool timed_out = false;               // its fetch time is over and nothing came
+  std::unique_ptr<event::Timer> fetch;  // runs from the subscription until the first version, or its end
+  std::unique_ptr<event::Timer> kept;   // a cluster: until then it waits for fresh endpoints, although it has some
+  bool kept_over = false;
+  std::string error, error_version;     // the last refusal
+  WallTime error_time{};
+  SubscriptionCells stats;
+
+  bool settled() const { return active != nullptr || timed_out; }
+};
+
+}  // namespace outrigger::xds

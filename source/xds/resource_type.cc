@@ -1,0 +1,66 @@
+#include "source/xds/resource_type.h"
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+
+namespace outrigger::xds {
+namespace {
+
+struct TypeFacts {
+  absl::string_view url, word, short_name, method;
+};
+constexpr TypeFacts kFacts[kResourceTypes] = {
+    {"type.googleapis.com/envoy.config.cluster.v3.Cluster", "cluster", "CDS",
+     "/envoy.service.cluster.v3.ClusterDiscoveryService/StreamClusters"},
+    {"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment", "cluster_load_assignment", "EDS",
+     "/envoy.service.endpoint.v3.EndpointDiscoveryService/StreamEndpoints"},
+    {"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret", "secret", "SDS",
+     "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets"},
+    {"type.googleapis.com/envoy.config.listener.v3.Listener", "listener", "LDS",
+     "/envoy.service.listener.v3.ListenerDiscoveryService/StreamListeners"},
+    {"type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "route_configuration", "RDS",
+     "/envoy.service.route.v3.RouteDiscoveryService/StreamRoutes"},
+};
+const TypeFacts& FactsOf(ResourceType type) { return kFacts[static_cast<size_t>(type)]; }
+
+}  // namespace
+
+absl::string_view TypeUrlOf(ResourceType type) { return FactsOf(type).url; }
+absl::string_view WordOf(ResourceType type) { return FactsOf(type).word; }
+absl::string_view ShortNameOf(ResourceType type) { return FactsOf(type).short_name; }
+absl::string_view StreamMethodOf(ResourceType type) { return FactsOf(type).method; }
+
+absl::optional<ResourceType> TypeOfUrl(absl::string_view type_url) {
+  for (const ResourceType type : kAllResourceTypes) {
+    if (FactsOf(type).url == type_url) return type;
+  }
+  return absl::nullopt;
+}
+
+const google::protobuf::Message& PrototypeOf(ResourceType type) {
+  switch (type) {
+    case ResourceType::kCluster: return envoy::config::cluster::v3::Cluster::default_instance();
+    case ResourceType::kEndpoints: return envoy::config::endpoint::v3::ClusterLoadAssignment::default_instance();
+    case ResourceType::kSecret: return envoy::extensions::transport_sockets::tls::v3::Secret::default_instance();
+    case ResourceType::kListener: return envoy::config::listener::v3::Listener::default_instance();
+    case ResourceType::kRoutes: break;
+  }
+  return envoy::config::route::v3::RouteConfiguration::default_instance();
+}
+
+const std::string& NameOf(ResourceType type, const google::protobuf::Message& message) {
+  switch (type) {
+    case ResourceType::kCluster: return static_cast<const envoy::config::cluster::v3::Cluster&>(message).name();
+    case ResourceType::kEndpoints:
+      return static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(message).cluster_name();
+    case ResourceType::kSecret: return static_cast<const envoy::extensions::transport_sockets::tls::v3::Secret&>(message).name();
+    case ResourceType::kListener: return static_cast<const envoy::config::listener::v3::Listener&>(message).name();
+    case ResourceType::kRoutes: break;
+  }
+  return static_cast<const envoy::config::route::v3::RouteConfiguration&>(message).name();
+}
+
+}  // namespace outrigger::xds

@@ -1,0 +1,277 @@
+// What belongs together: subscriptions of resources, waiting until they are there, and taking the place of the version before.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+#include "source/xds/staging_graph.h"
+
+namespace outrigger::xds {
+namespace {
+
+bool Subscribes(const Staged* staged, const Needs::Subscription& wanted) {
+  return staged != nullptr && std::any_of(staged->needs.subscriptions.begin(), staged->needs.subscriptions.end(),
+                                          [&](const auto& s) { return s.type == wanted.type && s.name == wanted.name; });
+}
+
+bool Names(const Staged* staged, const std::string& cluster) {
+  return staged != nullptr &&
+         std::find(staged->needs.clusters.begin(), staged->needs.clusters.end(), cluster) != staged->needs.clusters.end();
+}
+
+Duration FetchTimeoutOf(const Needs::Subscription& wanted) {
+  if (wanted.source == nullptr || !wanted.source->has_initial_fetch_timeout()) return StagingGraph::kFetchTimeout;
+  return seconds(wanted.source->initial_fetch_timeout().seconds()) + nanoseconds(wanted.source->initial_fetch_timeout().nanos());
+}
+
+std::string StatsPrefixOf(const Needs::Subscription& wanted) {
+  if (!wanted.stats_prefix.empty()) return wanted.stats_prefix;
+  if (wanted.type == ResourceType::kSecret) return absl::StrCat("sds.", wanted.name, ".");
+  return absl::StrCat("http.rds.", wanted.name, ".");
+}
+
+}  // namespace
+
+absl::Status StagingGraph::Connect(const ResourceKey& owner, const Needs& needs) {
+  std::vector<Source*> sources;
+  for (const Needs::Subscription& wanted : needs.subscriptions) {
+    absl::StatusOr<Source*> source = wanted.source == nullptr
+                                         ? absl::StatusOr<Source*>(absl::InvalidArgumentError("no configuration source"))
+                                         : sources_.SourceFor(wanted.type, *wanted.source);
+    if (!source.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(WordOf(wanted.type), " \"", wanted.name, "\": ", source.status().message()));
+    }
+    sources.push_back(*source);
+  }
+  for (size_t i = 0; i < sources.size(); ++i) Subscribe(owner, needs.subscriptions[i], sources[i]);
+  return absl::OkStatus();
+}
+
+void StagingGraph::Subscribe(const ResourceKey& owner, const Needs::Subscription& wanted, Source* source) {
+  ResourceNode& child = NodeOf({wanted.type, wanted.name});
+  child.wanted_by.insert(owner);
+  if (child.source == source) return;
+  if (child.source != nullptr) child.source->Unwant(wanted.type, wanted.name);
+  child.source = source;
+  child.stats = wanted.type == ResourceType::kEndpoints ? SubscriptionCells::OfCluster(stats_, owner.name)
+                                                        : SubscriptionCells::Of(stats_, StatsPrefixOf(wanted));
+  child.stats.Attempt();
+  if (child.active == nullptr) ArmFetch(child, wanted);
+  source->Want(wanted.type, wanted.name);
+}
+
+void StagingGraph::ArmFetch(ResourceNode& node, const Needs::Subscription& wanted) {
+  const Duration timeout = FetchTimeoutOf(wanted);
+  if (timeout <= Duration::zero()) return;
+  if (node.fetch == nullptr) {
+    node.fetch = std::make_unique<event::Timer>([this, key = node.key] { OnFetchTimeout(key); });
+  }
+  dispatcher_.Arm(*node.fetch, timeout);
+}
+
+void StagingGraph::OnFetchTimeout(const ResourceKey& asked) {
+  const ResourceKey key = asked;
+  ResourceNode* node = Find(key);
+  if (node == nullptr || node->settled()) return;
+  node->timed_out = true;
+  node->stats.Timeout();
+  ++counters_.fetch_timeouts;
+  OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name,
+                "\" did not come in its initial fetch timeout; those that wait for it go on without");
+  WakeDependants(key);
+  Changed();
+}
+
+void StagingGraph::ReleaseNeeds(const ResourceKey& owner, const Needs& needs) {
+  const ResourceNode* node = Find(owner);
+  for (const Needs::Subscription& wanted : needs.subscriptions) {
+    if (node != nullptr && (Subscribes(node->active.get(), wanted) || Subscribes(node->waiting.get(), wanted))) continue;
+    ResourceNode* child = Find({wanted.type, wanted.name});
+    if (child == nullptr) continue;
+    child->wanted_by.erase(owner);
+    if (!child->wanted_by.empty()) continue;
+    if (child->source != nullptr) child->source->Unwant(wanted.type, wanted.name);
+    Drop(child->key);
+  }
+}
+
+void StagingGraph::StartWaiting(ResourceNode& node, std::unique_ptr<Staged> staged) {
+  const std::unique_ptr<Staged> before = node.waiting != nullptr ? StopWaiting(node) : nullptr;
+  node.waiting = std::move(staged);
+  waiting_[static_cast<size_t>(node.key.type)].insert(node.key.name);
+  for (const std::string& cluster : node.waiting->needs.clusters) waiting_for_[cluster].insert(node.key);
+  if (before != nullptr) ReleaseNeeds(node.key, before->needs);
+  if (node.key.type != ResourceType::kCluster || node.active == nullptr) return;
+  // Not armed again by further versions: a cluster that changes often must not wait for ever.
+  if (node.kept != nullptr && node.kept->armed()) return;
+  node.kept_over = false;
+  if (node.kept == nullptr) {
+    node.kept = std::make_unique<event::Timer>([this, key = node.key] { OnKeptLongEnough(key); });
+  }
+  dispatcher_.Arm(*node.kept, kFreshEndpoints);
+}
+
+void StagingGraph::OnKeptLongEnough(const ResourceKey& asked) {
+  const ResourceKey key = asked;
+  ResourceNode* node = Find(key);
+  if (node == nullptr) return;
+  node->kept_over = true;
+  if (node->waiting == nullptr) return;
+  ++counters_.kept_endpoints;
+  for (const Needs::Subscription& wanted : node->waiting->needs.subscriptions) {
+    ResourceNode* child = Find({wanted.type, wanted.name});
+    if (child != nullptr && wanted.type == ResourceType::kEndpoints) child->stats.UsedKept();
+  }
+  const absl::Status ignored = TryActivate(key);  // shown with the resource
+  (void)ignored;
+}
+
+std::unique_ptr<Staged> StagingGraph::StopWaiting(ResourceNode& node) {
+  for (const std::string& cluster : node.waiting->needs.clusters) {
+    auto at = waiting_for_.find(cluster);
+    if (at == waiting_for_.end()) continue;
+    at->second.erase(node.key);
+    if (at->second.empty()) waiting_for_.erase(at);
+  }
+  waiting_[static_cast<size_t>(node.key.type)].erase(node.key.name);
+  return std::move(node.waiting);
+}
+
+// Endpoints that came after the cluster changed, or as good: the cluster is new, or waited long enough.
+bool StagingGraph::Fresh(const ResourceNode& owner, const ResourceNode& endpoints) const {
+  return owner.active == nullptr || owner.kept_over || endpoints.active == nullptr ||
+         endpoints.last_update > owner.waiting->since;
+}
+
+bool StagingGraph::IsReady(const ResourceNode& node, std::string* missing) const {
+  for (const Needs::Subscription& wanted : node.waiting->needs.subscriptions) {
+    const ResourceNode* child = Find({wanted.type, wanted.name});
+    if (child == nullptr) continue;
+    const bool there = child->settled() && (wanted.type != ResourceType::kEndpoints || Fresh(node, *child));
+    if (there) continue;
+    if (missing == nullptr) return false;
+    absl::StrAppend(missing, missing->empty() ? "" : ", ", WordOf(wanted.type), " \"", wanted.name, "\"");
+  }
+  for (const std::string& name : node.waiting->needs.clusters) {
+    const ResourceNode* cluster = Find({ResourceType::kCluster, name});
+    if (cluster == nullptr || cluster->active != nullptr || cluster->waiting == nullptr) continue;
+    if (missing == nullptr) return false;
+    absl::StrAppend(missing, missing->empty() ? "" : ", ", "cluster \"", name, "\"");
+  }
+  return missing == nullptr || missing->empty();
+}
+
+absl::Status StagingGraph::TryActivate(const ResourceKey& key) {
+  ResourceNode* node = Find(key);
+  if (node == nullptr || node->waiting == nullptr || !IsReady(*node, nullptr)) return absl::OkStatus();
+  return Activate(*node);
+}
+
+absl::Status StagingGraph::Activate(ResourceNode& node) {
+  const ResourceKey key = node.key;
+  std::unique_ptr<Staged> staged = StopWaiting(node);
+  if (node.kept != nullptr) node.kept->Disarm();
+  node.kept_over = false;
+  if (absl::Status status = target_.Apply(key.type, staged->resource); !status.ok()) {
+    ++counters_.late_refusals;
+    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name, "\" refused: ", status.message());
+    Refused(node, staged->resource.version, std::string(status.message()));
+    node.timed_out = node.active == nullptr;  // nobody waits for it any longer
+    ReleaseNeeds(key, staged->needs);
+    WakeDependants(key);
+    Changed();
+    return status;
+  }
+  ++counters_.applied;
+  SetActive(node, std::move(staged));
+  target_.RequestPublish();
+  WakeDependants(key);
+  Changed();
+  return absl::OkStatus();
+}
+
+void StagingGraph::SetActive(ResourceNode& node, std::unique_ptr<Staged> staged) {
+  const ResourceKey key = node.key;
+  const std::unique_ptr<Staged> before = std::exchange(node.active, std::move(staged));
+  if (node.active != nullptr) {
+    for (const std::string& cluster : node.active->needs.clusters) named_by_[cluster].insert(key);
+  }
+  if (before == nullptr) return;
+  const Staged* now = node.active.get();
+  std::vector<std::string> left;
+  for (const std::string& cluster : before->needs.clusters) {
+    if (!Names(now, cluster)) {
+      auto at = named_by_.find(cluster);
+      if (at != named_by_.end()) {
+        at->second.erase(key);
+        if (at->second.empty()) named_by_.erase(at);
+      }
+    }
+    left.push_back(cluster);  // also those still named: they may have waited for this one to move
+  }
+  ReleaseNeeds(key, before->needs);
+  for (const std::string& cluster : left) TryLeave(cluster);
+}
+
+void StagingGraph::WakeDependants(const ResourceKey& key) {
+  Keys dependants;
+  if (const ResourceNode* node = Find(key); node != nullptr) dependants = node->wanted_by;
+  if (key.type == ResourceType::kCluster) {
+    auto at = waiting_for_.find(key.name);
+    if (at != waiting_for_.end()) dependants.insert(at->second.begin(), at->second.end());
+  }
+  for (const ResourceKey& dependant : dependants) {
+    const absl::Status ignored = TryActivate(dependant);  // shown with the resource
+    (void)ignored;
+  }
+}
+
+void StagingGraph::Drop(const ResourceKey& asked) {
+  const ResourceKey key = asked;
+  auto at = nodes_.find(key);
+  if (at == nodes_.end()) return;
+  ResourceNode& node = *at->second;
+  if (node.active != nullptr) {
+    target_.Remove(key.type, key.name);
+    ++counters_.removed;
+    target_.RequestPublish();
+  }
+  const std::unique_ptr<Staged> waiting = node.waiting != nullptr ? StopWaiting(node) : nullptr;
+  SetActive(node, nullptr);
+  if (waiting != nullptr) ReleaseNeeds(key, waiting->needs);
+  at = nodes_.find(key);
+  if (at == nodes_.end()) return;
+  dispatcher_.DestroyLater(std::move(at->second));
+  nodes_.erase(at);
+  if (key.type == ResourceType::kCluster) WakeDependants(key);
+  Changed();
+}
+
+bool StagingGraph::AboutToMove(const ResourceKey& key) const {
+  const ResourceNode* node = Find(key);
+  if (node == nullptr) return false;
+  if (node->waiting != nullptr) return true;
+  return std::any_of(node->wanted_by.begin(), node->wanted_by.end(), [&](const ResourceKey& owner) {
+    const ResourceNode* root = Find(owner);
+    return root != nullptr && root->waiting != nullptr;
+  });
+}
+
+void StagingGraph::TryLeave(const std::string& cluster) {
+  const ResourceKey key{ResourceType::kCluster, cluster};
+  const ResourceNode* node = Find(key);
+  if (node == nullptr || !node->leaving) return;
+  auto at = named_by_.find(cluster);
+  if (at != named_by_.end() &&
+      std::any_of(at->second.begin(), at->second.end(), [&](const ResourceKey& who) { return AboutToMove(who); })) {
+    return;
+  }
+  Drop(key);
+}
+
+void StagingGraph::Changed() {
+  if (on_settled_ && !settle_.armed()) dispatcher_.Arm(settle_, Duration::zero());
+}
+
+}  // namespace outrigger::xds

@@ -1,0 +1,265 @@
+#include "source/xds/staging_graph.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+#include "source/schema/origin.h"
+
+namespace outrigger::xds {
+
+StagingGraph::StagingGraph(event::Dispatcher& dispatcher, observe::StatsRegistry& stats, Target& target, SourceDirectory& sources)
+    : dispatcher_(dispatcher), stats_(stats), target_(target), sources_(sources), settle_([this] {
+        if (on_settled_) on_settled_();
+      }) {}
+
+StagingGraph::~StagingGraph() = default;
+
+ResourceNode* StagingGraph::Find(const ResourceKey& key) const {
+  auto at = nodes_.find(key);
+  return at == nodes_.end() ? nullptr : at->second.get();
+}
+
+ResourceNode& StagingGraph::NodeOf(const ResourceKey& key) {
+  std::unique_ptr<ResourceNode>& node = nodes_[key];
+  if (node == nullptr) node = std::make_unique<ResourceNode>(key);
+  return *node;
+}
+
+void StagingGraph::WatchAll(ResourceType type, Source& source, Duration fetch_timeout) {
+  Whole& whole = WholeOf(type);
+  whole.source = &source;
+  whole.stats = SubscriptionCells::Of(stats_, type == ResourceType::kCluster ? "cluster_manager.cds." : "listener_manager.lds.");
+  whole.stats.Attempt();
+  if (fetch_timeout > Duration::zero()) {
+    whole.fetch = std::make_unique<event::Timer>([this, type] {
+      Whole& late = WholeOf(type);
+      if (late.answered) return;
+      late.answered = true;
+      late.stats.Timeout();
+      ++counters_.fetch_timeouts;
+      OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type), ": nothing came in the initial fetch timeout; going on without");
+      Changed();
+    });
+    dispatcher_.Arm(*whole.fetch, fetch_timeout);
+  }
+  source.WantAll(type);
+}
+
+void StagingGraph::AdoptStatic(ResourceType type, const std::string& name, const Needs& needs) {
+  ResourceNode& node = NodeOf({type, name});
+  node.is_static = true;
+  auto staged = std::make_unique<Staged>();
+  staged->resource.name = name;
+  staged->needs = needs;
+  staged->received = Now();
+  if (const absl::Status status = Connect(node.key, needs); !status.ok()) Refused(node, "", std::string(status.message()));
+  SetActive(node, std::move(staged));
+  Changed();
+}
+
+std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
+  ++updates_;
+  std::vector<Refusal> refused;
+  Keys to_try;
+  std::map<ResourceKey, std::string> versions;
+  if (update.type == ResourceType::kListener) Removed(update.type, update.removed);  // a listener may take over an address
+  for (const Resource& resource : update.updated) {
+    const absl::Status status = Take(update.type, resource, &to_try);
+    if (status.ok()) {
+      versions[{update.type, resource.name}] = resource.version;
+    } else {
+      const schema::Origin origin{std::string(WordOf(update.type)), resource.name, resource.version, ""};
+      refused.push_back({resource.name, schema::NackDetail(origin, status.message())});
+    }
+  }
+  for (const ResourceKey& key : to_try) {
+    const absl::Status status = TryActivate(key);
+    auto ours = versions.find(key);
+    if (status.ok() || ours == versions.end()) continue;
+    const schema::Origin origin{std::string(WordOf(key.type)), key.name, ours->second, ""};
+    refused.push_back({key.name, schema::NackDetail(origin, status.message())});
+  }
+  if (update.type != ResourceType::kListener) Removed(update.type, update.removed);
+  CountUpdate(update, refused.empty());
+  Changed();
+  return refused;
+}
+
+void StagingGraph::CountUpdate(const Update& update, bool accepted) {
+  Whole& whole = WholeOf(update.type);
+  if (whole.source == nullptr) return;
+  whole.answered = true;
+  if (whole.fetch != nullptr) whole.fetch->Disarm();
+  whole.stats.Attempt();
+  if (!accepted) return whole.stats.Rejected();
+  whole.version = update.version;
+  whole.stats.Success(update.version, Now());
+}
+
+absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Keys* to_try) {
+  const bool root = IsFullState(type);
+  ResourceNode* node = Find({type, resource.name});
+  if (node == nullptr || (!root && node->wanted_by.empty())) {
+    if (!root) {
+      ++counters_.unwanted;
+      return absl::OkStatus();
+    }
+    node = &NodeOf({type, resource.name});
+  }
+  if (node->is_static) {
+    ++counters_.static_names;
+    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(type), " \"", resource.name, "\" is static: what the control plane says of it is ignored");
+    return absl::OkStatus();
+  }
+  if (root) node->source = WholeOf(type).source;
+  node->stats.Attempt();
+  const Staged* newest = node->waiting != nullptr ? node->waiting.get() : node->active.get();
+  if (newest != nullptr && newest->resource.hash == resource.hash) {
+    TakeAgain(*node, resource, to_try);
+    return absl::OkStatus();
+  }
+  const bool leaf = type == ResourceType::kEndpoints || type == ResourceType::kSecret;
+  const absl::Status status = leaf ? ApplyLeaf(*node, resource) : Stage(*node, resource);
+  if (!status.ok()) {
+    Refused(*node, resource.version, std::string(status.message()));
+    return status;
+  }
+  node->error.clear();
+  node->last_update = updates_;
+  node->leaving = false;
+  if (node->fetch != nullptr) node->fetch->Disarm();
+  node->timed_out = false;
+  node->stats.Success(resource.version, Now());
+  if (leaf) {
+    to_try->insert(node->wanted_by.begin(), node->wanted_by.end());
+  } else {
+    to_try->insert(node->key);
+  }
+  return absl::OkStatus();
+}
+
+// The newest version came once more: nothing to do, but those that wait for a sign of life have it.
+void StagingGraph::TakeAgain(ResourceNode& node, const Resource& resource, Keys* to_try) {
+  ++counters_.unchanged;
+  (node.waiting != nullptr ? node.waiting : node.active)->resource.version = resource.version;
+  node.last_update = updates_;
+  node.leaving = false;
+  node.error.clear();
+  node.stats.Success(resource.version, Now());
+  to_try->insert(node.wanted_by.begin(), node.wanted_by.end());
+}
+
+absl::Status StagingGraph::ApplyLeaf(ResourceNode& node, const Resource& resource) {
+  if (absl::Status status = target_.Apply(node.key.type, resource); !status.ok()) return status;
+  auto staged = std::make_unique<Staged>();
+  staged->resource = resource;
+  staged->received = Now();
+  node.active = std::move(staged);
+  ++counters_.applied;
+  target_.RequestPublish();
+  return absl::OkStatus();
+}
+
+absl::Status StagingGraph::Stage(ResourceNode& node, const Resource& resource) {
+  if (node.waiting != nullptr && node.active != nullptr && node.active->resource.hash == resource.hash) {
+    // Back to what is in use: the version that waits is not wanted any more.
+    const std::unique_ptr<Staged> dropped = StopWaiting(node);
+    node.active->resource.version = resource.version;
+    ReleaseNeeds(node.key, dropped->needs);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<Needs> needs = target_.Check(node.key.type, resource);
+  if (!needs.ok()) return needs.status();
+  if (absl::Status status = Connect(node.key, *needs); !status.ok()) return status;
+  auto staged = std::make_unique<Staged>();
+  staged->resource = resource;
+  staged->needs = *std::move(needs);
+  staged->received = Now();
+  staged->since = updates_;
+  StartWaiting(node, std::move(staged));
+  return absl::OkStatus();
+}
+
+void StagingGraph::Removed(ResourceType type, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    ResourceNode* node = Find({type, name});
+    if (node == nullptr || node->is_static) continue;
+    if (type == ResourceType::kCluster) {
+      node->leaving = true;
+      TryLeave(name);
+    } else if (IsFullState(type)) {
+      Drop(node->key);
+    }
+  }
+}
+
+void StagingGraph::Refused(ResourceNode& node, const std::string& version, const std::string& detail) {
+  node.error = detail;
+  node.error_version = version;
+  node.error_time = Now();
+  node.stats.Rejected();
+}
+
+void StagingGraph::OnRefused(ResourceType type, const std::string& version, const std::vector<Refusal>& refused) {
+  for (const Refusal& refusal : refused) {
+    if (refusal.name.empty()) {
+      Whole& whole = WholeOf(type);
+      if (whole.source == nullptr) continue;
+      whole.stats.Attempt();
+      whole.stats.Rejected();
+      continue;
+    }
+    ResourceNode* node = IsFullState(type) ? &NodeOf({type, refusal.name}) : Find({type, refusal.name});
+    if (node != nullptr && !node->is_static) Refused(*node, version, refusal.detail);
+  }
+}
+
+void StagingGraph::OnSourceFailed(const Source& source) {
+  for (Whole& whole : all_) {
+    if (whole.source == &source) whole.stats.Failure();
+  }
+  for (auto& [key, node] : nodes_) {
+    if (node->source == &source) node->stats.Failure();
+  }
+}
+
+bool StagingGraph::Settled(ResourceType type) const {
+  const Whole& whole = WholeOf(type);
+  return (whole.source == nullptr || whole.answered) && waiting_[static_cast<size_t>(type)].empty();
+}
+
+bool StagingGraph::StaticSettled(ResourceType type) const {
+  for (auto at = nodes_.lower_bound({type, ""}); at != nodes_.end() && at->first.type == type; ++at) {
+    if (!at->second->is_static) continue;
+    for (const Needs::Subscription& wanted : at->second->active->needs.subscriptions) {
+      const ResourceNode* child = Find({wanted.type, wanted.name});
+      if (child != nullptr && !child->settled()) return false;
+    }
+  }
+  return true;
+}
+
+void StagingGraph::ForEach(const std::function<void(const ResourceRow&)>& f) const {
+  for (const auto& [key, node] : nodes_) {
+    ClientStatus status = ClientStatus::kRequested;
+    if (!node->error.empty()) {
+      status = ClientStatus::kNacked;
+    } else if (node->active != nullptr || node->waiting != nullptr) {
+      status = ClientStatus::kAcked;
+    } else if (node->timed_out) {
+      status = ClientStatus::kTimeout;
+    }
+    f({key.type, key.name, node->is_static, node->active.get(), node->waiting.get(), status, node->error, node->error_version,
+       node->error_time});
+  }
+}
+
+std::string StagingGraph::WaitsFor(ResourceType type, const std::string& name) const {
+  std::string missing;
+  const ResourceNode* node = Find({type, name});
+  if (node != nullptr && node->waiting != nullptr) IsReady(*node, &missing);
+  return missing;
+}
+
+}  // namespace outrigger::xds

@@ -1,0 +1,150 @@
+// Thread: main
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "envoy/config/core/v3/config_source.pb.h"
+#include "source/event/dispatcher.h"
+#include "source/observe/stats.h"
+#include "source/xds/resource_node.h"
+#include "source/xds/target.h"
+#include "source/xds/update.h"
+
+namespace outrigger::xds {
+
+// Which source a configuration source means. An error: it cannot be used (unknown cluster, a source that would need itself).
+class SourceDirectory {
+ public:
+  virtual ~SourceDirectory() = default;
+  virtual absl::StatusOr<Source*> SourceFor(ResourceType type, const envoy::config::core::v3::ConfigSource& config) = 0;
+};
+
+// One resource as /config_dump shows it; pointers are valid during the call.
+struct ResourceRow {
+  ResourceType type;
+  absl::string_view name;
+  bool is_static;
+  const Staged* active;   // null: none yet
+  const Staged* waiting;  // null: none
+  ClientStatus status;
+  absl::string_view error, error_version;
+  WallTime error_time;
+};
+
+// All resources between the wire and the Snapshot. What arrives is checked, waits until what it needs is there (its closure), then
+// replaces the version in use. The rules:
+//  - Roots (listeners, clusters) are independent: nobody waits for what he does not name.
+//  - A listener waits for its route configurations and secrets, a cluster for its endpoints and secrets, and a route configuration (or
+//    a listener with inline routes) for clusters it names that have come and still wait. An unknown cluster is not waited for.
+//  - Every wait ends: a subscription by its initial_fetch_timeout, a changed cluster that has endpoints after kFreshEndpoints.
+//  - A cluster that its source drops goes when nobody who names it is about to move away from it.
+//  - What an active version subscribes to stays until a version that does not has taken its place.
+// Changes are applied to the Target, which publishes once per turn.
+class StagingGraph final : public UpdateSink {
+ public:
+  // How long a changed cluster that has endpoints waits for a server that resends them; most servers do not.
+  static constexpr Duration kFreshEndpoints = milliseconds(1000);
+  static constexpr Duration kFetchTimeout = seconds(15);  // initial_fetch_timeout when it is not set; 0 waits for ever
+
+  struct Counters {
+    uint64_t unchanged = 0;       // resources that came again as they were
+    uint64_t unwanted = 0;        // nobody subscribes to them
+    uint64_t static_names = 0;    // came under the name of a static resource: ignored
+    uint64_t late_refusals = 0;   // failed when applied although the check had passed
+    uint64_t applied = 0, removed = 0, fetch_timeouts = 0, kept_endpoints = 0;
+  };
+
+  StagingGraph(event::Dispatcher& dispatcher, observe::StatsRegistry& stats, Target& target, SourceDirectory& sources);
+  ~StagingGraph() override;
+
+  // Subscribes to all listeners or clusters. The source outlives the graph.
+  void WatchAll(ResourceType type, Source& source, Duration fetch_timeout);
+  // A static resource, in use from the start: what it needs is subscribed to.
+  void AdoptStatic(ResourceType type, const std::string& name, const Needs& needs);
+
+  std::vector<Refusal> OnUpdate(const Update& update) override;
+  void OnRefused(ResourceType type, const std::string& version, const std::vector<Refusal>& refused) override;
+  void OnSourceFailed(const Source& source) override;
+
+  // Nothing of this type waits, and the first answer of WatchAll came or its time is over.
+  bool Settled(ResourceType type) const;
+  // What a static resource subscribes to is there or its time is over.
+  bool StaticSettled(ResourceType type) const;
+  // Called (in a later turn) after something settled that the two above look at.
+  void OnSettled(std::function<void()> f) { on_settled_ = std::move(f); }
+
+  void ForEach(const std::function<void(const ResourceRow&)>& f) const;  // by type, then name
+  const Counters& counters() const { return counters_; }
+  size_t waiting(ResourceType type) const { return waiting_[static_cast<size_t>(type)].size(); }
+  const std::string& version(ResourceType type) const { return all_[static_cast<size_t>(type)].version; }
+  // What a resource waits for, in words; empty if it does not wait.
+  std::string WaitsFor(ResourceType type, const std::string& name) const;
+
+ private:
+  struct Whole {  // a subscription to all of a type
+    Source* source = nullptr;
+    bool answered = false;
+    std::string version;
+    std::unique_ptr<event::Timer> fetch;
+    SubscriptionCells stats;
+  };
+  using Keys = std::set<ResourceKey>;
+  ResourceNode* Find(const ResourceKey& key) const;
+  ResourceNode& NodeOf(const ResourceKey& key);
+  Whole& WholeOf(ResourceType type) { return all_[static_cast<size_t>(type)]; }
+  const Whole& WholeOf(ResourceType type) const { return all_[static_cast<size_t>(type)]; }
+
+  // Taking what arrives: staging_graph.cc.
+  absl::Status Take(ResourceType type, const Resource& resource, Keys* to_try);
+  absl::Status Stage(ResourceNode& node, const Resource& resource);
+  absl::Status ApplyLeaf(ResourceNode& node, const Resource& resource);
+  void TakeAgain(ResourceNode& node, const Resource& resource, Keys* to_try);
+  void Removed(ResourceType type, const std::vector<std::string>& names);
+  void CountUpdate(const Update& update, bool accepted);
+  void Refused(ResourceNode& node, const std::string& version, const std::string& detail);
+  WallTime Now() { return dispatcher_.wall_now(); }
+
+  // Subscriptions, waiting, taking the place: staging_closure.cc.
+  absl::Status Connect(const ResourceKey& owner, const Needs& needs);
+  void Subscribe(const ResourceKey& owner, const Needs::Subscription& wanted, Source* source);
+  void ReleaseNeeds(const ResourceKey& owner, const Needs& needs);  // those that no version of the owner has any more
+  void StartWaiting(ResourceNode& node, std::unique_ptr<Staged> staged);
+  std::unique_ptr<Staged> StopWaiting(ResourceNode& node);
+  bool Fresh(const ResourceNode& owner, const ResourceNode& endpoints) const;
+  bool IsReady(const ResourceNode& node, std::string* missing) const;
+  absl::Status TryActivate(const ResourceKey& key);
+  absl::Status Activate(ResourceNode& node);
+  void SetActive(ResourceNode& node, std::unique_ptr<Staged> staged);
+  void WakeDependants(const ResourceKey& key);
+  void Drop(const ResourceKey& asked);
+  void TryLeave(const std::string& cluster);
+  bool AboutToMove(const ResourceKey& key) const;
+  void ArmFetch(ResourceNode& node, const Needs::Subscription& wanted);
+  void OnFetchTimeout(const ResourceKey& asked);
+  void OnKeptLongEnough(const ResourceKey& asked);
+  void Changed();  // somebody may have settled
+
+  event::Dispatcher& dispatcher_;
+  observe::StatsRegistry& stats_;
+  Target& target_;
+  SourceDirectory& sources_;
+  std::map<ResourceKey, std::unique_ptr<ResourceNode>> nodes_;
+  std::array<Whole, kResourceTypes> all_;
+  std::array<std::set<std::string>, kResourceTypes> waiting_;     // names of nodes with a waiting version
+  std::map<std::string, Keys> waiting_for_;  // cluster → waiting versions that name it
+  std::map<std::string, Keys> named_by_;     // cluster → active versions that name it
+  std::function<void()> on_settled_;
+  event::Timer settle_;
+  uint64_t updates_ = 0;
+  Counters counters_;
+};
+
+}  // namespace outrigger::xds

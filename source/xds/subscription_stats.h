@@ -1,0 +1,39 @@
+// Thread: main
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "source/base/time.h"
+#include "source/observe/cells.h"
+#include "source/observe/schemas/cluster.h"
+#include "source/observe/schemas/xds.h"
+#include "source/observe/stats.h"
+#include "source/xds/resource_type.h"
+
+namespace outrigger::xds {
+
+// The published cells of one subscription; those that a block does not have are null. Keeps the blocks' names alive.
+class SubscriptionCells {
+ public:
+  SubscriptionCells() = default;
+  // "cluster_manager.cds.", "http.x.rds.y." and the like.
+  static SubscriptionCells Of(observe::StatsRegistry& stats, absl::string_view prefix);
+  // Endpoint updates are counted with their cluster.
+  static SubscriptionCells OfCluster(observe::StatsRegistry& stats, absl::string_view cluster);
+
+  void Attempt();
+  void Success(absl::string_view version, WallTime now);
+  void Rejected();
+  void Failure();
+  void Timeout();
+  void UsedKept();  // endpoints from before were used for a changed cluster
+
+ private:
+  observe::StatsScope<observe::SubscriptionStats> scope_;
+  observe::StatsScope<observe::ClusterStats> cluster_scope_;
+  observe::SubscriptionStats* block_ = nullptr;
+  observe::ClusterStats* cluster_ = nullptr;
+};
+
+}  // namespace outrigger::xds

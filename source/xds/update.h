@@ -1,0 +1,59 @@
+// Thread: main
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "google/protobuf/message.h"
+#include "source/xds/resource_type.h"
+
+// What arrives, whatever the wire form was (state of the world, delta, a file): the one form that staging knows.
+namespace outrigger::xds {
+
+struct Resource {
+  std::string name;
+  std::string version;  // as the control plane gave it
+  std::shared_ptr<const google::protobuf::Message> message;
+  uint64_t hash = 0;    // of the content: two with the same hash are the same
+};
+
+// A resource that cannot be used, and why; goes into the NACK.
+struct Refusal {
+  std::string name;
+  std::string detail;  // `cluster "a" (version 3): load_assignment...: cause`
+};
+
+struct Update {
+  ResourceType type = ResourceType::kCluster;
+  std::string version;
+  std::vector<Resource> updated;     // in the order of the response; includes what did not change
+  std::vector<std::string> removed;  // sorted
+};
+
+// Something that resources come from: a stream to a control plane, or a file.
+class Source {
+ public:
+  virtual ~Source() = default;
+  // A source tells what it has of a newly wanted name soon, but never from inside these calls. Wanting twice is wanting once.
+  virtual void WantAll(ResourceType type) = 0;  // listeners, clusters
+  virtual void Want(ResourceType type, const std::string& name) = 0;
+  virtual void Unwant(ResourceType type, const std::string& name) = 0;
+  virtual std::string Describe() const = 0;
+};
+
+// Where updates go. Called on main's loop.
+class UpdateSink {
+ public:
+  virtual ~UpdateSink() = default;
+  // Stages what can be used; the answer names what cannot (all of the rest took effect). May change subscriptions.
+  virtual std::vector<Refusal> OnUpdate(const Update& update) = 0;
+  // The response as a whole was refused, or single resources of it before staging saw them: to be shown.
+  virtual void OnRefused(ResourceType type, const std::string& version, const std::vector<Refusal>& refused) = 0;
+  // The source lost its stream, or its file cannot be read. What it gave stays.
+  virtual void OnSourceFailed(const Source& source) = 0;
+};
+
+}  // namespace outrigger::xds
