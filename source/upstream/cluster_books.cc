@@ -46,7 +46,10 @@ bool Breaker::TryRetry() {
 }
 
 ClusterBooks::ClusterBooks(WorkerContext& of_worker, std::shared_ptr<const model::ClusterConfig> first)
-    : worker(of_worker), config(std::move(first)), stats(&worker.stats().Get(config->stats)) {
+    : worker(of_worker),
+      config(std::move(first)),
+      stats(&worker.stats().Get(config->stats)),
+      http2_stats(&worker.stats().Get(config->http2_stats)) {
   for (size_t i = 0; i < 2; ++i) {
     std::shared_ptr<model::CircuitBreaker> shared = config->circuit_breakers.by_priority[i];
     if (shared == nullptr) shared = std::make_shared<model::CircuitBreaker>(1024, 1024, 1024, 3);
@@ -57,6 +60,7 @@ ClusterBooks::ClusterBooks(WorkerContext& of_worker, std::shared_ptr<const model
 void ClusterBooks::Update(std::shared_ptr<const model::ClusterConfig> next) {
   config = std::move(next);
   stats = &worker.stats().Get(config->stats);
+  http2_stats = &worker.stats().Get(config->http2_stats);
   for (size_t i = 0; i < 2; ++i) {
     const std::shared_ptr<model::CircuitBreaker>& shared = config->circuit_breakers.by_priority[i];
     if (shared == nullptr || shared == breakers[i]->shared()) continue;
@@ -85,7 +89,7 @@ void ClusterBooks::FoldHttp1() {
 }
 
 void ClusterBooks::FoldHttp2() {
-  observe::Http2Stats& to = worker.stats().Get(config->http2_stats);
+  observe::Http2Stats& to = *http2_stats;
   const http::CodecCounters& now = http2;
   const http::CodecCounters& seen = http2_seen_;
   to.dropped_headers_with_underscores.Add(now.header_underscore_dropped - seen.header_underscore_dropped);

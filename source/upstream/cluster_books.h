@@ -54,6 +54,7 @@ struct ClusterBooks {
   WorkerContext& worker;
   std::shared_ptr<const model::ClusterConfig> config;
   observe::ClusterStats* stats;
+  observe::Http2Stats* http2_stats;
   std::unique_ptr<Breaker> breakers[2];
   http::CodecCounters http1, http2;
   tls::TlsStats tls;

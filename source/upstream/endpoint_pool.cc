@@ -18,16 +18,18 @@ StreamRequest::~StreamRequest() { Cancel(); }
 void StreamRequest::Cancel() {
   if (pool_ != nullptr) pool_->Cancel(*this);
 }
-TcpRequest::~TcpRequest() { Cancel(); }
+TcpRequest::~TcpRequest() {
+  if (dedicated_ != nullptr) dedicated_->Release(/*connection_lives=*/false);  // its owner's members are gone by now
+}
 void TcpRequest::Cancel() {
-  if (dedicated_ != nullptr) dedicated_->Release();
+  if (dedicated_ != nullptr) dedicated_->Release(/*connection_lives=*/true);
 }
 
 EndpointPool::EndpointPool(LiveEndpoint& endpoint, PoolKey key) : endpoint_(endpoint), books_(endpoint.books), key_(std::move(key)) {}
 
 EndpointPool::~EndpointPool() {
   while (!pending_.empty()) Cancel(pending_.front());
-  while (!dedicated_.empty()) dedicated_.front().Release();
+  while (!dedicated_.empty()) dedicated_.front().Release(false);
   for (auto& place : places_) {
     while (!place.empty()) delete &place.front();
   }
@@ -91,14 +93,10 @@ void EndpointPool::Fail(StreamRequest& request, const PoolFailure& failure) { re
 bool EndpointPool::Attach(PooledConnection& connection, StreamRequest& request, bool dedicated) {
   Breaker& limits = breaker();
   if (!limits.requests.TryAcquire()) {
-    connection.SyncStreams();
-    for (auto& place : places_) place.ForEach([](PooledConnection& other) { other.SyncStreams(); });
-    if (!limits.requests.TryAcquire()) {
-      books_.stats->upstream_rq_pending_overflow.Inc();
-      if (request.pool_ != nullptr) Cancel(request);
-      Fail(request, {ResetReason::kOverflow, "", "requests_overflow"});
-      return true;
-    }
+    books_.stats->upstream_rq_pending_overflow.Inc();
+    if (request.pool_ != nullptr) Cancel(request);
+    Fail(request, {ResetReason::kOverflow, "", "requests_overflow"});
+    return true;
   }
   http::StreamSender* sender = connection.NewStream(request.receiver());
   if (sender == nullptr) {

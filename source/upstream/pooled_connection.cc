@@ -49,6 +49,7 @@ void ConnectionAccount::GiveBack() {
 void ConnectionAccount::OnConnected(MonotonicTime now) {
   connect_done = now;
   endpoint_.books.stats->upstream_cx_connect_ms.Record(static_cast<uint64_t>(ToMillis(now - connect_start)));
+  endpoint_.books.Fold();  // the handshake
 }
 
 void ConnectionAccount::CountBytes(const net::Connection& connection) {
@@ -57,10 +58,10 @@ void ConnectionAccount::CountBytes(const net::Connection& connection) {
   endpoint_.books.stats->upstream_cx_tx_bytes_total.Add(now.bytes_written - std::exchange(bytes_written_, now.bytes_written));
 }
 
-void ConnectionAccount::OnClosed(const net::Connection& connection, const net::CloseInfo& why, bool with_active_request) {
+void ConnectionAccount::OnClosed(const net::Connection* connection, const net::CloseInfo& why, bool with_active_request) {
   if (!open_) return;
   observe::ClusterStats& stats = *endpoint_.books.stats;
-  CountBytes(connection);
+  if (connection != nullptr) CountBytes(*connection);
   endpoint_.books.Fold();
   const bool by_us = why.reason == CloseReason::kLocal || why.reason == CloseReason::kLocalAbort ||
                      why.reason == CloseReason::kIdleTimeout || why.reason == CloseReason::kWriteStalled ||
@@ -71,7 +72,7 @@ void ConnectionAccount::OnClosed(const net::Connection& connection, const net::C
     stats.upstream_cx_destroy_with_active_rq.Inc();
     (by_us ? stats.upstream_cx_destroy_local_with_active_rq : stats.upstream_cx_destroy_remote_with_active_rq).Inc();
   }
-  const uint32_t pauses = connection.stats().read_pauses;
+  const uint32_t pauses = connection != nullptr ? connection->stats().read_pauses : 0;
   if (pauses > 0) stats.upstream_flow_control_paused_reading_total.Add(pauses);
   if (connect_done != MonotonicTime{}) {
     stats.upstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(endpoint_.books.worker.dispatcher().now() - connect_done)));
@@ -143,7 +144,7 @@ void PooledConnection::ConnectFailed(const net::CloseInfo& why) {
     stats.upstream_cx_connect_fail.Inc();
     if (why.reason == CloseReason::kConnectTimeout) stats.upstream_cx_connect_timeout.Inc();
   }
-  account_.OnClosed(*connection_, why, false);
+  account_.OnClosed(connection_.get(), why, false);
   EndpointPool& pool = pool_;
   const std::string text = given_up ? "" : ConnectFailureText(*connection_, why);
   Leave();
@@ -168,6 +169,7 @@ http::StreamSender* PooledConnection::NewStream(http::StreamReceiver& receiver) 
   if (sender == nullptr) return nullptr;
   ++streams_;
   ++requests_;
+  if (session_->protocol() == http::Protocol::kHttp2) pool_.books().http2_stats->streams_active.Inc();
   const uint32_t most = account_.config->max_requests_per_connection;
   if (most != 0 && requests_ >= most && !retired_) {
     pool_.books().stats->upstream_cx_max_requests.Inc();
@@ -188,6 +190,7 @@ void PooledConnection::SyncStreams() {
   }
   pool_.endpoint().active -= ended;
   pool_.books().stats->upstream_rq_active.Sub(ended);
+  if (session_->protocol() == http::Protocol::kHttp2) pool_.books().http2_stats->streams_active.Sub(ended);
   streams_ = left;
 }
 
@@ -222,7 +225,7 @@ void PooledConnection::OnSessionClosed(const net::CloseInfo& why) {
   closed_ = true;
   const bool with_active_request = streams_ > 0;
   SyncStreams();
-  account_.OnClosed(*connection_, why, with_active_request);
+  account_.OnClosed(connection_.get(), why, with_active_request);
   Leave();
 }
 
@@ -302,17 +305,17 @@ void DedicatedConnection::OnClosed(const net::CloseInfo& why) {
   TcpRequest* request = request_;
   const auto reason =
       why.reason == CloseReason::kConnectTimeout ? http::ResetReason::kConnectTimeout : http::ResetReason::kConnectFailure;
-  account_.OnClosed(*connecting_, why, false);
+  account_.OnClosed(connecting_.get(), why, false);
   Leave();
   request->OnTcpFailed({reason, text, why.detail});
 }
 
-void DedicatedConnection::Release() {
+void DedicatedConnection::Release(bool connection_lives) {
   if (gone_) return;
   if (given_ != nullptr) {
-    account_.OnClosed(*given_, {}, false);
+    account_.OnClosed(connection_lives ? given_ : nullptr, {}, false);
   } else {
-    account_.OnClosed(*connecting_, {}, false);
+    account_.OnClosed(connecting_.get(), {}, false);
     connecting_->SetHandler(nullptr);
     connecting_->Close(net::Connection::CloseMode::kNow);
   }

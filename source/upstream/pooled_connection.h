@@ -17,7 +17,7 @@ class ConnectionAccount {
   void OnConnected(MonotonicTime now);
   // Adds the bytes since the last call to the published counters.
   void CountBytes(const net::Connection& connection);
-  void OnClosed(const net::Connection& connection, const net::CloseInfo& why, bool with_active_request);
+  void OnClosed(const net::Connection* connection, const net::CloseInfo& why, bool with_active_request);
 
   std::shared_ptr<const model::ClusterConfig> config;
   std::shared_ptr<model::EndpointRecord> record;
@@ -85,7 +85,8 @@ class DedicatedConnection final : public net::ConnectionHandler, public event::D
  public:
   DedicatedConnection(EndpointPool& pool, TcpRequest& request, bool leased, bool host_leased);
   void Start(std::unique_ptr<net::Connection> connection);
-  void Release();  // the request is over; goes by DestroyLater
+  // The request is over; goes by DestroyLater. The last bytes are counted if the connection given away still exists.
+  void Release(bool connection_lives);
   void Close();    // the endpoint failed its health checks
   void Dump(DumpWriter& out) const override;
 

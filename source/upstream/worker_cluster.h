@@ -86,12 +86,12 @@ struct StreamOptions {
 class TcpRequest {
  public:
   virtual ~TcpRequest();
-  // The connection is yours: set its handler now, destroy it through DestroyLater after OnClosed. Cancel() (or destroy) this request while
-  // the connection's memory still exists, in OnClosed at the latest.
+  // The connection is yours: set its handler now, destroy it through DestroyLater after OnClosed. Cancel() in OnClosed, while the
+  // connection's memory still exists: that counts its last bytes.
   virtual void OnTcpReady(std::unique_ptr<net::Connection> connection, const ConnectionFacts& facts) = 0;
   // None could be made; nothing follows. Never from inside Request, except kOverflow.
   virtual void OnTcpFailed(const PoolFailure& failure) = 0;
-  void Cancel();  // idempotent
+  void Cancel();  // idempotent; destruction does the same
 
  private:
   friend class EndpointPool;
