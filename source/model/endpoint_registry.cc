@@ -35,8 +35,8 @@ Membership CountMembers(const EndpointSet& set) {
   return count;
 }
 
-std::shared_ptr<EndpointRecord> EndpointRegistry::Record(Known& known, const EndpointSpec& spec, Key key, uint32_t most_connections,
-                                                         bool* flags_changed) {
+std::shared_ptr<EndpointRecord> EndpointRegistry::Record(Known& known, const EndpointSpec& spec, Key key,
+                                                         uint32_t most_connections, bool* flags_changed) {
   std::weak_ptr<EndpointRecord>& slot = known.records[std::move(key)];
   std::shared_ptr<EndpointRecord> record = slot.lock();
   if (record == nullptr || record->additional_addresses != spec.additional_addresses) {

@@ -44,15 +44,16 @@ struct Membership {
 };
 Membership CountMembers(const EndpointSet& set);
 
-// Knows the endpoints of all clusters by identity, (cluster, address, hostname): the same endpoint keeps its record, and with it its pools
-// and health, through all versions. Also one that left and came back while connections still held its record.
+// Knows the endpoints of all clusters by identity, (cluster, address, hostname): the same endpoint keeps its record,
+// and with it its pools and health, through all versions. Also one that left and came back while connections still held
+// its record.
 class EndpointRegistry {
  public:
   // More priorities than these are cut off (the caller refuses them before).
   static constexpr uint32_t kMostPriorities = 128;
 
-  // A new version of the cluster's set. An endpoint named twice counts once: the first. Writes the Eds flags of the records, and tells the
-  // workers through the health epoch if that changed anything.
+  // A new version of the cluster's set. An endpoint named twice counts once: the first. Writes the Eds flags of the
+  // records, and tells the workers through the health epoch if that changed anything.
   std::shared_ptr<const EndpointSet> Build(absl::string_view cluster, const EndpointSetSpec& spec);
   // Sets and clears flags of one endpoint (health checks, outlier detection) and tells the workers.
   void SetFlags(absl::string_view cluster, EndpointRecord& record, uint32_t set, uint32_t clear);
@@ -65,7 +66,8 @@ class EndpointRegistry {
     std::map<Key, std::weak_ptr<EndpointRecord>> records;
     std::shared_ptr<std::atomic<uint64_t>> health_epoch = std::make_shared<std::atomic<uint64_t>>(0);
   };
-  std::shared_ptr<EndpointRecord> Record(Known& known, const EndpointSpec& spec, Key key, uint32_t most_connections, bool* flags_changed);
+  std::shared_ptr<EndpointRecord> Record(Known& known, const EndpointSpec& spec, Key key, uint32_t most_connections,
+                                         bool* flags_changed);
 
   std::map<std::string, Known, std::less<>> clusters_;
   uint64_t last_id_ = 0;

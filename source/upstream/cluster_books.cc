@@ -35,12 +35,14 @@ void Breaker::UncountActive() {
   if (active_.used() > 0) active_.Release();
 }
 
-// With a budget the number of retries follows that of requests: the limit is set anew whenever somebody asks, which is rare.
+// With a budget the number of retries follows that of requests: the limit is set anew whenever somebody asks, which is
+// rare.
 bool Breaker::TryRetry() {
   if (has_budget()) {
     const uint64_t active = shared_->budget_active.taken() - std::min(active_.spare(), shared_->budget_active.taken());
     const double share = static_cast<double>(active) * *shared_->retry_budget_percent / 100.0;
-    shared_->max_retries.SetLimit(std::max<uint64_t>(static_cast<uint64_t>(share), shared_->retry_budget_min_concurrency));
+    shared_->max_retries.SetLimit(
+        std::max<uint64_t>(static_cast<uint64_t>(share), shared_->retry_budget_min_concurrency));
   }
   return retries.TryAcquire();
 }
@@ -81,7 +83,8 @@ void ClusterBooks::Fold() {
 void ClusterBooks::FoldHttp1() {
   observe::Http1Stats& to = worker.stats().Get(config->http1_stats);
   to.dropped_headers_with_underscores.Add(http1.header_underscore_dropped - http1_seen_.header_underscore_dropped);
-  to.requests_rejected_with_underscores_in_headers.Add(http1.header_underscore_rejected - http1_seen_.header_underscore_rejected);
+  to.requests_rejected_with_underscores_in_headers.Add(http1.header_underscore_rejected -
+                                                       http1_seen_.header_underscore_rejected);
   stats->upstream_rq_rx_reset.Add(http1.rx_reset - http1_seen_.rx_reset);
   stats->upstream_rq_tx_reset.Add(http1.tx_reset - http1_seen_.tx_reset);
   stats->upstream_cx_protocol_error.Add(http1.protocol_errors - http1_seen_.protocol_errors);
@@ -93,7 +96,8 @@ void ClusterBooks::FoldHttp2() {
   const http::CodecCounters& now = http2;
   const http::CodecCounters& seen = http2_seen_;
   to.dropped_headers_with_underscores.Add(now.header_underscore_dropped - seen.header_underscore_dropped);
-  to.requests_rejected_with_underscores_in_headers.Add(now.header_underscore_rejected - seen.header_underscore_rejected);
+  to.requests_rejected_with_underscores_in_headers.Add(now.header_underscore_rejected -
+                                                       seen.header_underscore_rejected);
   to.header_overflow.Add(now.header_overflow - seen.header_overflow);
   to.inbound_empty_frames_flood.Add(now.inbound_empty_frames_flood - seen.inbound_empty_frames_flood);
   to.inbound_priority_frames_flood.Add(now.inbound_priority_frames_flood - seen.inbound_priority_frames_flood);
@@ -123,9 +127,11 @@ void ClusterBooks::FoldTls() {
   to.fail_verify_cert_hash.Add(tls.fail_verify_cert_hash - tls_seen_.fail_verify_cert_hash);
   to.fail_verify_error.Add(tls.fail_verify_error - tls_seen_.fail_verify_error);
   to.was_key_usage_invalid.Add(tls.was_key_usage_invalid - tls_seen_.was_key_usage_invalid);
-  const auto table = [&](absl::string_view kind, absl::Span<const char* const> names, const auto& now, const auto& seen) {
+  const auto table = [&](absl::string_view kind, absl::Span<const char* const> names, const auto& now,
+                         const auto& seen) {
     for (size_t i = 0; i < names.size() && i < now.size(); ++i) {
-      if (now[i] != seen[i]) worker.stats().Dynamic(config->ssl_stats, absl::StrCat(kind, names[i])).Add(now[i] - seen[i]);
+      if (now[i] != seen[i])
+        worker.stats().Dynamic(config->ssl_stats, absl::StrCat(kind, names[i])).Add(now[i] - seen[i]);
     }
   };
   table("ciphers.", tls::CipherNames(), tls.ciphers, tls_seen_.ciphers);

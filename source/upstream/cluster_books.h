@@ -16,8 +16,8 @@ namespace outrigger::upstream {
 
 class WorkerContext;
 
-// This worker's part of one routing priority's limits. What is in use is returned to the CircuitBreaker it came from: a Breaker is
-// replaced only when nothing of it is in use.
+// This worker's part of one routing priority's limits. What is in use is returned to the CircuitBreaker it came from: a
+// Breaker is replaced only when nothing of it is in use.
 class Breaker {
  public:
   explicit Breaker(std::shared_ptr<model::CircuitBreaker> shared);
@@ -48,7 +48,8 @@ struct ClusterBooks {
   // Another version of the cluster.
   void Update(std::shared_ptr<const model::ClusterConfig> next);
   Breaker& breaker(model::RoutingPriority priority) { return *breakers[static_cast<size_t>(priority)]; }
-  // Adds what the codecs and TLS transports counted since the last call to the published counters. Cheap when nothing moved.
+  // Adds what the codecs and TLS transports counted since the last call to the published counters. Cheap when nothing
+  // moved.
   void Fold();
 
   WorkerContext& worker;

@@ -6,7 +6,8 @@
 namespace outrigger::upstream {
 
 struct DnsCluster::Name {
-  Name(DnsCluster& owner, Target of, size_t at) : target(std::move(of)), index(at), timer([this, &owner] { owner.Ask(*this); }) {}
+  Name(DnsCluster& owner, Target of, size_t at)
+      : target(std::move(of)), index(at), timer([this, &owner] { owner.Ask(*this); }) {}
   const Target target;
   const size_t index;
   event::Timer timer;
@@ -31,8 +32,8 @@ bool DnsCluster::all_answered() const {
 
 void DnsCluster::Ask(Name& name) {
   if (stats_ != nullptr) stats_->update_attempt.Inc();
-  name.query = dispatcher_.engine().Resolve(name.target.host, config_.family,
-                                            [this, &name](const event::ResolveAnswer& answer) { OnAnswer(name, answer); });
+  name.query = dispatcher_.engine().Resolve(
+      name.target.host, config_.family, [this, &name](const event::ResolveAnswer& answer) { OnAnswer(name, answer); });
 }
 
 void DnsCluster::OnAnswer(Name& name, const event::ResolveAnswer& answer) {
@@ -52,7 +53,8 @@ void DnsCluster::OnAnswer(Name& name, const event::ResolveAnswer& answer) {
   for (const std::string& text : answer.addresses) {
     absl::StatusOr<net::Address> address = net::Address::ParseIp(text, name.target.port);
     if (!address.ok() || addresses.size() >= kMostAddresses) continue;
-    if (std::find(addresses.begin(), addresses.end(), *address) == addresses.end()) addresses.push_back(*std::move(address));
+    if (std::find(addresses.begin(), addresses.end(), *address) == addresses.end())
+      addresses.push_back(*std::move(address));
   }
   Duration wait = config_.refresh_rate;
   if (config_.respect_ttl && answer.ttl > Duration::zero()) wait = answer.ttl;
@@ -73,7 +75,8 @@ Duration DnsCluster::NextAfterFailure(Name& name) {
   const uint32_t shift = std::min<uint32_t>(name.failures++, 20);
   const Duration grown = base.count() > (most.count() >> shift) ? most : Duration(base.count() << shift);
   const uint64_t spread = static_cast<uint64_t>(std::max<int64_t>(grown.count(), 1));
-  return std::max<Duration>(Duration(static_cast<int64_t>(dispatcher_.engine().RandomBits() % spread)), kShortestRefresh);
+  return std::max<Duration>(Duration(static_cast<int64_t>(dispatcher_.engine().RandomBits() % spread)),
+                            kShortestRefresh);
 }
 
 Duration DnsCluster::Jittered(Duration wait) {

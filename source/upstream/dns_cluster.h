@@ -13,19 +13,21 @@
 
 namespace outrigger::upstream {
 
-// Keeps the names of one STRICT_DNS or LOGICAL_DNS cluster resolved: asks the Engine's resolver at once, then every refresh rate (or the
-// answer's TTL) plus jitter; after a failure with its own rate, growing. Destroying it ends everything.
+// Keeps the names of one STRICT_DNS or LOGICAL_DNS cluster resolved: asks the Engine's resolver at once, then every
+// refresh rate (or the answer's TTL) plus jitter; after a failure with its own rate, growing. Destroying it ends
+// everything.
 //
-// An answer is given to `resolved` whenever it differs from the one before, and the first one always; a failure changes nothing, but the
-// first one is told as an empty answer, so that a cluster whose names cannot be resolved is still ready (and answers 503). `resolved` must
-// not destroy it.
+// An answer is given to `resolved` whenever it differs from the one before, and the first one always; a failure changes
+// nothing, but the first one is told as an empty answer, so that a cluster whose names cannot be resolved is still
+// ready (and answers 503). `resolved` must not destroy it.
 class DnsCluster {
  public:
   struct Target {
     std::string host;
     uint16_t port = 0;
   };
-  // Addresses carry the target's port, in the resolver's order (LOGICAL_DNS uses the first), at most kMostAddresses, without duplicates.
+  // Addresses carry the target's port, in the resolver's order (LOGICAL_DNS uses the first), at most kMostAddresses,
+  // without duplicates.
   using Resolved = std::function<void(size_t target, const std::vector<net::Address>& addresses)>;
   static constexpr size_t kMostAddresses = 1024;
   static constexpr Duration kShortestRefresh = milliseconds(1);

@@ -25,7 +25,8 @@ void TcpRequest::Cancel() {
   if (dedicated_ != nullptr) dedicated_->Release(/*connection_lives=*/true);
 }
 
-EndpointPool::EndpointPool(LiveEndpoint& endpoint, PoolKey key) : endpoint_(endpoint), books_(endpoint.books), key_(std::move(key)) {}
+EndpointPool::EndpointPool(LiveEndpoint& endpoint, PoolKey key)
+    : endpoint_(endpoint), books_(endpoint.books), key_(std::move(key)) {}
 
 EndpointPool::~EndpointPool() {
   while (!pending_.empty()) Cancel(pending_.front());
@@ -36,7 +37,8 @@ EndpointPool::~EndpointPool() {
 }
 
 bool EndpointPool::has_connections() const {
-  return !places_[kConnecting].empty() || !places_[kIdle].empty() || !places_[kPartFilled].empty() || !places_[kFull].empty();
+  return !places_[kConnecting].empty() || !places_[kIdle].empty() || !places_[kPartFilled].empty() ||
+         !places_[kFull].empty();
 }
 
 bool EndpointPool::empty() const {
@@ -44,7 +46,7 @@ bool EndpointPool::empty() const {
          const_cast<EndpointPool*>(this)->dedicated_.empty();
 }
 
-// --- requests -----------------------------------------------------------------------------------------------------------------
+// --- requests ---
 
 PooledConnection* EndpointPool::Ready() {
   if (!places_[kPartFilled].empty()) return &places_[kPartFilled].front();
@@ -154,10 +156,11 @@ void EndpointPool::FailPending(const PoolFailure& failure) {
   }
 }
 
-// --- connections --------------------------------------------------------------------------------------------------------------
+// --- connections ---
 
 uint32_t EndpointPool::AssumedStreams() const {
-  const bool http2 = key_.protocol == UpstreamProtocol::kHttp2 || (key_.protocol == UpstreamProtocol::kAuto && spoke_http2_);
+  const bool http2 =
+      key_.protocol == UpstreamProtocol::kHttp2 || (key_.protocol == UpstreamProtocol::kAuto && spoke_http2_);
   if (!http2) return 1;
   const uint32_t most = books_.config->max_requests_per_connection;
   const uint32_t streams = std::max<uint32_t>(books_.config->http2.max_concurrent_streams, 1);
@@ -170,7 +173,8 @@ void EndpointPool::OpenWhatIsNeeded() {
   }
 }
 
-// One connection per pool is always allowed, so that one endpoint's connections cannot starve another's requests for ever.
+// One connection per pool is always allowed, so that one endpoint's connections cannot starve another's requests for
+// ever.
 bool EndpointPool::MayOpen(bool* leased, bool* host_leased, bool force_first) {
   const bool first = force_first && !has_connections();
   if (books_.config->per_host_max_connections > 0) {
@@ -214,7 +218,8 @@ std::unique_ptr<net::Transport> EndpointPool::MakeTransport(const model::Cluster
   static const auto* const kHttp2Only = new std::vector<std::string>{"h2"};
   static const auto* const kBoth = new std::vector<std::string>{"h2", "http/1.1"};
   const size_t index = endpoint_.transport < 0 ? 0 : static_cast<size_t>(endpoint_.transport);
-  if (index >= config.transports.size() || config.transports[index].tls == nullptr) return std::make_unique<net::RawTransport>();
+  if (index >= config.transports.size() || config.transports[index].tls == nullptr)
+    return std::make_unique<net::RawTransport>();
   const tls::ClientContext& context = *config.transports[index].tls;
   tls::ClientTransportOptions options;
   options.context = config.transports[index].tls;
@@ -269,7 +274,7 @@ void EndpointPool::Drain(bool for_good) {
   }
 }
 
-// --- TCP ----------------------------------------------------------------------------------------------------------------------
+// --- TCP ---
 
 void EndpointPool::Request(TcpRequest& request) {
   Breaker& limits = breaker();
@@ -303,10 +308,10 @@ void EndpointPool::Dump(DumpWriter& out) const {
   out.Close();
 }
 
-// --- LiveEndpoint ---------------------------------------------------------------------------------------------------------------
+// --- LiveEndpoint ---
 
-LiveEndpoint::LiveEndpoint(ClusterBooks& of_books, event::EndOfTurn& of_reaper, std::shared_ptr<model::EndpointRecord> of_record,
-                           int32_t of_transport)
+LiveEndpoint::LiveEndpoint(ClusterBooks& of_books, event::EndOfTurn& of_reaper,
+                           std::shared_ptr<model::EndpointRecord> of_record, int32_t of_transport)
     : books(of_books),
       reaper(of_reaper),
       record(std::move(of_record)),
@@ -315,7 +320,8 @@ LiveEndpoint::LiveEndpoint(ClusterBooks& of_books, event::EndOfTurn& of_reaper, 
 
 LiveEndpoint::~LiveEndpoint() = default;
 
-EndpointPool* LiveEndpoint::Pool(model::RoutingPriority priority, UpstreamProtocol protocol, absl::string_view server_name) {
+EndpointPool* LiveEndpoint::Pool(model::RoutingPriority priority, UpstreamProtocol protocol,
+                                 absl::string_view server_name) {
   for (const auto& pool : pools_) {
     const PoolKey& key = pool->key();
     if (key.priority == priority && key.protocol == protocol && key.server_name == server_name) return pool.get();

@@ -22,7 +22,7 @@ class EndpointPool;
 struct PoolKey {
   model::RoutingPriority priority = model::RoutingPriority::kDefault;
   model::UpstreamProtocol protocol = model::UpstreamProtocol::kHttp1;  // never kUseDownstream
-  std::string server_name;                                             // auto_sni, auto_san_validation: what this connection must be for
+  std::string server_name;  // auto_sni, auto_san_validation: what this connection must be for
   friend bool operator==(const PoolKey& a, const PoolKey& b) {
     return a.priority == b.priority && a.protocol == b.protocol && a.server_name == b.server_name;
   }
@@ -34,13 +34,14 @@ class LiveEndpoint {
   // Server names come from requests: so many pools of one endpoint at once, then kOverflow (upstream_cx_pool_overflow).
   static constexpr size_t kMostPools = 256;
 
-  LiveEndpoint(ClusterBooks& books, event::EndOfTurn& reaper, std::shared_ptr<model::EndpointRecord> record, int32_t transport);
+  LiveEndpoint(ClusterBooks& books, event::EndOfTurn& reaper, std::shared_ptr<model::EndpointRecord> record,
+               int32_t transport);
   ~LiveEndpoint();
   // Null: too many.
   EndpointPool* Pool(const PoolKey& key);
   EndpointPool* Pool(model::RoutingPriority priority, model::UpstreamProtocol protocol, absl::string_view server_name);
-  // No new requests come (left the set, became unhealthy, settings changed): connections finish what they carry. `for_good`: pools
-  // that are asked nevertheless retire each connection after its request.
+  // No new requests come (left the set, became unhealthy, settings changed): connections finish what they carry.
+  // `for_good`: pools that are asked nevertheless retire each connection after its request.
   void Drain(bool for_good);
   void Revive();  // it is back in the set
   void CloseDedicated();
@@ -51,10 +52,10 @@ class LiveEndpoint {
   ClusterBooks& books;
   event::EndOfTurn& reaper;
   std::shared_ptr<model::EndpointRecord> record;
-  int32_t transport;          // index into ClusterConfig::transports; -1: the default
-  uint32_t active = 0;        // requests under way here, all pools
-  bool present = true;        // in the current endpoint set
-  bool unhealthy = false;     // when last looked at
+  int32_t transport;       // index into ClusterConfig::transports; -1: the default
+  uint32_t active = 0;     // requests under way here, all pools
+  bool present = true;     // in the current endpoint set
+  bool unhealthy = false;  // when last looked at
   SharedLimit::Lease host_connections;
 
  private:
@@ -67,8 +68,8 @@ class LiveEndpoint {
 //        │          └──────────┴──────────────┴──▶ draining ──▶ closed
 //        └── failure: every waiting request fails with it
 //
-// Requests go to a part-filled connection first, then to the one used last. A connection's streams are counted against the limits of
-// the key's priority and given back as the session says that they ended.
+// Requests go to a part-filled connection first, then to the one used last. A connection's streams are counted against
+// the limits of the key's priority and given back as the session says that they ended.
 class EndpointPool final : private event::EndOfTurn {
  public:
   EndpointPool(LiveEndpoint& endpoint, PoolKey key);
@@ -118,7 +119,7 @@ class EndpointPool final : private event::EndOfTurn {
   uint64_t pending_count_ = 0;
   uint64_t connecting_streams_ = 0;  // how many streams the connecting ones will carry, as far as we know
   bool serving_ = false, serve_again_ = false, for_good_ = false;
-  bool spoke_http2_ = false;         // by ALPN, last time
+  bool spoke_http2_ = false;  // by ALPN, last time
 };
 
 }  // namespace outrigger::upstream

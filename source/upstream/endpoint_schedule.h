@@ -25,18 +25,21 @@ class PickRandom {
   uint64_t state_;
 };
 
-// One list of endpoints and one policy's order over it. Members are indices into `endpoints` of a PrioritySet, as are the picks.
+// One list of endpoints and one policy's order over it. Members are indices into `endpoints` of a PrioritySet, as are
+// the picks.
 //   round robin    equal weights: in turn; else SmoothSchedule
-//   least request  equal weights: the least busy of N drawn; else SmoothSchedule with weight / (active + 1)^bias, looked up at each turn
-//   random         equal weights: uniform; else an alias table (Walker, Vose): O(1)
+//   least request  equal weights: the least busy of N drawn; else SmoothSchedule with weight / (active + 1)^bias,
+//   looked up at each turn random         equal weights: uniform; else an alias table (Walker, Vose): O(1)
 class EndpointSchedule {
  public:
   struct Member {
     uint32_t index;
     uint32_t weight;
   };
-  // `active`: requests under way on this worker by endpoint index; lives as long as the schedule; read by least request only.
-  void Build(const model::LbConfig& config, std::vector<Member> members, const uint32_t* const* active, PickRandom& random);
+  // `active`: requests under way on this worker by endpoint index; lives as long as the schedule; read by least request
+  // only.
+  void Build(const model::LbConfig& config, std::vector<Member> members, const uint32_t* const* active,
+             PickRandom& random);
   bool empty() const { return members_.empty(); }
   size_t size() const { return members_.size(); }
   uint32_t Pick(PickRandom& random);  // not when empty

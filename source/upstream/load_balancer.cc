@@ -28,9 +28,14 @@ void LoadBalancer::Build(const model::LbConfig& config, const model::EndpointSet
       const uint64_t counts = set.weighted_priority_health ? std::max<uint32_t>(endpoint.weight, 1) : 1;
       health[p].total += counts;
       switch (AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed))) {
-        case Availability::kHealthy: health[p].healthy += counts; break;
-        case Availability::kDegraded: health[p].degraded += counts; break;
-        case Availability::kUnhealthy: break;
+        case Availability::kHealthy:
+          health[p].healthy += counts;
+          break;
+        case Availability::kDegraded:
+          health[p].degraded += counts;
+          break;
+        case Availability::kUnhealthy:
+          break;
       }
     }
     any_healthy_ = any_healthy_ || health[p].healthy + health[p].degraded > 0;
@@ -116,7 +121,8 @@ bool LoadBalancer::InPanicWithoutTraffic() const {
   return std::find(load_.panic.begin(), load_.panic.end(), true) != load_.panic.end();
 }
 
-std::optional<LoadBalancer::Choice> LoadBalancer::Pick(uint64_t random, const uint64_t* avoid, size_t avoid_count, uint32_t attempts) {
+std::optional<LoadBalancer::Choice> LoadBalancer::Pick(uint64_t random, const uint64_t* avoid, size_t avoid_count,
+                                                       uint32_t attempts) {
   if (priorities_.empty()) return std::nullopt;
   PickRandom draws(random);
   std::optional<Choice> choice = PickOnce(draws);

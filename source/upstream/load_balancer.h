@@ -12,8 +12,9 @@
 
 namespace outrigger::upstream {
 
-// Chooses endpoints of one EndpointSet: priority, then panic or locality, then the policy's order. Pure: no clock, no sockets; the
-// caller gives random bits. Rebuilt when the set or the flags of its endpoints change. A pick allocates nothing.
+// Chooses endpoints of one EndpointSet: priority, then panic or locality, then the policy's order. Pure: no clock, no
+// sockets; the caller gives random bits. Rebuilt when the set or the flags of its endpoints change. A pick allocates
+// nothing.
 class LoadBalancer {
  public:
   struct Choice {
@@ -22,12 +23,13 @@ class LoadBalancer {
     bool panic = false;  // chosen among all endpoints, healthy or not
   };
 
-  // Reads every endpoint's flags once. `active[p][i]` points to the number of requests under way at endpoint i of priority p on this
-  // worker. `set` and `active` stay valid until the next Build.
-  void Build(const model::LbConfig& config, const model::EndpointSet& set, const std::vector<std::vector<const uint32_t*>>& active,
-             uint64_t seed);
+  // Reads every endpoint's flags once. `active[p][i]` points to the number of requests under way at endpoint i of
+  // priority p on this worker. `set` and `active` stay valid until the next Build.
+  void Build(const model::LbConfig& config, const model::EndpointSet& set,
+             const std::vector<std::vector<const uint32_t*>>& active, uint64_t seed);
   // `avoid`: EndpointRecord::id values that are passed over as long as `attempts` further draws last.
-  std::optional<Choice> Pick(uint64_t random, const uint64_t* avoid = nullptr, size_t avoid_count = 0, uint32_t attempts = 0);
+  std::optional<Choice> Pick(uint64_t random, const uint64_t* avoid = nullptr, size_t avoid_count = 0,
+                             uint32_t attempts = 0);
 
   const PriorityLoad& load() const { return load_; }
   bool any_healthy() const { return any_healthy_; }
@@ -47,8 +49,8 @@ class LoadBalancer {
     EndpointSchedule everyone;  // for panic
   };
   void BuildPriority(uint32_t priority, PickRandom& random);
-  void BuildLocalities(const model::PrioritySet& set, const std::vector<bool>& available, Group& group, const uint32_t* const* active,
-                       PickRandom& random);
+  void BuildLocalities(const model::PrioritySet& set, const std::vector<bool>& available, Group& group,
+                       const uint32_t* const* active, PickRandom& random);
   std::optional<Choice> PickOnce(PickRandom& random);
 
   model::LbConfig config_;

@@ -19,7 +19,7 @@ std::string ConnectFailureText(const net::Connection& connection, const net::Clo
   return why.reason == CloseReason::kConnectTimeout ? "" : why.detail;
 }
 
-// --- the account --------------------------------------------------------------------------------------------------------------
+// --- the account ---
 
 ConnectionAccount::ConnectionAccount(EndpointPool& pool, bool leased, bool host_leased)
     : config(pool.books().config),
@@ -55,10 +55,12 @@ void ConnectionAccount::OnConnected(MonotonicTime now) {
 void ConnectionAccount::CountBytes(const net::Connection& connection) {
   const net::Connection::Stats& now = connection.stats();
   endpoint_.books.stats->upstream_cx_rx_bytes_total.Add(now.bytes_read - std::exchange(bytes_read_, now.bytes_read));
-  endpoint_.books.stats->upstream_cx_tx_bytes_total.Add(now.bytes_written - std::exchange(bytes_written_, now.bytes_written));
+  endpoint_.books.stats->upstream_cx_tx_bytes_total.Add(now.bytes_written -
+                                                        std::exchange(bytes_written_, now.bytes_written));
 }
 
-void ConnectionAccount::OnClosed(const net::Connection* connection, const net::CloseInfo& why, bool with_active_request) {
+void ConnectionAccount::OnClosed(const net::Connection* connection, const net::CloseInfo& why,
+                                 bool with_active_request) {
   if (!open_) return;
   observe::ClusterStats& stats = *endpoint_.books.stats;
   if (connection != nullptr) CountBytes(*connection);
@@ -75,12 +77,13 @@ void ConnectionAccount::OnClosed(const net::Connection* connection, const net::C
   const uint32_t pauses = connection != nullptr ? connection->stats().read_pauses : 0;
   if (pauses > 0) stats.upstream_flow_control_paused_reading_total.Add(pauses);
   if (connect_done != MonotonicTime{}) {
-    stats.upstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(endpoint_.books.worker.dispatcher().now() - connect_done)));
+    stats.upstream_cx_length_ms.Record(
+        static_cast<uint64_t>(ToMillis(endpoint_.books.worker.dispatcher().now() - connect_done)));
   }
   GiveBack();
 }
 
-// --- pooled -------------------------------------------------------------------------------------------------------------------
+// --- pooled ---
 
 PooledConnection::PooledConnection(EndpointPool& pool, bool leased, bool host_leased, uint32_t assumed_streams)
     : pool_(pool), account_(pool, leased, host_leased), assumed_streams_(assumed_streams) {}
@@ -98,9 +101,12 @@ void PooledConnection::Start(std::unique_ptr<net::Connection> connection) {
 
 bool PooledConnection::SpeaksHttp2() const {
   switch (pool_.key().protocol) {
-    case model::UpstreamProtocol::kHttp2: return true;
-    case model::UpstreamProtocol::kAuto: return connection_->transport().alpn() == "h2";
-    default: return false;
+    case model::UpstreamProtocol::kHttp2:
+      return true;
+    case model::UpstreamProtocol::kAuto:
+      return connection_->transport().alpn() == "h2";
+    default:
+      return false;
   }
 }
 
@@ -149,8 +155,8 @@ void PooledConnection::ConnectFailed(const net::CloseInfo& why) {
   const std::string text = given_up ? "" : ConnectFailureText(*connection_, why);
   Leave();
   if (given_up) return;
-  const auto reason =
-      why.reason == CloseReason::kConnectTimeout ? http::ResetReason::kConnectTimeout : http::ResetReason::kConnectFailure;
+  const auto reason = why.reason == CloseReason::kConnectTimeout ? http::ResetReason::kConnectTimeout
+                                                                 : http::ResetReason::kConnectFailure;
   pool.FailPending({reason, text, why.detail});
 }
 
@@ -201,8 +207,8 @@ void PooledConnection::OnStreamClosed() {
   pool_.books().Fold();
   CloseIfRetired();
   pool_.Settle(*this);
-  // Not from here: the session may be in the middle of what it reads, and bytes behind a response must not be taken for the answer
-  // to a request that it never saw.
+  // Not from here: the session may be in the middle of what it reads, and bytes behind a response must not be taken for
+  // the answer to a request that it never saw.
   if (pool_.pending_count_ > 0) pool_.books().worker.dispatcher().AtEndOfTurn(pool_);
 }
 
@@ -263,7 +269,7 @@ void PooledConnection::Dump(DumpWriter& out) const {
   out.Close();
 }
 
-// --- dedicated ----------------------------------------------------------------------------------------------------------------
+// --- dedicated ---
 
 DedicatedConnection::DedicatedConnection(EndpointPool& pool, TcpRequest& request, bool leased, bool host_leased)
     : pool_(pool), account_(pool, leased, host_leased), request_(&request) {}
@@ -303,8 +309,8 @@ void DedicatedConnection::OnClosed(const net::CloseInfo& why) {
   stats.upstream_rq_pending_failure_eject.Inc();
   const std::string text = ConnectFailureText(*connecting_, why);
   TcpRequest* request = request_;
-  const auto reason =
-      why.reason == CloseReason::kConnectTimeout ? http::ResetReason::kConnectTimeout : http::ResetReason::kConnectFailure;
+  const auto reason = why.reason == CloseReason::kConnectTimeout ? http::ResetReason::kConnectTimeout
+                                                                 : http::ResetReason::kConnectFailure;
   account_.OnClosed(connecting_.get(), why, false);
   Leave();
   request->OnTcpFailed({reason, text, why.detail});

@@ -31,7 +31,8 @@ class ConnectionAccount {
   bool leased_, host_leased_, open_ = true;
 };
 
-// One pooled HTTP connection: connecting, then a client session. Owned by its pool; goes by DestroyLater when it closed.
+// One pooled HTTP connection: connecting, then a client session. Owned by its pool; goes by DestroyLater when it
+// closed.
 class PooledConnection final : public net::ConnectionHandler,
                                public http::ClientSessionOwner,
                                public event::Deferred,
@@ -73,21 +74,24 @@ class PooledConnection final : public net::ConnectionHandler,
   std::unique_ptr<net::Connection> connection_;
   std::unique_ptr<http::ClientSession> session_;
   std::unique_ptr<event::Timer> longest_life_;
-  uint32_t streams_ = 0;   // counted against the limits
+  uint32_t streams_ = 0;  // counted against the limits
   uint64_t requests_ = 0;
   uint32_t assumed_streams_;
   EndpointPool::Place place_ = EndpointPool::kConnecting;
   bool retired_ = false, going_away_ = false, closed_ = false, gone_ = false;
 };
 
-// One connection for one TcpRequest: connecting here, then the request's owner's; the account stays until the request lets go.
-class DedicatedConnection final : public net::ConnectionHandler, public event::Deferred, public ListHook<DedicatedConnection> {
+// One connection for one TcpRequest: connecting here, then the request's owner's; the account stays until the request
+// lets go.
+class DedicatedConnection final : public net::ConnectionHandler,
+                                  public event::Deferred,
+                                  public ListHook<DedicatedConnection> {
  public:
   DedicatedConnection(EndpointPool& pool, TcpRequest& request, bool leased, bool host_leased);
   void Start(std::unique_ptr<net::Connection> connection);
   // The request is over; goes by DestroyLater. The last bytes are counted if the connection given away still exists.
   void Release(bool connection_lives);
-  void Close();    // the endpoint failed its health checks
+  void Close();  // the endpoint failed its health checks
   void Dump(DumpWriter& out) const override;
 
  private:

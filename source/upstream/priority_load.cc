@@ -17,7 +17,8 @@ struct Spread {
   uint32_t left;   // of the load that was to be spread
 };
 
-Spread SpreadLoad(const std::vector<uint32_t>& available, uint32_t load, uint32_t normalised_total, std::vector<uint32_t>& to) {
+Spread SpreadLoad(const std::vector<uint32_t>& available, uint32_t load, uint32_t normalised_total,
+                  std::vector<uint32_t>& to) {
   Spread result{-1, load};
   for (size_t i = 0; i < available.size(); ++i) {
     if (result.first < 0 && available[i] > 0) result.first = static_cast<int>(i);
@@ -30,7 +31,9 @@ Spread SpreadLoad(const std::vector<uint32_t>& available, uint32_t load, uint32_
 bool InPanic(const PriorityHealth& priority, double threshold) {
   if (priority.total == 0) return 0.0 < threshold;
   const double total = static_cast<double>(priority.total);
-  return 100.0 * static_cast<double>(priority.healthy) / total + 100.0 * static_cast<double>(priority.degraded) / total < threshold;
+  return 100.0 * static_cast<double>(priority.healthy) / total +
+             100.0 * static_cast<double>(priority.degraded) / total <
+         threshold;
 }
 
 // Every priority is in panic: load follows the number of endpoints, healthy or not.
@@ -69,7 +72,8 @@ PriorityLoad::Choice PriorityLoad::Choose(uint64_t random) const {
   return {};
 }
 
-PriorityLoad ComputePriorityLoad(const std::vector<PriorityHealth>& priorities, uint32_t overprovisioning, double panic_threshold) {
+PriorityLoad ComputePriorityLoad(const std::vector<PriorityHealth>& priorities, uint32_t overprovisioning,
+                                 double panic_threshold) {
   const size_t n = priorities.size();
   PriorityLoad load{std::vector<uint32_t>(n, 0), std::vector<uint32_t>(n, 0), std::vector<bool>(n, false)};
   if (n == 0) return load;

@@ -13,8 +13,8 @@ struct PriorityHealth {
   uint64_t degraded = 0;
 };
 
-// How traffic spreads over priorities: percent per priority, healthy and degraded endpoints apart; the sum of all is 100.
-// The arithmetic, its rounding included, is Envoy's ("Priority levels", "Degraded endpoints", "Panic threshold").
+// How traffic spreads over priorities: percent per priority, healthy and degraded endpoints apart; the sum of all is
+// 100. The arithmetic, its rounding included, is Envoy's ("Priority levels", "Degraded endpoints", "Panic threshold").
 struct PriorityLoad {
   std::vector<uint32_t> healthy;
   std::vector<uint32_t> degraded;
@@ -28,6 +28,7 @@ struct PriorityLoad {
 };
 
 // `overprovisioning` in percent (140), `panic_threshold` in percent (0: no panic).
-PriorityLoad ComputePriorityLoad(const std::vector<PriorityHealth>& priorities, uint32_t overprovisioning, double panic_threshold);
+PriorityLoad ComputePriorityLoad(const std::vector<PriorityHealth>& priorities, uint32_t overprovisioning,
+                                 double panic_threshold);
 
 }  // namespace outrigger::upstream

@@ -8,8 +8,8 @@
 
 namespace outrigger::upstream {
 
-// Weighted round robin, spread evenly: earliest deadline first, an item of weight w becomes due every 1/w. A heap; a pick costs
-// O(log n) and allocates nothing. Virtual time wraps around: only differences are compared.
+// Weighted round robin, spread evenly: earliest deadline first, an item of weight w becomes due every 1/w. A heap; a
+// pick costs O(log n) and allocates nothing. Virtual time wraps around: only differences are compared.
 class SmoothSchedule {
  public:
   static constexpr uint64_t kOne = uint64_t{1} << 40;  // virtual time between two turns of weight 1

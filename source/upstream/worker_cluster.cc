@@ -24,7 +24,8 @@ UpstreamProtocol DefaultProtocol(const model::ClusterConfig& config) {
   return config.protocol == UpstreamProtocol::kUseDownstream ? UpstreamProtocol::kHttp1 : config.protocol;
 }
 
-// The host of an authority as a server name: no port, lower case; "" for IP addresses, which are never sent as SNI (RFC 6066 3).
+// The host of an authority as a server name: no port, lower case; "" for IP addresses, which are never sent as SNI (RFC
+// 6066 3).
 absl::string_view ServerName(absl::string_view authority, std::string& scratch) {
   http::Authority parts;
   if (!http::ParseAuthority(authority, &parts) || parts.host.empty() || parts.host[0] == '[') return "";
@@ -70,7 +71,8 @@ LiveEndpoint& WorkerCluster::State::Live(uint32_t priority, uint32_t index) {
   std::unique_ptr<LiveEndpoint>& made = live[endpoint.record->id];
   if (made == nullptr) {
     made = std::make_unique<LiveEndpoint>(books, *this, endpoint.record, endpoint.transport_socket_match);
-    made->unhealthy = AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed)) == Availability::kUnhealthy;
+    made->unhealthy =
+        AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed)) == Availability::kUnhealthy;
   }
   return *(at = made.get());
 }
@@ -115,7 +117,8 @@ void WorkerCluster::State::Adopt(std::shared_ptr<const model::EndpointSet> next)
       if (at == live.end()) continue;
       LiveEndpoint& known = *at->second;
       known.present = true;
-      if (std::exchange(known.transport, endpoint.transport_socket_match) != endpoint.transport_socket_match) known.Drain(false);
+      if (std::exchange(known.transport, endpoint.transport_socket_match) != endpoint.transport_socket_match)
+        known.Drain(false);
     }
   }
   for (auto& [id, endpoint] : live) {
@@ -198,7 +201,8 @@ void WorkerCluster::Request(const Picked& picked, StreamRequest& request, const 
 
 void WorkerCluster::Request(const Picked& picked, TcpRequest& request, const StreamOptions& options) {
   EndpointPool* pool = picked.pool;
-  if (options.priority != pool->key().priority) pool = pool->endpoint().Pool(options.priority, pool->key().protocol, "");
+  if (options.priority != pool->key().priority)
+    pool = pool->endpoint().Pool(options.priority, pool->key().protocol, "");
   if (pool == nullptr) return request.OnTcpFailed({http::ResetReason::kOverflow, "", "pool_overflow"});
   pool->Request(request);
 }

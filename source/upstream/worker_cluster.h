@@ -29,12 +29,12 @@ struct PickContext {
   uint64_t hash = 0;                         // ring hash and maglev arrive later
 };
 
-// One endpoint chosen, in the endpoint set of the worker's current Snapshot: whoever keeps the pointers beyond the callback pins that
-// Snapshot (no shared reference count is touched per request).
+// One endpoint chosen, in the endpoint set of the worker's current Snapshot: whoever keeps the pointers beyond the
+// callback pins that Snapshot (no shared reference count is touched per request).
 struct Picked {
   const model::EndpointRecord* record = nullptr;
   const model::Endpoint* endpoint = nullptr;
-  EndpointPool* pool = nullptr;               // null: nothing could be picked
+  EndpointPool* pool = nullptr;  // null: nothing could be picked
   explicit operator bool() const { return pool != nullptr; }
 };
 
@@ -43,20 +43,20 @@ struct ConnectionFacts {
   net::Connection* connection = nullptr;
   const model::EndpointRecord* endpoint = nullptr;
   http::Protocol protocol = http::Protocol::kHttp11;
-  bool reused = false;                         // it had carried a request before
+  bool reused = false;  // it had carried a request before
   MonotonicTime connect_start{}, connect_done{};
 };
 
 // Why no stream could be made.
 struct PoolFailure {
-  http::ResetReason reason;                    // kOverflow, kConnectFailure, kConnectTimeout, kConnectionTermination, kLocalReset
-  absl::string_view transport_failure;         // text; valid during the call
+  http::ResetReason reason;  // kOverflow, kConnectFailure, kConnectTimeout, kConnectionTermination, kLocalReset
+  absl::string_view transport_failure;  // text; valid during the call
   const char* detail = "";
 };
 
-// One wish for an upstream HTTP stream. The router's attempt derives from it, so that waiting costs no allocation. Destroying it
-// cancels the wait. Once there is a stream, the stream's own end (both directions, or a reset by either side) gives back what the
-// circuit breakers counted: whoever loses interest resets the sender.
+// One wish for an upstream HTTP stream. The router's attempt derives from it, so that waiting costs no allocation.
+// Destroying it cancels the wait. Once there is a stream, the stream's own end (both directions, or a reset by either
+// side) gives back what the circuit breakers counted: whoever loses interest resets the sender.
 class StreamRequest : public ListHook<StreamRequest> {
  public:
   virtual ~StreamRequest();
@@ -65,29 +65,30 @@ class StreamRequest : public ListHook<StreamRequest> {
   // None could be made; nothing follows. Never from inside Request, except kOverflow.
   virtual void OnStreamFailed(const PoolFailure& failure) = 0;
   virtual http::StreamReceiver& receiver() = 0;
-  void Cancel();   // stops waiting; nothing is heard afterwards; idempotent
+  void Cancel();  // stops waiting; nothing is heard afterwards; idempotent
 
  private:
   friend class EndpointPool;
-  EndpointPool* pool_ = nullptr;               // while it waits
+  EndpointPool* pool_ = nullptr;  // while it waits
   bool dedicated_ = false;
 };
 
 struct StreamOptions {
   model::RoutingPriority priority = model::RoutingPriority::kDefault;
   http::Protocol downstream_protocol = http::Protocol::kHttp11;  // for use_downstream_protocol_config
-  // For auto_sni and auto_san_validation: the request's authority (with override_auto_sni_header: that header's value, if there is one).
+  // For auto_sni and auto_san_validation: the request's authority (with override_auto_sni_header: that header's value,
+  // if there is one).
   absl::string_view authority;
-  bool dedicated = false;                                        // upgrade/CONNECT over h1: never pooled afterwards
+  bool dedicated = false;  // upgrade/CONNECT over h1: never pooled afterwards
 };
 
-// One wish for an upstream TCP connection (tcp_proxy, CONNECT termination). Cancelled or destroyed when the connection is over: that
-// gives back what the circuit breakers counted.
+// One wish for an upstream TCP connection (tcp_proxy, CONNECT termination). Cancelled or destroyed when the connection
+// is over: that gives back what the circuit breakers counted.
 class TcpRequest {
  public:
   virtual ~TcpRequest();
-  // The connection is yours: set its handler now, destroy it through DestroyLater after OnClosed. Cancel() in OnClosed, while the
-  // connection's memory still exists: that counts its last bytes.
+  // The connection is yours: set its handler now, destroy it through DestroyLater after OnClosed. Cancel() in OnClosed,
+  // while the connection's memory still exists: that counts its last bytes.
   virtual void OnTcpReady(std::unique_ptr<net::Connection> connection, const ConnectionFacts& facts) = 0;
   // None could be made; nothing follows. Never from inside Request, except kOverflow.
   virtual void OnTcpFailed(const PoolFailure& failure) = 0;
@@ -99,8 +100,9 @@ class TcpRequest {
   DedicatedConnection* dedicated_ = nullptr;
 };
 
-// The live state of one cluster on one worker: load balancer, pools by EndpointId, leases on the circuit breakers, its stats
-// block. Made on first use, follows the published versions of its slot. Pools of endpoints that left drain and vanish.
+// The live state of one cluster on one worker: load balancer, pools by EndpointId, leases on the circuit breakers, its
+// stats block. Made on first use, follows the published versions of its slot. Pools of endpoints that left drain and
+// vanish.
 class WorkerCluster {
  public:
   WorkerCluster(WorkerContext& worker, const model::Cluster& cluster);
@@ -121,9 +123,9 @@ class WorkerCluster {
   void RetryDone(model::RoutingPriority priority);
 
   bool has_healthy_endpoints() const;
-  void Update(const model::Cluster& cluster);   // a new version was published
-  void Drain();                                 // the cluster is gone: finish what runs, then close
-  bool idle() const;                            // nothing left: may be destroyed
+  void Update(const model::Cluster& cluster);  // a new version was published
+  void Drain();                                // the cluster is gone: finish what runs, then close
+  bool idle() const;                           // nothing left: may be destroyed
   // Ends every idle connection; the others after what they carry. New requests open new ones.
   void DrainConnections();
   void Dump(DumpWriter& out) const;

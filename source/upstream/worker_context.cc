@@ -7,8 +7,8 @@
 
 namespace outrigger::upstream {
 
-WorkerContext::WorkerContext(int index, event::Dispatcher& dispatcher, observe::WorkerStats& stats, const ProcessFacts& facts,
-                             std::shared_ptr<const model::Snapshot> first,
+WorkerContext::WorkerContext(int index, event::Dispatcher& dispatcher, observe::WorkerStats& stats,
+                             const ProcessFacts& facts, std::shared_ptr<const model::Snapshot> first,
                              std::function<void(std::shared_ptr<const model::Snapshot>)> release)
     : index_(index),
       dispatcher_(dispatcher),
@@ -28,7 +28,8 @@ WorkerContext::~WorkerContext() {
 model::SnapshotPin WorkerContext::MakePin(std::shared_ptr<const model::Snapshot> snapshot) {
   pinned_.push_back(snapshot->generation);
   return model::SnapshotPin(new model::PinnedSnapshot(
-      std::move(snapshot), [this](std::shared_ptr<const model::Snapshot> last) { OnSnapshotReleased(std::move(last)); }));
+      std::move(snapshot),
+      [this](std::shared_ptr<const model::Snapshot> last) { OnSnapshotReleased(std::move(last)); }));
 }
 
 void WorkerContext::OnSnapshotReleased(std::shared_ptr<const model::Snapshot> snapshot) {
@@ -40,7 +41,8 @@ void WorkerContext::OnSnapshotReleased(std::shared_ptr<const model::Snapshot> sn
 
 void WorkerContext::Publish(std::shared_ptr<const model::Snapshot> next) {
   OUTRIGGER_DCHECK(dispatcher_.OnLoopThread());
-  const model::SnapshotPin before = std::move(snapshot_);  // keeps what the clusters give up until they have given it up
+  const model::SnapshotPin before =
+      std::move(snapshot_);  // keeps what the clusters give up until they have given it up
   snapshot_ = MakePin(std::move(next));
   for (std::unique_ptr<WorkerCluster>& live : clusters_) {
     if (live == nullptr) continue;
@@ -55,7 +57,8 @@ void WorkerContext::Publish(std::shared_ptr<const model::Snapshot> next) {
 
 void WorkerContext::FreeRemoved() {
   for (size_t i = 0; i < removed_.size();) {
-    const bool seen = !pinned_.empty() && *std::min_element(pinned_.begin(), pinned_.end()) <= removed_[i].last_generation;
+    const bool seen =
+        !pinned_.empty() && *std::min_element(pinned_.begin(), pinned_.end()) <= removed_[i].last_generation;
     if (seen || !removed_[i].cluster->idle()) {
       ++i;
       continue;

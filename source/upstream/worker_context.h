@@ -19,15 +19,16 @@ namespace outrigger::upstream {
 struct ProcessFacts {
   std::string node_id, node_cluster, zone, region, sub_zone;
   std::vector<std::string> environment_names;
-  std::atomic<bool> draining{false};            // graceful shutdown or /drain_listeners?graceful
-  std::atomic<bool> health_check_failed{false}; // /healthcheck/fail
+  std::atomic<bool> draining{false};             // graceful shutdown or /drain_listeners?graceful
+  std::atomic<bool> health_check_failed{false};  // /healthcheck/fail
 };
 
 // Something that outlives the request that began it (a mirrored request). Its worker owns it until it calls Done().
 class Background : public event::Deferred, public ListHook<Background> {};
 
-// Everything of one worker that a request may touch: its loop, its statistics, its current Snapshot, its cluster state. One per worker
-// (and one for main, which makes upstream requests too: xDS). Outlives every stream and connection of the worker.
+// Everything of one worker that a request may touch: its loop, its statistics, its current Snapshot, its cluster state.
+// One per worker (and one for main, which makes upstream requests too: xDS). Outlives every stream and connection of
+// the worker.
 class WorkerContext {
  public:
   WorkerContext(int index, event::Dispatcher& dispatcher, observe::WorkerStats& stats, const ProcessFacts& facts,
@@ -43,8 +44,8 @@ class WorkerContext {
   // The newest published configuration; swapped between events only, so it does not change during a callback.
   const model::Snapshot& snapshot() const { return snapshot_->get(); }
   const model::SnapshotPin& Pin() const { return snapshot_; }
-  // Called on the worker, between events. Cluster states learn of their new versions lazily, except that removed clusters and changed
-  // connection settings drain their pools now.
+  // Called on the worker, between events. Cluster states learn of their new versions lazily, except that removed
+  // clusters and changed connection settings drain their pools now.
   void Publish(std::shared_ptr<const model::Snapshot> next);
   uint64_t generation() const { return snapshot_->get().generation; }
 
@@ -64,8 +65,8 @@ class WorkerContext {
 
  private:
   friend class WorkerCluster;
-  // A removed cluster is kept while it has connections, and while a Snapshot in which it was live is pinned: streams that looked it up
-  // pin one.
+  // A removed cluster is kept while it has connections, and while a Snapshot in which it was live is pinned: streams
+  // that looked it up pin one.
   struct Removed {
     std::unique_ptr<WorkerCluster> cluster;
     uint64_t last_generation;
@@ -84,7 +85,7 @@ class WorkerContext {
   tls::SessionCache tls_sessions_;
   std::vector<std::unique_ptr<WorkerCluster>> clusters_;  // by slot index
   std::vector<Removed> removed_;
-  std::vector<uint64_t> pinned_;                          // generations of the Snapshots that somebody holds, oldest first
+  std::vector<uint64_t> pinned_;  // generations of the Snapshots that somebody holds, oldest first
   IntrusiveList<Background, Background> background_;
   model::SnapshotPin snapshot_;
 };

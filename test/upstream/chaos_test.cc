@@ -54,8 +54,10 @@ struct Chaos {
         config->max_requests_per_connection = static_cast<uint32_t>(random.Below(4));
         return world.context->Publish(world.Snapshot(Some(), config));
       }
-      case 1: return servers[random.Below(3)]->CloseAll();
-      case 2: return world.context->DrainUpstream();
+      case 1:
+        return servers[random.Below(3)]->CloseAll();
+      case 2:
+        return world.context->DrainUpstream();
       case 3:
       case 4:
       case 5:

@@ -21,7 +21,8 @@ using http::h2::ServerApp;
 // A server that speaks HTTP/1 or HTTP/2 with our own sessions on a port of the system's choice.
 class FakeUpstream final : public net::TcpListener::Owner {
  public:
-  FakeUpstream(event::Dispatcher& loop, bool http2, http::Http2Options options = {}) : loop_(loop), http2_(http2), http2_options_(options) {
+  FakeUpstream(event::Dispatcher& loop, bool http2, http::Http2Options options = {})
+      : loop_(loop), http2_(http2), http2_options_(options) {
     socket_ = *net::ListenSocket::Bind(loop.engine(), *net::Address::ParseIp("127.0.0.1", 0), {}, 1);
     OUTRIGGER_CHECK(socket_->Listen().ok());
     listener_ = std::make_unique<net::TcpListener>(loop, socket_, 0, 0, *this);
@@ -74,7 +75,9 @@ class FakeUpstream final : public net::TcpListener::Owner {
   std::function<std::unique_ptr<net::Transport>()> transport;  // null: plain
 
  private:
-  std::unique_ptr<net::Transport> MakeTransport() { return transport ? transport() : std::make_unique<net::RawTransport>(); }
+  std::unique_ptr<net::Transport> MakeTransport() {
+    return transport ? transport() : std::make_unique<net::RawTransport>();
+  }
   event::Dispatcher& loop_;
   bool http2_;
   http::Http2Options http2_options_;
@@ -130,7 +133,8 @@ inline std::shared_ptr<model::EndpointSet> SetOf(std::vector<std::shared_ptr<mod
   return set;
 }
 
-inline std::shared_ptr<model::CircuitBreaker> Limits(uint64_t connections, uint64_t pending, uint64_t requests, uint64_t retries = 3) {
+inline std::shared_ptr<model::CircuitBreaker> Limits(uint64_t connections, uint64_t pending, uint64_t requests,
+                                                     uint64_t retries = 3) {
   return std::make_shared<model::CircuitBreaker>(connections, pending, requests, retries);
 }
 
@@ -156,7 +160,8 @@ struct World {
     auto snapshot = std::make_shared<model::Snapshot>();
     snapshot->generation = ++generation;
     if (of != nullptr) {
-      snapshot->clusters.Set(0, std::make_shared<model::Cluster>(model::Cluster{slot, std::move(of), std::move(endpoints)}));
+      snapshot->clusters.Set(
+          0, std::make_shared<model::Cluster>(model::Cluster{slot, std::move(of), std::move(endpoints)}));
       auto names = std::make_shared<model::NameIndex>();
       (*names)["c"] = 0;
       snapshot->cluster_names = std::move(names);

@@ -19,7 +19,8 @@ struct Bench {
   Random random{42};
   uint64_t last_id = 0;
 
-  void Add(uint32_t weight = 1, uint32_t priority = 0, uint32_t flags = 0, uint32_t locality = 0, uint32_t locality_weight = 0) {
+  void Add(uint32_t weight = 1, uint32_t priority = 0, uint32_t flags = 0, uint32_t locality = 0,
+           uint32_t locality_weight = 0) {
     if (set.priorities.size() <= priority) set.priorities.resize(priority + 1);
     model::PrioritySet& to = set.priorities[priority];
     auto record = std::make_shared<model::EndpointRecord>();

@@ -9,7 +9,8 @@ bool g_counting = false;
 uint64_t g_allocations = 0;
 }  // namespace
 
-// Sees every malloc of the process, operator new's and the block pool's alike; the sanitizers have allocators of their own.
+// Sees every malloc of the process, operator new's and the block pool's alike; the sanitizers have allocators of their
+// own.
 #ifndef OUTRIGGER_SANITIZED
 extern "C" void* __libc_malloc(size_t size);
 extern "C" void* malloc(size_t size) {

@@ -31,8 +31,8 @@ TEST(PriorityLoadTest, ThreeLevelsSpillOverAsPublished) {
   const struct {
     uint64_t p0, p1, p2;
     uint32_t to0, to1, to2;
-  } rows[] = {{100, 100, 100, 100, 0, 0}, {72, 72, 100, 100, 0, 0}, {71, 71, 100, 99, 1, 0}, {50, 50, 100, 70, 30, 0},
-              {25, 100, 100, 35, 65, 0},  {25, 25, 100, 35, 35, 30}};
+  } rows[] = {{100, 100, 100, 100, 0, 0}, {72, 72, 100, 100, 0, 0},  {71, 71, 100, 99, 1, 0},
+              {50, 50, 100, 70, 30, 0},   {25, 100, 100, 35, 65, 0}, {25, 25, 100, 35, 35, 30}};
   for (const auto& row : rows) {
     const PriorityLoad load = Of({{100, row.p0, 0}, {100, row.p1, 0}, {100, row.p2, 0}}, 0);
     EXPECT_EQ(load.healthy, (Loads{row.to0, row.to1, row.to2})) << row.p0 << " " << row.p1;
