@@ -158,5 +158,56 @@ TEST(PoolTest, AConnectionIsClosedAfterItsMostRequests) {
   EXPECT_EQ(world.stats().upstream_cx_max_requests.value(), 1u);
 }
 
+TEST(PoolTest, ADedicatedConnectionIsNotUsedAgain) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  server.Echo();
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish upgrade, next;
+  world.Ask(upgrade, {.dedicated = true});
+  ASSERT_TRUE(world.Until([&] { return upgrade.exchange.done(); }));
+  world.Ask(next);
+  ASSERT_TRUE(world.Until([&] { return next.exchange.done(); }));
+  EXPECT_EQ(server.served.size(), 2u);
+}
+
+// A response and, in the same segment, bytes that look like another one: the request that waits must not get them.
+TEST(PoolTest, BytesBehindAResponseAreNotTheNextRequestsAnswer) {
+  World world;
+  auto socket = *net::ListenSocket::Bind(world.loop->engine(), *net::Address::ParseIp("127.0.0.1", 0), {}, 1);
+  ASSERT_TRUE(socket->Listen().ok());
+  struct Liar final : net::TcpListener::Owner {
+    event::Dispatcher* loop;
+    std::vector<std::unique_ptr<harness::Recorder>> recorders;
+    std::vector<std::unique_ptr<net::Connection>> connections;
+    void OnAccepted(net::TcpListener&, net::AcceptedSocket accepted) override {
+      recorders.push_back(std::make_unique<harness::Recorder>());
+      connections.push_back(
+          std::make_unique<net::Connection>(*loop, std::move(accepted), std::make_unique<net::RawTransport>()));
+      connections.back()->SetHandler(recorders.back().get());
+      connections.back()->Start();
+    }
+  } liar;
+  liar.loop = world.loop;
+  net::TcpListener listener(*world.loop, socket, 0, 0, liar);
+  listener.Start();
+  world.config->circuit_breakers.by_priority[0] = Limits(1, 8, 8);
+  world.Start(SetOf({Record(socket->address(), 1)}));
+  Wish first, second;
+  world.Ask(first);
+  world.Ask(second);  // waits: one connection
+  ASSERT_TRUE(world.Until([&] { return !liar.recorders.empty() && !liar.recorders[0]->got.empty(); }));
+  liar.connections[0]->Write(
+      "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 418 Poison\r\ncontent-length: 0\r\n\r\n");
+  ASSERT_TRUE(world.Until([&] { return first.exchange.done() && liar.recorders.size() == 2; }));
+  ASSERT_TRUE(world.Until([&] { return !liar.recorders[1]->got.empty(); }));
+  EXPECT_FALSE(second.exchange.done());
+  liar.connections[1]->Write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  ASSERT_TRUE(world.Until([&] { return second.exchange.done(); }));
+  EXPECT_EQ(second.exchange.Get(":status"), "200");
+  listener.Stop();
+  for (auto& connection : liar.connections) connection->Close(net::Connection::CloseMode::kNow);
+}
+
 }  // namespace
 }  // namespace outrigger::upstream
