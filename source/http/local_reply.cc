@@ -12,10 +12,15 @@ void Stream::SendLocalReply(const LocalReply& given) {
     Reset(ResetReason::kLocalReset, observe::ResponseFlag::kLocalReset, given.details);
     return;
   }
+  // A response filter that answers the answer, and does it again, would never end.
+  if (++local_replies_ > kMostLocalReplies) {
+    Reset(ResetReason::kLocalReset, observe::ResponseFlag::kLocalReset, given.details);
+    return;
+  }
   answered_ = true;
   info_.details = given.details;
-  request_.held.Clear();
-  if (std::exchange(request_.source_paused, false)) ResumeRequestSource();
+  DropHolds();
+  if (done_) return;
   LocalReply reply = given;
   HeaderMap& headers = *arena_.New<HeaderMap>(arena_);
   headers.SetStatus(reply.status);
@@ -38,12 +43,13 @@ void Stream::SendLocalReply(const LocalReply& given) {
   }
   if (reply.add_headers != nullptr) reply.add_headers(headers, reply.context);
 
-  response_ = Direction();
   response_headers_ = &headers;
+  response_trailers_ = nullptr;
+  const uint8_t this_reply = local_replies_;
   const bool no_body = body.empty();
   // Every response filter sees it, also those behind the filter that answers: a log or a CORS filter must not miss a refusal.
   RunResponseHeaders(FilterCount() - 1, no_body);
-  if (!done_ && !no_body) RunResponseBody(FilterCount() - 1, body, true);
+  if (!done_ && !no_body && local_replies_ == this_reply) RunResponseBody(FilterCount() - 1, body, true);
 }
 
 }  // namespace outrigger::http

@@ -127,6 +127,7 @@ void Stream::OnTrailers(HeaderMap& trailers) {
 
 void Stream::OnReset(ResetReason reason, const char* detail) {
   if (done_) return;
+  NoteWireBytes();
   sender_ = nullptr;
   info_.reset_by_downstream = true;
   const bool protocol_error = reason == ResetReason::kProtocolError;
@@ -139,315 +140,88 @@ void Stream::OnReset(ResetReason reason, const char* detail) {
 }
 
 void Stream::OnAboveWriteHigh() {
-  downstream_above_high_ = true;
-  if (done_ || filters_ == nullptr) return;
-  for (int i = FilterCount() - 1; i >= 0 && !done_; --i) {
-    if (Hooked(i, kHookWatermarks)) filters_[i]->OnDownstreamAboveHigh(*this);
-  }
+  if (!std::exchange(codec_above_high_, true)) PauseResponseSource();
 }
 
 void Stream::OnBelowWriteLow() {
-  downstream_above_high_ = false;
   Touch();
-  if (done_ || filters_ == nullptr) return;
-  for (int i = FilterCount() - 1; i >= 0 && !done_; --i) {
-    if (Hooked(i, kHookWatermarks)) filters_[i]->OnDownstreamBelowLow(*this);
+  if (std::exchange(codec_above_high_, false)) ResumeResponseSource();
+}
+
+// --- what filters hold ------------------------------------------------------------------------------------------------------
+
+Stream::Hold* Stream::FindHold(Direction& direction, int index) {
+  for (Hold* hold = direction.holds; hold != nullptr; hold = hold->next) {
+    if (hold->at == index) return hold;
   }
+  return nullptr;
 }
 
-// --- request direction ------------------------------------------------------------------------------------------------------
-
-void Stream::RequestEndPassed() {
-  request_.ended = true;
-  if (tunnel_ && response_.ended) Finish();
-}
-
-void Stream::RunRequestHeaders(int from, bool end) {
-  uint64_t todo = active_ & chain_->mask(kHookRequestHeaders) & (~uint64_t{0} << from);
-  while (todo != 0) {
-    const int i = __builtin_ctzll(todo);
-    todo &= todo - 1;
-    const FilterStatus status = filters_[i]->OnRequestHeaders(*this, *request_headers_, end);
-    if (done_ || answered_) return;
-    if (status == FilterStatus::kContinue) continue;
-    request_.paused_at = i;
-    request_.headers_held = true;
-    request_.headers_end = end;
-    request_.buffering = status == FilterStatus::kBuffer;
-    return;
-  }
-  if (end) RequestEndPassed();
-}
-
-bool Stream::HoldRequest(int index, FilterStatus status, Buffer& body, bool end) {
-  Direction& d = request_;
-  d.paused_at = index;
-  d.buffering = status == FilterStatus::kBuffer;
-  d.held.Append(std::move(body));
-  d.end_held = d.end_held || end;
-  if (d.held.size() <= buffer_limit_) return true;
-  if (d.buffering) {
-    SendLocalReply({.status = 413, .body = "Payload Too Large", .details = "request_payload_too_large"});
-    return false;
-  }
-  if (!d.source_paused) {
-    d.source_paused = true;
-    PauseRequestSource();
-  }
-  return true;
-}
-
-void Stream::RunRequestBody(int from, Buffer& body, bool end) {
-  for (int i = from; i < FilterCount(); ++i) {
-    const bool paused_here = request_.paused_at == i;
-    FilterStatus status = paused_here ? (request_.buffering ? FilterStatus::kBuffer : FilterStatus::kPause) : FilterStatus::kContinue;
-    if (Hooked(i, kHookRequestBody)) {
-      status = filters_[i]->OnRequestBody(*this, body, end);
-      if (done_ || answered_) return;
-    } else if (!paused_here) {
-      continue;
-    }
-    if (status != FilterStatus::kContinue) {
-      HoldRequest(i, status, body, end);
-      return;
-    }
-    if (request_.paused_at == i) {  // it was waiting, and lets everything go
-      request_.held.Append(std::move(body));
-      request_.end_held = request_.end_held || end;
-      ReleaseRequest(i);
-      return;
-    }
-  }
-  if (end) RequestEndPassed();
-}
-
-void Stream::RunRequestTrailers(int from) {
-  for (int i = from; i < FilterCount(); ++i) {
-    const bool paused_here = request_.paused_at == i;
-    FilterStatus status = paused_here ? FilterStatus::kPause : FilterStatus::kContinue;
-    if (Hooked(i, kHookRequestTrailers)) {
-      status = filters_[i]->OnRequestTrailers(*this, *request_trailers_);
-      if (done_ || answered_) return;
-    } else if (!paused_here) {
-      continue;
-    }
-    if (status != FilterStatus::kContinue) {
-      request_.paused_at = i;
-      request_.trailers_held = true;
-      return;
-    }
-    if (request_.paused_at == i) {
-      request_.trailers_held = true;
-      ReleaseRequest(i);
-      return;
-    }
-  }
-  RequestEndPassed();
-}
-
-void Stream::ReleaseRequest(int index) {
-  Direction& d = request_;
-  const bool headers = std::exchange(d.headers_held, false);
-  const bool headers_end = std::exchange(d.headers_end, false);
-  const bool trailers = std::exchange(d.trailers_held, false);
-  const bool end = std::exchange(d.end_held, false);
-  Buffer body = std::move(d.held);
-  d.paused_at = -1;
-  d.buffering = false;
-  if (std::exchange(d.source_paused, false)) ResumeRequestSource();
-  if (headers) {
-    RunRequestHeaders(index + 1, headers_end && body.empty() && !trailers);
-    if (done_ || answered_) return;
-  }
-  if (!body.empty() || (end && !(headers && headers_end))) {
-    RunRequestBody(index + 1, body, end && !trailers);
-    if (done_ || answered_) return;
-  }
-  if (trailers) RunRequestTrailers(index + 1);
-}
-
-void Stream::ResumeRequest(Filter& filter) {
-  if (done_ || answered_) return;
-  const int index = IndexOf(filter);
-  if (index >= 0 && request_.paused_at == index) ReleaseRequest(index);
-}
-
-void Stream::PauseRequestSource() {
-  if (request_source_pauses_++ == 0 && sender_ != nullptr) sender_->PauseReading();
-}
-
-void Stream::ResumeRequestSource() {
-  if (request_source_pauses_ == 0 || --request_source_pauses_ > 0) return;
-  if (sender_ != nullptr) sender_->ResumeReading();
-}
-
-// --- response direction -----------------------------------------------------------------------------------------------------
-
-void Stream::SendResponseInterim(HeaderMap& headers) {
-  if (done_ || response_head_sent_) return;
-  for (int i = FilterCount() - 1; i >= 0; --i) {
-    if (!Hooked(i, kHookResponseInterim)) continue;
-    if (filters_[i]->OnResponseInterim(*this, headers) != FilterStatus::kContinue || done_) return;
-  }
-  if (sender_ != nullptr) sender_->SendInterim(headers);
-}
-
-void Stream::SendResponseHeaders(HeaderMap& headers, bool end) {
-  if (done_) return;
-  response_headers_ = &headers;
-  RunResponseHeaders(FilterCount() - 1, end);
-}
-
-void Stream::SendResponseBody(Buffer& body, bool end) {
-  if (done_) {
-    body.Clear();
-    return;
-  }
-  RunResponseBody(FilterCount() - 1, body, end);
-}
-
-void Stream::SendResponseTrailers(HeaderMap& trailers) {
-  if (done_) return;
-  response_trailers_ = &trailers;
-  RunResponseTrailers(FilterCount() - 1);
-}
-
-void Stream::RunResponseHeaders(int from, bool end) {
-  for (int i = from; i >= 0; --i) {
-    if (!Hooked(i, kHookResponseHeaders)) continue;
-    const FilterStatus status = filters_[i]->OnResponseHeaders(*this, *response_headers_, end);
-    if (done_) return;
-    if (status == FilterStatus::kContinue) continue;
-    if (status == FilterStatus::kAnswered) return;
-    response_.paused_at = i;
-    response_.headers_held = true;
-    response_.headers_end = end;
-    response_.buffering = status == FilterStatus::kBuffer;
-    return;
-  }
-  owner_.OnResponseHeaders(*this, *response_headers_, end);
-  if (done_) return;
-  info_.response_code = response_headers_->status();
-  info_.response_header_bytes = response_headers_->byte_size();
-  info_.first_response_byte = dispatcher_.now();
-  Touch();
-  response_head_sent_ = true;
-  if (sender_ != nullptr) sender_->SendHeaders(*response_headers_, end);
-  if (end && !done_) ResponseEndSent();
-}
-
-bool Stream::HoldResponse(int index, FilterStatus status, Buffer& body, bool end) {
-  Direction& d = response_;
-  d.paused_at = index;
-  d.buffering = status == FilterStatus::kBuffer;
-  d.held.Append(std::move(body));
-  d.end_held = d.end_held || end;
-  if (d.held.size() <= buffer_limit_) return true;
-  if (d.buffering) {
-    SendLocalReply({.status = 500, .body = "Internal Server Error", .details = "response_payload_too_large"});
-    return false;
-  }
-  PauseResponseSource();
-  return true;
-}
-
-void Stream::RunResponseBody(int from, Buffer& body, bool end) {
-  for (int i = from; i >= 0; --i) {
-    const bool paused_here = response_.paused_at == i;
-    FilterStatus status = paused_here ? (response_.buffering ? FilterStatus::kBuffer : FilterStatus::kPause) : FilterStatus::kContinue;
-    if (Hooked(i, kHookResponseBody)) {
-      status = filters_[i]->OnResponseBody(*this, body, end);
-      if (done_) return;
-    } else if (!paused_here) {
-      continue;
-    }
-    if (status == FilterStatus::kAnswered) return;
-    if (status != FilterStatus::kContinue) {
-      HoldResponse(i, status, body, end);
-      return;
-    }
-    if (response_.paused_at == i) {
-      response_.held.Append(std::move(body));
-      response_.end_held = response_.end_held || end;
-      ReleaseResponse(i);
-      return;
-    }
-  }
-  info_.bytes_sent += body.size();
-  Touch();
-  if (sender_ != nullptr) {
-    sender_->SendBody(body, end);
+Stream::Hold& Stream::MakeHold(Direction& direction, int index) {
+  if (Hold* hold = FindHold(direction, index); hold != nullptr) return *hold;
+  Hold* hold = direction.spare;
+  if (hold != nullptr) {
+    direction.spare = hold->next;
+    *hold = Hold();
   } else {
-    body.Clear();
+    hold = arena_.New<Hold>();
   }
-  if (end && !done_) ResponseEndSent();
+  hold->at = index;
+  hold->next = direction.holds;
+  direction.holds = hold;
+  direction.held |= uint64_t{1} << index;
+  return *hold;
 }
 
-void Stream::RunResponseTrailers(int from) {
-  for (int i = from; i >= 0; --i) {
-    const bool paused_here = response_.paused_at == i;
-    FilterStatus status = paused_here ? FilterStatus::kPause : FilterStatus::kContinue;
-    if (Hooked(i, kHookResponseTrailers)) {
-      status = filters_[i]->OnResponseTrailers(*this, *response_trailers_);
-      if (done_ || status == FilterStatus::kAnswered) return;
-    } else if (!paused_here) {
-      continue;
-    }
-    if (status != FilterStatus::kContinue) {
-      response_.paused_at = i;
-      response_.trailers_held = true;
-      return;
-    }
-    if (response_.paused_at == i) {
-      response_.trailers_held = true;
-      ReleaseResponse(i);
-      return;
-    }
-  }
-  if (sender_ != nullptr) sender_->SendTrailers(*response_trailers_);
-  if (!done_) ResponseEndSent();
+Stream::Hold& Stream::TakeHold(Direction& direction, int index) {
+  Hold** at = &direction.holds;
+  while ((*at)->at != index) at = &(*at)->next;
+  Hold& hold = **at;
+  *at = hold.next;
+  direction.held &= ~(uint64_t{1} << index);
+  return hold;
 }
 
-void Stream::ReleaseResponse(int index) {
-  Direction& d = response_;
-  const bool headers = std::exchange(d.headers_held, false);
-  const bool headers_end = std::exchange(d.headers_end, false);
-  const bool trailers = std::exchange(d.trailers_held, false);
-  const bool end = std::exchange(d.end_held, false);
-  Buffer body = std::move(d.held);
-  d.paused_at = -1;
-  d.buffering = false;
-  ResumeResponseSource();
-  if (headers) {
-    RunResponseHeaders(index - 1, headers_end && body.empty() && !trailers);
-    if (done_) return;
-  }
-  if (!body.empty() || (end && !(headers && headers_end))) {
-    RunResponseBody(index - 1, body, end && !trailers);
-    if (done_) return;
-  }
-  if (trailers) RunResponseTrailers(index - 1);
+void Stream::Recycle(Direction& direction, Hold& hold) {
+  hold.body.Clear();
+  hold.next = direction.spare;
+  direction.spare = &hold;
 }
 
-void Stream::ResumeResponse(Filter& filter) {
-  if (done_) return;
-  const int index = IndexOf(filter);
-  if (index >= 0 && response_.paused_at == index) ReleaseResponse(index);
-}
-
-// A filter that holds the response is to its producer what a slow client is.
-void Stream::PauseResponseSource() {
-  if (std::exchange(response_.source_paused, true)) return;
-  const bool above = downstream_above_high_;
-  if (!above) {
-    OnAboveWriteHigh();
-    downstream_above_high_ = false;
+// A local reply takes the place of everything that was on its way.
+void Stream::DropHolds() {
+  while (request_.holds != nullptr) {
+    Hold& hold = TakeHold(request_, request_.holds->at);
+    const bool paused = hold.source_paused;
+    Recycle(request_, hold);
+    if (paused) ResumeRequestSource();
+  }
+  while (response_.holds != nullptr) {
+    Hold& hold = TakeHold(response_, response_.holds->at);
+    const bool paused = hold.source_paused;
+    Recycle(response_, hold);
+    if (paused) ResumeResponseSource();
   }
 }
 
-void Stream::ResumeResponseSource() {
-  if (!std::exchange(response_.source_paused, false)) return;
-  if (!downstream_above_high_) OnBelowWriteLow();
+int Stream::NextUp(Hook hook, uint64_t held, int from) const {
+  if (chain_ == nullptr) return -1;
+  const uint64_t todo = ((active_ & chain_->mask(hook)) | held) & (~uint64_t{0} << from);
+  return todo == 0 ? -1 : __builtin_ctzll(todo);
+}
+
+int Stream::NextDown(Hook hook, uint64_t held, int from) const {
+  if (chain_ == nullptr || from < 0) return -1;
+  const uint64_t todo = ((active_ & chain_->mask(hook)) | held) & ((uint64_t{2} << from) - 1);
+  return todo == 0 ? -1 : 63 - __builtin_clzll(todo);
+}
+
+// --- the end ----------------------------------------------------------------------------------------------------------------
+
+void Stream::NoteWireBytes() {
+  if (sender_ == nullptr) return;
+  info_.wire_bytes_received = sender_->wire_bytes_received();
+  info_.wire_bytes_sent = sender_->wire_bytes_sent();
 }
 
 void Stream::ResponseEndSent() {
@@ -464,8 +238,7 @@ void Stream::Reset(ResetReason reason, observe::ResponseFlag flag, absl::string_
   answered_ = true;
   info_.reset_by_us = true;
   if (sender_ != nullptr) {
-    info_.wire_bytes_received = sender_->wire_bytes_received();
-    info_.wire_bytes_sent = sender_->wire_bytes_sent();
+    NoteWireBytes();
     std::exchange(sender_, nullptr)->Reset(reason);
   }
   Finish();
@@ -475,8 +248,7 @@ void Stream::Finish() {
   if (std::exchange(done_, true)) return;
   info_.done = dispatcher_.now();
   if (sender_ != nullptr) {
-    info_.wire_bytes_received = sender_->wire_bytes_received();
-    info_.wire_bytes_sent = sender_->wire_bytes_sent();
+    NoteWireBytes();
     // An early complete answer: what was sent still goes out, the rest of the request is refused.
     if (response_.ended && !request_end_seen_) sender_->Reset(ResetReason::kNone);
   }
@@ -495,10 +267,12 @@ void Stream::Dump(DumpWriter& out) const {
     out.Field("method", request_headers_->method());
     out.Field("path", request_headers_->path());
   }
-  out.Field("request_paused_at", request_.paused_at);
-  out.Field("request_held", request_.held.size());
-  out.Field("response_paused_at", response_.paused_at);
-  out.Field("response_held", response_.held.size());
+  for (const Hold* hold = request_.holds; hold != nullptr; hold = hold->next) {
+    out.Field("request_paused_at", hold->at).Field("request_held", hold->body.size());
+  }
+  for (const Hold* hold = response_.holds; hold != nullptr; hold = hold->next) {
+    out.Field("response_paused_at", hold->at).Field("response_held", hold->body.size());
+  }
   out.Field("request_end_seen", request_end_seen_);
   out.Field("response_head_sent", response_head_sent_);
 }

@@ -105,23 +105,28 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // All of them, least specific first, for filters that merge. Returns how many were written.
   int PerRouteConfigs(const Filter& filter, const void* out[4]) const;
 
-  void ResumeRequest(Filter& filter);   // goes on after the filter that paused
+  // Goes on after the filter that paused; nothing if it did not (the hook that pauses has not returned).
+  void ResumeRequest(Filter& filter);
   void ResumeResponse(Filter& filter);
-  // Body that a filter held with kPause/kBuffer so far (and may change before it resumes).
-  Buffer& held_request() { return request_.held; }
-  Buffer& held_response() { return response_.held; }
+  // Body that a filter holds with kPause/kBuffer so far (and may change before it resumes); null if it does not.
+  Buffer* HeldRequest(const Filter& filter);
+  Buffer* HeldResponse(const Filter& filter);
+  // Body that goes on behind a filter that holds the rest back itself.
+  void InjectRequestBody(const Filter& filter, Buffer& body);
+  void InjectResponseBody(const Filter& filter, Buffer& body);
   void SetBufferLimit(uint32_t limit) { buffer_limit_ = limit; }
   uint32_t buffer_limit() const { return buffer_limit_; }
-  // Adds bytes after the body / a filter that turns a headers-only message into one with a body.
-  void AddRequestTrailers(HeaderMap& trailers) { request_trailers_ = &trailers; }
 
-  // Answers from here: runs the response filters of the whole chain, ends the request side. Once the response has begun it resets.
+  // Answers from here: runs the response filters of the whole chain, ends the request side; drops what the terminal filter sends
+  // afterwards. Once the response has begun it resets.
   void SendLocalReply(const LocalReply& reply);
   void Reset(ResetReason reason, observe::ResponseFlag flag, absl::string_view details);
 
   // Backpressure towards the downstream's request body, counted.
   void PauseRequestSource();
   void ResumeRequestSource();
+  void PauseResponseSource();  // the same towards the response's producer, by OnDownstreamAboveHigh and -BelowLow
+  void ResumeResponseSource();
 
   // --- for the terminal filter -------------------------------------------------------------------------------------------
   void SendResponseInterim(HeaderMap& headers);
@@ -130,12 +135,12 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void SendResponseTrailers(HeaderMap& trailers);
   bool response_started() const { return response_headers_ != nullptr; }
   bool response_ended() const { return response_.ended; }
-  bool downstream_above_high() const { return downstream_above_high_; }
+  bool downstream_above_high() const { return response_source_pauses_ > 0; }
   // The response is an accepted upgrade or CONNECT: bytes both ways until both ends are done; request end does not end the response.
   void SetTunnel() { tunnel_ = true; }
   bool tunnel() const { return tunnel_; }
 
-  // --- for the owner ------------------------------------------------------------------------------------------------------
+  // --- for the owner -----------------------
   StreamSender* sender() { return sender_; }  // null after the downstream side ended or was reset
   // Whether anybody will ask for facts of upstream certificates (they are copied when the stream gets its connection).
   void SetWantsUpstreamTls(bool wants) { wants_upstream_tls_ = wants; }
@@ -161,37 +166,49 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void OnBelowWriteLow() override;
 
  private:
-  // One direction through the chain. Positions are filter indices; the response runs from high to low.
-  struct Direction {
-    int paused_at = -1;           // the filter that paused, -1: flowing
-    bool headers_held = false;    // paused at headers: the filters behind have not seen them
-    bool headers_end = false;     // and they end the message
-    bool buffering = false;       // by kBuffer: over the limit is an error, not back-pressure
+  struct Hold {  // what one filter holds back; in the arena, used again
+    Hold* next = nullptr;
+    int at = 0;
+    bool headers = false;        // paused at headers: the filters behind have not seen them
+    bool headers_end = false;    // and they end the message
+    bool buffering = false;      // by kBuffer: over the limit is an error, not back-pressure
     bool source_paused = false;
-    bool end_held = false;        // the end (in body form) was seen while paused
-    bool trailers_held = false;
-    bool ended = false;           // the end passed the last filter
-    Buffer held;
+    bool end = false;            // the end (in body form) was seen
+    bool trailers = false;
+    Buffer body;
+  };
+  struct Direction {  // positions are filter indices; the response runs from high to low
+    Hold *holds = nullptr, *spare = nullptr;
+    uint64_t held = 0;           // bit i: filter i holds something
+    bool ended = false;          // the end passed the last filter
   };
   void BuildFilters();
   int IndexOf(const Filter& filter) const;
   bool Hooked(int index, Hook hook) const { return (active_ & chain_->mask(hook)) >> index & 1; }
   int FilterCount() const { return chain_ == nullptr ? 0 : static_cast<int>(chain_->filters().size()); }
+  // The nearest filter from `from` on, upwards or downwards, that has the hook or holds something; -1.
+  int NextUp(Hook hook, uint64_t held, int from) const;
+  int NextDown(Hook hook, uint64_t held, int from) const;
+  static Hold* FindHold(Direction& direction, int index);
+  Hold& MakeHold(Direction& direction, int index);
+  static Hold& TakeHold(Direction& direction, int index);  // out of the list; the caller passes on what was in it
+  static void Recycle(Direction& direction, Hold& hold);
+  void DropHolds();
 
   void RunRequestHeaders(int from, bool end);
   void RunRequestBody(int from, Buffer& body, bool end);
   void RunRequestTrailers(int from);
   void ReleaseRequest(int index);      // what was held goes on after filter `index`
-  bool HoldRequest(int index, FilterStatus status, Buffer& body, bool end);
+  void HoldRequest(int index, FilterStatus status, Buffer& body, bool end);
   void RunResponseHeaders(int from, bool end);
   void RunResponseBody(int from, Buffer& body, bool end);
   void RunResponseTrailers(int from);
   void ReleaseResponse(int index);
-  bool HoldResponse(int index, FilterStatus status, Buffer& body, bool end);
+  void HoldResponse(int index, FilterStatus status, Buffer& body, bool end);
+  bool RequestOver() const { return done_ || answered_; }
   void RequestEndPassed();
   void ResponseEndSent();
-  void PauseResponseSource();
-  void ResumeResponseSource();
+  void NoteWireBytes();
   void Touch();
   void Finish();
 
@@ -211,9 +228,11 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   HeaderMap* response_trailers_ = nullptr;
   Direction request_, response_;
   uint32_t buffer_limit_;
-  uint32_t request_source_pauses_ = 0;
+  uint32_t request_source_pauses_ = 0, response_source_pauses_ = 0;
+  static constexpr uint8_t kMostLocalReplies = 2;
+  uint8_t local_replies_ = 0;
   bool request_end_seen_ = false;    // the codec gave the end
-  bool downstream_above_high_ = false;
+  bool codec_above_high_ = false;
   bool response_head_sent_ = false;  // the codec has the response headers
   bool answered_ = false;            // a local reply was made: the request side is over
   bool tunnel_ = false;
