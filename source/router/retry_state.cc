@@ -62,6 +62,14 @@ uint32_t ParseRetryOn(absl::string_view list) {
   return on;
 }
 
+bool AllRetryWordsKnown(absl::string_view list) {
+  bool all = true;
+  ForEachWord(list, [&all](absl::string_view word) {
+    all = all && std::any_of(std::begin(kWords), std::end(kWords), [word](const RetryWord& known) { return known.word == word; });
+  });
+  return all;
+}
+
 RetryState::RetryState(const model::RetryPolicy* policy, HeaderMap& request) : policy_(policy) {
   if (policy != nullptr) {
     on_ = policy->on;

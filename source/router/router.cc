@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "source/base/bug.h"
 #include "source/http/grpc_status.h"
@@ -52,6 +53,7 @@ FilterStatus Router::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, 
   }
   action_ = &std::get<model::ForwardAction>(route->action);
   if (!ChooseCluster(headers)) return FilterStatus::kAnswered;
+  if (!config_.strict_check_headers.empty() && !PassesStrictCheck(headers)) return FilterStatus::kAnswered;
   stream.info().upstream.cluster = cluster_->config().name;
   PrepareRequest(headers);
   StartMirrors(headers, end);
@@ -94,6 +96,25 @@ bool Router::ChooseCluster(HeaderMap& headers) {
   over_ = true;
   stream_.SendLocalReply({.status = action_->cluster_not_found_code, .details = details::kClusterNotFound});
   return false;
+}
+
+// strict_check_headers: a number that is none, or a retry word that is unknown, refuses the request instead of being ignored.
+bool Router::PassesStrictCheck(const HeaderMap& headers) {
+  for (const std::string& text : config_.strict_check_headers) {
+    const http::HeaderName name{absl::string_view(text)};
+    const absl::string_view value = headers.Get(name);
+    if (value.data() == nullptr) continue;
+    uint32_t number = 0;
+    const bool words = name.known() == KnownHeader::kXEnvoyRetryOn || name.known() == KnownHeader::kXEnvoyRetryGrpcOn;
+    if (words ? AllRetryWordsKnown(value) : absl::SimpleAtoi(value, &number)) continue;
+    stream_.info().flags.Set(ResponseFlag::kInvalidEnvoyRequestHeaders);
+    over_ = true;
+    stream_.SendLocalReply({.status = 400,
+                            .body = stream_.arena().Concat("invalid header '", text, "'"),
+                            .details = details::kInvalidRequestHeaders});
+    return false;
+  }
+  return true;
 }
 
 void Router::PrepareRequest(HeaderMap& headers) {

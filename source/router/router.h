@@ -78,6 +78,7 @@ class Router final : public http::Filter {
 
   bool ChooseCluster(http::HeaderMap& headers);
   void AnswerFromRoute(uint32_t status, absl::string_view body, absl::string_view location);
+  bool PassesStrictCheck(const http::HeaderMap& headers);
   void PrepareRequest(http::HeaderMap& headers);
   void StartMirrors(http::HeaderMap& headers, bool end);
   void StartAttempt();

@@ -1,6 +1,9 @@
 // Thread: immutable any
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "source/observe/schemas/http_connection.h"
 #include "source/observe/stats.h"
 
@@ -11,8 +14,7 @@ struct RouterConfig {
   observe::StatsScope<observe::RouterStats> stats;
   bool suppress_envoy_headers = false;
   bool respect_expected_rq_timeout = false;
-  bool dynamic_stats = true;
-  bool suppress_grpc_request_failure_code_stats = false;
+  std::vector<std::string> strict_check_headers;  // a malformed one is answered 400 (IH)
 };
 
 }  // namespace outrigger::router

@@ -75,6 +75,7 @@ struct HcmConfig {
   uint32_t xff_trusted_hops = 0;
   bool skip_xff_append = false;
   matching::CidrSet internal_addresses;            // empty: none is internal
+  bool internal_unix_sockets = false;              // peers on Unix sockets are
   std::string via;
   bool generate_request_id = true, preserve_external_request_id = false, always_set_request_id_in_response = false;
   bool pack_trace_reason = true;
@@ -87,7 +88,6 @@ struct HcmConfig {
   matching::PathPolicy path;
   bool strip_any_port = false, strip_matching_port = false, strip_trailing_host_dot = false;
   bool add_user_agent = false;
-  bool represent_ipv4_as_ipv6 = false;
   bool proxy_100_continue = false;
   bool append_x_forwarded_port = false;
   std::string scheme_overwrite;                    // "", "http", "https"

@@ -183,12 +183,6 @@ void AppendXff(HeaderMap& headers, absl::string_view address) {
   }
 }
 
-absl::string_view IpText(const net::Address& address, bool ipv4_as_ipv6, Arena& arena) {
-  std::string text = address.IpString();
-  if (ipv4_as_ipv6 && address.kind() == net::Address::Kind::kIpv4) text = absl::StrCat("::ffff:", text);
-  return arena.Copy(text);
-}
-
 }  // namespace
 
 ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection, HeaderMap& headers) {
@@ -201,7 +195,7 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
     if (config.xff_trusted_hops > 0) origin.address = LastFromXff(headers, config.xff_trusted_hops - 1).address;
     if (origin.address.family == IpAddress::Family::kNone) origin.address = ToIpAddress(connection.remote());
     if (!config.skip_xff_append && connection.remote().ip()) {
-      AppendXff(headers, IpText(connection.remote(), config.represent_ipv4_as_ipv6, headers.arena()));
+      AppendXff(headers, headers.arena().Copy(connection.remote().IpString()));
     }
     if (config.xff_trusted_hops == 0 || !headers.Has(KnownHeader::kXForwardedProto)) {
       headers.Set(KnownHeader::kXForwardedProto, hop_scheme);
@@ -227,7 +221,9 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
     else headers.Set(KnownHeader::kScheme, hop_scheme);
   }
 
-  origin.internal = single_hop && config.internal_addresses.Contains(origin.address);
+  origin.internal = connection.remote().kind() == net::Address::Kind::kUnix
+                        ? single_hop && config.internal_unix_sockets
+                        : single_hop && config.internal_addresses.Contains(origin.address);
   origin.edge = config.use_remote_address && !origin.internal;
   if (origin.internal) {
     headers.Set(KnownHeader::kXEnvoyInternal, "true");
