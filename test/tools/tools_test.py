@@ -1,0 +1,183 @@
+"""The tools' own judgement: what lint finds and lets pass, how load generators' reports and test results are read, what a load counts."""
+import importlib.machinery
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.dont_write_bytecode = True
+TOOLS = os.path.abspath("tools")
+sys.path.insert(0, TOOLS)
+
+
+def load_script(name):
+    loader = importlib.machinery.SourceFileLoader(name, os.path.join(TOOLS, name))
+    spec = importlib.util.spec_from_loader(name, loader)
+    module = importlib.util.module_from_spec(spec)
+    here = os.getcwd()
+    loader.exec_module(module)  # changes to the folder it lives in
+    os.chdir(here)
+    return module
+
+
+lint, bench, tests = load_script("lint"), load_script("bench"), load_script("test")
+from demonstration.load import Load  # noqa: E402
+
+
+class LintTest(unittest.TestCase):
+    def problems(self, path, text):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(os.path.join(folder, "tools"))
+            os.makedirs(os.path.join(folder, os.path.dirname(path)))
+            open(os.path.join(folder, "tools/lint-exceptions.txt"), "w").close()
+            with open(os.path.join(folder, path), "w") as f:
+                f.write(text)
+            here = os.getcwd()
+            os.chdir(folder)
+            try:
+                checker = lint.Lint()
+                checker.file(path)
+            finally:
+                os.chdir(here)
+        return sorted({p.split("[")[1].split("]")[0] for p in checker.problems})
+
+    def test_finds_what_is_banned(self):
+        for text, check in (("int f() { return map.at(1); }\n", "at"), ("int n = std::stoi(text);\n", "sto"),
+                            ("std::string_view v;\n", "string_view"), ("try {\n", "throw"), ("class FooImpl {};\n", "name"),
+                            ("std::filesystem::path p;\n", "filesystem"), ("<<<<<<< main\n", "conflict"),
+                            ("absl::StatusOr<int> n = F();\nreturn n.value();\n", "value")):
+            self.assertEqual(self.problems("source/room/a.cc", text), [check], text)
+
+    def test_effects_belong_to_the_engine(self):
+        for text in ("int fd = ::open(path, 0);\n", "auto now = std::chrono::steady_clock::now();\n", "n = read(fd, p, 1);\n"):
+            self.assertEqual(self.problems("source/room/a.cc", text), ["effect"], text)
+        for text in ("engine.Open(path);\n", "stream.read(1);\n", "// calls read(fd)\n", 'Log("read(fd)");\n',
+                     "const Socket& socket() const { return s_; }\n", "void F(Sort&& accept) { accept(1); }\n"):
+            self.assertEqual(self.problems("source/room/a.cc", text), [], text)
+
+    def test_a_value_that_was_asked_for_passes(self):
+        self.assertEqual(self.problems("source/room/a.cc", "absl::StatusOr<int> n = F();\nif (n.ok()) G(n.value());\n"), [])
+
+    def test_tests_do_not_sleep(self):
+        self.assertEqual(self.problems("test/room/a_test.cc", "std::this_thread::sleep_for(s);\n"), ["sleep"])
+
+    def test_headers_have_a_thread_and_a_size(self):
+        self.assertEqual(self.problems("source/room/a.h", "#pragma once\n"), ["thread"])
+        self.assertEqual(self.problems("source/room/a.h", "// Thread: any\n#pragma once\n"), [])
+        self.assertEqual(self.problems("source/room/a.h", "// Thread: any\n#pragma once\n" + "int a;\n" * 249), ["size"])
+
+
+class BenchTest(unittest.TestCase):
+    def test_reads_the_load_generators(self):
+        h1, h2 = bench.SCENARIOS["h1"], bench.SCENARIOS["h2"]
+        self.assertEqual(h1.read("  1200 requests in 4.00s, 1MB read\n"), (1200, 0))
+        self.assertEqual(h1.read("  1200 requests in 4.00s\n  Socket errors: connect 0, read 2, write 0, timeout 1\n"
+                                 "  Non-2xx or 3xx responses: 7\n"), (1190, 10))
+        self.assertEqual(h1.read("nothing"), (0, 1))
+        report = ("requests: 50 total, 50 started, 50 done, 49 succeeded, 1 failed, 0 errored, 0 timeout\n"
+                  "status codes: 49 2xx, 0 3xx, 0 4xx, 1 5xx\n")
+        self.assertEqual(h2.read(report), (49, 1))
+
+
+class ResultsTest(unittest.TestCase):
+    def test_counts_cases_and_skips_those_that_did_not_run(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".xml") as f:
+            f.write('<testsuites><testsuite><testcase name="a" status="run"/><testcase name="b" status="run"><failure/></testcase>'
+                    '<testcase name="c" status="notrun"/></testsuite></testsuites>')
+            f.flush()
+            self.assertEqual(tests.cases_of(f.name), (1, 1))
+        self.assertIsNone(tests.cases_of("/no/such/file"))
+
+
+class SetupTest(unittest.TestCase):
+    def run_setup(self, packages, known):
+        """tools/setup with a dpkg-query and an apt-get of our own; what apt-get was asked for."""
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(folder + "/tools")
+            os.mkdir(folder + "/bin")
+            with open(TOOLS + "/setup") as original, open(folder + "/tools/setup", "w") as copy:
+                copy.write(original.read())
+            with open(folder + "/tools/packages.txt", "w") as f:
+                f.write(packages)
+            query = f'case " {known} " in *" $3 "*) echo "install ok installed" ;; *) exit 1 ;; esac'
+            for name, body in (("dpkg-query", query), ("apt-get", f'echo "$*" >> {folder}/asked'), ("id", "echo 0")):
+                with open(f"{folder}/bin/{name}", "w") as f:
+                    f.write("#!/bin/sh\n" + body + "\n")
+                os.chmod(f"{folder}/bin/{name}", 0o755)
+            result = subprocess.run(["bash", folder + "/tools/setup"], env={"PATH": f"{folder}/bin:/usr/bin:/bin"}, capture_output=True)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            try:
+                return open(folder + "/asked").read()
+            except FileNotFoundError:
+                return ""
+
+    def test_asks_for_what_is_missing_only(self):
+        asked = self.run_setup("# comment\n\nhere\nmissing\n", "here")
+        self.assertIn("update", asked)
+        self.assertRegex(asked, r"install .* missing\n")
+        self.assertNotIn(" here", asked)
+
+    def test_does_nothing_when_all_is_there(self):
+        self.assertEqual(self.run_setup("here\nthere\n", "here there"), "")
+
+
+class LoadTest(unittest.TestCase):
+    """Against a server that answers a connection's requests with what the test gives."""
+
+    def serve(self, answer):
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def talk(connection):
+            with connection, connection.makefile("rb") as file:
+                while file.readline().strip():
+                    length = 0
+                    for line in iter(file.readline, b"\r\n"):
+                        if line.lower().startswith(b"content-length:"):
+                            length = int(line.split(b":")[1])
+                    body = answer(file.read(length).decode())
+                    if body is None:
+                        return
+                    connection.sendall(body)
+
+        def accept():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+        threading.Thread(target=accept, daemon=True).start()
+        self.addCleanup(listener.close)
+        return listener.getsockname()[1]
+
+    def run_load(self, answer):
+        with Load(self.serve(answer), "h", rate=2000, threads=2, timeout=2) as load:
+            load.wait_for(100)
+        return load
+
+    @staticmethod
+    def ok(text):
+        return f"HTTP/1.1 200 OK\r\ncontent-length: {len(text)}\r\n\r\n{text}".encode()
+
+    def test_counts_by_version(self):
+        load = self.run_load(lambda body: self.ok('{"version": "v1", "body": "%s"}' % body))
+        self.assertEqual((load.failed, load.versions["v1"]), (0, load.sent))
+
+    def test_everything_else_is_a_failure(self):
+        for answer in (lambda body: b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n", lambda body: None,
+                       lambda body: self.ok('{"version": "v1", "body": "of another"}'),
+                       lambda body: b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\ncut"[:45], lambda body: self.ok("no json")):
+            try:
+                load = Load(self.serve(answer), "h", rate=2000, threads=2, timeout=0.2).start()
+                load.wait_for(6)
+            finally:
+                load.stop()
+            self.assertEqual(load.failed, load.sent)
+
+
+if __name__ == "__main__":
+    unittest.main()
