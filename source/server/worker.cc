@@ -31,13 +31,16 @@ Worker::~Worker() {
   leaving_.clear();
 }
 
-void Worker::StartThread() {
+void Worker::StartStepped() {
   dispatcher_->Post([this, first = publication_] { Apply(first); });
+}
+
+void Worker::StartThread() {
+  StartStepped();
   thread_ = std::thread([this] { dispatcher_->Run(); });
 }
 
-void Worker::StopThread() {
-  if (!thread_.joinable()) return;
+void Worker::StopStepped() {
   dispatcher_->Post([this] {
     for (auto& [slot, listener] : listeners_) {
       listener->StopAccepting();
@@ -47,6 +50,11 @@ void Worker::StopThread() {
     context_->DrainUpstream();
     dispatcher_->Post([this] { dispatcher_->Stop(); });  // after the deferred destruction of this turn
   });
+}
+
+void Worker::StopThread() {
+  if (!thread_.joinable()) return;
+  StopStepped();
   thread_.join();
 }
 
@@ -69,7 +77,7 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
     at->second->StopAccepting();
     at->second->BeginDrain(options_.drain);
     leaving_.push_back(std::move(at->second));
-    listeners_.erase(at++);
+    at = listeners_.erase(at);
   }
   for (uint32_t i = 0; i < snapshot.listeners.size(); ++i) {
     const model::Listener* now = snapshot.listeners.Get(i);

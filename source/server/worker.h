@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,6 +44,9 @@ class Worker final {
   void CloseAll();
   void SetAcceptingPaused(bool paused);
   void StopThread();                                      // joins; connections still open are closed
+  // Without a thread, where somebody steps dispatcher() (the simulator). After StopStepped: until dispatcher().stopping().
+  void StartStepped();
+  void StopStepped();
 
   event::Dispatcher& dispatcher() { return *dispatcher_; }
   upstream::WorkerContext& context() { return *context_; }
@@ -62,7 +66,7 @@ class Worker final {
   std::unique_ptr<event::Dispatcher> dispatcher_;
   std::unique_ptr<upstream::WorkerContext> context_;
   std::shared_ptr<const Publication> publication_;
-  absl::flat_hash_map<uint32_t, std::unique_ptr<WorkerListener>> listeners_;  // by slot index
+  std::map<uint32_t, std::unique_ptr<WorkerListener>> listeners_;  // by slot index, in an order that is the same everywhere
   std::vector<std::unique_ptr<WorkerListener>> leaving_;                      // removed or replaced, with connections left
   event::Timer reap_timer_;
   std::thread thread_;
