@@ -3,10 +3,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "source/base/log.h"
 #include "source/schema/origin.h"
 
 namespace outrigger::xds {
+namespace {
+
+std::string OneLine(absl::string_view errors) { return absl::StrJoin(absl::StrSplit(errors, '\n', absl::SkipEmpty()), "; "); }
+
+}  // namespace
 
 StagingGraph::StagingGraph(event::Dispatcher& dispatcher, observe::StatsRegistry& stats, Target& target, SourceDirectory& sources)
     : dispatcher_(dispatcher), stats_(stats), target_(target), sources_(sources), settle_([this] {
@@ -61,24 +68,19 @@ void StagingGraph::AdoptStatic(ResourceType type, const std::string& name, const
 std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
   ++updates_;
   std::vector<Refusal> refused;
-  Keys to_try;
-  std::map<ResourceKey, std::string> versions;
+  Keys to_try, ours;
   if (update.type == ResourceType::kListener) Removed(update.type, update.removed);  // a listener may take over an address
   for (const Resource& resource : update.updated) {
     const absl::Status status = Take(update.type, resource, &to_try);
     if (status.ok()) {
-      versions[{update.type, resource.name}] = resource.version;
+      ours.insert({update.type, resource.name});
     } else {
-      const schema::Origin origin{std::string(WordOf(update.type)), resource.name, resource.version, ""};
-      refused.push_back({resource.name, schema::NackDetail(origin, status.message())});
+      refused.push_back({resource.name, OneLine(status.message())});
     }
   }
   for (const ResourceKey& key : to_try) {
     const absl::Status status = TryActivate(key);
-    auto ours = versions.find(key);
-    if (status.ok() || ours == versions.end()) continue;
-    const schema::Origin origin{std::string(WordOf(key.type)), key.name, ours->second, ""};
-    refused.push_back({key.name, schema::NackDetail(origin, status.message())});
+    if (!status.ok() && ours.count(key) != 0) refused.push_back({key.name, OneLine(status.message())});
   }
   if (update.type != ResourceType::kListener) Removed(update.type, update.removed);
   CountUpdate(update, refused.empty());
@@ -171,7 +173,10 @@ absl::Status StagingGraph::Stage(ResourceNode& node, const Resource& resource) {
   }
   absl::StatusOr<Needs> needs = target_.Check(node.key.type, resource);
   if (!needs.ok()) return needs.status();
-  if (absl::Status status = Connect(node.key, *needs); !status.ok()) return status;
+  if (absl::Status status = Connect(node.key, *needs); !status.ok()) {
+    const schema::Origin origin{std::string(WordOf(node.key.type)), resource.name, resource.version, ""};
+    return absl::InvalidArgumentError(schema::NackDetail(origin, status.message()));
+  }
   auto staged = std::make_unique<Staged>();
   staged->resource = resource;
   staged->needs = *std::move(needs);

@@ -28,7 +28,8 @@ struct Needs {
 class Target {
  public:
   virtual ~Target() = default;
-  // Checks everything that Apply would check and says what the resource needs; changes nothing. An error has one line per cause.
+  // Checks everything that Apply would check and says what the resource needs; changes nothing. An error has
+  // one line per cause, each naming the resource: `listener "in" (version 7): filter_chains[0]...: cause`.
   virtual absl::StatusOr<Needs> Check(ResourceType type, const Resource& resource) = 0;
   // Makes it the one in use with the next publication.
   virtual absl::Status Apply(ResourceType type, const Resource& resource) = 0;

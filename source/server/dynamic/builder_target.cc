@@ -1,0 +1,121 @@
+#include "source/server/dynamic/builder_target.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "source/schema/origin.h"
+
+namespace outrigger::server {
+namespace {
+
+using envoy::config::listener::v3::Listener;
+using HttpConnectionManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+
+// The stat_prefix of the first connection manager of the listener that fetches these routes.
+std::string RoutesPrefix(const Listener& listener, const std::string& routes) {
+  const auto look = [&](const envoy::config::listener::v3::FilterChain& chain) -> std::string {
+    for (const auto& filter : chain.filters()) {
+      HttpConnectionManager manager;
+      if (!filter.typed_config().UnpackTo(&manager)) continue;
+      if (manager.rds().route_config_name() == routes) return absl::StrCat("http.", manager.stat_prefix(), ".rds.", routes, ".");
+    }
+    return "";
+  };
+  for (const auto& chain : listener.filter_chains()) {
+    if (std::string prefix = look(chain); !prefix.empty()) return prefix;
+  }
+  return look(listener.default_filter_chain());
+}
+
+absl::StatusOr<net::Address> AddressOf(const envoy::config::core::v3::Address& address) {
+  if (address.has_pipe()) return net::Address::UnixPath(address.pipe().path(), address.pipe().mode());
+  return net::Address::ParseIp(address.socket_address().address(), static_cast<uint16_t>(address.socket_address().port_value()));
+}
+
+}  // namespace
+
+config::ResourceKind KindOf(xds::ResourceType type) {
+  switch (type) {
+    case xds::ResourceType::kCluster: return config::ResourceKind::kCluster;
+    case xds::ResourceType::kEndpoints: return config::ResourceKind::kEndpoints;
+    case xds::ResourceType::kSecret: return config::ResourceKind::kSecret;
+    case xds::ResourceType::kListener: return config::ResourceKind::kListener;
+    case xds::ResourceType::kRoutes: break;
+  }
+  return config::ResourceKind::kRoutes;
+}
+
+xds::ResourceType TypeOf(config::ResourceKind kind) {
+  switch (kind) {
+    case config::ResourceKind::kCluster: return xds::ResourceType::kCluster;
+    case config::ResourceKind::kEndpoints: return xds::ResourceType::kEndpoints;
+    case config::ResourceKind::kSecret: return xds::ResourceType::kSecret;
+    case config::ResourceKind::kListener: return xds::ResourceType::kListener;
+    case config::ResourceKind::kRoutes: break;
+  }
+  return xds::ResourceType::kRoutes;
+}
+
+xds::Needs NeedsOf(const config::Dependencies& dependencies, const google::protobuf::Message& resource) {
+  xds::Needs needs;
+  for (const config::Subscription& wanted : dependencies.subscriptions) {
+    xds::Needs::Subscription subscription{TypeOf(wanted.kind), wanted.name, wanted.source, ""};
+    if (wanted.kind == config::ResourceKind::kRoutes && resource.GetDescriptor() == Listener::descriptor()) {
+      subscription.stats_prefix = RoutesPrefix(static_cast<const Listener&>(resource), wanted.name);
+    }
+    needs.subscriptions.push_back(std::move(subscription));
+  }
+  needs.clusters = dependencies.clusters;
+  return needs;
+}
+
+BuilderTarget::BuilderTarget(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder, Calls calls)
+    : dispatcher_(dispatcher), builder_(builder), calls_(std::move(calls)) {}
+
+absl::StatusOr<xds::Needs> BuilderTarget::Check(xds::ResourceType type, const xds::Resource& resource) {
+  absl::StatusOr<config::Dependencies> dependencies = builder_.Check(*resource.message, {resource.version, false});
+  if (!dependencies.ok()) return dependencies.status();
+  if (type == xds::ResourceType::kListener) {
+    if (const absl::Status status = PrepareListener(resource); !status.ok()) {
+      const schema::Origin origin{"listener", resource.name, resource.version, ""};
+      return absl::InvalidArgumentError(schema::NackDetail(origin, status.message()));
+    }
+  }
+  return NeedsOf(*dependencies, *resource.message);
+}
+
+absl::Status BuilderTarget::PrepareListener(const xds::Resource& resource) {
+  const auto& listener = static_cast<const Listener&>(*resource.message);
+  const bool bind = !listener.has_bind_to_port() || listener.bind_to_port().value();
+  // What sets options of its own is bound when it is put to use: sockets are kept by address, and these must have their options.
+  if (!bind || listener.socket_options_size() != 0 || listener.has_tcp_fast_open_queue_length()) return absl::OkStatus();
+  if (leaving_since_ != dispatcher_.now()) leaving_.clear();
+  BindRequest request;
+  request.listener = listener.name();
+  request.options.reuse_port = !listener.has_enable_reuse_port() || listener.enable_reuse_port().value();
+  request.options.freebind = listener.freebind().value();
+  request.options.transparent = listener.transparent().value();
+  if (listener.has_tcp_backlog_size()) request.options.backlog = static_cast<int>(listener.tcp_backlog_size().value() & INT32_MAX);
+  absl::StatusOr<net::Address> address = AddressOf(listener.address());
+  if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("address: ", address.status().message()));
+  request.addresses.push_back(*std::move(address));
+  return calls_.prepare(request, {leaving_.begin(), leaving_.end()});
+}
+
+absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& resource) {
+  if (type == xds::ResourceType::kListener) leaving_.erase(resource.name);
+  return builder_.Set(*resource.message, {resource.version, false}).status();
+}
+
+void BuilderTarget::Remove(xds::ResourceType type, const std::string& name) {
+  if (type == xds::ResourceType::kListener) {
+    if (leaving_since_ != dispatcher_.now()) leaving_.clear();
+    leaving_since_ = dispatcher_.now();
+    leaving_.insert(name);
+  }
+  builder_.Remove(KindOf(type), name);
+}
+
+}  // namespace outrigger::server

@@ -1,0 +1,151 @@
+#include "source/server/dynamic/source_registry.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+#include "source/grpc/pool_channel.h"
+
+namespace outrigger::server {
+
+using envoy::config::core::v3::ApiConfigSource;
+using envoy::config::core::v3::ConfigSource;
+using envoy::config::core::v3::GrpcService;
+
+namespace {
+
+bool IsAggregated(const ApiConfigSource& config) { return config.api_type() == ApiConfigSource::AGGREGATED_GRPC; }
+
+std::string StreamKey(xds::ResourceType type, const ApiConfigSource& config) {
+  return absl::StrCat(xds::ShortNameOf(type), " ", config.SerializeAsString());
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+// Deprecated in the API, still honoured.
+const std::string& OldPath(const ConfigSource& config) { return config.path(); }
+#pragma GCC diagnostic pop
+
+grpc::CallOptions CallOptionsOf(const GrpcService& service) {
+  grpc::CallOptions options;
+  for (const auto& header : service.initial_metadata()) options.metadata.entries.emplace_back(header.key(), header.value());
+  options.authority = service.envoy_grpc().authority();
+  if (service.envoy_grpc().has_max_receive_message_length()) {
+    options.most_message_bytes = service.envoy_grpc().max_receive_message_length().value();
+  }
+  return options;
+}
+
+}  // namespace
+
+SourceRegistry::SourceRegistry(Surroundings surroundings) : around_(std::move(surroundings)) {
+  ads_scope_ = around_.stats->Register<observe::ControlPlaneStats>("control_plane.");
+}
+
+SourceRegistry::~SourceRegistry() = default;
+
+absl::Status SourceRegistry::CheckCluster(const std::string& cluster, bool ads) const {
+  if (!around_.builder->Has(config::ResourceKind::kCluster, cluster)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("grpc_services[0].envoy_grpc.cluster_name: \"", cluster, "\" is not a static cluster"));
+  }
+  const config::Dependencies* needs = around_.builder->DependenciesOf(config::ResourceKind::kCluster, cluster);
+  if (needs == nullptr) return absl::OkStatus();
+  for (const config::Subscription& wanted : needs->subscriptions) {
+    if (wanted.source == nullptr) continue;
+    const ApiConfigSource& api = wanted.source->api_config_source();
+    const bool over_ads = wanted.source->has_ads() || IsAggregated(api);
+    const bool over_itself = api.grpc_services_size() > 0 && api.grpc_services(0).envoy_grpc().cluster_name() == cluster;
+    if (!(ads && over_ads) && !over_itself) continue;
+    return absl::InvalidArgumentError(absl::StrCat("cluster \"", cluster, "\" carries the stream over which its own ",
+                                                   config::WordOf(wanted.kind), " \"", wanted.name,
+                                                   "\" would come: it could never connect; give it from a file or inline"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(const ApiConfigSource& config, bool ads) {
+  if (config.grpc_services_size() == 0) return absl::InvalidArgumentError("grpc_services: none given");
+  if (config.grpc_services_size() > 1) {
+    OUTRIGGER_LOG(kWarn, kConfigXds, "grpc_services: more than one; only the first is used");
+  }
+  const GrpcService& service = config.grpc_services(0);
+  if (service.has_google_grpc()) {
+    if (around_.google == nullptr) return absl::UnimplementedError("grpc_services[0].google_grpc: not built into this process");
+    absl::StatusOr<std::unique_ptr<grpc::Channel>> channel = around_.google(service);
+    if (!channel.ok()) return channel.status();
+    return std::make_unique<GrpcTransport>(*std::move(channel), CallOptionsOf(service));
+  }
+  const std::string& cluster = service.envoy_grpc().cluster_name();
+  if (absl::Status status = CheckCluster(cluster, ads); !status.ok()) return status;
+  return std::make_unique<GrpcTransport>(std::make_unique<grpc::PoolChannel>(*around_.context, cluster), CallOptionsOf(service));
+}
+
+std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfigSource& config, GrpcTransport& transport,
+                                                                 absl::optional<xds::ResourceType> only) {
+  xds::DiscoveryStream::Options options;
+  options.node = around_.node;
+  options.node_on_first_message_only = config.set_node_on_first_message_only();
+  options.only = only;
+  options.decode = around_.decode;
+  return std::make_unique<xds::DiscoveryStream>(*around_.dispatcher, transport, *sink_,
+                                                around_.stats->main().Get(only.has_value() ? separate_scope_ : ads_scope_),
+                                                std::move(options));
+}
+
+absl::Status SourceRegistry::SetAds(const ApiConfigSource& config) {
+  if (config.api_type() != ApiConfigSource::GRPC && !IsAggregated(config)) {
+    return absl::InvalidArgumentError("dynamic_resources.ads_config.api_type: must be GRPC");
+  }
+  absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/true);
+  if (!transport.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("dynamic_resources.ads_config.", transport.status().message()));
+  }
+  ads_transport_ = *std::move(transport);
+  ads_ = MakeStream(config, *ads_transport_, absl::nullopt);
+  return absl::OkStatus();
+}
+
+void SourceRegistry::StartAds() {
+  if (ads_ != nullptr) ads_->Start();
+}
+
+absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type, const ApiConfigSource& config) {
+  if (config.api_type() != ApiConfigSource::GRPC) {
+    return absl::InvalidArgumentError("api_config_source.api_type: only GRPC and AGGREGATED_GRPC are supported");
+  }
+  const std::string key = StreamKey(type, config);
+  if (auto at = separate_.find(key); at != separate_.end()) return at->second.stream.get();
+  absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/false);
+  if (!transport.ok()) return absl::InvalidArgumentError(absl::StrCat("api_config_source.", transport.status().message()));
+  if (!separate_scope_) separate_scope_ = around_.stats->Register<observe::ControlPlaneStats>("control_plane.separate.");
+  Stream& made = separate_[key];
+  made.transport = *std::move(transport);
+  made.stream = MakeStream(config, *made.transport, type);
+  made.stream->Start();
+  return made.stream.get();
+}
+
+xds::Source* SourceRegistry::FileFor(xds::ResourceType type, const std::string& path, const std::string& folder) {
+  std::unique_ptr<xds::FileSource>& file = files_[absl::StrCat(xds::ShortNameOf(type), " ", path)];
+  if (file == nullptr) {
+    file = std::make_unique<xds::FileSource>(*around_.dispatcher, *sink_, type,
+                                             xds::FileSource::Options{path, folder, around_.decode});
+  }
+  return file.get();
+}
+
+absl::StatusOr<xds::Source*> SourceRegistry::SourceFor(xds::ResourceType type, const ConfigSource& config) {
+  if (config.has_ads() || (config.has_api_config_source() && IsAggregated(config.api_config_source()))) {
+    if (ads_ == nullptr) return absl::InvalidArgumentError("ads: the bootstrap has no dynamic_resources.ads_config");
+    return ads_.get();
+  }
+  if (config.has_api_config_source()) return SeparateFor(type, config.api_config_source());
+  if (config.has_path_config_source()) {
+    return FileFor(type, config.path_config_source().path(), config.path_config_source().watched_directory().path());
+  }
+  if (config.config_source_specifier_case() == ConfigSource::kPath) return FileFor(type, OldPath(config), "");
+  return absl::InvalidArgumentError("no usable configuration source (ads, api_config_source, path_config_source or path)");
+}
+
+}  // namespace outrigger::server

@@ -1,0 +1,68 @@
+// Thread: main
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "source/config/snapshot_builder.h"
+#include "source/server/dynamic/grpc_transport.h"
+#include "source/upstream/worker_context.h"
+#include "source/xds/discovery_stream.h"
+#include "source/xds/file_source.h"
+#include "source/xds/staging_graph.h"
+
+namespace outrigger::server {
+
+// Makes a channel for google_grpc (libgrpc); in the process's own adaptor. Null: not built in.
+using GoogleChannelFactory =
+    std::function<absl::StatusOr<std::unique_ptr<grpc::Channel>>(const envoy::config::core::v3::GrpcService& service)>;
+
+// The sources of one process: the ADS stream, separate streams and files, each made when first named. Sources that are the same share.
+class SourceRegistry final : public xds::SourceDirectory {
+ public:
+  struct Surroundings {
+    event::Dispatcher* dispatcher = nullptr;
+    upstream::WorkerContext* context = nullptr;  // main's
+    observe::StatsRegistry* stats = nullptr;
+    const config::SnapshotBuilder* builder = nullptr;
+    GoogleChannelFactory google;
+    envoy::config::core::v3::Node node;
+    xds::DecodeOptions decode;
+  };
+  explicit SourceRegistry(Surroundings surroundings);
+  ~SourceRegistry() override;
+  void SetSink(xds::UpdateSink& sink) { sink_ = &sink; }
+
+  // dynamic_resources.ads_config. The stream begins with StartAds().
+  absl::Status SetAds(const envoy::config::core::v3::ApiConfigSource& config);
+  void StartAds();
+  xds::DiscoveryStream* ads() { return ads_.get(); }
+
+  absl::StatusOr<xds::Source*> SourceFor(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config) override;
+
+ private:
+  struct Stream {
+    std::unique_ptr<GrpcTransport> transport;
+    std::unique_ptr<xds::DiscoveryStream> stream;
+  };
+  absl::StatusOr<std::unique_ptr<GrpcTransport>> MakeTransport(const envoy::config::core::v3::ApiConfigSource& config, bool ads);
+  absl::Status CheckCluster(const std::string& cluster, bool ads) const;
+  std::unique_ptr<xds::DiscoveryStream> MakeStream(const envoy::config::core::v3::ApiConfigSource& config, GrpcTransport& transport,
+                                                   absl::optional<xds::ResourceType> only);
+  absl::StatusOr<xds::Source*> SeparateFor(xds::ResourceType type, const envoy::config::core::v3::ApiConfigSource& config);
+  xds::Source* FileFor(xds::ResourceType type, const std::string& path, const std::string& folder);
+
+  Surroundings around_;
+  xds::UpdateSink* sink_ = nullptr;
+  observe::StatsScope<observe::ControlPlaneStats> ads_scope_, separate_scope_;
+  std::unique_ptr<GrpcTransport> ads_transport_;
+  std::unique_ptr<xds::DiscoveryStream> ads_;
+  std::map<std::string, Stream> separate_;                         // by type and configuration
+  std::map<std::string, std::unique_ptr<xds::FileSource>> files_;  // by type and path
+};
+
+}  // namespace outrigger::server

@@ -1,0 +1,101 @@
+#include "source/server/dynamic/xds_configuration.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "source/base/log.h"
+
+namespace outrigger::server {
+
+namespace {
+
+Duration FetchTimeoutOf(const envoy::config::core::v3::ConfigSource& config) {
+  if (!config.has_initial_fetch_timeout()) return xds::StagingGraph::kFetchTimeout;
+  return seconds(config.initial_fetch_timeout().seconds()) + nanoseconds(config.initial_fetch_timeout().nanos());
+}
+
+}  // namespace
+
+XdsConfiguration::~XdsConfiguration() {
+  // The graph calls sources when it lets go of resources; sources call the graph when streams end: neither happens while dying.
+  sources_.reset();
+  graph_.reset();
+}
+
+void XdsConfiguration::Start(Server& server) {
+  server_ = &server;
+  hold_ = server.HoldInit("xds");
+  target_ = std::make_unique<BuilderTarget>(
+      server.dispatcher(), server.builder(),
+      BuilderTarget::Calls{[&server](const BindRequest& request, const std::vector<std::string>& leaving) {
+                             return server.PrepareListener(request, leaving);
+                           },
+                           [&server] { server.RequestPublish(); }});
+  SourceRegistry::Surroundings around;
+  around.dispatcher = &server.dispatcher();
+  around.context = &server.context();
+  around.stats = &server.stats();
+  around.builder = &server.builder();
+  around.google = google_;
+  around.node = server.bootstrap().node();
+  if (around.node.user_agent_name().empty()) around.node.set_user_agent_name("outrigger");
+  if (server.options().reject_unknown_dynamic_fields) {
+    around.decode.unknown_fields = xds::DecodeOptions::UnknownFields::kRefuse;
+  }
+  sources_ = std::make_unique<SourceRegistry>(std::move(around));
+  graph_ = std::make_unique<xds::StagingGraph>(server.dispatcher(), server.stats(), *target_, *sources_);
+  sources_->SetSink(*graph_);
+  graph_->OnSettled([this] { OnSettled(); });
+  const auto& dynamic = server.bootstrap().dynamic_resources();
+  if (dynamic.has_ads_config()) {
+    if (const absl::Status status = sources_->SetAds(dynamic.ads_config()); !status.ok()) Fail(status);
+  }
+  BeginClusters();
+}
+
+void XdsConfiguration::Fail(const absl::Status& status) {
+  OUTRIGGER_LOG(kCritical, kConfigXds, status.message());
+  if (error_.ok()) error_ = status;
+}
+
+void XdsConfiguration::Adopt(config::ResourceKind kind) {
+  server_->builder().ForEach(kind, [&](const config::ResourceView& view) {
+    if (!view.given->is_static || view.dependencies == nullptr) return;
+    graph_->AdoptStatic(TypeOf(kind), std::string(view.name), NeedsOf(*view.dependencies, *view.message));
+  });
+}
+
+void XdsConfiguration::Watch(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config, absl::string_view field) {
+  absl::StatusOr<xds::Source*> source = sources_->SourceFor(type, config);
+  if (!source.ok()) return Fail(absl::InvalidArgumentError(absl::StrCat(field, ".", source.status().message())));
+  graph_->WatchAll(type, **source, FetchTimeoutOf(config));
+}
+
+void XdsConfiguration::BeginClusters() {
+  Adopt(config::ResourceKind::kCluster);
+  const auto& dynamic = server_->bootstrap().dynamic_resources();
+  if (dynamic.has_cds_config()) Watch(xds::ResourceType::kCluster, dynamic.cds_config(), "dynamic_resources.cds_config");
+  sources_->StartAds();
+  OnSettled();
+}
+
+void XdsConfiguration::BeginListeners() {
+  phase_ = Phase::kListeners;
+  Adopt(config::ResourceKind::kListener);
+  const auto& dynamic = server_->bootstrap().dynamic_resources();
+  if (dynamic.has_lds_config()) Watch(xds::ResourceType::kListener, dynamic.lds_config(), "dynamic_resources.lds_config");
+}
+
+void XdsConfiguration::OnSettled() {
+  if (phase_ == Phase::kClusters && graph_->Settled(xds::ResourceType::kCluster) &&
+      graph_->StaticSettled(xds::ResourceType::kCluster)) {
+    BeginListeners();
+  }
+  if (phase_ == Phase::kListeners && graph_->Settled(xds::ResourceType::kListener) &&
+      graph_->StaticSettled(xds::ResourceType::kListener)) {
+    phase_ = Phase::kDone;
+    hold_.reset();
+  }
+}
+
+}  // namespace outrigger::server

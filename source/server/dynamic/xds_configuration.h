@@ -1,0 +1,49 @@
+// Thread: main
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "source/server/dynamic/builder_target.h"
+#include "source/server/dynamic/source_registry.h"
+#include "source/server/server.h"
+#include "source/xds/staging_graph.h"
+
+namespace outrigger::server {
+
+// Configuration by xDS, from the bootstrap's dynamic_resources and whatever static resources subscribe to. Its start is in order:
+//
+//   ADS stream ─▶ clusters (CDS, and what static clusters need) ─▶ all settled ─▶ listeners (LDS, static ones' needs) ─▶ settled: live
+//
+// Settled: everything that came is in use, or its fetch timeout is over.
+class XdsConfiguration final : public DynamicConfiguration {
+ public:
+  explicit XdsConfiguration(GoogleChannelFactory google = nullptr) : google_(std::move(google)) {}
+  ~XdsConfiguration() override;
+  void Start(Server& server) override;
+
+  const xds::StagingGraph* graph() const { return graph_.get(); }
+  SourceRegistry* sources() { return sources_.get(); }
+  // Why the bootstrap's own sources cannot be used; ok while all is well.
+  const absl::Status& error() const { return error_; }
+
+ private:
+  enum class Phase : uint8_t { kClusters, kListeners, kDone };
+  void BeginClusters();
+  void BeginListeners();
+  void OnSettled();
+  void Adopt(config::ResourceKind kind);
+  void Watch(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config, absl::string_view field);
+  void Fail(const absl::Status& status);
+
+  const GoogleChannelFactory google_;
+  Server* server_ = nullptr;
+  std::unique_ptr<BuilderTarget> target_;
+  std::unique_ptr<SourceRegistry> sources_;
+  std::unique_ptr<xds::StagingGraph> graph_;
+  Phase phase_ = Phase::kClusters;
+  std::shared_ptr<void> hold_;
+  absl::Status error_;
+};
+
+}  // namespace outrigger::server
