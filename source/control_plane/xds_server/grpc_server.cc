@@ -17,6 +17,7 @@
 #include "envoy/service/listener/v3/lds.grpc.pb.h"
 #include "envoy/service/route/v3/rds.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
+#include "source/control_plane/xds_server/grpc_peer.h"
 #include "source/control_plane/xds_server/grpc_streams.h"
 
 namespace outrigger::control_plane {

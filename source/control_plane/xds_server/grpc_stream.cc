@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "source/control_plane/xds_server/grpc_streams.h"
 
 namespace outrigger::control_plane {
@@ -39,27 +38,6 @@ void Fill(const DiscoveryAnswer& answer, DiscoveryResponse& response) {
 }
 
 }  // namespace
-
-PeerFacts PeerOf(const grpc::ServerContextBase& context, const std::string& bound_node) {
-  PeerFacts facts;
-  facts.address = context.peer();
-  facts.bound_node = bound_node;
-  facts.loopback = absl::StartsWith(facts.address, "unix:") || absl::StartsWith(facts.address, "ipv4:127.") ||
-                   absl::StartsWith(facts.address, "ipv6:[::1]") || absl::StartsWith(facts.address, "ipv6:%5B::1%5D") ||
-                   absl::StartsWith(facts.address, "ipv6:[::ffff:127.") ||
-                   absl::StartsWith(facts.address, "ipv6:%5B::ffff:127.");
-  const auto auth = context.auth_context();
-  if (auth != nullptr && auth->IsPeerAuthenticated()) {
-    facts.certified = true;
-    for (const grpc::string_ref& uri : auth->FindPropertyValues("peer_uri")) {
-      facts.uri_sans.emplace_back(uri.data(), uri.size());
-    }
-    for (const grpc::string_ref& id : auth->FindPropertyValues("peer_spiffe_id")) {
-      facts.uri_sans.emplace_back(id.data(), id.size());
-    }
-  }
-  return facts;
-}
 
 GrpcStream::GrpcStream(GrpcStreams& owner, PeerFacts peer, std::string only_type)
     : owner_(owner), peer_(std::move(peer)), only_type_(std::move(only_type)) {}

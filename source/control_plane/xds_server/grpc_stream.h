@@ -14,9 +14,6 @@
 
 namespace outrigger::control_plane {
 
-// What libgrpc knows about the other end of a call.
-PeerFacts PeerOf(const grpc::ServerContextBase& context, const std::string& bound_node);
-
 // All streams of one server, owned on main.
 class GrpcStreams;
 

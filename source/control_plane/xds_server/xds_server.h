@@ -26,6 +26,8 @@ class XdsServer {
   };
 
   XdsServer(event::Dispatcher& dispatcher, Options options) : dispatcher_(dispatcher), options_(std::move(options)) {}
+  // Of node certificates; for streams that open from now on.
+  void SetTrustDomain(const std::string& domain) { options_.policy.trust_domain = domain; }
 
   // `only_type`: of a separate service; empty: ADS. The session lives until Close. Null: too many streams.
   Session* Open(AnswerSink& sink, PeerFacts peer, std::string only_type);
@@ -54,7 +56,7 @@ class XdsServer {
   SnapshotPtr SnapshotFor(const NodeName& node) const;
 
   event::Dispatcher& dispatcher_;
-  const Options options_;
+  Options options_;
   Counters counters_;
   CatalogPtr catalog_ = std::make_shared<Catalog>();
   Complete complete_;

@@ -1,0 +1,78 @@
+#include "source/control_plane/mesh/mesh_compiler.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "source/control_plane/mesh/mesh_parts.h"
+
+namespace outrigger::control_plane {
+namespace {
+
+class Compiler {
+ public:
+  explicit Compiler(const mesh_v1::Mesh& mesh) : mesh_(mesh), index_(mesh) {}
+
+  absl::StatusOr<CompiledMesh> Run() {
+    AddShared(OutboundRoutes(mesh_));
+    for (const mesh_v1::Service& service : mesh_.services()) {
+      AddService(service, "");
+      for (const std::string& version : index_.VersionsUsed(service.name())) AddService(service, version);
+    }
+    for (const mesh_v1::Service& service : mesh_.services()) {
+      for (const mesh_v1::Workload& workload : service.workloads()) AddNode(service, workload);
+    }
+    if (!status_.ok()) return status_;
+    return std::move(out_);
+  }
+
+ private:
+  ResourcePtr Make(const google::protobuf::Message& message) {
+    auto resource = MakeResource(message);
+    if (resource.ok()) return *std::move(resource);
+    status_.Update(resource.status());
+    return nullptr;
+  }
+
+  // The same bytes serve every node of the mesh; strangers get none of them.
+  void AddShared(const google::protobuf::Message& message) {
+    ResourcePtr resource = Make(message);
+    if (resource != nullptr) shared_.push_back(std::move(resource));
+  }
+
+  void AddService(const mesh_v1::Service& service, const std::string& version) {
+    AddShared(ServiceCluster(mesh_, service, version));
+    AddShared(ServiceEndpoints(service, version));
+  }
+
+  void AddOwn(const std::string& node, const google::protobuf::Message& message) {
+    ResourcePtr resource = Make(message);
+    if (resource != nullptr && !catalog_->AddForNode(node, std::move(resource))) {
+      status_.Update(absl::InternalError(absl::StrCat("two resources of one name for node ", node)));
+    }
+  }
+
+  void AddNode(const mesh_v1::Service& service, const mesh_v1::Workload& workload) {
+    const std::string& node = workload.node();
+    out_.identities[node] = ServiceSpiffeId(mesh_, service);
+    for (const ResourcePtr& resource : shared_) catalog_->AddForNode(node, resource);
+    AddOwn(node, InboundListener(mesh_, index_, service, workload));
+    AddOwn(node, OutboundListener(mesh_, workload));
+    if (workload.application().port() != 0) AddOwn(node, ApplicationCluster(workload, false));
+    if (workload.application().grpc_port() != 0) AddOwn(node, ApplicationCluster(workload, true));
+  }
+
+  const mesh_v1::Mesh& mesh_;
+  const MeshIndex index_;
+  std::shared_ptr<Catalog> catalog_ = std::make_shared<Catalog>();
+  std::vector<ResourcePtr> shared_;
+  CompiledMesh out_{catalog_, mesh_.trust_domain(), {}};
+  absl::Status status_;
+};
+
+}  // namespace
+
+absl::StatusOr<CompiledMesh> CompileMesh(const mesh_v1::Mesh& mesh) { return Compiler(mesh).Run(); }
+
+}  // namespace outrigger::control_plane
