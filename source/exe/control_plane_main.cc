@@ -58,9 +58,21 @@ int Main(int argc, char** argv) {
       status = control_plane::CheckConfig(flags->resources, flags->mesh);
       if (status.ok()) std::puts("OK");
       break;
-    case Command::kToken:
+    case Command::kToken: {
+      const auto token = control_plane::MakeToken(flags->state, flags->node, flags->token_lifetime);
+      status = token.status();
+      if (status.ok()) std::puts(token->c_str());
+      break;
+    }
     case Command::kEnroll:
-      status = absl::UnimplementedError("enrolment is not built in yet");
+      status = control_plane::Enroll({.server = flags->server,
+                                      .server_name = flags->server_name,
+                                      .node = flags->node,
+                                      .token = flags->token,
+                                      .token_file = flags->token_file,
+                                      .root = flags->root,
+                                      .out = flags->out,
+                                      .once = flags->once});
       break;
   }
   return status.ok() ? 0 : Fail(status);

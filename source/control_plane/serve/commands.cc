@@ -4,6 +4,9 @@
 #include <memory>
 
 #include "source/base/log.h"
+#include "source/control_plane/authority/authority.h"
+#include "source/control_plane/authority/token_store.h"
+#include "source/control_plane/mesh/mesh_file.h"
 #include "source/control_plane/resources/resource_folder.h"
 #include "source/control_plane/serve/control_plane.h"
 #include "source/event/dispatcher.h"
@@ -19,7 +22,9 @@ absl::Status Serve(const ServeOptions& options) {
                              [&dispatcher, &control_plane](int signal) {
                                if (signal == SIGHUP) {
                                  control_plane->Reload();
-                               } else if (signal != SIGUSR2) {
+                               } else if (signal == SIGUSR2) {
+                                 control_plane->Rotate();
+                               } else {
                                  dispatcher.Stop();
                                }
                              });
@@ -31,9 +36,24 @@ absl::Status Serve(const ServeOptions& options) {
   return started;
 }
 
-absl::Status CheckConfig(const std::string& resources, const std::string& /*mesh*/) {
+absl::Status CheckConfig(const std::string& resources, const std::string& mesh) {
   const std::unique_ptr<event::Engine> engine = event::MakeEpollEngine();
+  if (!mesh.empty()) return LoadMesh(*engine, mesh).status();
   return LoadFolder(*engine, resources).catalog.status();
+}
+
+absl::StatusOr<std::string> MakeToken(const std::string& state, const std::string& node, Duration lifetime) {
+  event::Dispatcher dispatcher(event::MakeEpollEngine());
+  // Nobody may find tokens in a folder that others can enter; this also founds the authority, so that root.pem is there.
+  auto authority = Authority::Open(dispatcher, state);
+  if (!authority.ok()) return authority.status();
+  return TokenStore(dispatcher, state).Make(node, lifetime);
+}
+
+absl::Status Enroll(const EnrollOptions& options) {
+  event::Dispatcher dispatcher(event::MakeEpollEngine());
+  event::SignalWatch signals(dispatcher.engine(), {SIGTERM, SIGINT}, [&dispatcher](int) { dispatcher.Stop(); });
+  return EnrollClient(dispatcher, options).Run();
 }
 
 }  // namespace outrigger::control_plane

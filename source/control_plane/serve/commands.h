@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "source/base/time.h"
+#include "source/control_plane/authority/enroll_client.h"
 
 // What the program's commands do, without their flags.
 namespace outrigger::control_plane {
@@ -31,5 +33,11 @@ absl::Status Serve(const ServeOptions& options);
 
 // Loads one of the two, as Serve would.
 absl::Status CheckConfig(const std::string& resources, const std::string& mesh);
+
+// A one-use token for the node, noted in the authority's folder.
+absl::StatusOr<std::string> MakeToken(const std::string& state, const std::string& node, Duration lifetime);
+
+// Gets the node's certificate and keeps renewing it until SIGTERM or SIGINT.
+absl::Status Enroll(const EnrollOptions& options);
 
 }  // namespace outrigger::control_plane

@@ -1,15 +1,18 @@
 #include "source/control_plane/serve/control_plane.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "source/base/log.h"
 
 namespace outrigger::control_plane {
 namespace {
 
 constexpr size_t kMostPemBytes = 1 << 20;
+constexpr Duration kNodeCertificateLifetime = hours(24);  // at least: a node must survive our absence
+constexpr Duration kServerCertificateLifetime = hours(24 * 365);
 
 XdsServer::Options ServerOptionsOf(const ServeOptions& options) {
   XdsServer::Options out;
@@ -28,36 +31,108 @@ absl::Status ControlPlane::Start() {
     OUTRIGGER_LOG(kWarn, kControlPlane,
                   "private keys go to whoever asks on loopback (--insecure-allow-unauthenticated-secrets)");
   }
+  absl::Status status = OpenAuthority();
+  if (!status.ok()) return status;
   if (!options_.resources.empty()) {
     folder_ = std::make_unique<ResourceFolder>(
         dispatcher_, options_.resources, [this](const absl::StatusOr<CatalogPtr>& catalog) { OnCatalog(catalog); });
+  } else {
+    mesh_file_ = std::make_unique<MeshFile>(dispatcher_, options_.mesh,
+                                            [this](absl::StatusOr<CompiledMesh> mesh) { OnMesh(std::move(mesh)); });
   }
   Reload();
-  absl::Status status = ListenPlain();
+  status = ListenPlain();
   if (status.ok()) status = ListenTls();
   return status;
 }
 
+absl::Status ControlPlane::OpenAuthority() {
+  if (options_.state.empty()) return absl::OkStatus();
+  auto authority = Authority::Open(dispatcher_, options_.state);
+  if (!authority.ok()) return authority.status();
+  authority_ = *std::move(authority);
+  tokens_ = std::make_unique<TokenStore>(dispatcher_, options_.state);
+  secrets_ = std::make_unique<WorkloadSecrets>(dispatcher_, *authority_, options_.certificate_lifetime,
+                                               [this] { server_.Republish(); });
+  EnrollmentService::Options enrolment;
+  enrolment.lifetime = std::max<Duration>(options_.certificate_lifetime, kNodeCertificateLifetime);
+  enrolment.trust_domain = [this] { return server_.options().policy.trust_domain; };
+  enrolment.knows_node = [this](const std::string& node) {
+    return mesh_file_ == nullptr || mesh_.identities.find(node) != mesh_.identities.end();
+  };
+  enrollment_ = EnrollmentService::Make(dispatcher_, *authority_, *tokens_, std::move(enrolment));
+  server_.SetComplete([this](const NodeName& node, Snapshot& snapshot) { Complete(node, snapshot); });
+  // A folder of resources has no trust domain of its own.
+  if (!options_.resources.empty()) server_.SetTrustDomain("outrigger.local");
+  return absl::OkStatus();
+}
+
 void ControlPlane::Reload() {
   if (folder_ != nullptr) folder_->Load();
+  if (mesh_file_ != nullptr) mesh_file_->Load();
+}
+
+void ControlPlane::Rotate() {
+  if (secrets_ != nullptr) secrets_->Rotate();
 }
 
 void ControlPlane::Stop() {
   for (const auto& listener : listeners_) listener->Stop();
+  for (const auto& [node, listener] : node_sockets_) listener->Stop();
+}
+
+void ControlPlane::Refuse(const absl::Status& why) {
+  OUTRIGGER_LOG(kError, kControlPlane, "configuration refused; the last good one stays");
+  for (absl::string_view line : absl::StrSplit(why.message(), '\n')) OUTRIGGER_LOG(kError, kControlPlane, line);
+  server_.ConfigRefused(std::string(why.message()));
 }
 
 void ControlPlane::OnCatalog(const absl::StatusOr<CatalogPtr>& catalog) {
-  if (!catalog.ok()) {
-    OUTRIGGER_LOG(kError, kControlPlane, "configuration refused; the last good one stays:\n",
-                  catalog.status().message());
-    return server_.ConfigRefused(std::string(catalog.status().message()));
-  }
+  if (!catalog.ok()) return Refuse(catalog.status());
   server_.Publish(*catalog);
   OUTRIGGER_LOG(kInfo, kControlPlane, "configuration ", server_.counters().published, " published");
 }
 
-absl::Status ControlPlane::ListenOn(const GrpcListenOptions& options) {
-  auto listener = GrpcServer::Listen(dispatcher_, server_, options);
+void ControlPlane::OnMesh(absl::StatusOr<CompiledMesh> mesh) {
+  if (!mesh.ok()) return Refuse(mesh.status());
+  mesh_ = *std::move(mesh);
+  secrets_->Keep([this](const std::string& node) { return mesh_.identities.find(node) != mesh_.identities.end(); });
+  server_.SetTrustDomain(mesh_.trust_domain);
+  server_.Publish(mesh_.catalog);
+  OUTRIGGER_LOG(kInfo, kControlPlane, "mesh ", server_.counters().published, " published: ", mesh_.identities.size(),
+                " nodes");
+  ListenForNodes();
+}
+
+void ControlPlane::Complete(const NodeName& node, Snapshot& snapshot) {
+  const auto identity = mesh_.identities.find(node.id);
+  if (identity != mesh_.identities.end()) secrets_->AddTo(node.id, identity->second, snapshot);
+}
+
+// Sockets of nodes that are gone stay until the end: there is nothing behind them any more.
+void ControlPlane::ListenForNodes() {
+  if (options_.node_sockets.empty()) return;
+  const absl::Status made = dispatcher_.engine().MakeFolder(options_.node_sockets, 0700);
+  if (!made.ok()) OUTRIGGER_LOG(kError, kControlPlane, made.message());
+  for (const auto& [node, spiffe_id] : mesh_.identities) {
+    if (node_sockets_.find(node) != node_sockets_.end()) continue;
+    const std::string path = absl::StrCat(options_.node_sockets, "/", node, ".sock");
+    dispatcher_.engine().RemoveFile(path).IgnoreError();  // left by an earlier run
+    auto listener =
+        GrpcServer::Listen(dispatcher_, server_, {.address = absl::StrCat("unix:", path), .bound_node = node});
+    if (!listener.ok()) {
+      OUTRIGGER_LOG(kError, kControlPlane, listener.status().message());
+      continue;
+    }
+    dispatcher_.engine().ChangeMode(path, 0600);
+    node_sockets_.emplace(node, *std::move(listener));
+  }
+}
+
+absl::Status ControlPlane::ListenOn(const GrpcListenOptions& options, bool enrolment) {
+  std::vector<grpc::Service*> extra;
+  if (enrolment && enrollment_ != nullptr) extra.push_back(enrollment_->service());
+  auto listener = GrpcServer::Listen(dispatcher_, server_, options, extra);
   if (!listener.ok()) return listener.status();
   if ((*listener)->port() != 0) ports_.push_back((*listener)->port());
   OUTRIGGER_LOG(kInfo, kControlPlane, "listening on ", options.address, " port ", (*listener)->port(),
@@ -68,7 +143,7 @@ absl::Status ControlPlane::ListenOn(const GrpcListenOptions& options) {
 
 absl::Status ControlPlane::ListenPlain() {
   for (const std::string& address : options_.listen) {
-    const absl::Status status = ListenOn({.address = address});
+    const absl::Status status = ListenOn({.address = address}, false);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -87,12 +162,22 @@ absl::Status ControlPlane::ListenTls() {
   if (!key.ok()) return key.status();
   auto roots = ReadPem(options_.tls_client_ca);
   if (!roots.ok()) return roots.status();
+  if (authority_ != nullptr && roots->empty()) roots = authority_->root_pem();
+  if (certificate->empty()) {
+    std::vector<std::string> names = options_.tls_names;
+    if (names.empty()) names = {"localhost", "127.0.0.1", "::1"};
+    auto issued = authority_->IssueServer(names, kServerCertificateLifetime);
+    if (!issued.ok()) return issued.status();
+    certificate = issued->pair.certificate_pem;
+    key = issued->pair.key_pem;
+  }
   for (const std::string& address : options_.tls_listen) {
     const absl::Status status = ListenOn({.address = address,
                                           .certificate_pem = *certificate,
                                           .key_pem = *key,
                                           .client_roots_pem = *roots,
-                                          .require_client_certificate = options_.require_client_certificate});
+                                          .require_client_certificate = options_.require_client_certificate},
+                                         true);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

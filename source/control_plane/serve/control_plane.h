@@ -7,6 +7,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "source/control_plane/authority/authority.h"
+#include "source/control_plane/authority/enrollment_service.h"
+#include "source/control_plane/authority/token_store.h"
+#include "source/control_plane/authority/workload_secrets.h"
+#include "source/control_plane/mesh/mesh_file.h"
 #include "source/control_plane/resources/resource_folder.h"
 #include "source/control_plane/serve/commands.h"
 #include "source/control_plane/xds_server/grpc_server.h"
@@ -22,6 +27,7 @@ class ControlPlane {
 
   absl::Status Start();
   void Reload();  // reads the configuration again
+  void Rotate();  // renews all workload certificates
   void Stop();    // when the loop does not run any more
 
   XdsServer& server() { return server_; }
@@ -29,16 +35,28 @@ class ControlPlane {
   const std::vector<int>& ports() const { return ports_; }
 
  private:
+  absl::Status OpenAuthority();
   absl::Status ListenPlain();
   absl::Status ListenTls();
-  absl::Status ListenOn(const GrpcListenOptions& options);
+  absl::Status ListenOn(const GrpcListenOptions& options, bool enrolment);
+  void ListenForNodes();
   absl::StatusOr<std::string> ReadPem(const std::string& path);
   void OnCatalog(const absl::StatusOr<CatalogPtr>& catalog);
+  void OnMesh(absl::StatusOr<CompiledMesh> mesh);
+  void Refuse(const absl::Status& why);
+  void Complete(const NodeName& node, Snapshot& snapshot);
 
   event::Dispatcher& dispatcher_;
   const ServeOptions options_;
   XdsServer server_;
+  std::unique_ptr<Authority> authority_;
+  std::unique_ptr<TokenStore> tokens_;
+  std::unique_ptr<WorkloadSecrets> secrets_;
+  std::unique_ptr<EnrollmentService> enrollment_;
   std::unique_ptr<ResourceFolder> folder_;
+  std::unique_ptr<MeshFile> mesh_file_;
+  CompiledMesh mesh_;  // the last good one
+  std::map<std::string, std::unique_ptr<GrpcServer>> node_sockets_;
   std::vector<std::unique_ptr<GrpcServer>> listeners_;
   std::vector<int> ports_;
 };
