@@ -1,0 +1,295 @@
+// Thread: test
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
+#include "source/event/simulated_world.h"
+#include "source/observe/stats.h"
+#include "source/xds/discovery_stream.h"
+#include "source/xds/staging_graph.h"
+
+namespace outrigger::xds {
+
+using Request = envoy::service::discovery::v3::DiscoveryRequest;
+using Response = envoy::service::discovery::v3::DiscoveryResponse;
+using RouteProto = envoy::config::route::v3::RouteConfiguration;
+using ListenerProto = envoy::config::listener::v3::Listener;
+using ClusterProto = envoy::config::cluster::v3::Cluster;
+using HttpManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+
+// The far end of discovery streams, in memory: keeps what was said, says what it is told to.
+class ScriptedTransport final : public Transport {
+ public:
+  explicit ScriptedTransport(event::Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
+  std::unique_ptr<Call> Open(absl::string_view method, CallHandler& handler) override {
+    ++opened;
+    last_method = std::string(method);
+    auto call = std::make_unique<ScriptedCall>(*this, handler);
+    current = call.get();
+    sent_on_stream = 0;
+    return call;
+  }
+  std::string Describe() const override { return "script"; }
+
+  // Delivered in a later turn, if the stream still stands then.
+  void Say(const Response& response) {
+    dispatcher_.Post([this, call = current, bytes = response.SerializeAsString()] {
+      if (call != nullptr && call == current) call->handler.OnMessage(bytes);
+    });
+  }
+  void SayBytes(std::string bytes) {
+    dispatcher_.Post([this, call = current, bytes] {
+      if (call != nullptr && call == current) call->handler.OnMessage(bytes);
+    });
+  }
+  void EndStream(uint32_t status = 14) {
+    dispatcher_.Post([this, call = current, status] {
+      if (call != nullptr && call == current) call->handler.OnEnd(status, "script");
+    });
+  }
+  // Requests of a type since the beginning.
+  std::vector<Request> Of(ResourceType type) const {
+    std::vector<Request> out;
+    for (const Request& request : requests) {
+      if (request.type_url() == TypeUrlOf(type)) out.push_back(request);
+    }
+    return out;
+  }
+
+  std::vector<Request> requests;
+  std::function<void(const Request&)> on_request;
+  int opened = 0, sent_on_stream = 0;
+  std::string last_method;
+
+  struct ScriptedCall final : Call {
+    ScriptedCall(ScriptedTransport& t, CallHandler& h) : transport(t), handler(h) {}
+    ~ScriptedCall() override {
+      if (transport.current == this) transport.current = nullptr;
+    }
+    void Send(absl::string_view message) override {
+      Request request;
+      request.ParseFromArray(message.data(), static_cast<int>(message.size()));
+      ++transport.sent_on_stream;
+      transport.requests.push_back(request);
+      if (transport.on_request) transport.on_request(request);
+    }
+    ScriptedTransport& transport;
+    CallHandler& handler;
+  };
+  ScriptedCall* current = nullptr;
+
+ private:
+  event::Dispatcher& dispatcher_;
+};
+
+// What a Snapshot builder would do, as a list of names; needs are read from the resources as config/ reads them.
+class RecordingTarget final : public Target {
+ public:
+  absl::StatusOr<Needs> Check(ResourceType type, const Resource& resource) override {
+    ++checks;
+    if (refuse.count(resource.name) != 0) return Refusal_(type, resource);
+    Needs needs;
+    if (type == ResourceType::kCluster) {
+      const auto& cluster = static_cast<const ClusterProto&>(*resource.message);
+      if (cluster.type() == ClusterProto::EDS) {
+        const std::string& service = cluster.eds_cluster_config().service_name();
+        Want(ResourceType::kEndpoints, service.empty() ? cluster.name() : service, cluster.eds_cluster_config().eds_config(), &needs);
+      }
+    } else if (type == ResourceType::kListener) {
+      const auto& listener = static_cast<const ListenerProto&>(*resource.message);
+      for (const auto& chain : listener.filter_chains()) {
+        HttpManager manager;
+        if (chain.filters(0).typed_config().UnpackTo(&manager) && manager.has_rds()) {
+          Want(ResourceType::kRoutes, manager.rds().route_config_name(), manager.rds().config_source(), &needs);
+        }
+        NameClusters(manager.route_config(), &needs);
+      }
+    } else if (type == ResourceType::kRoutes) {
+      NameClusters(static_cast<const RouteProto&>(*resource.message), &needs);
+    }
+    return needs;
+  }
+  absl::Status Apply(ResourceType type, const Resource& resource) override {
+    if (refuse_late.count(resource.name) != 0) return Refusal_(type, resource);
+    active[{type, resource.name}] = resource;
+    log.push_back(absl::StrCat("+", ShortNameOf(type), " ", resource.name, "@", resource.version));
+    if (on_change) on_change();
+    return absl::OkStatus();
+  }
+  void Remove(ResourceType type, const std::string& name) override {
+    active.erase({type, name});
+    log.push_back(absl::StrCat("-", ShortNameOf(type), " ", name));
+    if (on_change) on_change();
+  }
+  void RequestPublish() override { ++publishes; }
+
+  bool Has(ResourceType type, const std::string& name) const { return active.count({type, name}) != 0; }
+  std::string VersionOf(ResourceType type, const std::string& name) const {
+    auto at = active.find({type, name});
+    return at == active.end() ? "" : at->second.version;
+  }
+  size_t IndexOf(const std::string& line) const {
+    for (size_t i = 0; i < log.size(); ++i) {
+      if (log[i] == line) return i;
+    }
+    return log.size();
+  }
+
+  std::set<std::string> refuse, refuse_late;
+  std::map<ResourceKey, Resource> active;
+  std::vector<std::string> log;
+  int checks = 0, publishes = 0;
+  std::function<void()> on_change;
+
+ private:
+  static absl::Status Refusal_(ResourceType type, const Resource& resource) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(WordOf(type), " \"", resource.name, "\" (version ", resource.version, "): some.field: not liked"));
+  }
+  static void Want(ResourceType type, const std::string& name, const envoy::config::core::v3::ConfigSource& source, Needs* needs) {
+    needs->subscriptions.push_back({type, name, std::make_shared<envoy::config::core::v3::ConfigSource>(source), ""});
+  }
+  static void NameClusters(const RouteProto& routes, Needs* needs) {
+    for (const auto& host : routes.virtual_hosts()) {
+      for (const auto& route : host.routes()) needs->clusters.push_back(route.route().cluster());
+    }
+  }
+};
+
+inline ClusterProto EdsCluster(const std::string& name, int timeout_ms = 1000, const std::string& service = "") {
+  ClusterProto cluster;
+  cluster.set_name(name);
+  cluster.set_type(ClusterProto::EDS);
+  cluster.mutable_connect_timeout()->set_nanos(timeout_ms * 1000);
+  cluster.mutable_eds_cluster_config()->mutable_eds_config()->mutable_ads();
+  cluster.mutable_eds_cluster_config()->set_service_name(service);
+  return cluster;
+}
+inline ClusterProto StaticCluster(const std::string& name) {
+  ClusterProto cluster;
+  cluster.set_name(name);
+  cluster.set_type(ClusterProto::STATIC);
+  return cluster;
+}
+inline envoy::config::endpoint::v3::ClusterLoadAssignment Endpoints(const std::string& name, int port = 80) {
+  envoy::config::endpoint::v3::ClusterLoadAssignment assignment;
+  assignment.set_cluster_name(name);
+  auto* address =
+      assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address()->mutable_socket_address();
+  address->set_address("127.0.0.1");
+  address->set_port_value(static_cast<uint32_t>(port));
+  return assignment;
+}
+inline RouteProto Routes(const std::string& name, const std::string& cluster) {
+  RouteProto routes;
+  routes.set_name(name);
+  auto* host = routes.add_virtual_hosts();
+  host->set_name("all");
+  host->add_domains("*");
+  auto* route = host->add_routes();
+  route->mutable_match()->set_prefix("/");
+  route->mutable_route()->set_cluster(cluster);
+  return routes;
+}
+inline ListenerProto Listener(const std::string& name, const std::string& routes, int port = 0) {
+  ListenerProto listener;
+  listener.set_name(name);
+  auto* address = listener.mutable_address()->mutable_socket_address();
+  address->set_address("127.0.0.1");
+  address->set_port_value(static_cast<uint32_t>(port));
+  HttpManager manager;
+  manager.set_stat_prefix("in");
+  manager.mutable_rds()->set_route_config_name(routes);
+  manager.mutable_rds()->mutable_config_source()->mutable_ads();
+  auto* filter = listener.add_filter_chains()->add_filters();
+  filter->set_name("hcm");
+  filter->mutable_typed_config()->PackFrom(manager);
+  return listener;
+}
+inline envoy::extensions::transport_sockets::tls::v3::Secret Secret(const std::string& name, const std::string& text = "x") {
+  envoy::extensions::transport_sockets::tls::v3::Secret secret;
+  secret.set_name(name);
+  secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_string(text);
+  return secret;
+}
+
+template <class Proto>
+Response Give(ResourceType type, const std::string& version, const std::string& nonce, const std::vector<Proto>& resources) {
+  Response response;
+  response.set_type_url(std::string(TypeUrlOf(type)));
+  response.set_version_info(version);
+  response.set_nonce(nonce);
+  for (const Proto& resource : resources) response.add_resources()->PackFrom(resource);
+  return response;
+}
+inline Response GiveNothing(ResourceType type, const std::string& version, const std::string& nonce) {
+  return Give<ClusterProto>(type, version, nonce, {});
+}
+
+// A client of one scripted control plane, in virtual time.
+struct Scene : SourceDirectory {
+  explicit Scene(uint64_t seed = 1, DiscoveryStream::Options options = {})
+      : world(seed, event::FaultPlan::None()), loop(world.MakeDispatcher()), transport(*loop) {
+    options.node.set_id("me");
+    graph = std::make_unique<StagingGraph>(*loop, stats, target, *this);
+    stream = std::make_unique<DiscoveryStream>(*loop, transport, *graph, stats.main().Get(scope), options);
+  }
+  ~Scene() override {
+    stream.reset();
+    graph.reset();
+  }
+  absl::StatusOr<Source*> SourceFor(ResourceType, const envoy::config::core::v3::ConfigSource& config) override {
+    if (!config.has_ads()) return absl::InvalidArgumentError("not a source of this scene");
+    return stream.get();
+  }
+  void WatchBoth() {
+    graph->WatchAll(ResourceType::kCluster, *stream, seconds(15));
+    graph->WatchAll(ResourceType::kListener, *stream, seconds(15));
+    stream->Start();
+    Run();
+  }
+  void Run(Duration time = milliseconds(1)) { world.RunFor(time); }
+  template <class Proto>
+  void Say(ResourceType type, const std::string& version, const std::vector<Proto>& resources) {
+    transport.Say(Give(type, version, absl::StrCat("n", ++nonces), resources));
+    Run();
+  }
+  void SayNothing(ResourceType type, const std::string& version) {
+    transport.Say(GiveNothing(type, version, absl::StrCat("n", ++nonces)));
+    Run();
+  }
+  Request Last(ResourceType type) const {
+    const std::vector<Request> all = transport.Of(type);
+    return all.empty() ? Request() : all.back();
+  }
+
+  event::SimulatedWorld world;
+  std::unique_ptr<event::Dispatcher> loop;
+  observe::StatsRegistry stats;
+  observe::StatsScope<observe::ControlPlaneStats> scope = stats.Register<observe::ControlPlaneStats>("control_plane.");
+  ScriptedTransport transport;
+  RecordingTarget target;
+  std::unique_ptr<StagingGraph> graph;
+  std::unique_ptr<DiscoveryStream> stream;
+  int nonces = 0;
+};
+
+inline std::vector<std::string> NamesOf(const Request& request) {
+  return {request.resource_names().begin(), request.resource_names().end()};
+}
+
+}  // namespace outrigger::xds
