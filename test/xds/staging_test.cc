@@ -1,0 +1,276 @@
+#include <algorithm>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/xds/scripted.h"
+
+namespace outrigger::xds {
+namespace {
+
+using testing::HasSubstr;
+using T = ResourceType;
+using Assignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
+
+TEST(StagingTest, AnEdsClusterGoesLiveWithItsEndpoints) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {EdsCluster("a"), StaticCluster("s")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "s")) << "roots do not wait for each other";
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
+  EXPECT_EQ(scene.graph->WaitsFor(T::kCluster, "a"), "cluster_load_assignment \"a\"");
+  EXPECT_FALSE(scene.graph->Settled(T::kCluster));
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "a"));
+  EXPECT_LT(scene.target.IndexOf("+EDS a@e1"), scene.target.IndexOf("+CDS a@v1"));
+  EXPECT_TRUE(scene.graph->Settled(T::kCluster));
+}
+
+TEST(StagingTest, AClusterWhoseEndpointsDoNotComeGoesLiveAfterTheFetchTimeout) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {EdsCluster("a")});
+  scene.Run(seconds(14));
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
+  scene.Run(seconds(2));
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "a"));
+  ClientStatus status = ClientStatus::kUnknown;
+  scene.graph->ForEach([&](const ResourceRow& row) {
+    if (row.type == T::kEndpoints) status = row.status;
+  });
+  EXPECT_EQ(status, ClientStatus::kTimeout);
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});
+  EXPECT_TRUE(scene.target.Has(T::kEndpoints, "a")) << "late is not never";
+}
+
+TEST(StagingTest, AFetchTimeoutOfZeroWaitsForEver) {
+  Scene scene;
+  scene.WatchBoth();
+  ClusterProto cluster = EdsCluster("a");
+  cluster.mutable_eds_cluster_config()->mutable_eds_config()->mutable_initial_fetch_timeout();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {cluster});
+  scene.Run(seconds(300));
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
+}
+
+TEST(StagingTest, AChangedClusterWaitsForFreshEndpointsButNotLongAndKeepsTheOldOnes) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {EdsCluster("a", 1000)});
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});
+  scene.Say<ClusterProto>(T::kCluster, "v2", {EdsCluster("a", 2000)});
+  EXPECT_EQ(scene.target.VersionOf(T::kCluster, "a"), "v1") << "the old version serves meanwhile";
+  scene.Run(StagingGraph::kFreshEndpoints + milliseconds(100));
+  EXPECT_EQ(scene.target.VersionOf(T::kCluster, "a"), "v2");
+  EXPECT_TRUE(scene.target.Has(T::kEndpoints, "a"));
+  EXPECT_EQ(scene.graph->counters().kept_endpoints, 1u);
+}
+
+TEST(StagingTest, AChangedClusterTakesItsPlaceAtOnceWhenTheServerResendsItsEndpoints) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {EdsCluster("a", 1000)});
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});
+  scene.Say<ClusterProto>(T::kCluster, "v2", {EdsCluster("a", 2000)});
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});  // the same ones
+  EXPECT_EQ(scene.target.VersionOf(T::kCluster, "a"), "v2");
+}
+
+TEST(StagingTest, AClusterThatChangesAllTheTimeStillGetsItsNewestVersion) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v0", {EdsCluster("a", 1)});
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});
+  for (int i = 1; i <= 20; ++i) {
+    scene.Say<ClusterProto>(T::kCluster, absl::StrCat("v", i), {EdsCluster("a", i + 1)});
+    scene.Run(milliseconds(300));
+  }
+  EXPECT_NE(scene.target.VersionOf(T::kCluster, "a"), "v0");
+}
+
+TEST(StagingTest, AListenerWaitsForItsRoutesAndTheyForTheClustersTheyName) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {EdsCluster("a")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  EXPECT_EQ(scene.graph->WaitsFor(T::kListener, "in"), "route_configuration \"r\"");
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "a")});
+  EXPECT_EQ(scene.graph->WaitsFor(T::kRoutes, "r"), "cluster \"a\"");
+  EXPECT_FALSE(scene.Last(T::kRoutes).has_error_detail()) << "staged is acknowledged";
+  EXPECT_EQ(scene.Last(T::kRoutes).version_info(), "v1");
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});
+  EXPECT_LT(scene.target.IndexOf("+EDS a@e1"), scene.target.IndexOf("+CDS a@v1"));
+  EXPECT_LT(scene.target.IndexOf("+CDS a@v1"), scene.target.IndexOf("+RDS r@v1"));
+  EXPECT_LT(scene.target.IndexOf("+RDS r@v1"), scene.target.IndexOf("+LDS in@v1"));
+  EXPECT_TRUE(scene.graph->Settled(T::kListener));
+}
+
+TEST(StagingTest, AClusterThatIsNotKnownAtAllIsNotWaitedFor) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "nowhere")});
+  EXPECT_TRUE(scene.target.Has(T::kListener, "in"));
+}
+
+TEST(StagingTest, EveryOrderOfArrivalEndsInTheSameConfiguration) {
+  std::vector<int> order = {0, 1, 2, 3};
+  do {
+    Scene scene;
+    scene.WatchBoth();
+    // What is pushed before it was asked for is ignored; the server repeats everything in its order until all was asked for.
+    for (int round = 0; round < 4; ++round) {
+      const std::string v = absl::StrCat("v", round);
+      for (const int step : order) {
+        if (step == 0) scene.Say<ClusterProto>(T::kCluster, v, {EdsCluster("a")});
+        if (step == 1) scene.Say<Assignment>(T::kEndpoints, v, {Endpoints("a")});
+        if (step == 2) scene.Say<ListenerProto>(T::kListener, v, {Listener("in", "r")});
+        if (step == 3) scene.Say<RouteProto>(T::kRoutes, v, {Routes("r", "a")});
+      }
+    }
+    EXPECT_EQ(scene.target.active.size(), 4u);
+    const auto& log = scene.target.log;
+    EXPECT_EQ(log.size(), 4u) << "identical resources are no change";
+    EXPECT_EQ(std::count_if(log.begin(), log.end(), [](const std::string& l) { return l[0] == '-'; }), 0);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(StagingTest, MakeBeforeBreakANewClusterServesBeforeTheRoutesMoveAndTheOldOneGoesAfter) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("old")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "old")});
+  ASSERT_TRUE(scene.target.Has(T::kRoutes, "r"));
+  // The server takes the acknowledgement of the routes for their use, and drops the old cluster while the new one still warms.
+  scene.Say<ClusterProto>(T::kCluster, "v2", {StaticCluster("old"), EdsCluster("new")});
+  scene.Say<RouteProto>(T::kRoutes, "v2", {Routes("r", "new")});
+  scene.Say<ClusterProto>(T::kCluster, "v3", {EdsCluster("new")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "old")) << "routes in use name it";
+  EXPECT_EQ(scene.Last(T::kCluster).version_info(), "v3");
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("new")});
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "old"));
+  EXPECT_LT(scene.target.IndexOf("+CDS new@v3"), scene.target.IndexOf("+RDS r@v2"));
+  EXPECT_LT(scene.target.IndexOf("+RDS r@v2"), scene.target.IndexOf("-CDS old"));
+}
+
+TEST(StagingTest, ARemovedClusterThatNobodyMovesAwayFromGoesAtOnce) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("a")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "a")});
+  scene.SayNothing(T::kCluster, "v2");
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
+}
+
+TEST(StagingTest, ARemovedClusterThatComesBackBeforeItLeftStays) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("old"), EdsCluster("new")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "old")});
+  scene.Say<RouteProto>(T::kRoutes, "v2", {Routes("r", "new")});
+  scene.Say<ClusterProto>(T::kCluster, "v2", {EdsCluster("new")});
+  scene.Say<ClusterProto>(T::kCluster, "v3", {EdsCluster("new"), StaticCluster("old")});
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("new")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "old"));
+}
+
+TEST(StagingTest, AListenerThatMovesToOtherRoutesKeepsTheOldOnesUntilTheNewOnesCame) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r1")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r1", "x")});
+  scene.Say<ListenerProto>(T::kListener, "v2", {Listener("in", "r2")});
+  EXPECT_THAT(NamesOf(scene.Last(T::kRoutes)), testing::ElementsAre("r1", "r2"));
+  EXPECT_EQ(scene.target.VersionOf(T::kListener, "in"), "v1");
+  scene.Say<RouteProto>(T::kRoutes, "v2", {Routes("r2", "x")});
+  EXPECT_EQ(scene.target.VersionOf(T::kListener, "in"), "v2");
+  EXPECT_FALSE(scene.target.Has(T::kRoutes, "r1"));
+  EXPECT_THAT(NamesOf(scene.Last(T::kRoutes)), testing::ElementsAre("r2"));
+}
+
+TEST(StagingTest, AVersionThatIsTakenBackWhileItWaitsLeavesTheOneInUse) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r1")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r1", "x")});
+  scene.Say<ListenerProto>(T::kListener, "v2", {Listener("in", "r2")});
+  scene.Say<ListenerProto>(T::kListener, "v3", {Listener("in", "r1")});
+  EXPECT_TRUE(scene.graph->Settled(T::kListener));
+  EXPECT_THAT(NamesOf(scene.Last(T::kRoutes)), testing::ElementsAre("r1"));
+  EXPECT_EQ(scene.graph->counters().removed, 0u);
+}
+
+TEST(StagingTest, ASubscriptionToASourceThatCannotBeUsedRefusesTheResource) {
+  Scene scene;
+  scene.WatchBoth();
+  ClusterProto cluster = EdsCluster("a");
+  cluster.mutable_eds_cluster_config()->mutable_eds_config()->mutable_path_config_source()->set_path("/x.yaml");
+  scene.Say<ClusterProto>(T::kCluster, "v1", {cluster});
+  EXPECT_THAT(scene.Last(T::kCluster).error_detail().message(),
+              HasSubstr("cluster \"a\" (version v1): cluster_load_assignment \"a\": not a source of this scene"));
+}
+
+TEST(StagingTest, WhatIsRefusedOnlyWhenAppliedIsRefusedToTheServerAndNobodyWaitsForIt) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.target.refuse_late.insert("r");
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "x")});
+  EXPECT_THAT(scene.Last(T::kRoutes).error_detail().message(), HasSubstr("not liked"));
+  EXPECT_TRUE(scene.target.Has(T::kListener, "in"));
+  EXPECT_EQ(scene.graph->counters().late_refusals, 1u);
+}
+
+TEST(StagingTest, StaticResourcesAreNeitherReplacedNorRemovedAndTheirNeedsAreFetched) {
+  Scene scene;
+  Needs needs;
+  auto source = std::make_shared<envoy::config::core::v3::ConfigSource>();
+  source->mutable_ads();
+  needs.subscriptions.push_back({T::kEndpoints, "st", source, ""});
+  scene.graph->AdoptStatic(T::kCluster, "st", needs);
+  EXPECT_FALSE(scene.graph->StaticSettled(T::kCluster));
+  scene.WatchBoth();
+  EXPECT_THAT(NamesOf(scene.Last(T::kEndpoints)), testing::ElementsAre("st"));
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("st")});
+  scene.SayNothing(T::kCluster, "v2");
+  EXPECT_TRUE(scene.target.log.empty());
+  EXPECT_EQ(scene.graph->counters().static_names, 1u);
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("st")});
+  EXPECT_TRUE(scene.graph->StaticSettled(T::kCluster));
+}
+
+TEST(StagingTest, TheFirstAnswerOfAWholeTypeIsWaitedForAtMostItsFetchTimeout) {
+  Scene scene;
+  scene.WatchBoth();
+  int settled = 0;
+  scene.graph->OnSettled([&] { ++settled; });
+  EXPECT_FALSE(scene.graph->Settled(T::kCluster));
+  scene.Run(seconds(16));
+  EXPECT_TRUE(scene.graph->Settled(T::kCluster));
+  EXPECT_TRUE(scene.graph->Settled(T::kListener));
+  EXPECT_GT(settled, 0);
+}
+
+TEST(StagingTest, UpdatesAreCountedUnderTheirPublishedNames) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {EdsCluster("a")});
+  scene.Say<Assignment>(T::kEndpoints, "e1", {Endpoints("a")});
+  scene.target.refuse.insert("bad");
+  scene.Say<ClusterProto>(T::kCluster, "v2", {EdsCluster("a"), StaticCluster("bad")});
+  const auto scope = scene.stats.Register<observe::SubscriptionStats>("cluster_manager.cds.");
+  observe::SubscriptionStats& cds = scene.stats.main().Get(scope);
+  EXPECT_EQ(cds.update_success.value(), 1u);
+  EXPECT_EQ(cds.update_rejected.value(), 1u);
+  EXPECT_EQ(cds.version_text.value(), "v1");
+  const auto cluster = scene.stats.Register<observe::ClusterStats>("cluster.a.");
+  EXPECT_EQ(scene.stats.main().Get(cluster).update_success.value(), 1u);
+  scene.transport.EndStream();
+  scene.Run();
+  EXPECT_EQ(cds.update_failure.value(), 1u);
+}
+
+}  // namespace
+}  // namespace outrigger::xds
