@@ -33,6 +33,7 @@ void DownstreamConnection::Start() {
 }
 
 const model::FilterChain* DownstreamConnection::Current() {
+  if (!owner_.slot().valid()) return current_;  // not of the configuration (the admin listener): what accepted it stays
   const model::Snapshot& snapshot = worker().snapshot();
   if (snapshot.generation == current_generation_) return current_;
   current_generation_ = snapshot.generation;

@@ -36,7 +36,6 @@ void Worker::StartStepped() {
 }
 
 void Worker::StartThread() {
-  StartStepped();
   thread_ = std::thread([this] { dispatcher_->Run(); });
 }
 

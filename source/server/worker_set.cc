@@ -28,11 +28,8 @@ WorkerSet::~WorkerSet() { Stop(); }
 void WorkerSet::Start() {
   if (std::exchange(started_, true)) return;
   for (auto& worker : workers_) {
-    if (settings_.threads) {
-      worker->StartThread();
-    } else {
-      worker->Publish(publications_.back());
-    }
+    worker->Publish(publications_.back());
+    if (settings_.threads) worker->StartThread();
   }
 }
 
@@ -42,8 +39,9 @@ void WorkerSet::Stop() {
 
 void WorkerSet::Publish(std::shared_ptr<const Publication> next) {
   publications_.push_back(next);
-  // Before the start a worker has no loop, but its queue keeps what is posted: the order stays.
-  for (auto& worker : workers_) worker->Publish(next);
+  for (auto& worker : workers_) {
+    if (started_) worker->Publish(next);  // otherwise Start() gives it the newest
+  }
   Reap();
 }
 
