@@ -55,8 +55,9 @@ class Server final {
   absl::Status Start();
   int Run();        // until the end; the exit code
   void Shutdown();  // drains, then ends; again: ends at once. On the loop
-  void Drain(const std::function<bool(const model::Listener&)>& which, bool graceful, bool close_after);  // /drain_listeners
-  void SetHealthCheckFailed(bool failed);
+  // /drain_listeners: connections are asked to end; listening ends now, or (graceful) when the drain time is over.
+  void DrainListeners(bool inbound_only, bool graceful);
+  void SetHealthCheckFailed(bool failed);  // drains while it lasts; /ready says no
   void ReopenLogs();
 
   // --- for whoever configures -------------------------------------------------------------------------------------------------
@@ -72,6 +73,8 @@ class Server final {
   void WhenInUse(uint64_t generation, std::function<void()> f);
   // As long as somebody holds one, workers do not start and the state is INITIALIZING.
   std::shared_ptr<void> HoldInit(std::string what);
+
+  void RefreshGauges();  // of the process, before they are read
 
   // --- what everybody may use --------------------------------------------------------------------------------------------------
   enum class State : uint8_t { kLive, kDraining, kPreInitializing, kInitializing };  // envoy.admin.v3.ServerInfo.State

@@ -9,6 +9,7 @@ namespace outrigger::server {
 
 namespace {
 constexpr Duration kReapEvery = seconds(1);
+constexpr Duration kReapInDrain = milliseconds(20);  // somebody waits for the last connection
 }
 
 Worker::Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first)
@@ -102,12 +103,15 @@ void Worker::Drain(std::function<bool(const model::Listener&)> which, DrainPlan 
     for (auto& [slot, listener] : listeners_) {
       if (!which || which(*listener->config())) listener->BeginDrain(plan);
     }
+    draining_ = true;
+    dispatcher_->Arm(reap_timer_, kReapInDrain);
     Reap();
   });
 }
 
 void Worker::EndDrain() {
   dispatcher_->Post([this] {
+    draining_ = false;
     for (auto& [slot, listener] : listeners_) listener->EndDrain();
   });
 }
@@ -139,7 +143,7 @@ void Worker::Reap() {
   }
   for (const auto& [slot, listener] : listeners_) connections += listener->connection_count();
   connections_.store(connections, std::memory_order_relaxed);
-  if (!reap_timer_.armed()) dispatcher_->Arm(reap_timer_, kReapEvery);
+  if (!reap_timer_.armed()) dispatcher_->Arm(reap_timer_, draining_ ? kReapInDrain : kReapEvery);
 }
 
 void Worker::OnReapTimer() {

@@ -69,6 +69,7 @@ class Worker final {
   std::map<uint32_t, std::unique_ptr<WorkerListener>> listeners_;  // by slot index, in an order that is the same everywhere
   std::vector<std::unique_ptr<WorkerListener>> leaving_;                      // removed or replaced, with connections left
   event::Timer reap_timer_;
+  bool draining_ = false;
   std::thread thread_;
   std::atomic<uint64_t> connections_{0};
 };

@@ -60,6 +60,19 @@ uint64_t WorkerSet::connections() const {
   return sum;
 }
 
+void WorkerSet::Barrier(std::function<void()> f) {
+  auto all = std::make_shared<std::function<void()>>(std::move(f));
+  auto left = std::make_shared<size_t>(workers_.size());
+  event::Dispatcher* main = settings_.main;
+  for (auto& worker : workers_) {
+    worker->dispatcher().Post([main, all, left] {
+      main->Post([all, left] {
+        if (--*left == 0) (*all)();
+      });
+    });
+  }
+}
+
 bool WorkerSet::Reap() {
   // A worker may still hold one for the rest of its turn: then the next report or second takes it.
   while (publications_.size() > 1 && publications_.front().use_count() == 1) publications_.pop_front();

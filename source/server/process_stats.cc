@@ -1,0 +1,64 @@
+#include "source/server/process_stats.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+
+namespace outrigger::server {
+
+namespace {
+constexpr uint64_t kPage = 4096;  // of /proc/self/statm on the platforms we build for
+}
+
+MemoryUse ReadMemoryUse(event::Engine& engine) {
+  MemoryUse use;
+  const struct mallinfo2 info = mallinfo2();
+  use.allocated = info.uordblks + info.hblkhd;
+  use.heap = info.arena + info.hblkhd;
+  if (auto statm = engine.ReadFile("/proc/self/statm", 4096); statm.ok()) {
+    const std::vector<absl::string_view> fields = absl::StrSplit(*statm, ' ');
+    uint64_t pages = 0;
+    if (fields.size() > 1 && absl::SimpleAtoi(fields[1], &pages)) use.physical = pages * kPage;
+  }
+  return use;
+}
+
+std::vector<CertificateUse> CertificatesOf(const model::Snapshot& snapshot) {
+  std::vector<CertificateUse> uses;
+  std::set<const void*> seen;  // contexts are shared
+  const auto listener_chain = [&](const std::shared_ptr<const model::FilterChain>& chain) {
+    if (chain == nullptr || chain->tls == nullptr || !seen.insert(chain->tls.get()).second) return;
+    uses.push_back({&chain->tls->authorities(), &chain->tls->certificates()});
+  };
+  for (uint32_t i = 0; i < snapshot.listeners.size(); ++i) {
+    const model::Listener* listener = snapshot.listeners.Get(i);
+    if (listener == nullptr) continue;
+    for (const auto& chain : listener->chains) listener_chain(chain);
+    listener_chain(listener->default_chain);
+  }
+  for (uint32_t i = 0; i < snapshot.clusters.size(); ++i) {
+    const model::Cluster* cluster = snapshot.clusters.Get(i);
+    if (cluster == nullptr) continue;
+    for (const model::UpstreamTransport& transport : cluster->config->transports) {
+      if (transport.tls == nullptr || !seen.insert(&transport.tls->credentials()).second) continue;
+      uses.push_back({&transport.tls->authorities(), &transport.tls->certificates()});
+    }
+  }
+  return uses;
+}
+
+uint64_t DaysUntilFirstExpiry(const model::Snapshot& snapshot, WallTime now) {
+  uint64_t days = UINT32_MAX;
+  for (const CertificateUse& use : CertificatesOf(snapshot)) {
+    for (const auto* infos : {use.authorities, use.chain}) {
+      for (const tls::CertificateInfo& info : *infos) days = std::min(days, info.DaysUntilExpiration(now));
+    }
+  }
+  return days;
+}
+
+}  // namespace outrigger::server

@@ -1,0 +1,89 @@
+// Thread: main. Private to server*.cc
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "source/event/signal_watch.h"
+#include "source/observe/log_writer.h"
+#include "source/observe/schemas/listener.h"
+#include "source/observe/schemas/server.h"
+#include "source/server/admin/listener.h"
+#include "source/server/admin/pages.h"
+#include "source/server/dns_resolution.h"
+#include "source/server/server.h"
+#include "source/server/watched_files.h"
+#include "source/server/worker_set.h"
+#include "source/tls/context_store.h"
+
+namespace outrigger::server {
+
+// Members in the order they are made; destroyed the other way round.
+struct Server::Parts final : public event::EndOfTurn {
+  Parts(const Options& o, Surroundings s);
+  ~Parts();
+
+  // server_publish.cc
+  void OnEndOfTurn() override;  // a requested publication is made
+  void Publish();
+  void CountListeners(const model::Snapshot& before, const model::Snapshot& after, size_t failures);
+  void FollowFiles();
+  void OnInUse();
+  bool MayListen(const model::Listener& listener) const;
+  // server_drain.cc
+  void OnSignal(int signal);
+  void Shutdown();
+  void PollDrain();
+  void Finish();
+  void Drain(const std::function<bool(const model::Listener&)>& which);
+  DrainPlan plan() const;
+  // server_start.cc
+  absl::Status Load();
+  absl::Status StartAdmin(Server& server);
+  absl::Status PrepareStatic();
+  void OnInitialized();
+  void OnStatsTimer();
+  void RefreshGauges();
+
+  const Options options;
+  Surroundings around;
+  std::unique_ptr<event::Dispatcher> dispatcher;
+  std::unique_ptr<event::SignalWatch> signals;  // before any thread: those inherit what is blocked
+  observe::StatsRegistry stats;
+  std::unique_ptr<observe::LogWriter> access_logs;
+  tls::ContextStore tls;
+  upstream::ProcessFacts facts;
+  std::optional<config::LoadedBootstrap> loaded;
+  observe::StatsScope<observe::ServerStats> server_scope;
+  observe::StatsScope<observe::ListenerManagerStats> listener_scope;
+  observe::StatsScope<observe::ClusterManagerStats> cluster_scope;
+  std::unique_ptr<config::SnapshotBuilder> builder;
+  std::unique_ptr<upstream::WorkerContext> context;
+  std::unique_ptr<ListenerSockets> sockets;
+  std::unique_ptr<WorkerSet> workers;
+  AdminPages pages;
+  std::unique_ptr<AdminListener> admin;
+  std::unique_ptr<DnsResolution> dns;
+  std::unique_ptr<WatchedFiles> files;
+  std::unique_ptr<DynamicConfiguration> dynamic;
+
+  State state = State::kPreInitializing;
+  bool health_check_failed = false;
+  bool stop_all = false, stop_inbound = false;  // no longer listening
+  bool stop_all_later = false, stop_inbound_later = false;
+  bool ending = false, republish = false;
+  int exit_code = 0;
+  uint64_t bugs_counted = 0;
+  MonotonicTime started, end_by;
+  WallTime started_wall;
+  std::multimap<uint64_t, std::function<void()>> waiting_for_use;  // by generation
+  std::map<std::string, int> init_holds;                           // what the start waits for
+  std::shared_ptr<Parts*> self;                                    // null inside once gone: holds may outlive the server
+  std::map<std::string, std::string> bind_errors;                  // by listener, said once
+  event::Timer stats_timer, drain_timer, stop_timer;
+};
+
+}  // namespace outrigger::server

@@ -1,0 +1,214 @@
+// How a server begins: bootstrap, static configuration, admin, the first generation.
+#include <signal.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "envoy/config/core/v3/address.pb.h"
+#include "source/base/bug.h"
+#include "source/base/log.h"
+#include "source/server/admin/all_pages.h"
+#include "source/server/process_stats.h"
+#include "source/server/server_parts.h"
+
+namespace outrigger::server {
+
+namespace {
+
+constexpr Duration kStatsInterval = seconds(5);  // histograms show the last one
+
+absl::StatusOr<net::Address> AdminAddress(const envoy::config::core::v3::Address& address) {
+  if (address.has_pipe()) return net::Address::UnixPath(address.pipe().path(), address.pipe().mode());
+  const auto& socket = address.socket_address();
+  return net::Address::ParseIp(socket.address(), static_cast<uint16_t>(socket.port_value()));
+}
+
+size_t WorkerCount(const Options& options) {
+  if (options.concurrency > 0) return options.concurrency;
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Server::Parts::Parts(const Options& o, Surroundings s)
+    : options(o),
+      around(std::move(s)),
+      dispatcher(std::make_unique<event::Dispatcher>(around.make_engine())),
+      self(std::make_shared<Parts*>(this)),
+      stats_timer([this] { OnStatsTimer(); }),
+      drain_timer([this] { PollDrain(); }),
+      stop_timer([this] {
+        stop_all = stop_all || stop_all_later;
+        stop_inbound = stop_inbound || stop_inbound_later;
+        Publish();
+      }) {
+  if (around.catch_signals) {
+    signals = std::make_unique<event::SignalWatch>(dispatcher->engine(), std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1, SIGHUP},
+                                                   [this](int signal) { OnSignal(signal); });
+  }
+  access_logs = std::make_unique<observe::LogWriter>(stats, observe::LogWriterOptions{.flush_interval = options.file_flush_interval});
+  server_scope = stats.Register<observe::ServerStats>("server.");
+  listener_scope = stats.Register<observe::ListenerManagerStats>("listener_manager.");
+  cluster_scope = stats.Register<observe::ClusterManagerStats>("cluster_manager.");
+  started = dispatcher->now();
+  started_wall = dispatcher->wall_now();
+}
+
+absl::Status Server::Parts::Load() {
+  auto read = config::LoadBootstrap({.path = options.config_path,
+                                     .yaml = options.config_yaml,
+                                     .allow_unknown_fields = options.allow_unknown_static_fields},
+                                    dispatcher->engine());
+  if (!read.ok()) return read.status();
+  loaded.emplace(*std::move(read));
+  for (const std::string& warning : loaded->warnings) OUTRIGGER_LOG(kWarn, kConfig, warning);
+  for (const std::string& unknown : loaded->unknown_fields) OUTRIGGER_LOG(kWarn, kConfig, "unknown field, tolerated: ", unknown);
+  stats.main().Get(server_scope).static_unknown_fields.Add(loaded->unknown_fields.size());
+
+  // The command line wins over the bootstrap's node.
+  envoy::config::core::v3::Node& node = *loaded->bootstrap->mutable_node();
+  if (!options.service_node.empty()) node.set_id(options.service_node);
+  if (!options.service_cluster.empty()) node.set_cluster(options.service_cluster);
+  if (!options.service_zone.empty()) node.mutable_locality()->set_zone(options.service_zone);
+  facts.node_id = node.id();
+  facts.node_cluster = node.cluster();
+  facts.zone = node.locality().zone();
+  facts.region = node.locality().region();
+  facts.sub_zone = node.locality().sub_zone();
+
+  config::Environment environment{dispatcher->engine(), stats, tls, *access_logs, *around.factories,
+                                  [](const std::string& warning) { OUTRIGGER_LOG(kWarn, kConfig, warning); }};
+  builder = std::make_unique<config::SnapshotBuilder>(environment);
+  return builder->SetStatic(*loaded->bootstrap);
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options, Surroundings surroundings) {
+  auto parts = std::make_unique<Parts>(options, std::move(surroundings));
+  if (absl::Status loaded = parts->Load(); !loaded.ok()) return loaded;
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+absl::Status Server::Parts::PrepareStatic() {
+  // A static listener that cannot be bound is an error of the start; one that comes later is an error of that listener.
+  const std::shared_ptr<const model::Snapshot> snapshot = builder->Build();
+  std::map<std::string, std::string> owners;
+  for (uint32_t i = 0; i < snapshot->listeners.size(); ++i) {
+    const model::Listener* listener = snapshot->listeners.Get(i);
+    if (listener == nullptr) continue;
+    const BindRequest request = BindRequestOf(*listener);
+    for (const net::Address& address : request.addresses) {
+      if (address.ip() && address.port() == 0) continue;
+      const auto [at, first] = owners.emplace(address.ToString(), listener->name);
+      if (first || at->second == listener->name) continue;
+      return absl::AlreadyExistsError(absl::StrCat("listener \"", listener->name, "\": address ", address.ToString(),
+                                                   " is in use by listener \"", at->second, "\""));
+    }
+    if (absl::Status bound = sockets->Prepare(request); !bound.ok()) return bound;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::StartAdmin(Server& server) {
+  if (!loaded->bootstrap->has_admin() || !loaded->bootstrap->admin().has_address()) return absl::OkStatus();
+  const auto& config = loaded->bootstrap->admin();
+  auto address = AdminAddress(config.address());
+  if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("admin.address: ", address.status().message()));
+  AddAllPages(server, pages);
+  AdminListener::Settings settings;
+  settings.address = *std::move(address);
+  auto made = AdminListener::Start(settings, pages, *context, stats);
+  if (!made.ok()) return made.status();
+  admin = *std::move(made);
+  OUTRIGGER_LOG(kInfo, kAdmin, "admin address: ", admin->address().ToString());
+  if (options.admin_address_path.empty()) return absl::OkStatus();
+  absl::Status written = dispatcher->engine().ReplaceFile(options.admin_address_path, admin->address().ToString(), 0644);
+  if (!written.ok()) return absl::Status(written.code(), absl::StrCat("--admin-address-path: ", written.message()));
+  return written;
+}
+
+absl::Status Server::Start() {
+  Parts& p = *parts_;
+  const size_t count = WorkerCount(p.options);
+  const std::shared_ptr<const model::Snapshot> first = p.builder->Build();
+  p.context = std::make_unique<upstream::WorkerContext>(static_cast<int>(count), *p.dispatcher, p.stats.main(), p.facts, first,
+                                                        [](std::shared_ptr<const model::Snapshot>) {});
+  p.sockets = std::make_unique<ListenerSockets>(p.dispatcher->engine(), count);
+  auto publication = std::make_shared<Publication>();
+  publication->snapshot = std::make_shared<const model::Snapshot>();
+  p.workers = std::make_unique<WorkerSet>(WorkerSet::Settings{.count = count,
+                                                              .threads = p.around.threads,
+                                                              .main = p.dispatcher.get(),
+                                                              .stats = &p.stats,
+                                                              .facts = &p.facts,
+                                                              .drain = p.plan(),
+                                                              .make_engine = p.around.make_engine},
+                                          std::move(publication));
+  p.workers->OnInUse([&p] { p.OnInUse(); });
+  if (absl::Status bound = p.PrepareStatic(); !bound.ok()) return bound;
+  if (absl::Status admin = p.StartAdmin(*this); !admin.ok()) return admin;
+  p.dns = std::make_unique<DnsResolution>(*p.dispatcher, *p.builder, p.stats.main(), [this] { RequestPublish(); });
+  p.files = std::make_unique<WatchedFiles>(*p.dispatcher, [this](std::vector<std::string> paths) {
+    absl::Status status = parts_->builder->FilesChanged(paths);
+    if (!status.ok()) OUTRIGGER_LOG(kWarn, kConfig, "a file changed, what was there stays: ", status.message());
+    RequestPublish();
+  });
+  p.dns->Follow(*first);
+  p.FollowFiles();
+  p.state = State::kInitializing;
+  p.RefreshGauges();
+  p.dispatcher->Arm(p.stats_timer, kStatsInterval);
+
+  std::shared_ptr<void> hold = HoldInit("static configuration");
+  p.dns->OnFirstRoundDone([keep = HoldInit("dns")]() mutable { keep.reset(); });
+  if (p.around.dynamic) p.dynamic = p.around.dynamic();
+  if (p.dynamic != nullptr) p.dynamic->Start(*this);
+  hold.reset();
+  return absl::OkStatus();
+}
+
+void Server::Parts::OnInitialized() {
+  if (state != State::kInitializing) return;
+  state = State::kLive;
+  const Duration took = dispatcher->now() - started;
+  stats.main().Get(server_scope).initialization_time_ms.Record(static_cast<uint64_t>(ToMillis(took)));
+  if (options.mode == Mode::kInitOnly) {
+    OUTRIGGER_LOG(kInfo, kMain, "initialised; --mode init_only ends here");
+    return dispatcher->Stop();
+  }
+  Publish();
+  workers->Start();
+  stats.main().Get(listener_scope).workers_started.Set(1);
+  stats.main().Get(listener_scope).listener_create_success.Add(workers->current().sockets.size() * workers->size());
+  RefreshGauges();
+  OUTRIGGER_LOG(kInfo, kMain, "all clusters are initialised: starts ", workers->size(), " workers");
+}
+
+void Server::Parts::OnStatsTimer() {
+  stats.EndInterval();
+  RefreshGauges();
+  workers->Reap();
+  sockets->Reap();
+  dispatcher->Arm(stats_timer, kStatsInterval);
+}
+
+void Server::Parts::RefreshGauges() {
+  observe::ServerStats& gauges = stats.main().Get(server_scope);
+  const State shown = state == State::kLive && health_check_failed ? State::kDraining : state;
+  gauges.live.Set(shown == State::kLive ? 1 : 0);
+  gauges.state.Set(static_cast<int64_t>(shown));
+  gauges.concurrency.Set(static_cast<int64_t>(workers->size()));
+  gauges.uptime.Set(ToMillis(dispatcher->now() - started) / 1000);
+  gauges.total_connections.Set(static_cast<int64_t>(workers->connections()));
+  const MemoryUse memory = ReadMemoryUse(dispatcher->engine());
+  gauges.memory_allocated.Set(static_cast<int64_t>(memory.allocated));
+  gauges.memory_heap_size.Set(static_cast<int64_t>(memory.heap));
+  gauges.memory_physical_size.Set(static_cast<int64_t>(memory.physical));
+  gauges.days_until_first_cert_expiring.Set(
+      static_cast<int64_t>(DaysUntilFirstExpiry(*workers->current().snapshot, dispatcher->wall_now())));
+  const uint64_t bugs = BugsSeen();
+  gauges.envoy_bug_failures.Add(bugs - std::exchange(bugs_counted, bugs));
+}
+
+}  // namespace outrigger::server
