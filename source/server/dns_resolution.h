@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,33 +12,33 @@
 #include "source/event/dispatcher.h"
 #include "source/model/snapshot.h"
 #include "source/observe/stats.h"
+#include "source/upstream/dns_cluster.h"
 
 namespace outrigger::server {
 
-// Resolves the names of DNS clusters, again and again, as each cluster's settings say, and gives the answers to the builder. One query
-// per name at a time. A failure keeps the addresses before; it is tried again after the failure rate's back-off, else the refresh rate.
+// Keeps the names of all DNS clusters of the configuration resolved (upstream::DnsCluster) and gives the answers to the builder.
 class DnsResolution final {
  public:
   DnsResolution(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder, observe::WorkerStats& stats,
                 std::function<void()> changed);
   ~DnsResolution();
 
-  // Follows the clusters of a Snapshot: new ones begin at once, those gone end, changed ones begin anew.
+  // Follows the clusters of a Snapshot: new ones begin at once, those gone end, changed ones begin anew. Not from inside `changed`.
   void Follow(const model::Snapshot& snapshot);
   // Whether each name was answered (or failed) at least once.
   bool first_round_done() const;
+  // Called once, from the loop if not true already.
   void OnFirstRoundDone(std::function<void()> f);
 
  private:
-  struct Name;
   struct Followed {
-    std::shared_ptr<const model::ClusterConfig> config;
+    std::shared_ptr<const model::ClusterConfig> config;  // keeps the stats block
     std::vector<config::DnsTarget> targets;
-    std::vector<std::unique_ptr<Name>> names;
+    std::unique_ptr<upstream::DnsCluster> names;
+    std::set<size_t> answered;
   };
-  void Ask(Name& name);
-  void OnAnswer(Name& name, const event::ResolveAnswer& answer);
-  Duration NextAfter(Name& name, const event::ResolveAnswer& answer);
+  void Begin(const std::string& name, Followed& followed);
+  void OnResolved(const std::string& name, size_t target, const std::vector<net::Address>& addresses);
 
   event::Dispatcher& dispatcher_;
   config::SnapshotBuilder& builder_;

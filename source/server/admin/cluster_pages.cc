@@ -1,0 +1,164 @@
+// /clusters
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "envoy/admin/v3/clusters.pb.h"
+#include "source/schema/json_writer.h"
+#include "source/server/admin/addresses.h"
+#include "source/server/admin/all_pages.h"
+#include "source/server/server.h"
+
+namespace outrigger::server {
+
+namespace {
+
+namespace admin = envoy::admin::v3;
+using envoy::config::core::v3::HealthStatus;
+
+std::vector<const model::Cluster*> SortedClusters(const model::Snapshot& snapshot) {
+  std::vector<const model::Cluster*> clusters;
+  for (uint32_t i = 0; i < snapshot.clusters.size(); ++i) {
+    if (snapshot.clusters.Get(i) != nullptr) clusters.push_back(snapshot.clusters.Get(i));
+  }
+  std::sort(clusters.begin(), clusters.end(), [](const auto* a, const auto* b) { return a->config->name < b->config->name; });
+  return clusters;
+}
+
+std::set<std::string> AddedViaApi(Server& server) {
+  std::set<std::string> names;
+  server.builder().ForEach(config::ResourceKind::kCluster, [&names](const config::ResourceView& view) {
+    if (view.given != nullptr && !view.given->is_static) names.emplace(view.name);
+  });
+  return names;
+}
+
+// As published: the reasons, or "healthy".
+std::string HealthText(uint32_t flags) {
+  std::string text;
+  const auto flag = [&](uint32_t bit, absl::string_view name) {
+    if ((flags & bit) != 0) absl::StrAppend(&text, "/", name);
+  };
+  flag(model::kActiveUnhealthy, "failed_active_hc");
+  flag(model::kEjected, "failed_outlier_check");
+  flag(model::kEdsUnhealthy, "failed_eds_health");
+  flag(model::kEdsDegraded, "degraded_eds_health");
+  flag(model::kEdsDraining, "eds_status_draining");
+  flag(model::kPendingRemoval, "pending_dynamic_removal");
+  return text.empty() ? "healthy" : text;
+}
+
+HealthStatus EdsHealth(uint32_t flags) {
+  if ((flags & model::kEdsUnhealthy) != 0) return envoy::config::core::v3::UNHEALTHY;
+  if ((flags & model::kEdsDraining) != 0) return envoy::config::core::v3::DRAINING;
+  if ((flags & model::kEdsDegraded) != 0) return envoy::config::core::v3::DEGRADED;
+  return envoy::config::core::v3::HEALTHY;
+}
+
+void BreakerText(absl::string_view cluster, absl::string_view priority, const model::CircuitBreaker* breaker, std::string* out) {
+  if (breaker == nullptr) return;
+  const auto line = [&](absl::string_view name, uint64_t value) {
+    absl::StrAppend(out, cluster, "::", priority, "::", name, "::", value, "\n");
+  };
+  line("max_connections", breaker->max_connections.limit());
+  line("max_pending_requests", breaker->max_pending.limit());
+  line("max_requests", breaker->max_requests.limit());
+  line("max_retries", breaker->max_retries.limit());
+}
+
+void EndpointText(absl::string_view cluster, const model::PrioritySet& set, size_t priority, const model::Endpoint& endpoint,
+                  std::string* out) {
+  const model::EndpointRecord& record = *endpoint.record;
+  const std::string start = absl::StrCat(cluster, "::", record.address.ToString(), "::");
+  const auto line = [&](absl::string_view name, const auto& value) { absl::StrAppend(out, start, name, "::", value, "\n"); };
+  line("hostname", record.hostname);
+  line("health_flags", HealthText(record.flags.load(std::memory_order_relaxed)));
+  line("weight", endpoint.weight);
+  const model::Locality* locality =
+      endpoint.locality < set.localities.size() ? &set.localities[endpoint.locality].locality : nullptr;
+  line("region", locality == nullptr ? "" : locality->region);
+  line("zone", locality == nullptr ? "" : locality->zone);
+  line("sub_zone", locality == nullptr ? "" : locality->sub_zone);
+  line("canary", "false");
+  line("priority", priority);
+  line("success_rate", "-1");
+  line("local_origin_success_rate", "-1");
+}
+
+AdminResponse Text(Server& server) {
+  std::string text;
+  const std::set<std::string> dynamic = AddedViaApi(server);
+  for (const model::Cluster* cluster : SortedClusters(server.context().snapshot())) {
+    const model::ClusterConfig& config = *cluster->config;
+    absl::StrAppend(&text, config.name, "::observability_name::", config.alt_stat_name.empty() ? config.name : config.alt_stat_name, "\n");
+    BreakerText(config.name, "default_priority", config.circuit_breakers.by_priority[0].get(), &text);
+    BreakerText(config.name, "high_priority", config.circuit_breakers.by_priority[1].get(), &text);
+    absl::StrAppend(&text, config.name, "::added_via_api::", dynamic.contains(config.name) ? "true" : "false", "\n");
+    if (!config.eds_service_name.empty()) absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_service_name, "\n");
+    for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
+      const model::PrioritySet& set = cluster->endpoints->priorities[p];
+      for (const model::Endpoint& endpoint : set.endpoints) EndpointText(config.name, set, p, endpoint, &text);
+    }
+  }
+  return AdminResponse::Text(std::move(text));
+}
+
+void FillEndpoint(const model::PrioritySet& set, size_t priority, const model::Endpoint& endpoint, admin::HostStatus& out) {
+  const model::EndpointRecord& record = *endpoint.record;
+  FillAddress(record.address, *out.mutable_address());
+  out.set_hostname(record.hostname);
+  const uint32_t flags = record.flags.load(std::memory_order_relaxed);
+  admin::HostHealthStatus& health = *out.mutable_health_status();
+  health.set_eds_health_status(EdsHealth(flags));
+  health.set_failed_active_health_check((flags & model::kActiveUnhealthy) != 0);
+  health.set_failed_outlier_check((flags & model::kEjected) != 0);
+  health.set_pending_dynamic_removal((flags & model::kPendingRemoval) != 0);
+  out.set_weight(endpoint.weight);
+  out.set_priority(static_cast<uint32_t>(priority));
+  if (endpoint.locality >= set.localities.size()) return;
+  const model::Locality& locality = set.localities[endpoint.locality].locality;
+  out.mutable_locality()->set_region(locality.region);
+  out.mutable_locality()->set_zone(locality.zone);
+  out.mutable_locality()->set_sub_zone(locality.sub_zone);
+}
+
+void FillBreaker(const model::CircuitBreaker* breaker, envoy::config::core::v3::RoutingPriority priority,
+                 envoy::config::cluster::v3::CircuitBreakers& out) {
+  if (breaker == nullptr) return;
+  auto& thresholds = *out.add_thresholds();
+  thresholds.set_priority(priority);
+  thresholds.mutable_max_connections()->set_value(static_cast<uint32_t>(breaker->max_connections.limit()));
+  thresholds.mutable_max_pending_requests()->set_value(static_cast<uint32_t>(breaker->max_pending.limit()));
+  thresholds.mutable_max_requests()->set_value(static_cast<uint32_t>(breaker->max_requests.limit()));
+  thresholds.mutable_max_retries()->set_value(static_cast<uint32_t>(breaker->max_retries.limit()));
+}
+
+AdminResponse Json(Server& server) {
+  admin::Clusters all;
+  const std::set<std::string> dynamic = AddedViaApi(server);
+  for (const model::Cluster* cluster : SortedClusters(server.context().snapshot())) {
+    const model::ClusterConfig& config = *cluster->config;
+    admin::ClusterStatus& status = *all.add_cluster_statuses();
+    status.set_name(config.name);
+    status.set_observability_name(config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
+    status.set_added_via_api(dynamic.contains(config.name));
+    status.set_eds_service_name(config.eds_service_name);
+    FillBreaker(config.circuit_breakers.by_priority[0].get(), envoy::config::core::v3::DEFAULT, *status.mutable_circuit_breakers());
+    FillBreaker(config.circuit_breakers.by_priority[1].get(), envoy::config::core::v3::HIGH, *status.mutable_circuit_breakers());
+    for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
+      const model::PrioritySet& set = cluster->endpoints->priorities[p];
+      for (const model::Endpoint& endpoint : set.endpoints) FillEndpoint(set, p, endpoint, *status.add_host_statuses());
+    }
+  }
+  return AdminResponse::Json(schema::ToJson(all));
+}
+
+}  // namespace
+
+void AddClusterPages(Server& server, AdminPages& pages) {
+  pages.Add("/clusters", "clusters, their limits and endpoints; ?format=json", false, [&server](const AdminRequest& request) {
+    return request.Get("format") == "json" ? Json(server) : Text(server);
+  });
+}
+
+}  // namespace outrigger::server

@@ -1,0 +1,100 @@
+// What changes something: /logging, /drain_listeners, /quitquitquit, /healthcheck/*, /reopen_logs; and /dump
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "source/base/dump.h"
+#include "source/base/log.h"
+#include "source/server/admin/all_pages.h"
+#include "source/server/server.h"
+#include "source/server/worker_set.h"
+
+namespace outrigger::server {
+
+namespace {
+
+std::string Levels() {
+  std::string text = "active loggers:\n";
+  for (int i = 0; i < static_cast<int>(log::Component::kCount); ++i) {
+    const auto component = static_cast<log::Component>(i);
+    absl::StrAppend(&text, "  ", log::ComponentName(component), ": ", log::LevelName(log::LevelOf(component)), "\n");
+  }
+  return text;
+}
+
+// ?level=debug: all; ?paths=upstream:debug,http:trace; ?upstream=debug: one. Without: what they are now.
+AdminResponse Logging(const AdminRequest& request) {
+  if (request.query.size() > 1) return AdminResponse::Text("usage: /logging?level=LEVEL, ?paths=NAME:LEVEL,..., ?NAME=LEVEL\n", 400);
+  if (request.query.empty()) return AdminResponse::Text(Levels());
+  const auto& [key, value] = request.query.front();
+  absl::Status status;
+  if (key == "paths") {
+    status = log::SetComponentLevels(value);
+  } else {
+    log::Level level;
+    status = log::ParseLevel(value, &level);
+    if (status.ok() && key == "level") {
+      log::SetLevel(level);
+    } else if (status.ok()) {
+      status = log::SetLevelOf(key, level);
+    }
+  }
+  if (!status.ok()) return AdminResponse::Text(absl::StrCat("error: ", status.message(), "\n", Levels()), 400);
+  return AdminResponse::Text(Levels());
+}
+
+void Dump(Server& server, const AdminRequest& request, AdminPages::Done done) {
+  uint32_t index = 0;
+  const absl::string_view asked = request.Get("worker", "0");
+  if (asked == "main") {
+    std::string text;
+    DumpWriter out(text);
+    server.context().Dump(out);
+    return done(AdminResponse::Text(std::move(text)));
+  }
+  if (!absl::SimpleAtoi(asked, &index) || index >= server.workers().size()) {
+    return done(AdminResponse::Text(absl::StrCat("?worker= must be main, or a number below ", server.workers().size(), "\n"), 400));
+  }
+  if (!server.workers().started()) return done(AdminResponse::Text("workers have not started\n", 503));
+  Worker& worker = server.workers().worker(index);
+  worker.dispatcher().Post([&worker, main = &server.dispatcher(), done = std::move(done)] {
+    std::string text;
+    DumpWriter out(text);
+    worker.Dump(out);
+    main->Post([text = std::move(text), done = std::move(done)] { done(AdminResponse::Text(text)); });
+  });
+}
+
+}  // namespace
+
+void AddControlPages(Server& server, AdminPages& pages) {
+  pages.Add("/logging", "levels of the process log; POST ?level=LEVEL, ?paths=NAME:LEVEL,..., ?NAME=LEVEL", false,
+            [](const AdminRequest& request) {
+              if (!request.query.empty() && request.method != "POST") return AdminResponse::Text("Method GET not allowed, POST required.", 405);
+              return Logging(request);
+            });
+  pages.Add("/drain_listeners", "drains listeners and stops listening; ?graceful: after the drain time, ?inboundonly", true,
+            [&server](const AdminRequest& request) {
+              server.DrainListeners(request.Has("inboundonly"), request.Has("graceful"));
+              return AdminResponse::Text("OK\n");
+            });
+  pages.Add("/quitquitquit", "drains, then ends the process", true, [&server](const AdminRequest&) {
+    // The answer is sent first.
+    server.dispatcher().Post([&server] { server.dispatcher().Post([&server] { server.Shutdown(); }); });
+    return AdminResponse::Text("OK\n");
+  });
+  pages.Add("/healthcheck/fail", "/ready says no, connections drain", true, [&server](const AdminRequest&) {
+    server.SetHealthCheckFailed(true);
+    return AdminResponse::Text("OK\n");
+  });
+  pages.Add("/healthcheck/ok", "ends /healthcheck/fail", true, [&server](const AdminRequest&) {
+    server.SetHealthCheckFailed(false);
+    return AdminResponse::Text("OK\n");
+  });
+  pages.Add("/reopen_logs", "opens log files anew, after something moved them", true, [&server](const AdminRequest&) {
+    server.ReopenLogs();
+    return AdminResponse::Text("OK\n");
+  });
+  pages.Add({"/dump", "connections, streams and pools as they are now; ?worker=N|main", false,
+             [&server](const AdminRequest& request, AdminPages::Done done) { Dump(server, request, std::move(done)); }});
+}
+
+}  // namespace outrigger::server
