@@ -1,0 +1,16 @@
+#include "source/exe/extensions.h"
+
+#include "source/filters/http/rbac/factory.h"
+#include "source/filters/network/http_connection_manager/config.h"
+#include "source/router/config.h"
+
+namespace outrigger::exe {
+
+extension::FactoryTable AllExtensions() {
+  extension::FactoryTable table;
+  table.http = {&router::kFactory, &filters::kHttpRbacFactory};
+  table.network = {&filters::hcm::kFactory};
+  return table;
+}
+
+}  // namespace outrigger::exe
