@@ -37,6 +37,7 @@ void Worker::StartStepped() {
 }
 
 void Worker::StartThread() {
+  StartStepped();
   thread_ = std::thread([this] { dispatcher_->Run(); });
 }
 

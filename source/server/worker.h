@@ -36,7 +36,7 @@ class Worker final {
   Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first);
   ~Worker();
 
-  void StartThread();                                     // what was published before is applied in order
+  void StartThread();
   void Publish(std::shared_ptr<const Publication> next);
   // Each runs on the worker. (To stop accepting, publish without the sockets.) CloseAll ends what is left.
   void Drain(std::function<bool(const model::Listener&)> which, DrainPlan plan);  // also of connections that come while it lasts

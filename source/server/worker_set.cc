@@ -28,8 +28,8 @@ WorkerSet::~WorkerSet() { Stop(); }
 void WorkerSet::Start() {
   if (std::exchange(started_, true)) return;
   for (auto& worker : workers_) {
+    settings_.threads ? worker->StartThread() : worker->StartStepped();
     worker->Publish(publications_.back());
-    if (settings_.threads) worker->StartThread();
   }
 }
 

@@ -105,7 +105,7 @@ TEST_F(AdminListenerTest, AnAnswerMayComeAfterItsAskerIsGone) {
   connection->SetHandler(&recorder);
   connection->Write("GET /later HTTP/1.1\r\nhost: a\r\n\r\n");
   ASSERT_TRUE(harness::RunUntil(loop_, [&] { return later_ != nullptr; }));
-  connection->Close(net::Connection::CloseMode::kNow);
+  connection->Close(net::Connection::CloseMode::kReset);
   loop_.DestroyLater(std::move(connection));
   ASSERT_TRUE(harness::RunUntil(loop_, [&] { return admin_->connections() == 0; }));
   harness::Turns(loop_);
