@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "source/base/log.h"
+#include "source/control_plane/status/status_page.h"
 
 namespace outrigger::control_plane {
 namespace {
@@ -43,7 +44,43 @@ absl::Status ControlPlane::Start() {
   Reload();
   status = ListenPlain();
   if (status.ok()) status = ListenTls();
+  if (status.ok()) status = ListenForVisitors();
   return status;
+}
+
+absl::Status ControlPlane::ListenForVisitors() {
+  if (options_.status.empty()) return absl::OkStatus();
+  auto pages = PageServer::Listen(dispatcher_, options_.status,
+                                  [this](const PageServer::Request& request) { return Answer(request); });
+  if (!pages.ok()) return pages.status();
+  pages_ = *std::move(pages);
+  OUTRIGGER_LOG(kInfo, kControlPlane, "status page on ", options_.status, " port ", pages_->port());
+  return absl::OkStatus();
+}
+
+PageServer::Page ControlPlane::Answer(const PageServer::Request& request) {
+  const bool reads = request.method == "GET" || request.method == "HEAD";
+  if (request.path == "/rotate") {
+    if (request.method != "POST") return {405, "text/plain", "POST only\n"};
+    if (request.cross_site) return {403, "text/plain", "not from another site\n"};
+    if (secrets_ == nullptr) return {404, "text/plain", "there is no authority\n"};
+    Rotate();
+    return {200, "text/plain", "renewed\n"};
+  }
+  if (!reads) return {405, "text/plain", "GET only\n"};
+  if (request.path == "/healthz") return {200, "text/plain", "ok\n"};
+  StatusFacts facts;
+  facts.source = options_.mesh.empty() ? options_.resources : options_.mesh;
+  facts.trust_domain = server_.options().policy.trust_domain;
+  if (secrets_ != nullptr) facts.certificates_issued = secrets_->issued();
+  if (enrollment_ != nullptr) {
+    facts.nodes_enrolled = enrollment_->counters().enrolled;
+    facts.nodes_renewed = enrollment_->counters().renewed;
+    facts.enrolments_refused = enrollment_->counters().refused;
+  }
+  if (request.path == "/") return {200, "text/html; charset=utf-8", StatusHtml(server_, facts)};
+  if (request.path == "/status.json") return {200, "application/json", StatusJson(server_, facts)};
+  return {404, "text/plain", "no such page; there are /, /status.json, /healthz and POST /rotate\n"};
 }
 
 absl::Status ControlPlane::OpenAuthority() {

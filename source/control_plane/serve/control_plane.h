@@ -14,6 +14,7 @@
 #include "source/control_plane/mesh/mesh_file.h"
 #include "source/control_plane/resources/resource_folder.h"
 #include "source/control_plane/serve/commands.h"
+#include "source/control_plane/status/page_server.h"
 #include "source/control_plane/xds_server/grpc_server.h"
 #include "source/control_plane/xds_server/xds_server.h"
 #include "source/event/dispatcher.h"
@@ -33,9 +34,12 @@ class ControlPlane {
   XdsServer& server() { return server_; }
   // Of the TCP addresses, in the order of `listen`, then `tls_listen`.
   const std::vector<int>& ports() const { return ports_; }
+  uint32_t status_port() const { return pages_ == nullptr ? 0 : pages_->port(); }
 
  private:
   absl::Status OpenAuthority();
+  absl::Status ListenForVisitors();
+  PageServer::Page Answer(const PageServer::Request& request);
   absl::Status ListenPlain();
   absl::Status ListenTls();
   absl::Status ListenOn(const GrpcListenOptions& options, bool enrolment);
@@ -59,6 +63,7 @@ class ControlPlane {
   std::map<std::string, std::unique_ptr<GrpcServer>> node_sockets_;
   std::vector<std::unique_ptr<GrpcServer>> listeners_;
   std::vector<int> ports_;
+  std::unique_ptr<PageServer> pages_;
 };
 
 }  // namespace outrigger::control_plane
