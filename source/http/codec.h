@@ -16,7 +16,8 @@
 namespace outrigger::http {
 
 // Hears one message direction of one stream. Server side: the request. Client side: the response.
-// Order: OnInterim* OnHeaders OnBody* OnTrailers?, where exactly one of the calls has `end` (OnTrailers always ends). OnReset ends it at any
+// Order: OnInterim* OnHeaders OnBody* OnTrailers?, where exactly one of the calls has `end` (OnTrailers always ends).
+// OnReset ends it at any
 // point, once; nothing follows. Between a call with `end` and destruction only OnReset and the write marks may come.
 class StreamReceiver {
  public:
@@ -76,7 +77,8 @@ class ServerSessionOwner {
   virtual ~ServerSessionOwner() = default;
   // A new request begins. The owner makes the receiver (with its arena), which lives until it released itself after the end.
   virtual StreamReceiver& OnStream(StreamSender& sender) = 0;
-  // A malformed message before a stream exists, or that the codec refuses: the codec answers `status` itself (h1) or resets (h2) and closes.
+  // A malformed message before a stream exists, or that the codec refuses: the codec answers `status` itself (h1) or
+  // resets (h2) and closes.
   virtual void OnCodecError(uint32_t status, const char* detail) = 0;
   virtual void OnSessionIdle() = 0;      // the last active stream ended
   virtual void OnSessionClosed(const net::CloseInfo& why) = 0;  // last call; streams were reset before

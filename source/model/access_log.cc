@@ -11,10 +11,14 @@ namespace {
 
 bool Holds(AccessLogFilter::Compare compare, uint64_t actual, uint64_t value) {
   switch (compare) {
-    case AccessLogFilter::Compare::kEqual: return actual == value;
-    case AccessLogFilter::Compare::kAtLeast: return actual >= value;
-    case AccessLogFilter::Compare::kAtMost: return actual <= value;
-    case AccessLogFilter::Compare::kNotEqual: return actual != value;
+    case AccessLogFilter::Compare::kEqual:
+      return actual == value;
+    case AccessLogFilter::Compare::kAtLeast:
+      return actual >= value;
+    case AccessLogFilter::Compare::kAtMost:
+      return actual <= value;
+    case AccessLogFilter::Compare::kNotEqual:
+      return actual != value;
   }
   return false;
 }
@@ -32,19 +36,28 @@ bool AccessLogFilter::Accepts(const http::AccessLogRecord& record) const {
   const http::StreamInfo& info = *record.info;
   const auto accepts = [&record](const AccessLogFilter& part) { return part.Accepts(record); };
   switch (kind) {
-    case Kind::kAll: return true;
-    case Kind::kStatusCode: return Holds(compare, info.response_code, value);
+    case Kind::kAll:
+      return true;
+    case Kind::kStatusCode:
+      return Holds(compare, info.response_code, value);
     case Kind::kDuration: {
       const MonotonicTime end = info.done != MonotonicTime{} ? info.done : record.dispatcher->now();
       return Holds(compare, static_cast<uint64_t>(ToMillis(end - info.start)), value);
     }
-    case Kind::kNotHealthCheck: return !info.health_check;
-    case Kind::kTraceable: return false;  // nothing is traced yet
-    case Kind::kRuntime: return denominator != 0 && record.random % denominator < numerator;
-    case Kind::kAnd: return std::all_of(parts.begin(), parts.end(), accepts);
-    case Kind::kOr: return std::any_of(parts.begin(), parts.end(), accepts);
-    case Kind::kHeader: return record.request != nullptr && matching::MatchAll(header, *record.request);
-    case Kind::kResponseFlags: return flags.empty() ? !info.flags.empty() : info.flags.HasAny(flags);
+    case Kind::kNotHealthCheck:
+      return !info.health_check;
+    case Kind::kTraceable:
+      return false;  // nothing is traced yet
+    case Kind::kRuntime:
+      return denominator != 0 && record.random % denominator < numerator;
+    case Kind::kAnd:
+      return std::all_of(parts.begin(), parts.end(), accepts);
+    case Kind::kOr:
+      return std::any_of(parts.begin(), parts.end(), accepts);
+    case Kind::kHeader:
+      return record.request != nullptr && matching::MatchAll(header, *record.request);
+    case Kind::kResponseFlags:
+      return flags.empty() ? !info.flags.empty() : info.flags.HasAny(flags);
     case Kind::kGrpcStatus: {
       const uint32_t status = GrpcStatusOf(record);
       const bool in = status < 32 && (grpc_statuses >> status & 1) != 0;
@@ -52,9 +65,11 @@ bool AccessLogFilter::Accepts(const http::AccessLogRecord& record) const {
     }
     case Kind::kMetadata: {
       if (record.dynamic_metadata == nullptr) return match_if_missing;
-      return std::all_of(metadata.begin(), metadata.end(), [&](const auto& m) { return m.Match(record.dynamic_metadata); });
+      return std::all_of(metadata.begin(), metadata.end(),
+                         [&](const auto& m) { return m.Match(record.dynamic_metadata); });
     }
-    case Kind::kLogType: return (log_types >> static_cast<uint32_t>(record.event) & 1) != 0;
+    case Kind::kLogType:
+      return (log_types >> static_cast<uint32_t>(record.event) & 1) != 0;
   }
   return false;
 }

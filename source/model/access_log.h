@@ -18,21 +18,33 @@ namespace outrigger::model {
 // config.accesslog.v3.AccessLogFilter, compiled. The default accepts everything.
 struct AccessLogFilter {
   enum class Kind : uint8_t {
-    kAll, kStatusCode, kDuration, kNotHealthCheck, kTraceable, kRuntime, kAnd, kOr, kHeader, kResponseFlags, kGrpcStatus, kMetadata, kLogType
+    kAll,
+    kStatusCode,
+    kDuration,
+    kNotHealthCheck,
+    kTraceable,
+    kRuntime,
+    kAnd,
+    kOr,
+    kHeader,
+    kResponseFlags,
+    kGrpcStatus,
+    kMetadata,
+    kLogType
   };
   enum class Compare : uint8_t { kEqual, kAtLeast, kAtMost, kNotEqual };
   Kind kind = Kind::kAll;
   Compare compare = Compare::kEqual;
-  uint64_t value = 0;                                // status code, or milliseconds
-  uint32_t numerator = 0, denominator = 100;         // kRuntime
-  std::vector<AccessLogFilter> parts;                // kAnd, kOr
-  std::vector<matching::HeaderMatcher> header;       // kHeader: one
-  observe::ResponseFlags flags;                      // kResponseFlags; empty: any flag
-  uint32_t grpc_statuses = 0;                        // kGrpcStatus: bit per status
-  bool exclude = false;                              // kGrpcStatus
-  std::vector<matching::MetadataMatcher> metadata;   // kMetadata: one
+  uint64_t value = 0;                               // status code, or milliseconds
+  uint32_t numerator = 0, denominator = 100;        // kRuntime
+  std::vector<AccessLogFilter> parts;               // kAnd, kOr
+  std::vector<matching::HeaderMatcher> header;      // kHeader: one
+  observe::ResponseFlags flags;                     // kResponseFlags; empty: any flag
+  uint32_t grpc_statuses = 0;                       // kGrpcStatus: bit per status
+  bool exclude = false;                             // kGrpcStatus
+  std::vector<matching::MetadataMatcher> metadata;  // kMetadata: one
   bool match_if_missing = true;
-  uint32_t log_types = 0;                            // kLogType: bit per http::LogEvent
+  uint32_t log_types = 0;  // kLogType: bit per http::LogEvent
   bool Accepts(const http::AccessLogRecord& record) const;
 };
 

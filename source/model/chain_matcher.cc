@@ -39,22 +39,33 @@ std::vector<std::string> KeysOf(const FilterChainMatch& match, int level) {
     case kDestinationPort:
       if (match.destination_port != 0) keys.push_back(absl::StrCat(match.destination_port));
       break;
-    case kDestinationIp: ranges(match.destination); break;
-    case kServerName: keys = match.server_names; break;
+    case kDestinationIp:
+      ranges(match.destination);
+      break;
+    case kServerName:
+      keys = match.server_names;
+      break;
     case kTransport:
       if (!match.transport_protocol.empty()) keys.push_back(match.transport_protocol);
       break;
-    case kApplication: keys = match.application_protocols; break;
-    case kDirectSourceIp: ranges(match.direct_source); break;
+    case kApplication:
+      keys = match.application_protocols;
+      break;
+    case kDirectSourceIp:
+      ranges(match.direct_source);
+      break;
     case kSourceType:
       if (match.source_type == FilterChainMatch::SourceType::kSameIpOrLoopback) keys.push_back("local");
       if (match.source_type == FilterChainMatch::SourceType::kExternal) keys.push_back("external");
       break;
-    case kSourceIp: ranges(match.source); break;
+    case kSourceIp:
+      ranges(match.source);
+      break;
     case kSourcePort:
       for (const uint32_t port : match.source_ports) keys.push_back(absl::StrCat(port));
       break;
-    default: break;
+    default:
+      break;
   }
   if (keys.empty()) keys.emplace_back(kAny);
   return keys;
@@ -73,8 +84,8 @@ struct FilterChainMatcher::Node {
   std::shared_ptr<const Node> any;
   int chain = -1;  // below the last level
 
-  static absl::StatusOr<std::shared_ptr<const Node>> Build(const std::vector<std::shared_ptr<const FilterChain>>& chains,
-                                                           const std::vector<int>& members, int level) {
+  static absl::StatusOr<std::shared_ptr<const Node>> Build(
+      const std::vector<std::shared_ptr<const FilterChain>>& chains, const std::vector<int>& members, int level) {
     auto node = std::make_shared<Node>();
     if (level == kLevels) {
       if (members.size() > 1) {
@@ -130,7 +141,8 @@ struct FilterChainMatcher::Node {
   }
 };
 
-absl::StatusOr<FilterChainMatcher> FilterChainMatcher::Build(const std::vector<std::shared_ptr<const FilterChain>>& chains) {
+absl::StatusOr<FilterChainMatcher> FilterChainMatcher::Build(
+    const std::vector<std::shared_ptr<const FilterChain>>& chains) {
   FilterChainMatcher matcher;
   if (chains.empty()) return matcher;
   std::vector<int> all;

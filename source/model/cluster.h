@@ -33,7 +33,7 @@ struct CircuitBreaker {
   explicit CircuitBreaker(uint64_t connections, uint64_t pending, uint64_t requests, uint64_t retries)
       : max_connections(connections), max_pending(pending), max_requests(requests), max_retries(retries) {}
   SharedLimit max_connections, max_pending, max_requests, max_retries;
-  std::optional<double> retry_budget_percent;   // instead of max_retries
+  std::optional<double> retry_budget_percent;  // instead of max_retries
   uint32_t retry_budget_min_concurrency = 3;
   // In use, for the retry budget: sums that workers add deltas to, refreshed through their leases.
   SharedLimit budget_active{UINT64_MAX}, budget_retries{UINT64_MAX};
@@ -45,11 +45,11 @@ struct CircuitBreakers {
 
 struct LbConfig {
   LbPolicy policy = LbPolicy::kRoundRobin;
-  uint32_t choice_count = 2;                       // least request
+  uint32_t choice_count = 2;  // least request
   double active_request_bias = 1.0;
   bool locality_weighted = false;
-  bool zone_aware = false;                         // accepted only where it cannot change routing (see config/)
-  double healthy_panic_threshold = 50.0;           // percent; 0 disables panic
+  bool zone_aware = false;                // accepted only where it cannot change routing (see config/)
+  double healthy_panic_threshold = 50.0;  // percent; 0 disables panic
   bool fail_traffic_on_panic = false;
   bool close_connections_on_host_set_change = false;
 };
@@ -57,17 +57,18 @@ struct LbConfig {
 // Which codec upstream connections speak (HttpProtocolOptions).
 enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kAuto /* by ALPN */, kUseDownstream };
 
-// Plain, or TLS with a shared context. SNI and expected SANs may depend on the request or endpoint (auto_sni, auto_san_validation).
+// Plain, or TLS with a shared context. SNI and expected SANs may depend on the request or endpoint (auto_sni,
+// auto_san_validation).
 struct UpstreamTransport {
-  std::string name;                                        // transport_socket_matches[].name
+  std::string name;                               // transport_socket_matches[].name
   std::shared_ptr<const tls::ClientContext> tls;  // null: plain; a rotated secret makes a new ClusterConfig
-  Value::Struct match;                                     // transport_socket_matches[].match
+  Value::Struct match;                            // transport_socket_matches[].match
 };
 
 struct DnsConfig {
   event::ResolveFamily family = event::ResolveFamily::kAuto;
   Duration refresh_rate = seconds(5);
-  Duration failure_base{0}, failure_max{0};                // 0: refresh_rate
+  Duration failure_base{0}, failure_max{0};  // 0: refresh_rate
   Duration jitter{0};
   bool respect_ttl = false;
 };
@@ -75,28 +76,28 @@ struct DnsConfig {
 // Everything of a cluster but its endpoints. Immutable; a change makes a new one and pools follow law 9.
 struct ClusterConfig {
   std::string name;
-  std::string alt_stat_name;                               // observability name if set
+  std::string alt_stat_name;  // observability name if set
   std::string eds_service_name;
   OriginId origin = 0;
-  uint64_t content_hash = 0;                               // of the resource: identical updates are no-ops
-  uint64_t connection_hash = 0;                            // of what is decided at connection time: equal means pools stay
+  uint64_t content_hash = 0;     // of the resource: identical updates are no-ops
+  uint64_t connection_hash = 0;  // of what is decided at connection time: equal means pools stay
   ClusterType type = ClusterType::kStatic;
   Duration connect_timeout = seconds(5);
   LbConfig lb;
   CircuitBreakers circuit_breakers;
-  uint32_t per_host_max_connections = 0;                   // 0: none
+  uint32_t per_host_max_connections = 0;  // 0: none
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   http::CodecOptions codec;
   http::Http1Options http1;
   http::Http2Options http2;
-  Duration idle_timeout = hours(1);                        // of pooled connections; 0: none
+  Duration idle_timeout = hours(1);  // of pooled connections; 0: none
   Duration max_connection_duration{0};
   Duration max_stream_duration{0};
-  uint32_t max_requests_per_connection = 0;                // 0: unlimited
+  uint32_t max_requests_per_connection = 0;  // 0: unlimited
   bool auto_sni = false, auto_san_validation = false;
   std::string override_auto_sni_header;
   uint32_t buffer_limit = 1024 * 1024;
-  std::vector<UpstreamTransport> transports;               // [0] the default; then the matches in order
+  std::vector<UpstreamTransport> transports;  // [0] the default; then the matches in order
   net::SocketOptions socket_options;
   net::Address bind_to;
   net::Keepalive keepalive;
@@ -105,10 +106,11 @@ struct ClusterConfig {
   std::shared_ptr<const http::FilterChainSpec> upstream_filters;  // null: none
   bool close_connections_on_host_health_failure = false;
   bool ignore_health_on_host_removal = false;
-  observe::StatsScope<observe::ClusterStats> stats;        // "cluster.NAME."
-  observe::StatsScope<observe::Http1Stats> http1_stats;    // "cluster.NAME.http1."; these may be empty: then nobody reads them
-  observe::StatsScope<observe::Http2Stats> http2_stats;    // "cluster.NAME.http2."
-  observe::StatsScope<observe::SslStats> ssl_stats;        // "cluster.NAME.ssl."
+  observe::StatsScope<observe::ClusterStats> stats;  // "cluster.NAME."
+  observe::StatsScope<observe::Http1Stats>
+      http1_stats;  // "cluster.NAME.http1."; these may be empty: then nobody reads them
+  observe::StatsScope<observe::Http2Stats> http2_stats;  // "cluster.NAME.http2."
+  observe::StatsScope<observe::SslStats> ssl_stats;      // "cluster.NAME.ssl."
   bool request_response_sizes = false;
 };
 
@@ -116,7 +118,7 @@ struct ClusterConfig {
 struct Cluster {
   ClusterSlot slot;
   std::shared_ptr<const ClusterConfig> config;
-  std::shared_ptr<const EndpointSet> endpoints;            // never null; empty while warming has not finished
+  std::shared_ptr<const EndpointSet> endpoints;  // never null; empty while warming has not finished
 };
 
 }  // namespace outrigger::model

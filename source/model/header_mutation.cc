@@ -32,11 +32,15 @@ void Mutate(http::Stream& stream, const HeaderMutation& mutation, HeaderMap& hea
     if (value.empty() && !add.keep_empty_value) continue;
     const bool exists = headers.Has(name);
     switch (add.action) {
-      case HeaderMutation::Action::kAppendIfExistsOrAdd: headers.AddCopy(name, value); break;
+      case HeaderMutation::Action::kAppendIfExistsOrAdd:
+        headers.AddCopy(name, value);
+        break;
       case HeaderMutation::Action::kAddIfAbsent:
         if (!exists) headers.AddCopy(name, value);
         break;
-      case HeaderMutation::Action::kOverwriteIfExistsOrAdd: headers.SetCopy(name, value); break;
+      case HeaderMutation::Action::kOverwriteIfExistsOrAdd:
+        headers.SetCopy(name, value);
+        break;
       case HeaderMutation::Action::kOverwriteIfExists:
         if (exists) headers.SetCopy(name, value);
         break;

@@ -9,8 +9,8 @@
 
 namespace outrigger::model {
 
-// An immutable vector of shared_ptr<const T> in chunks under one root: With() copies one chunk (and the root's spine) and shares
-// the rest, so publishing one change costs the change. Reading is two loads.
+// An immutable vector of shared_ptr<const T> in chunks under one root: With() copies one chunk (and the root's spine)
+// and shares the rest, so publishing one change costs the change. Reading is two loads.
 template <class T>
 class PersistentVector {
  public:
@@ -62,7 +62,8 @@ class PersistentVector {
   }
 
   uint32_t size_ = 0;
-  // Spines of a fixed root: a copy of the vector copies these pointers. Kept behind one pointer so that it is one reference count.
+  // Spines of a fixed root: a copy of the vector copies these pointers. Kept behind one pointer so that it is one
+  // reference count.
   struct Root : std::array<std::shared_ptr<const Spine>, kSpines> {};
   class RootPtr {
    public:

@@ -33,13 +33,20 @@ void SetOwned(std::string text, std::string* scratch, FormatValue* out) {
 
 absl::string_view LogEventName(http::LogEvent event) {
   switch (event) {
-    case http::LogEvent::kDownstreamStart: return "DownstreamStart";
-    case http::LogEvent::kDownstreamEnd: return "DownstreamEnd";
-    case http::LogEvent::kTcpConnectionEnd: return "TcpConnectionEnd";
-    case http::LogEvent::kConnectionRefused: return "NotSet";
-    case http::LogEvent::kUpstreamEnd: return "UpstreamEnd";
-    case http::LogEvent::kTcpUpstreamConnected: return "TcpUpstreamConnected";
-    case http::LogEvent::kTcpPeriodic: return "TcpPeriodic";
+    case http::LogEvent::kDownstreamStart:
+      return "DownstreamStart";
+    case http::LogEvent::kDownstreamEnd:
+      return "DownstreamEnd";
+    case http::LogEvent::kTcpConnectionEnd:
+      return "TcpConnectionEnd";
+    case http::LogEvent::kConnectionRefused:
+      return "NotSet";
+    case http::LogEvent::kUpstreamEnd:
+      return "UpstreamEnd";
+    case http::LogEvent::kTcpUpstreamConnected:
+      return "TcpUpstreamConnected";
+    case http::LogEvent::kTcpPeriodic:
+      return "TcpPeriodic";
   }
   return "NotSet";
 }
@@ -48,11 +55,14 @@ absl::string_view LogEventName(http::LogEvent event) {
 
 const Metadata* RecordSource::FindMetadata(matching::MetadataKind kind) const {
   switch (kind) {
-    case matching::MetadataKind::kDynamic: return record_.dynamic_metadata;
-    case matching::MetadataKind::kRoute: return record_.route == nullptr ? nullptr : &record_.route->metadata;
+    case matching::MetadataKind::kDynamic:
+      return record_.dynamic_metadata;
+    case matching::MetadataKind::kRoute:
+      return record_.route == nullptr ? nullptr : &record_.route->metadata;
     case matching::MetadataKind::kVirtualHost:
       return record_.route == nullptr ? nullptr : &record_.route->virtual_host->metadata;
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -61,33 +71,62 @@ bool RecordSource::GetTimes(const FormatCommand& command, FormatValue* out) cons
   const MonotonicTime end = info.done != MonotonicTime{} ? info.done : record_.dispatcher->now();
   switch (command.op) {
     case Operator::kStartTime:
-    case Operator::kStartTimeLocal: out->SetTime(info.start_wall); return true;
+    case Operator::kStartTimeLocal:
+      out->SetTime(info.start_wall);
+      return true;
     case Operator::kEmitTime:
-    case Operator::kEmitTimeLocal: out->SetTime(record_.dispatcher->wall_now()); return true;
-    case Operator::kDuration: SetSpan(info.start, end, out); return true;
-    case Operator::kRequestDuration: SetSpan(info.start, info.request_complete, out); return true;
-    case Operator::kRequestTxDuration: SetSpan(info.start, info.upstream.last_byte_sent, out); return true;
-    case Operator::kResponseDuration: SetSpan(info.start, info.upstream.first_byte_received, out); return true;
-    case Operator::kResponseTxDuration: SetSpan(info.upstream.first_byte_received, info.last_response_byte, out); return true;
-    case Operator::kUpstreamConnectionPoolReadyDuration: SetSpan(info.start, info.upstream.first_byte_sent, out); return true;
-    case Operator::kCommonDuration: break;
-    default: return false;
+    case Operator::kEmitTimeLocal:
+      out->SetTime(record_.dispatcher->wall_now());
+      return true;
+    case Operator::kDuration:
+      SetSpan(info.start, end, out);
+      return true;
+    case Operator::kRequestDuration:
+      SetSpan(info.start, info.request_complete, out);
+      return true;
+    case Operator::kRequestTxDuration:
+      SetSpan(info.start, info.upstream.last_byte_sent, out);
+      return true;
+    case Operator::kResponseDuration:
+      SetSpan(info.start, info.upstream.first_byte_received, out);
+      return true;
+    case Operator::kResponseTxDuration:
+      SetSpan(info.upstream.first_byte_received, info.last_response_byte, out);
+      return true;
+    case Operator::kUpstreamConnectionPoolReadyDuration:
+      SetSpan(info.start, info.upstream.first_byte_sent, out);
+      return true;
+    case Operator::kCommonDuration:
+      break;
+    default:
+      return false;
   }
   const auto point = [&](TimePoint which) -> MonotonicTime {
     switch (which) {
-      case TimePoint::kDownstreamRxBegin: return info.start;
-      case TimePoint::kDownstreamRxEnd: return info.request_complete;
-      case TimePoint::kUpstreamConnectBegin: return info.upstream.connect_start;
+      case TimePoint::kDownstreamRxBegin:
+        return info.start;
+      case TimePoint::kDownstreamRxEnd:
+        return info.request_complete;
+      case TimePoint::kUpstreamConnectBegin:
+        return info.upstream.connect_start;
       case TimePoint::kUpstreamConnectEnd:
-      case TimePoint::kUpstreamHandshakeEnd: return info.upstream.connect_done;
-      case TimePoint::kUpstreamTxBegin: return info.upstream.first_byte_sent;
-      case TimePoint::kUpstreamTxEnd: return info.upstream.last_byte_sent;
+      case TimePoint::kUpstreamHandshakeEnd:
+        return info.upstream.connect_done;
+      case TimePoint::kUpstreamTxBegin:
+        return info.upstream.first_byte_sent;
+      case TimePoint::kUpstreamTxEnd:
+        return info.upstream.last_byte_sent;
       case TimePoint::kUpstreamRxBegin:
-      case TimePoint::kUpstreamRxBodyBegin: return info.upstream.first_byte_received;
-      case TimePoint::kUpstreamRxEnd: return info.upstream.last_byte_received;
-      case TimePoint::kDownstreamTxBegin: return info.first_response_byte;
-      case TimePoint::kDownstreamTxEnd: return info.last_response_byte;
-      default: return MonotonicTime{};
+      case TimePoint::kUpstreamRxBodyBegin:
+        return info.upstream.first_byte_received;
+      case TimePoint::kUpstreamRxEnd:
+        return info.upstream.last_byte_received;
+      case TimePoint::kDownstreamTxBegin:
+        return info.first_response_byte;
+      case TimePoint::kDownstreamTxEnd:
+        return info.last_response_byte;
+      default:
+        return MonotonicTime{};
     }
   };
   const MonotonicTime from = point(command.start), to = point(command.end);
@@ -102,18 +141,30 @@ bool RecordSource::GetSizes(const FormatCommand& command, FormatValue* out) cons
     return true;
   };
   switch (command.op) {
-    case Operator::kBytesReceived: return number(info.bytes_received);
-    case Operator::kBytesSent: return number(info.bytes_sent);
-    case Operator::kRequestHeadersBytes: return number(info.request_header_bytes);
-    case Operator::kResponseHeadersBytes: return number(info.response_header_bytes);
-    case Operator::kResponseTrailersBytes: return number(record_.trailers == nullptr ? 0 : record_.trailers->byte_size());
-    case Operator::kDownstreamWireBytesSent: return number(info.wire_bytes_sent);
-    case Operator::kDownstreamWireBytesReceived: return number(info.wire_bytes_received);
-    case Operator::kUpstreamWireBytesSent: return number(info.upstream.wire_bytes_sent);
-    case Operator::kUpstreamWireBytesReceived: return number(info.upstream.wire_bytes_received);
-    case Operator::kResponseCode: return number(info.response_code);
-    case Operator::kUpstreamRequestAttemptCount: return number(info.upstream.attempts);
-    default: return false;
+    case Operator::kBytesReceived:
+      return number(info.bytes_received);
+    case Operator::kBytesSent:
+      return number(info.bytes_sent);
+    case Operator::kRequestHeadersBytes:
+      return number(info.request_header_bytes);
+    case Operator::kResponseHeadersBytes:
+      return number(info.response_header_bytes);
+    case Operator::kResponseTrailersBytes:
+      return number(record_.trailers == nullptr ? 0 : record_.trailers->byte_size());
+    case Operator::kDownstreamWireBytesSent:
+      return number(info.wire_bytes_sent);
+    case Operator::kDownstreamWireBytesReceived:
+      return number(info.wire_bytes_received);
+    case Operator::kUpstreamWireBytesSent:
+      return number(info.upstream.wire_bytes_sent);
+    case Operator::kUpstreamWireBytesReceived:
+      return number(info.upstream.wire_bytes_received);
+    case Operator::kResponseCode:
+      return number(info.response_code);
+    case Operator::kUpstreamRequestAttemptCount:
+      return number(info.upstream.attempts);
+    default:
+      return false;
   }
 }
 
@@ -135,27 +186,45 @@ bool RecordSource::GetAddresses(const FormatCommand& command, std::string* scrat
     return true;
   };
   switch (command.op) {
-    case Operator::kDownstreamRemoteAddress: return text(properties.remote);
-    case Operator::kDownstreamRemoteAddressWithoutPort: return ip(properties.remote);
-    case Operator::kDownstreamRemotePort: return port(properties.remote);
-    case Operator::kDownstreamDirectRemoteAddress: return text(properties.source());
-    case Operator::kDownstreamDirectRemoteAddressWithoutPort: return ip(properties.source());
-    case Operator::kDownstreamDirectRemotePort: return port(properties.source());
-    case Operator::kDownstreamLocalAddress: return text(properties.local);
-    case Operator::kDownstreamLocalAddressWithoutPort: return ip(properties.local);
-    case Operator::kDownstreamLocalPort: return port(properties.local);
-    case Operator::kDownstreamDirectLocalAddress: return text(direct_local);
-    case Operator::kDownstreamDirectLocalAddressWithoutPort: return ip(direct_local);
-    case Operator::kDownstreamDirectLocalPort: return port(direct_local);
-    case Operator::kConnectionId: out->SetNumber(static_cast<int64_t>(record_.downstream->id())); return true;
-    case Operator::kDownstreamTransportFailureReason: SetIfAny(record_.downstream->failure().text, out); return true;
+    case Operator::kDownstreamRemoteAddress:
+      return text(properties.remote);
+    case Operator::kDownstreamRemoteAddressWithoutPort:
+      return ip(properties.remote);
+    case Operator::kDownstreamRemotePort:
+      return port(properties.remote);
+    case Operator::kDownstreamDirectRemoteAddress:
+      return text(properties.source());
+    case Operator::kDownstreamDirectRemoteAddressWithoutPort:
+      return ip(properties.source());
+    case Operator::kDownstreamDirectRemotePort:
+      return port(properties.source());
+    case Operator::kDownstreamLocalAddress:
+      return text(properties.local);
+    case Operator::kDownstreamLocalAddressWithoutPort:
+      return ip(properties.local);
+    case Operator::kDownstreamLocalPort:
+      return port(properties.local);
+    case Operator::kDownstreamDirectLocalAddress:
+      return text(direct_local);
+    case Operator::kDownstreamDirectLocalAddressWithoutPort:
+      return ip(direct_local);
+    case Operator::kDownstreamDirectLocalPort:
+      return port(direct_local);
+    case Operator::kConnectionId:
+      out->SetNumber(static_cast<int64_t>(record_.downstream->id()));
+      return true;
+    case Operator::kDownstreamTransportFailureReason:
+      SetIfAny(record_.downstream->failure().text, out);
+      return true;
     case Operator::kRequestedServerName: {
       absl::string_view name = properties.server_name();
-      if (const net::TlsInfo* tls = record_.downstream->transport().tls(); name.empty() && tls != nullptr) name = tls->server_name();
+      if (const net::TlsInfo* tls = record_.downstream->transport().tls(); name.empty() && tls != nullptr)
+        name = tls->server_name();
       SetIfAny(name, out);
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -171,23 +240,40 @@ bool RecordSource::GetDownstreamTls(const FormatCommand& command, std::string* s
   };
   (void)scratch;
   switch (command.op) {
-    case Operator::kDownstreamPeerUriSan: return peer(Fact::kUriSans);
-    case Operator::kDownstreamPeerDnsSan: return peer(Fact::kDnsSans);
-    case Operator::kDownstreamPeerIpSan: return peer(Fact::kIpSans);
-    case Operator::kDownstreamPeerEmailSan: return peer(Fact::kEmailSans);
-    case Operator::kDownstreamPeerSubject: return peer(Fact::kSubject);
-    case Operator::kDownstreamPeerIssuer: return peer(Fact::kIssuer);
-    case Operator::kDownstreamPeerSerial: return peer(Fact::kSerial);
-    case Operator::kDownstreamPeerFingerprint256: return peer(Fact::kSha256);
-    case Operator::kDownstreamPeerFingerprint1: return peer(Fact::kSha1);
-    case Operator::kDownstreamPeerCert: return peer(Fact::kPemEncoded);
-    case Operator::kDownstreamPeerCertVStart: return peer(Fact::kNotBefore);
-    case Operator::kDownstreamPeerCertVEnd: return peer(Fact::kNotAfter);
-    case Operator::kDownstreamLocalUriSan: return local(Fact::kUriSans);
-    case Operator::kDownstreamLocalDnsSan: return local(Fact::kDnsSans);
-    case Operator::kDownstreamLocalIpSan: return local(Fact::kIpSans);
-    case Operator::kDownstreamLocalEmailSan: return local(Fact::kEmailSans);
-    case Operator::kDownstreamLocalSubject: return local(Fact::kSubject);
+    case Operator::kDownstreamPeerUriSan:
+      return peer(Fact::kUriSans);
+    case Operator::kDownstreamPeerDnsSan:
+      return peer(Fact::kDnsSans);
+    case Operator::kDownstreamPeerIpSan:
+      return peer(Fact::kIpSans);
+    case Operator::kDownstreamPeerEmailSan:
+      return peer(Fact::kEmailSans);
+    case Operator::kDownstreamPeerSubject:
+      return peer(Fact::kSubject);
+    case Operator::kDownstreamPeerIssuer:
+      return peer(Fact::kIssuer);
+    case Operator::kDownstreamPeerSerial:
+      return peer(Fact::kSerial);
+    case Operator::kDownstreamPeerFingerprint256:
+      return peer(Fact::kSha256);
+    case Operator::kDownstreamPeerFingerprint1:
+      return peer(Fact::kSha1);
+    case Operator::kDownstreamPeerCert:
+      return peer(Fact::kPemEncoded);
+    case Operator::kDownstreamPeerCertVStart:
+      return peer(Fact::kNotBefore);
+    case Operator::kDownstreamPeerCertVEnd:
+      return peer(Fact::kNotAfter);
+    case Operator::kDownstreamLocalUriSan:
+      return local(Fact::kUriSans);
+    case Operator::kDownstreamLocalDnsSan:
+      return local(Fact::kDnsSans);
+    case Operator::kDownstreamLocalIpSan:
+      return local(Fact::kIpSans);
+    case Operator::kDownstreamLocalEmailSan:
+      return local(Fact::kEmailSans);
+    case Operator::kDownstreamLocalSubject:
+      return local(Fact::kSubject);
     case Operator::kDownstreamTlsVersion:
       if (tls != nullptr) SetIfAny(tls->version(), out);
       return true;
@@ -197,7 +283,8 @@ bool RecordSource::GetDownstreamTls(const FormatCommand& command, std::string* s
     case Operator::kDownstreamTlsSessionId:
       if (tls != nullptr) SetIfAny(tls->session_id(), out);
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -219,12 +306,16 @@ bool RecordSource::GetUpstream(const FormatCommand& command, std::string* scratc
       if (up.host != nullptr && up.host->ip()) out->SetNumber(up.host->port());
       return true;
     case Operator::kUpstreamHostName:
-      if (!up.host_name.empty()) out->SetText(up.host_name);
-      else if (up.host != nullptr) SetOwned(up.host->ToString(), scratch, out);
+      if (!up.host_name.empty())
+        out->SetText(up.host_name);
+      else if (up.host != nullptr)
+        SetOwned(up.host->ToString(), scratch, out);
       return true;
-    case Operator::kUpstreamHostNameWithoutPort: return any(up.host_name.substr(0, up.host_name.find(':')));
+    case Operator::kUpstreamHostNameWithoutPort:
+      return any(up.host_name.substr(0, up.host_name.find(':')));
     case Operator::kUpstreamCluster:
-    case Operator::kUpstreamClusterRaw: return any(up.cluster);
+    case Operator::kUpstreamClusterRaw:
+      return any(up.cluster);
     case Operator::kUpstreamLocalAddress:
       if (up.local.kind() != net::Address::Kind::kNone) SetOwned(up.local.ToString(), scratch, out);
       return true;
@@ -234,21 +325,30 @@ bool RecordSource::GetUpstream(const FormatCommand& command, std::string* scratc
     case Operator::kUpstreamLocalPort:
       if (up.local.ip()) out->SetNumber(up.local.port());
       return true;
-    case Operator::kUpstreamTransportFailureReason: return any(up.transport_failure);
+    case Operator::kUpstreamTransportFailureReason:
+      return any(up.transport_failure);
     case Operator::kUpstreamProtocol:
       if (up.connection_id != 0) out->SetText(http::ProtocolName(up.protocol));
       return true;
     case Operator::kUpstreamConnectionId:
       if (up.connection_id != 0) out->SetNumber(static_cast<int64_t>(up.connection_id));
       return true;
-    case Operator::kUpstreamTlsVersion: return any(up.tls_version);
-    case Operator::kUpstreamTlsCipher: return any(up.tls_cipher);
-    case Operator::kUpstreamPeerSubject: return any(up.peer_subject);
-    case Operator::kUpstreamPeerIssuer: return any(up.peer_issuer);
-    case Operator::kUpstreamPeerUriSan: return any(up.peer_uri_san);
-    case Operator::kUpstreamPeerDnsSan: return any(up.peer_dns_san);
-    case Operator::kUpstreamLocalUriSan: return any(up.local_uri_san);
-    default: return false;
+    case Operator::kUpstreamTlsVersion:
+      return any(up.tls_version);
+    case Operator::kUpstreamTlsCipher:
+      return any(up.tls_cipher);
+    case Operator::kUpstreamPeerSubject:
+      return any(up.peer_subject);
+    case Operator::kUpstreamPeerIssuer:
+      return any(up.peer_issuer);
+    case Operator::kUpstreamPeerUriSan:
+      return any(up.peer_uri_san);
+    case Operator::kUpstreamPeerDnsSan:
+      return any(up.peer_dns_san);
+    case Operator::kUpstreamLocalUriSan:
+      return any(up.local_uri_san);
+    default:
+      return false;
   }
 }
 
@@ -264,21 +364,35 @@ void RecordSource::Get(const FormatCommand& command, std::string* scratch, Forma
       command.op == Operator::kResponseFlags ? info.flags.AppendShort(*scratch) : info.flags.AppendLong(*scratch);
       out->SetText(*scratch);
       return;
-    case Operator::kResponseCodeDetails: SetIfAny(info.details, out); return;
-    case Operator::kConnectionTerminationDetails: SetIfAny(info.termination, out); return;
+    case Operator::kResponseCodeDetails:
+      SetIfAny(info.details, out);
+      return;
+    case Operator::kConnectionTerminationDetails:
+      SetIfAny(info.termination, out);
+      return;
     case Operator::kRouteName:
       if (record_.route != nullptr) SetIfAny(record_.route->name, out);
       return;
-    case Operator::kStreamId: SetIfAny(info.request_id, out); return;
-    case Operator::kFilterChainName: SetIfAny(record_.filter_chain, out); return;
-    case Operator::kAccessLogType: out->SetText(LogEventName(record_.event)); return;
-    case Operator::kLocalReplyBody: SetIfAny(record_.local_reply_body, out); return;
+    case Operator::kStreamId:
+      SetIfAny(info.request_id, out);
+      return;
+    case Operator::kFilterChainName:
+      SetIfAny(record_.filter_chain, out);
+      return;
+    case Operator::kAccessLogType:
+      out->SetText(LogEventName(record_.event));
+      return;
+    case Operator::kLocalReplyBody:
+      SetIfAny(record_.local_reply_body, out);
+      return;
     case Operator::kFilterState:
       if (record_.filter_state != nullptr) {
-        if (const auto* object = record_.filter_state->Get(command.text); object != nullptr) SetOwned(object->Text(), scratch, out);
+        if (const auto* object = record_.filter_state->Get(command.text); object != nullptr)
+          SetOwned(object->Text(), scratch, out);
       }
       return;
-    default: break;
+    default:
+      break;
   }
   if (GetSizes(command, out) || GetTimes(command, out) || GetUpstream(command, scratch, out)) return;
   if (GetAddresses(command, scratch, out)) return;

@@ -36,7 +36,8 @@ FoundRoute FindRoute(const RouteTable& table, http::Stream& stream) {
   return found;
 }
 
-int PerRouteConfigs(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter, const void* out[4]) {
+int PerRouteConfigs(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter,
+                    const void* out[4]) {
   int n = 0;
   const auto add = [&](const PerFilterConfig& level) {
     const PerFilterConfig::Item* item = level.items.empty() ? nullptr : level.Find(filter);
@@ -54,8 +55,10 @@ bool FilterEnabled(const Route& route, absl::string_view filter, bool by_default
   const auto look = [&](const PerFilterConfig& level) {
     const PerFilterConfig::Item* item = level.items.empty() ? nullptr : level.Find(filter);
     if (item == nullptr) return;
-    if (item->disabled) enabled = false;
-    else if (item->enabled || item->config != nullptr) enabled = true;
+    if (item->disabled)
+      enabled = false;
+    else if (item->enabled || item->config != nullptr)
+      enabled = true;
   };
   look(route.table->per_filter);
   look(route.virtual_host->per_filter);

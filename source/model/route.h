@@ -24,8 +24,8 @@ class Stream;
 
 namespace outrigger::model {
 
-// request_headers_to_add / _remove of one level. Applied most specific first: weighted cluster, route, virtual host, table (or the
-// reverse with most_specific_header_mutations_wins).
+// request_headers_to_add / _remove of one level. Applied most specific first: weighted cluster, route, virtual host,
+// table (or the reverse with most_specific_header_mutations_wins).
 struct HeaderMutation {
   enum class Action : uint8_t { kAppendIfExistsOrAdd, kAddIfAbsent, kOverwriteIfExistsOrAdd, kOverwriteIfExists };
   struct Add {
@@ -46,9 +46,9 @@ struct HeaderMutations {
 struct PerFilterConfig {
   struct Item {
     std::string filter;
-    std::shared_ptr<const void> config;   // the filter's own type; null where only `disabled` is said
+    std::shared_ptr<const void> config;  // the filter's own type; null where only `disabled` is said
     bool disabled = false;
-    bool enabled = false;                 // FilterConfig wrapper without `disabled`: turns on a filter that is off by default
+    bool enabled = false;  // FilterConfig wrapper without `disabled`: turns on a filter that is off by default
   };
   std::vector<Item> items;
   const Item* Find(absl::string_view filter) const {
@@ -60,14 +60,25 @@ struct PerFilterConfig {
 };
 
 enum RetryOn : uint32_t {
-  kRetry5xx = 1 << 0, kRetryGatewayError = 1 << 1, kRetryReset = 1 << 2, kRetryResetBeforeRequest = 1 << 3,
-  kRetryConnectFailure = 1 << 4, kRetryRetriable4xx = 1 << 5, kRetryRefusedStream = 1 << 6, kRetryRetriableStatusCodes = 1 << 7,
-  kRetryRetriableHeaders = 1 << 8, kRetryEnvoyRatelimited = 1 << 9, kRetryHttp3PostConnectFailure = 1 << 10,
-  kRetryGrpcCancelled = 1 << 16, kRetryGrpcDeadlineExceeded = 1 << 17, kRetryGrpcInternal = 1 << 18,
-  kRetryGrpcResourceExhausted = 1 << 19, kRetryGrpcUnavailable = 1 << 20,
+  kRetry5xx = 1 << 0,
+  kRetryGatewayError = 1 << 1,
+  kRetryReset = 1 << 2,
+  kRetryResetBeforeRequest = 1 << 3,
+  kRetryConnectFailure = 1 << 4,
+  kRetryRetriable4xx = 1 << 5,
+  kRetryRefusedStream = 1 << 6,
+  kRetryRetriableStatusCodes = 1 << 7,
+  kRetryRetriableHeaders = 1 << 8,
+  kRetryEnvoyRatelimited = 1 << 9,
+  kRetryHttp3PostConnectFailure = 1 << 10,
+  kRetryGrpcCancelled = 1 << 16,
+  kRetryGrpcDeadlineExceeded = 1 << 17,
+  kRetryGrpcInternal = 1 << 18,
+  kRetryGrpcResourceExhausted = 1 << 19,
+  kRetryGrpcUnavailable = 1 << 20,
 };
 struct RetryPolicy {
-  uint32_t on = 0;                        // RetryOn bits
+  uint32_t on = 0;  // RetryOn bits
   uint32_t retries = 1;
   Duration per_try_timeout{0};
   Duration per_try_idle_timeout{0};
@@ -82,12 +93,12 @@ struct RetryPolicy {
   };
   std::vector<ResetHeader> rate_limited_reset_headers;  // rate_limited_retry_back_off
   Duration rate_limited_max = seconds(300);
-  bool previous_hosts = false;            // retry_host_predicate previous_hosts
+  bool previous_hosts = false;  // retry_host_predicate previous_hosts
   uint32_t host_selection_attempts = 1;
 };
 
 struct WeightedClusterEntry {
-  std::string name;                       // or cluster_header
+  std::string name;  // or cluster_header
   std::string cluster_header;
   ClusterSlot slot;
   uint32_t weight = 0;
@@ -101,7 +112,7 @@ struct MirrorPolicy {
   std::string cluster, cluster_header;
   ClusterSlot slot;
   uint32_t numerator = 100, denominator = 100;
-  bool disable_host_suffix = false;       // otherwise the host gets "-shadow"
+  bool disable_host_suffix = false;  // otherwise the host gets "-shadow"
 };
 
 struct Route;
@@ -109,22 +120,22 @@ struct VirtualHost;
 struct RouteTable;
 
 struct ForwardAction {
-  std::string cluster;                    // plain name; empty if weighted or by header
+  std::string cluster;  // plain name; empty if weighted or by header
   ClusterSlot slot;
   std::string cluster_header;
   std::vector<WeightedClusterEntry> weighted;
   uint64_t total_weight = 0;
-  std::string weighted_random_header;     // random_value_specifier header_name
+  std::string weighted_random_header;  // random_value_specifier header_name
   uint32_t cluster_not_found_code = 503;
-  Duration timeout = seconds(15);         // 0: disabled
-  Duration idle_timeout{-1};              // -1: the HCM's stream_idle_timeout
+  Duration timeout = seconds(15);                                                  // 0: disabled
+  Duration idle_timeout{-1};                                                       // -1: the HCM's stream_idle_timeout
   Duration max_stream_duration{-1}, grpc_timeout_max{-1}, grpc_timeout_offset{0};  // -1: not given
   std::shared_ptr<const RetryPolicy> retry;  // of the route, else of the virtual host; null: none
   std::vector<MirrorPolicy> mirrors;
   std::string prefix_rewrite;
   bool has_prefix_rewrite = false;
   std::shared_ptr<const matching::Substitution> regex_rewrite;
-  std::string host_rewrite;               // literal
+  std::string host_rewrite;  // literal
   std::string host_rewrite_header;
   bool auto_host_rewrite = false;
   std::shared_ptr<const matching::Substitution> host_rewrite_path;
@@ -132,16 +143,16 @@ struct ForwardAction {
   RoutingPriority priority = RoutingPriority::kDefault;
   Metadata metadata_match;
   struct Upgrade {
-    std::string type;                     // lower case
+    std::string type;  // lower case
     bool enabled = true;
-    bool connect_terminate = false;       // connect_config: CONNECT payload goes to the upstream as raw TCP
+    bool connect_terminate = false;  // connect_config: CONNECT payload goes to the upstream as raw TCP
   };
   std::vector<Upgrade> upgrades;
 };
 struct RedirectAction {
   std::string host, scheme, path, prefix_rewrite;
   bool https = false, has_path = false, has_prefix = false, strip_query = false;
-  uint32_t port = 0;                      // 0: keep
+  uint32_t port = 0;  // 0: keep
   uint32_t code = 301;
   std::shared_ptr<const matching::Substitution> regex_rewrite;
 };
@@ -154,14 +165,14 @@ struct DirectResponse {
 struct Route {
   std::string name;
   OriginId origin = 0;
-  std::string matched_prefix;             // what prefix_rewrite replaces: the prefix or the whole path
+  std::string matched_prefix;  // what prefix_rewrite replaces: the prefix or the whole path
   bool match_is_exact_path = false;
   std::variant<ForwardAction, RedirectAction, DirectResponse> action;
   HeaderMutations headers;
   PerFilterConfig per_filter;
   Metadata metadata;
   std::string stat_prefix;
-  uint32_t request_buffer_limit = 0;      // 0: the listener's
+  uint32_t request_buffer_limit = 0;  // 0: the listener's
   const VirtualHost* virtual_host = nullptr;
   const RouteTable* table = nullptr;
 };
@@ -181,7 +192,7 @@ struct RouteTable {
   std::string name;
   std::string version;
   OriginId origin = 0;
-  matching::RouteTable matcher;           // gives (virtual host, route) indices
+  matching::RouteTable matcher;  // gives (virtual host, route) indices
   std::vector<VirtualHost> virtual_hosts;
   HeaderMutations headers;
   PerFilterConfig per_filter;
@@ -200,7 +211,8 @@ struct FoundRoute {
 // Matches by the stream's request headers, connection and dynamic metadata. Pure but for the stream's own random draw.
 FoundRoute FindRoute(const RouteTable& table, http::Stream& stream);
 // The configurations given for `filter`, least specific first; how many (at most 4).
-int PerRouteConfigs(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter, const void* out[4]);
+int PerRouteConfigs(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter,
+                    const void* out[4]);
 // Whether the route, virtual host or table turns the filter off or on.
 bool FilterEnabled(const Route& route, absl::string_view filter, bool by_default);
 

@@ -5,8 +5,9 @@
 
 namespace outrigger::model {
 
-// Where a named thing lives in the Snapshot's vectors (law 2): a dense index plus a generation that tells a reused index from its
-// former owner. Compiled routes hold slots, never pointers. A name keeps its slot as long as anything may refer to it.
+// Where a named thing lives in the Snapshot's vectors (law 2): a dense index plus a generation that tells a reused
+// index from its former owner. Compiled routes hold slots, never pointers. A name keeps its slot as long as anything
+// may refer to it.
 template <class Kind>
 struct Slot {
   uint32_t index = UINT32_MAX;

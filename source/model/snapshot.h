@@ -17,8 +17,8 @@ namespace outrigger::model {
 
 using NameIndex = absl::flat_hash_map<std::string, uint32_t>;
 
-// Everything that requests read, in one version. Published as a whole: workers swap one pointer between events. Changing one
-// thing shares all the rest with the version before.
+// Everything that requests read, in one version. Published as a whole: workers swap one pointer between events.
+// Changing one thing shares all the rest with the version before.
 struct Snapshot {
   uint64_t generation = 0;
   PersistentVector<Cluster> clusters;
@@ -38,8 +38,9 @@ struct Snapshot {
   const RouteTable* Find(RouteTableSlot slot) const { return routes.Get(slot.index); }
 };
 
-// A worker's hold on one Snapshot, counted by a plain counter: streams and connections pin it with LocalRef<PinnedSnapshot>. The last
-// one hands the shared_ptr to `release` (which posts it to main), so that no worker stalls freeing a large tree.
+// A worker's hold on one Snapshot, counted by a plain counter: streams and connections pin it with
+// LocalRef<PinnedSnapshot>. The last one hands the shared_ptr to `release` (which posts it to main), so that no worker
+// stalls freeing a large tree.
 class PinnedSnapshot final : public LocallyCounted {
  public:
   PinnedSnapshot(std::shared_ptr<const Snapshot> snapshot, std::function<void(std::shared_ptr<const Snapshot>)> release)

@@ -43,7 +43,8 @@ void Attempt::RecordConnection(const upstream::ConnectionFacts& facts) {
   info.connect_start = facts.connect_start;
   info.connect_done = facts.connect_done;
   info.first_byte_sent = stream.dispatcher().now();
-  if (const net::TlsInfo* tls = facts.connection->transport().tls(); tls != nullptr && stream.wants_upstream_tls_facts()) {
+  if (const net::TlsInfo* tls = facts.connection->transport().tls();
+      tls != nullptr && stream.wants_upstream_tls_facts()) {
     using Fact = net::TlsInfo::Fact;
     Arena& arena = stream.arena();
     info.tls_version = arena.Copy(tls->version());
@@ -97,7 +98,8 @@ void Attempt::SendWhatThereIs() {
 void Attempt::OnMoreBody() {
   SendWhatThereIs();
   if (over_) return;
-  if (router_.request_ended() && router_.timeouts().per_try > Duration::zero() && !try_timeout_.linked() && !response_begun_) {
+  if (router_.request_ended() && router_.timeouts().per_try > Duration::zero() && !try_timeout_.linked() &&
+      !response_begun_) {
     router_.stream().worker().timeouts().Add(try_timeout_, router_.timeouts().per_try);
   }
 }

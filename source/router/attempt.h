@@ -8,8 +8,8 @@
 
 namespace outrigger::router {
 
-// One try of a request at one endpoint: waits for a stream of the pool, sends what there is, hears the response. In the stream's arena;
-// a finished attempt stays there, deaf, until the stream ends.
+// One try of a request at one endpoint: waits for a stream of the pool, sends what there is, hears the response. In the
+// stream's arena; a finished attempt stays there, deaf, until the stream ends.
 class Attempt final : public upstream::StreamRequest, public http::StreamReceiver {
  public:
   Attempt(Router& router, uint32_t number);
@@ -65,8 +65,8 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   TryTimeout try_timeout_;
   TryTimeout idle_timeout_;
   uint32_t response_pauses_ = 0;
-  bool headers_sent_ = false, request_end_sent_ = false, response_begun_ = false, response_ended_ = false, over_ = false,
-       source_paused_ = false;
+  bool headers_sent_ = false, request_end_sent_ = false, response_begun_ = false, response_ended_ = false,
+       over_ = false, source_paused_ = false;
 };
 
 }  // namespace outrigger::router

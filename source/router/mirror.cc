@@ -12,14 +12,18 @@ using http::KnownHeader;
 using http::ResetReason;
 
 Mirror::Mirror(upstream::WorkerContext& worker, upstream::WorkerCluster& cluster, uint32_t buffer_limit)
-    : worker_(worker), cluster_(cluster), headers_(arena_), timer_([this] { End(true); }), buffer_limit_(buffer_limit) {}
+    : worker_(worker),
+      cluster_(cluster),
+      headers_(arena_),
+      timer_([this] { End(true); }),
+      buffer_limit_(buffer_limit) {}
 
 Mirror::~Mirror() {
   if (owner_ != nullptr) *owner_ = nullptr;
 }
 
-Mirror* Mirror::Begin(upstream::WorkerContext& worker, const model::MirrorPolicy& policy, const HeaderMap& headers, uint64_t random,
-                      bool end, uint32_t buffer_limit) {
+Mirror* Mirror::Begin(upstream::WorkerContext& worker, const model::MirrorPolicy& policy, const HeaderMap& headers,
+                      uint64_t random, bool end, uint32_t buffer_limit) {
   if (policy.denominator == 0 || random % policy.denominator >= policy.numerator) return nullptr;
   upstream::WorkerCluster* cluster;
   if (policy.cluster_header.empty()) {
@@ -141,7 +145,8 @@ void Mirror::End(bool reset) {
   if (std::exchange(over_, true)) return;
   timer_.Disarm();
   if (owner_ != nullptr) *std::exchange(owner_, nullptr) = nullptr;
-  if (http::StreamSender* sender = std::exchange(sender_, nullptr); sender != nullptr && !(end_sent_ && response_ended_)) {
+  if (http::StreamSender* sender = std::exchange(sender_, nullptr);
+      sender != nullptr && !(end_sent_ && response_ended_)) {
     sender->Reset(reset || !response_ended_ ? ResetReason::kLocalReset : ResetReason::kNone);
   } else if (sender == nullptr) {
     Cancel();

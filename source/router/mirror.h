@@ -10,19 +10,20 @@
 
 namespace outrigger::router {
 
-// A copy of a request sent to another cluster, whose answer nobody waits for (request_mirror_policies). It has its own memory, because
-// it may outlive the stream; its body shares blocks with the request's. It never slows the request down: when it cannot keep up
-// within the buffer limit it is dropped (cluster stat retry_or_shadow_abandoned).
+// A copy of a request sent to another cluster, whose answer nobody waits for (request_mirror_policies). It has its own
+// memory, because it may outlive the stream; its body shares blocks with the request's. It never slows the request
+// down: when it cannot keep up within the buffer limit it is dropped (cluster stat retry_or_shadow_abandoned).
 class Mirror final : public upstream::Background, public upstream::StreamRequest, public http::StreamReceiver {
  public:
-  // Null if the policy's fraction says no, the cluster is unknown, or no endpoint is healthy. `random` decides the fraction.
-  static Mirror* Begin(upstream::WorkerContext& worker, const model::MirrorPolicy& policy, const http::HeaderMap& headers,
-                       uint64_t random, bool end, uint32_t buffer_limit);
+  // Null if the policy's fraction says no, the cluster is unknown, or no endpoint is healthy. `random` decides the
+  // fraction.
+  static Mirror* Begin(upstream::WorkerContext& worker, const model::MirrorPolicy& policy,
+                       const http::HeaderMap& headers, uint64_t random, bool end, uint32_t buffer_limit);
   ~Mirror() override;
 
   // *owner is set to null when the mirror ends before its owner does.
   void SetOwner(Mirror** owner) { owner_ = owner; }
-  void OwnerGone(bool request_complete);  // an incomplete request is reset, a complete one runs on
+  void OwnerGone(bool request_complete);        // an incomplete request is reset, a complete one runs on
   void SendBody(const Buffer& body, bool end);  // shares the blocks
   void SendTrailers(const http::HeaderMap& trailers);
 
@@ -55,7 +56,8 @@ class Mirror final : public upstream::Background, public upstream::StreamRequest
   Mirror** owner_ = nullptr;
   event::Timer timer_;
   const uint32_t buffer_limit_;
-  bool request_ended_ = false, headers_sent_ = false, end_sent_ = false, response_ended_ = false, blocked_ = false, over_ = false;
+  bool request_ended_ = false, headers_sent_ = false, end_sent_ = false, response_ended_ = false, blocked_ = false,
+       over_ = false;
 };
 
 }  // namespace outrigger::router

@@ -18,7 +18,8 @@ void SplitPath(absl::string_view path, absl::string_view* before, absl::string_v
   *query = mark == absl::string_view::npos ? absl::string_view() : path.substr(mark);
 }
 
-absl::string_view ReplacePrefix(absl::string_view path, const model::Route& route, absl::string_view replacement, Arena& arena) {
+absl::string_view ReplacePrefix(absl::string_view path, const model::Route& route, absl::string_view replacement,
+                                Arena& arena) {
   absl::string_view before, query;
   SplitPath(path, &before, &query);
   if (route.match_is_exact_path) return arena.Concat(replacement, query);
@@ -39,7 +40,8 @@ void SetHost(HeaderMap& headers, absl::string_view host, bool append_forwarded) 
 
 }  // namespace
 
-void RewriteRequest(http::Stream& stream, const model::Route& route, const model::ForwardAction& action, bool suppress) {
+void RewriteRequest(http::Stream& stream, const model::Route& route, const model::ForwardAction& action,
+                    bool suppress) {
   HeaderMap& headers = stream.request_headers();
   model::MutateRequest(stream, route, headers);
 
@@ -78,14 +80,16 @@ void RewriteRequest(http::Stream& stream, const model::Route& route, const model
 void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname) {
   if (!action.auto_host_rewrite || endpoint_hostname.empty()) return;
   HeaderMap& headers = stream.request_headers();
-  if (headers.authority() != endpoint_hostname) SetHost(headers, stream.arena().Copy(endpoint_hostname), action.append_x_forwarded_host);
+  if (headers.authority() != endpoint_hostname)
+    SetHost(headers, stream.arena().Copy(endpoint_hostname), action.append_x_forwarded_host);
 }
 
 void RewriteResponse(http::Stream& stream, const model::Route& route, HeaderMap& headers) {
   model::MutateResponse(stream, route, headers);
 }
 
-absl::string_view RedirectLocation(http::Stream& stream, const model::Route& route, const model::RedirectAction& action) {
+absl::string_view RedirectLocation(http::Stream& stream, const model::Route& route,
+                                   const model::RedirectAction& action) {
   const HeaderMap& headers = stream.request_headers();
   const absl::string_view old_scheme = headers.scheme().empty() ? absl::string_view("http") : headers.scheme();
   absl::string_view scheme = old_scheme;
@@ -102,7 +106,8 @@ absl::string_view RedirectLocation(http::Stream& stream, const model::Route& rou
   }
   if (!action.host.empty()) host = action.host;
   // A change of scheme takes the other scheme's usual port away.
-  if (scheme != old_scheme && ((scheme == "https" && port == ":80") || (scheme == "http" && port == ":443"))) port = absl::string_view();
+  if (scheme != old_scheme && ((scheme == "https" && port == ":80") || (scheme == "http" && port == ":443")))
+    port = absl::string_view();
   std::string port_text(port.data() == nullptr ? "" : std::string(port));
   if (action.port != 0) port_text = absl::StrCat(":", action.port);
 

@@ -8,14 +8,15 @@
 // What a route changes in messages: header additions and removals of all its levels, path and host rewrites, redirects.
 namespace outrigger::router {
 
-// Header mutations (weighted cluster, route, virtual host, table; or the reverse), then host, then path. The path before a
-// rewrite is kept in x-envoy-original-path unless `suppress`.
+// Header mutations (weighted cluster, route, virtual host, table; or the reverse), then host, then path. The path
+// before a rewrite is kept in x-envoy-original-path unless `suppress`.
 void RewriteRequest(http::Stream& stream, const model::Route& route, const model::ForwardAction& action, bool suppress);
 // auto_host_rewrite: the host name of the endpoint that was picked.
 void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname);
 void RewriteResponse(http::Stream& stream, const model::Route& route, http::HeaderMap& headers);
 
 // The location of a redirect route, in the stream's arena.
-absl::string_view RedirectLocation(http::Stream& stream, const model::Route& route, const model::RedirectAction& action);
+absl::string_view RedirectLocation(http::Stream& stream, const model::Route& route,
+                                   const model::RedirectAction& action);
 
 }  // namespace outrigger::router

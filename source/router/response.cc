@@ -35,7 +35,9 @@ void Router::OnAttemptHeaders(Attempt& attempt, HeaderMap& headers, bool end) {
     Duration pause{0};
     event::Engine& engine = worker_.dispatcher().engine();
     const bool limited = retry_->RateLimitedBackOff(headers, worker_.dispatcher().wall_now(), engine, &pause);
-    (limited ? cluster_stats().upstream_rq_retry_backoff_ratelimited : cluster_stats().upstream_rq_retry_backoff_exponential).Inc();
+    (limited ? cluster_stats().upstream_rq_retry_backoff_ratelimited
+             : cluster_stats().upstream_rq_retry_backoff_exponential)
+        .Inc();
     EndAttempt(ResetReason::kLocalReset);
     RetryAfter(limited ? pause : retry_->NextBackOff(engine));
     return;
@@ -132,7 +134,8 @@ void Router::OnAttemptTrailers(Attempt& attempt, HeaderMap& trailers) {
 void Router::ResponseComplete() {
   response_complete_ = true;
   global_timeout_.Unlink();
-  cluster_stats().upstream_rq_time.Record(static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - stream_.info().start)));
+  cluster_stats().upstream_rq_time.Record(
+      static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - stream_.info().start)));
 }
 
 void Router::CountCode(uint32_t status) {
@@ -140,7 +143,8 @@ void Router::CountCode(uint32_t status) {
   cluster_stats().upstream_rq.Inc(status);
 }
 
-// --- a CONNECT that ends here -----------------------------------------------------------------------------------------------
+// --- a CONNECT that ends here
+// -----------------------------------------------------------------------------------------------
 
 void Router::OnTunnelReady(HeaderMap& headers) {
   response_begun_ = true;
@@ -159,25 +163,29 @@ void Router::OnTunnelData(Buffer& body, bool end) {
 void Router::OnTunnelBroken() {
   if (over_) return;
   over_ = true;
-  stream_.Reset(ResetReason::kLocalReset, ResponseFlag::kUpstreamConnectionTermination,
-                stream_.arena().Concat(details::kUpstreamResetAfterResponse, details::kResetConnectionTermination, "}"));
+  stream_.Reset(
+      ResetReason::kLocalReset, ResponseFlag::kUpstreamConnectionTermination,
+      stream_.arena().Concat(details::kUpstreamResetAfterResponse, details::kResetConnectionTermination, "}"));
 }
 
 void Router::OnTunnelFailed(ResetReason reason, absl::string_view transport_failure) {
   if (!over_) AnswerReset(reason, transport_failure);
 }
 
-// --- endings ----------------------------------------------------------------------------------------------------------------
+// --- endings
+// ----------------------------------------------------------------------------------------------------------------
 
-void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_view transport_failure, const char* detail) {
+void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_view transport_failure,
+                            const char* detail) {
   if (&attempt != attempt_ || over_) return;
   if (!transport_failure.empty()) stream_.info().upstream.transport_failure = stream_.arena().Copy(transport_failure);
   if (response_begun_) {
     attempt_ = nullptr;
     stats_->rq_reset_after_downstream_response_started.Inc();
-    const ResponseFlag flag = reason == ResetReason::kConnectionTermination ? ResponseFlag::kUpstreamConnectionTermination
-                              : reason == ResetReason::kProtocolError       ? ResponseFlag::kUpstreamProtocolError
-                                                                            : ResponseFlag::kUpstreamRemoteReset;
+    const ResponseFlag flag = reason == ResetReason::kConnectionTermination
+                                  ? ResponseFlag::kUpstreamConnectionTermination
+                              : reason == ResetReason::kProtocolError ? ResponseFlag::kUpstreamProtocolError
+                                                                      : ResponseFlag::kUpstreamRemoteReset;
     const absl::string_view why = stream_.arena().Copy(
         absl::StrCat(details::kUpstreamResetAfterResponse, *detail != '\0' ? detail : ResetReasonDetail(reason), "}"));
     over_ = true;
@@ -227,8 +235,7 @@ void Router::AnswerTimeout(absl::string_view why, ResponseFlag flag) {
   over_ = true;
   GiveUp();
   stream_.info().flags.Set(flag);
-  const uint32_t status =
-      stream_.request_headers().Has(KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse) ? 204 : 504;
+  const uint32_t status = stream_.request_headers().Has(KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse) ? 204 : 504;
   CountCode(status);
   stream_.SendLocalReply({.status = status,
                           .body = status == 204 ? "" : "upstream request timeout",
@@ -238,28 +245,43 @@ void Router::AnswerTimeout(absl::string_view why, ResponseFlag flag) {
 
 absl::string_view ResetReasonDetail(ResetReason reason) {
   switch (reason) {
-    case ResetReason::kConnectFailure: return details::kResetConnectionFailure;
-    case ResetReason::kConnectTimeout: return details::kResetConnectionTimeout;
-    case ResetReason::kConnectionTermination: return details::kResetConnectionTermination;
-    case ResetReason::kLocalReset: return details::kResetLocal;
-    case ResetReason::kLocalRefused: return details::kResetLocalRefused;
-    case ResetReason::kOverflow: return details::kResetOverflow;
-    case ResetReason::kRemoteRefused: return details::kResetRemoteRefused;
-    case ResetReason::kProtocolError: return details::kResetProtocolError;
-    default: return details::kResetRemote;
+    case ResetReason::kConnectFailure:
+      return details::kResetConnectionFailure;
+    case ResetReason::kConnectTimeout:
+      return details::kResetConnectionTimeout;
+    case ResetReason::kConnectionTermination:
+      return details::kResetConnectionTermination;
+    case ResetReason::kLocalReset:
+      return details::kResetLocal;
+    case ResetReason::kLocalRefused:
+      return details::kResetLocalRefused;
+    case ResetReason::kOverflow:
+      return details::kResetOverflow;
+    case ResetReason::kRemoteRefused:
+      return details::kResetRemoteRefused;
+    case ResetReason::kProtocolError:
+      return details::kResetProtocolError;
+    default:
+      return details::kResetRemote;
   }
 }
 
 ResponseFlag ResetReasonFlag(ResetReason reason) {
   switch (reason) {
     case ResetReason::kConnectFailure:
-    case ResetReason::kConnectTimeout: return ResponseFlag::kUpstreamConnectionFailure;
-    case ResetReason::kConnectionTermination: return ResponseFlag::kUpstreamConnectionTermination;
+    case ResetReason::kConnectTimeout:
+      return ResponseFlag::kUpstreamConnectionFailure;
+    case ResetReason::kConnectionTermination:
+      return ResponseFlag::kUpstreamConnectionTermination;
     case ResetReason::kLocalReset:
-    case ResetReason::kLocalRefused: return ResponseFlag::kLocalReset;
-    case ResetReason::kOverflow: return ResponseFlag::kUpstreamOverflow;
-    case ResetReason::kProtocolError: return ResponseFlag::kUpstreamProtocolError;
-    default: return ResponseFlag::kUpstreamRemoteReset;
+    case ResetReason::kLocalRefused:
+      return ResponseFlag::kLocalReset;
+    case ResetReason::kOverflow:
+      return ResponseFlag::kUpstreamOverflow;
+    case ResetReason::kProtocolError:
+      return ResponseFlag::kUpstreamProtocolError;
+    default:
+      return ResponseFlag::kUpstreamRemoteReset;
   }
 }
 

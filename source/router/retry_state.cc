@@ -47,8 +47,9 @@ constexpr RetryWord kWords[] = {
     {"resource-exhausted", model::kRetryGrpcResourceExhausted},
     {"unavailable", model::kRetryGrpcUnavailable},
 };
-constexpr uint32_t kAnyGrpc = model::kRetryGrpcCancelled | model::kRetryGrpcDeadlineExceeded | model::kRetryGrpcInternal |
-                              model::kRetryGrpcResourceExhausted | model::kRetryGrpcUnavailable;
+constexpr uint32_t kAnyGrpc = model::kRetryGrpcCancelled | model::kRetryGrpcDeadlineExceeded |
+                              model::kRetryGrpcInternal | model::kRetryGrpcResourceExhausted |
+                              model::kRetryGrpcUnavailable;
 
 }  // namespace
 
@@ -65,7 +66,8 @@ uint32_t ParseRetryOn(absl::string_view list) {
 bool AllRetryWordsKnown(absl::string_view list) {
   bool all = true;
   ForEachWord(list, [&all](absl::string_view word) {
-    all = all && std::any_of(std::begin(kWords), std::end(kWords), [word](const RetryWord& known) { return known.word == word; });
+    all = all && std::any_of(std::begin(kWords), std::end(kWords),
+                             [word](const RetryWord& known) { return known.word == word; });
   });
   return all;
 }
@@ -84,16 +86,19 @@ RetryState::RetryState(const model::RetryPolicy* policy, HeaderMap& request) : p
   if (absl::SimpleAtoi(request.Get(KnownHeader::kXEnvoyMaxRetries), &most)) remaining_ = most;
   ForEachWord(request.GetJoined(KnownHeader::kXEnvoyRetriableStatusCodes), [this](absl::string_view word) {
     uint32_t code = 0;
-    if (header_code_count_ < std::size(header_codes_) && absl::SimpleAtoi(word, &code)) header_codes_[header_code_count_++] = code;
+    if (header_code_count_ < std::size(header_codes_) && absl::SimpleAtoi(word, &code))
+      header_codes_[header_code_count_++] = code;
   });
   header_names_ = request.GetJoined(KnownHeader::kXEnvoyRetriableHeaderNames);
   if (policy != nullptr && !policy->retriable_request_headers.empty()) {
     const auto& matchers = policy->retriable_request_headers;
-    if (std::none_of(matchers.begin(), matchers.end(), [&](const auto& matcher) { return matcher.Match(request); })) on_ = 0;
+    if (std::none_of(matchers.begin(), matchers.end(), [&](const auto& matcher) { return matcher.Match(request); }))
+      on_ = 0;
   }
   if (on_ != 0 || !on.empty()) {
-    for (const KnownHeader name : {KnownHeader::kXEnvoyRetryOn, KnownHeader::kXEnvoyRetryGrpcOn, KnownHeader::kXEnvoyMaxRetries,
-                                   KnownHeader::kXEnvoyRetriableStatusCodes, KnownHeader::kXEnvoyRetriableHeaderNames}) {
+    for (const KnownHeader name :
+         {KnownHeader::kXEnvoyRetryOn, KnownHeader::kXEnvoyRetryGrpcOn, KnownHeader::kXEnvoyMaxRetries,
+          KnownHeader::kXEnvoyRetriableStatusCodes, KnownHeader::kXEnvoyRetriableHeaderNames}) {
       request.Remove(name);
     }
   }
@@ -104,7 +109,8 @@ bool RetryState::RetriableStatus(uint32_t status) const {
   if ((on_ & model::kRetryGatewayError) != 0 && (status == 502 || status == 503 || status == 504)) return true;
   if ((on_ & model::kRetryRetriable4xx) != 0 && status == 409) return true;
   if ((on_ & model::kRetryRetriableStatusCodes) == 0) return false;
-  if (std::find(header_codes_, header_codes_ + header_code_count_, status) != header_codes_ + header_code_count_) return true;
+  if (std::find(header_codes_, header_codes_ + header_code_count_, status) != header_codes_ + header_code_count_)
+    return true;
   if (policy_ == nullptr) return false;
   const auto& codes = policy_->retriable_status_codes;
   return std::find(codes.begin(), codes.end(), status) != codes.end();
@@ -129,18 +135,25 @@ bool RetryState::WantsRetry(const HeaderMap& response, bool end) const {
   }
   if ((on_ & kAnyGrpc) == 0 || !end) return false;
   switch (http::ReadGrpcStatus(response)) {
-    case 1: return (on_ & model::kRetryGrpcCancelled) != 0;
-    case 4: return (on_ & model::kRetryGrpcDeadlineExceeded) != 0;
-    case 8: return (on_ & model::kRetryGrpcResourceExhausted) != 0;
-    case 13: return (on_ & model::kRetryGrpcInternal) != 0;
-    case 14: return (on_ & model::kRetryGrpcUnavailable) != 0;
-    default: return false;
+    case 1:
+      return (on_ & model::kRetryGrpcCancelled) != 0;
+    case 4:
+      return (on_ & model::kRetryGrpcDeadlineExceeded) != 0;
+    case 8:
+      return (on_ & model::kRetryGrpcResourceExhausted) != 0;
+    case 13:
+      return (on_ & model::kRetryGrpcInternal) != 0;
+    case 14:
+      return (on_ & model::kRetryGrpcUnavailable) != 0;
+    default:
+      return false;
   }
 }
 
 bool RetryState::WantsRetry(ResetReason reason, bool sent) const {
   switch (reason) {
-    case ResetReason::kOverflow: return false;  // more load is the last thing it needs
+    case ResetReason::kOverflow:
+      return false;  // more load is the last thing it needs
     case ResetReason::kConnectFailure:
     case ResetReason::kConnectTimeout:
       if ((on_ & (model::kRetryConnectFailure | model::kRetryResetBeforeRequest)) != 0) return true;
@@ -148,7 +161,8 @@ bool RetryState::WantsRetry(ResetReason reason, bool sent) const {
     case ResetReason::kRemoteRefused:
       if ((on_ & (model::kRetryRefusedStream | model::kRetryResetBeforeRequest)) != 0) return true;
       break;
-    default: break;
+    default:
+      break;
   }
   if (!sent && (on_ & model::kRetryResetBeforeRequest) != 0) return true;
   return (on_ & (model::kRetry5xx | model::kRetryGatewayError | model::kRetryReset)) != 0;
@@ -166,7 +180,8 @@ Duration RetryState::NextBackOff(event::Engine& engine) {
   return Duration(static_cast<int64_t>(engine.RandomBits() % static_cast<uint64_t>(ceiling)));
 }
 
-bool RetryState::RateLimitedBackOff(const HeaderMap& response, WallTime now, event::Engine& engine, Duration* pause) const {
+bool RetryState::RateLimitedBackOff(const HeaderMap& response, WallTime now, event::Engine& engine,
+                                    Duration* pause) const {
   if (policy_ == nullptr) return false;
   for (const auto& reset : policy_->rate_limited_reset_headers) {
     const absl::string_view text = response.Get(http::HeaderName(absl::string_view(reset.name)));

@@ -11,8 +11,8 @@
 
 namespace outrigger::router {
 
-// Whether and when a request is tried again: the route's policy joined with the request's x-envoy-retry-* headers. Knows no pool and
-// no timer; limits of the cluster (max_retries, budget) are asked by the router.
+// Whether and when a request is tried again: the route's policy joined with the request's x-envoy-retry-* headers.
+// Knows no pool and no timer; limits of the cluster (max_retries, budget) are asked by the router.
 class RetryState {
  public:
   // Reads and removes the retry headers. `policy` may be null (headers alone can ask for retries).
@@ -24,7 +24,8 @@ class RetryState {
 
   // Whether a response with these headers is one that the policy would repeat.
   bool WantsRetry(const http::HeaderMap& response, bool end) const;
-  // The same for an attempt that ended without a response. `sent`: request bytes may have reached the upstream's application.
+  // The same for an attempt that ended without a response. `sent`: request bytes may have reached the upstream's
+  // application.
   bool WantsRetry(http::ResetReason reason, bool sent) const;
   bool WantsRetryAfterPerTryTimeout() const;
 
@@ -34,7 +35,8 @@ class RetryState {
     --remaining_;
     return true;
   }
-  // The pause before the next attempt: full jitter below base * 2^n (at most max), or what the response's rate-limit header says.
+  // The pause before the next attempt: full jitter below base * 2^n (at most max), or what the response's rate-limit
+  // header says.
   Duration NextBackOff(event::Engine& engine);
   bool RateLimitedBackOff(const http::HeaderMap& response, WallTime now, event::Engine& engine, Duration* pause) const;
 
@@ -49,7 +51,8 @@ class RetryState {
   absl::string_view header_names_;  // x-envoy-retriable-header-names
 };
 
-// "5xx,reset,..." of retry_on or the headers to RetryOn bits; unknown words are ignored, as published. `grpc`: gRPC words only.
+// "5xx,reset,..." of retry_on or the headers to RetryOn bits; unknown words are ignored, as published. `grpc`: gRPC
+// words only.
 uint32_t ParseRetryOn(absl::string_view list);
 bool AllRetryWordsKnown(absl::string_view list);
 

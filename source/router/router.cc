@@ -98,7 +98,8 @@ bool Router::ChooseCluster(HeaderMap& headers) {
   return false;
 }
 
-// strict_check_headers: a number that is none, or a retry word that is unknown, refuses the request instead of being ignored.
+// strict_check_headers: a number that is none, or a retry word that is unknown, refuses the request instead of being
+// ignored.
 bool Router::PassesStrictCheck(const HeaderMap& headers) {
   for (const std::string& text : config_.strict_check_headers) {
     const http::HeaderName name{absl::string_view(text)};
@@ -131,7 +132,8 @@ void Router::PrepareRequest(HeaderMap& headers) {
 
 void Router::StartMirrors(HeaderMap& headers, bool end) {
   if (action_->mirrors.empty() || connect_ || upgrade_) return;
-  mirrors_ = static_cast<Mirror**>(stream_.arena().Allocate(sizeof(Mirror*) * action_->mirrors.size(), alignof(Mirror*)));
+  mirrors_ =
+      static_cast<Mirror**>(stream_.arena().Allocate(sizeof(Mirror*) * action_->mirrors.size(), alignof(Mirror*)));
   for (const model::MirrorPolicy& policy : action_->mirrors) {
     Mirror* mirror = Mirror::Begin(worker_, policy, headers, stream_.random() >> 8, end, stream_.buffer_limit());
     if (mirror == nullptr) continue;
@@ -170,7 +172,8 @@ void Router::StartAttempt() {
   }
   if (retry_ != nullptr) {
     const uint32_t most = retry_->remaining() + attempts_;
-    if (avoided_ == nullptr) avoided_ = static_cast<uint64_t*>(stream_.arena().Allocate(sizeof(uint64_t) * most, alignof(uint64_t)));
+    if (avoided_ == nullptr)
+      avoided_ = static_cast<uint64_t*>(stream_.arena().Allocate(sizeof(uint64_t) * most, alignof(uint64_t)));
     if (avoided_count_ < most) avoided_[avoided_count_++] = picked.record->id;
   }
   cluster_pin_ = worker_.Pin();
@@ -191,7 +194,8 @@ void Router::StartAttempt() {
   attempt_->Start(picked);
 }
 
-// --- the request's way up ---------------------------------------------------------------------------------------------------
+// --- the request's way up
+// ---------------------------------------------------------------------------------------------------
 
 FilterStatus Router::OnRequestBody(http::Stream& /*stream*/, Buffer& body, bool end) {
   for (uint32_t i = 0; i < mirror_count_; ++i) {

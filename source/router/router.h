@@ -18,8 +18,8 @@ class Attempt;
 class Mirror;
 class TcpTunnel;
 
-// The terminal HTTP filter: takes the matched route, picks a cluster and an endpoint, sends the request, times it, tries it again where
-// the policy says so, mirrors it, and hands the response back. One per stream, in its arena.
+// The terminal HTTP filter: takes the matched route, picks a cluster and an endpoint, sends the request, times it,
+// tries it again where the policy says so, mirrors it, and hands the response back. One per stream, in its arena.
 //
 //   headers ──▶ direct response / redirect / refused (NR, NC, UH)
 //      └──────▶ Attempt ──▶ response headers ──▶ body ──▶ end
@@ -38,7 +38,8 @@ class Router final : public http::Filter {
   void OnDownstreamBelowLow(http::Stream& stream) override;
   void OnDone(http::Stream& stream) override;
 
-  // --- from the current Attempt ---------------------------------------------------------------------------------------------
+  // --- from the current Attempt
+  // ---------------------------------------------------------------------------------------------
   http::Stream& stream() { return stream_; }
   const model::ForwardAction& action() const { return *action_; }
   upstream::WorkerCluster& cluster() { return *cluster_; }
@@ -46,7 +47,8 @@ class Router final : public http::Filter {
   model::RoutingPriority priority() const { return action_->priority; }
   bool upgrade() const { return upgrade_; }
   bool connect() const { return connect_; }
-  // What of the request is there to send. The attempt takes it all, each time it is called; shared, if it may be needed again.
+  // What of the request is there to send. The attempt takes it all, each time it is called; shared, if it may be needed
+  // again.
   void GiveBody(Buffer& to);
   bool request_ended() const { return request_ended_; }
   http::HeaderMap* request_trailers() { return request_trailers_; }
@@ -55,12 +57,14 @@ class Router final : public http::Filter {
   void OnAttemptBody(Attempt& attempt, Buffer& body, bool end);
   void OnAttemptTrailers(Attempt& attempt, http::HeaderMap& trailers);
   // The attempt ended without a whole response.
-  void OnAttemptReset(Attempt& attempt, http::ResetReason reason, absl::string_view transport_failure, const char* detail);
+  void OnAttemptReset(Attempt& attempt, http::ResetReason reason, absl::string_view transport_failure,
+                      const char* detail);
   void OnPerTryTimeout(Attempt& attempt, bool idle);
   void PauseSource();
   void ResumeSource();
 
-  // --- from the TcpTunnel -----------------------------------------------------------------------------------------------------
+  // --- from the TcpTunnel
+  // -----------------------------------------------------------------------------------------------------
   void OnTunnelReady(http::HeaderMap& headers);
   void OnTunnelData(Buffer& body, bool end);
   void OnTunnelBroken();
@@ -82,7 +86,7 @@ class Router final : public http::Filter {
   void PrepareRequest(http::HeaderMap& headers);
   void StartMirrors(http::HeaderMap& headers, bool end);
   void StartAttempt();
-  bool EndsConnect() const;           // connect_config on the route
+  bool EndsConnect() const;  // connect_config on the route
   void RequestEnded();
 
   bool MayRetry() const { return retry_wanted_ && !retry_abandoned_; }
@@ -98,7 +102,7 @@ class Router final : public http::Filter {
   void OnGlobalTimeout();
   void AnswerTimeout(absl::string_view why, observe::ResponseFlag flag);
   void AnswerReset(http::ResetReason reason, absl::string_view transport_failure);
-  void GiveUp();                      // ends everything of this request that is still running
+  void GiveUp();  // ends everything of this request that is still running
   void CountCode(uint32_t status);
   observe::ClusterStats& cluster_stats() { return cluster_->stats(); }
 
@@ -108,19 +112,19 @@ class Router final : public http::Filter {
   observe::RouterStats* stats_;
   const model::ForwardAction* action_ = nullptr;
   upstream::WorkerCluster* cluster_ = nullptr;
-  model::SnapshotPin cluster_pin_;    // the Snapshot of the last pick: its endpoint is logged
+  model::SnapshotPin cluster_pin_;  // the Snapshot of the last pick: its endpoint is logged
   Attempt* attempt_ = nullptr;
-  TcpTunnel* tunnel_ = nullptr;       // instead of attempts: CONNECT that ends here
-  RetryState* retry_ = nullptr;       // in the arena; null: no retries
+  TcpTunnel* tunnel_ = nullptr;  // instead of attempts: CONNECT that ends here
+  RetryState* retry_ = nullptr;  // in the arena; null: no retries
   RequestTimeouts timeouts_;
   GlobalTimeout global_timeout_;
   event::Timer* back_off_ = nullptr;  // in the arena, made when first needed
   Mirror** mirrors_ = nullptr;
   uint32_t mirror_count_ = 0;
-  Buffer body_;                       // not yet sent, or kept for a retry
-  uint64_t body_given_ = 0;           // of body_: what the current attempt has
+  Buffer body_;              // not yet sent, or kept for a retry
+  uint64_t body_given_ = 0;  // of body_: what the current attempt has
   http::HeaderMap* request_trailers_ = nullptr;
-  uint64_t* avoided_ = nullptr;       // endpoints tried (previous_hosts)
+  uint64_t* avoided_ = nullptr;  // endpoints tried (previous_hosts)
   uint32_t avoided_count_ = 0;
   uint32_t attempts_ = 0;
   uint32_t source_pauses_ = 0;

@@ -9,8 +9,8 @@
 
 namespace outrigger::router {
 
-// The upstream side of a CONNECT request that this proxy ends (connect_config): its payload goes to the upstream as a raw TCP byte
-// stream. In the stream's arena. Half closes pass both ways; pressure passes both ways.
+// The upstream side of a CONNECT request that this proxy ends (connect_config): its payload goes to the upstream as a
+// raw TCP byte stream. In the stream's arena. Half closes pass both ways; pressure passes both ways.
 class TcpTunnel final : public upstream::TcpRequest, public net::ConnectionHandler {
  public:
   explicit TcpTunnel(Router& router) : router_(router) {}

@@ -15,8 +15,10 @@ struct RequestTimeouts {
   Duration per_try_idle{0};
 };
 
-// Route timeout (default 15 s, counted from the end of the request), x-envoy-upstream-rq-timeout-ms, -per-try-timeout-ms, expected-rq-
-// timeout-ms where respected, grpc-timeout where the route allows it. Sets or removes the headers that tell the upstream.
-RequestTimeouts DecideTimeouts(const RouterConfig& config, const model::ForwardAction& action, http::HeaderMap& headers);
+// Route timeout (default 15 s, counted from the end of the request), x-envoy-upstream-rq-timeout-ms,
+// -per-try-timeout-ms, expected-rq- timeout-ms where respected, grpc-timeout where the route allows it. Sets or removes
+// the headers that tell the upstream.
+RequestTimeouts DecideTimeouts(const RouterConfig& config, const model::ForwardAction& action,
+                               http::HeaderMap& headers);
 
 }  // namespace outrigger::router

@@ -47,9 +47,15 @@ absl::Status SetRoutes(const Proto& proto, FactoryContext& context, HcmConfig* c
 
 absl::Status SetCodec(const Proto& proto, HcmConfig* config) {
   switch (proto.codec_type()) {
-    case Proto::HTTP1: config->codec = CodecType::kHttp1; break;
-    case Proto::HTTP2: config->codec = CodecType::kHttp2; break;
-    default: config->codec = CodecType::kAuto; break;
+    case Proto::HTTP1:
+      config->codec = CodecType::kHttp1;
+      break;
+    case Proto::HTTP2:
+      config->codec = CodecType::kHttp2;
+      break;
+    default:
+      config->codec = CodecType::kAuto;
+      break;
   }
   extension::SetCodecOptions(proto.common_http_protocol_options(), &config->codec_options);
   OUTRIGGER_CHECK("http_protocol_options", extension::SetHttp1Options(proto.http_protocol_options(), &config->http1));
@@ -113,7 +119,8 @@ absl::Status SetHeaders(const Proto& proto, HcmConfig* config) {
   config->server_header = static_cast<ServerHeader>(proto.server_header_transformation());
   config->forward_client_cert = static_cast<ForwardClientCert>(proto.forward_client_cert_details());
   const auto& details = proto.set_current_client_cert_details();
-  config->client_cert_details = {details.subject().value(), details.cert(), details.chain(), details.dns(), details.uri()};
+  config->client_cert_details = {details.subject().value(), details.cert(), details.chain(), details.dns(),
+                                 details.uri()};
   config->add_user_agent = proto.add_user_agent().value();
   config->proxy_100_continue = proto.proxy_100_continue();
   config->append_x_forwarded_port = proto.append_x_forwarded_port();
@@ -136,10 +143,18 @@ void SetPath(const Proto& proto, HcmConfig* config) {
   config->path.normalize = proto.normalize_path().value();
   config->path.merge_slashes = proto.merge_slashes();
   switch (proto.path_with_escaped_slashes_action()) {
-    case Proto::REJECT_REQUEST: config->path.escaped_slashes = Action::kReject; break;
-    case Proto::UNESCAPE_AND_REDIRECT: config->path.escaped_slashes = Action::kUnescapeAndRedirect; break;
-    case Proto::UNESCAPE_AND_FORWARD: config->path.escaped_slashes = Action::kUnescapeAndForward; break;
-    default: config->path.escaped_slashes = Action::kKeep; break;
+    case Proto::REJECT_REQUEST:
+      config->path.escaped_slashes = Action::kReject;
+      break;
+    case Proto::UNESCAPE_AND_REDIRECT:
+      config->path.escaped_slashes = Action::kUnescapeAndRedirect;
+      break;
+    case Proto::UNESCAPE_AND_FORWARD:
+      config->path.escaped_slashes = Action::kUnescapeAndForward;
+      break;
+    default:
+      config->path.escaped_slashes = Action::kKeep;
+      break;
   }
   config->strip_any_port = proto.strip_any_host_port();
   config->strip_matching_port = proto.strip_matching_host_port();
@@ -165,10 +180,10 @@ absl::StatusOr<LocalReplyMapper> MapperOf(const v3::ResponseMapper& proto, Facto
 
 absl::Status SetLocalReplies(const Proto& proto, FactoryContext& context, HcmConfig* config) {
   const auto& replies = proto.local_reply_config();
-  OUTRIGGER_ASSIGN(config->local_reply_mappers, "local_reply_config",
-                   extension::ListOf<LocalReplyMapper>("mappers", replies.mappers(), [&context](const v3::ResponseMapper& m) {
-                     return MapperOf(m, context);
-                   }));
+  OUTRIGGER_ASSIGN(
+      config->local_reply_mappers, "local_reply_config",
+      extension::ListOf<LocalReplyMapper>("mappers", replies.mappers(),
+                                          [&context](const v3::ResponseMapper& m) { return MapperOf(m, context); }));
   if (replies.has_body_format()) {
     OUTRIGGER_ASSIGN(model::BodyFormat format, "local_reply_config.body_format",
                      extension::BodyFormatOf(replies.body_format(), context));
@@ -178,12 +193,14 @@ absl::Status SetLocalReplies(const Proto& proto, FactoryContext& context, HcmCon
 }
 
 absl::Status SetLogs(const Proto& proto, FactoryContext& context, HcmConfig* config) {
-  OUTRIGGER_ASSIGN(config->access_logs, "",
-                   extension::ListOf<std::shared_ptr<const observe::AccessLog>>(
-                       "access_log", proto.access_log(), [&context](const auto& log) { return context.BuildAccessLog(log); }));
+  OUTRIGGER_ASSIGN(
+      config->access_logs, "",
+      extension::ListOf<std::shared_ptr<const observe::AccessLog>>(
+          "access_log", proto.access_log(), [&context](const auto& log) { return context.BuildAccessLog(log); }));
   const auto& options = proto.access_log_options();
-  config->access_log_flush_interval = proto.has_access_log_flush_interval() ? DurationOf(proto.access_log_flush_interval())
-                                                                            : DurationOf(options.access_log_flush_interval());
+  config->access_log_flush_interval = proto.has_access_log_flush_interval()
+                                          ? DurationOf(proto.access_log_flush_interval())
+                                          : DurationOf(options.access_log_flush_interval());
   config->log_on_new_request = proto.flush_access_log_on_new_request() || options.flush_access_log_on_new_request();
   return absl::OkStatus();
 }
@@ -196,7 +213,8 @@ absl::Status SetFilters(const Proto& proto, FactoryContext& context, HcmConfig* 
     HcmConfig::Upgrade built;
     built.type = absl::AsciiStrToLower(upgrade.upgrade_type());
     for (const HcmConfig::Upgrade& other : config->upgrades) {
-      if (other.type == built.type) return extension::Fault(extension::Item("upgrade_configs", i), "the type is there already");
+      if (other.type == built.type)
+        return extension::Fault(extension::Item("upgrade_configs", i), "the type is there already");
     }
     built.enabled = !upgrade.has_enabled() || upgrade.enabled().value();
     if (upgrade.filters_size() > 0) {
@@ -224,7 +242,8 @@ uint64_t ConnectionHash(const Proto& proto) {
 absl::StatusOr<model::NetworkFilterSpec> Create(const Proto& proto, FactoryContext& context) {
   auto config = std::make_shared<HcmConfig>();
   config->stat_prefix = proto.stat_prefix();
-  config->stats = context.stats().Register<observe::HttpConnectionStats>(absl::StrCat("http.", proto.stat_prefix(), "."));
+  config->stats =
+      context.stats().Register<observe::HttpConnectionStats>(absl::StrCat("http.", proto.stat_prefix(), "."));
   if (absl::StartsWith(context.stat_prefix(), "listener.")) {
     config->listener_stats = context.stats().Register<observe::HttpListenerStats>(
         absl::StrCat(context.stat_prefix(), "http.", proto.stat_prefix(), "."));
@@ -246,7 +265,8 @@ absl::StatusOr<model::NetworkFilterSpec> Create(const Proto& proto, FactoryConte
   spec.terminal = true;
   spec.config = std::move(config);
   spec.connection_hash = ConnectionHash(proto);
-  spec.make = [](const std::shared_ptr<const void>& shared, model::DownstreamContext& downstream) -> std::unique_ptr<net::NetworkFilter> {
+  spec.make = [](const std::shared_ptr<const void>& shared,
+                 model::DownstreamContext& downstream) -> std::unique_ptr<net::NetworkFilter> {
     return std::make_unique<ConnectionManager>(std::static_pointer_cast<const HcmConfig>(shared), downstream);
   };
   return spec;

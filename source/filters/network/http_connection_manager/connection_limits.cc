@@ -53,7 +53,8 @@ MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime
   if (passed(state.idle_timeout, stream.last_activity())) {
     stats_->downstream_rq_idle_timeout.Inc();
     stream.info().flags.Set(ResponseFlag::kStreamIdleTimeout);
-    // Envoy's rule: nothing answered yet is a 504, or a 408 while the client still owes its request; later it is a reset.
+    // Envoy's rule: nothing answered yet is a 504, or a 408 while the client still owes its request; later it is a
+    // reset.
     stream.SendLocalReply({.status = stream.request_complete() ? 504u : 408u,
                            .body = "stream timeout",
                            .details = details::kStreamIdleTimeout});
@@ -135,7 +136,8 @@ void ConnectionManager::FoldCodecCounters() {
   add(stats.tx_reset, counted.tx_reset);
   add(stats.trailers, counted.trailers);
   add(stats.tx_flush_timeout, counted.tx_flush_timeout);
-  if (counted.inbound_resets_flood > 0) stats_->downstream_rq_too_many_premature_resets.Add(counted.inbound_resets_flood);
+  if (counted.inbound_resets_flood > 0)
+    stats_->downstream_rq_too_many_premature_resets.Add(counted.inbound_resets_flood);
 }
 
 void ConnectionManager::OnSessionIdle() {
@@ -186,15 +188,19 @@ void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
     stats_->downstream_cx_destroy_active_rq.Inc();
     (remote ? stats_->downstream_cx_destroy_remote_active_rq : stats_->downstream_cx_destroy_local_active_rq).Inc();
   }
-  // The session resets its streams before it says it is closed; what is left (a codec not chosen yet has none) ends here.
-  streams_.ForEach([&](http::Stream& stream) { stream.OnReset(http::ResetReason::kConnectionTermination, why.detail); });
+  // The session resets its streams before it says it is closed; what is left (a codec not chosen yet has none) ends
+  // here.
+  streams_.ForEach(
+      [&](http::Stream& stream) { stream.OnReset(http::ResetReason::kConnectionTermination, why.detail); });
   closed_ = true;
   timer_.Disarm();
   FoldCodecCounters();
   stats_->downstream_cx_active.Sub(1);
   if (ssl_) stats_->downstream_cx_ssl_active.Sub(1);
   if (session_ != nullptr) {
-    (session_->protocol() == http::Protocol::kHttp2 ? stats_->downstream_cx_http2_active : stats_->downstream_cx_http1_active).Sub(1);
+    (session_->protocol() == http::Protocol::kHttp2 ? stats_->downstream_cx_http2_active
+                                                    : stats_->downstream_cx_http1_active)
+        .Sub(1);
   }
   if (why.reason == net::CloseReason::kWriteStalled) stats_->downstream_cx_delayed_close_timeout.Inc();
   stats_->downstream_cx_rx_bytes_total.Add(connection_.stats().bytes_read);

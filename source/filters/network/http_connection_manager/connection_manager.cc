@@ -23,7 +23,8 @@ constexpr absl::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
-ConnectionManager::ConnectionManager(std::shared_ptr<const HcmConfig> accepted_config, model::DownstreamContext& context)
+ConnectionManager::ConnectionManager(std::shared_ptr<const HcmConfig> accepted_config,
+                                     model::DownstreamContext& context)
     : accepted_config_(std::move(accepted_config)),
       context_(context),
       connection_(context.connection()),
@@ -45,7 +46,8 @@ ConnectionManager::Verdict ConnectionManager::OnNewConnection(net::FilterChainOn
   const HcmConfig& config = *accepted_config_;
   MonotonicTime first = MonotonicTime::max();
   if (config.idle_timeout > Duration::zero()) first = opened_ + config.idle_timeout;
-  if (config.max_connection_duration > Duration::zero()) first = std::min(first, opened_ + config.max_connection_duration);
+  if (config.max_connection_duration > Duration::zero())
+    first = std::min(first, opened_ + config.max_connection_duration);
   WatchUntil(first);
   return Verdict::kContinue;
 }
@@ -113,7 +115,8 @@ const HcmConfig& ConnectionManager::CurrentConfig() {
   return *static_cast<const HcmConfig*>(chain->filters.back().config.get());
 }
 
-// --- streams ----------------------------------------------------------------------------------------------------------------
+// --- streams
+// ----------------------------------------------------------------------------------------------------------------
 
 http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   const HcmConfig& config = CurrentConfig();
@@ -126,7 +129,8 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   ++requests_;
   stats_->downstream_rq_total.Inc();
   stats_->downstream_rq_active.Add(1);
-  (sender.protocol() == http::Protocol::kHttp2 ? stats_->downstream_rq_http2_total : stats_->downstream_rq_http1_total).Inc();
+  (sender.protocol() == http::Protocol::kHttp2 ? stats_->downstream_rq_http2_total : stats_->downstream_rq_http1_total)
+      .Inc();
   stream->info().start_wall = worker_.dispatcher().wall_now();
 
   const MonotonicTime now = worker_.dispatcher().now();
@@ -145,7 +149,8 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   return *stream;
 }
 
-void ConnectionManager::Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location) {
+void ConnectionManager::Refuse(http::Stream& stream, uint32_t status, absl::string_view details,
+                               absl::string_view location) {
   http::LocalReply reply;
   reply.status = status;
   reply.details = details;
@@ -166,7 +171,8 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   state.upgrade = IsUpgrade(headers);
   if (const Refusal refusal = CanonicalizeRequest(config, headers); refusal.status != 0) {
     if (refusal.status == 307) stats_->downstream_rq_redirected_with_normalized_path.Inc();
-    if (refusal.details == observe::details::kPathNormalizationFailed) stats_->downstream_rq_failed_path_normalization.Inc();
+    if (refusal.details == observe::details::kPathNormalizationFailed)
+      stats_->downstream_rq_failed_path_normalization.Inc();
     if (refusal.details == observe::details::kAbsolutePathRejected) stats_->downstream_rq_non_relative_path.Inc();
     Refuse(stream, refusal.status, refusal.details, refusal.location);
     return false;
@@ -194,7 +200,8 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     }
     if (const auto* forward = std::get_if<model::ForwardAction>(&route->action)) {
       if (forward->idle_timeout >= Duration::zero()) state.idle_timeout = forward->idle_timeout;
-      state.max_duration = forward->max_stream_duration >= Duration::zero() ? forward->max_stream_duration : state.max_duration;
+      state.max_duration =
+          forward->max_stream_duration >= Duration::zero() ? forward->max_stream_duration : state.max_duration;
     }
     if (route->request_buffer_limit > 0) stream.SetBufferLimit(route->request_buffer_limit);
     if (state.idle_timeout > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.idle_timeout);
@@ -211,7 +218,8 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   return true;
 }
 
-// Without proxy_100_continue the proxy itself says that the body may come, and the upstream never hears of the expectation.
+// Without proxy_100_continue the proxy itself says that the body may come, and the upstream never hears of the
+// expectation.
 void ConnectionManager::AnswerExpect(http::Stream& stream, HeaderMap& headers) {
   if (!absl::EqualsIgnoreCase(headers.Get(KnownHeader::kExpect), "100-continue")) return;
   headers.Remove(KnownHeader::kExpect);
@@ -261,7 +269,8 @@ void ConnectionManager::MatchRoute(http::Stream& stream) {
 }
 
 int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) {
-  return stream.route() == nullptr ? 0 : model::PerRouteConfigs(*stream.route(), stream.weighted_cluster(), filter, out);
+  return stream.route() == nullptr ? 0
+                                   : model::PerRouteConfigs(*stream.route(), stream.weighted_cluster(), filter, out);
 }
 
 bool ConnectionManager::FilterEnabled(const http::Stream& stream, const http::FilterSpec& filter) {
@@ -284,10 +293,12 @@ void ConnectionManager::OnResponseHeaders(http::Stream& stream, HeaderMap& heade
       (config.server_header == ServerHeader::kAppendIfAbsent && !headers.Has(KnownHeader::kServer))) {
     headers.Set(KnownHeader::kServer, config.server_name);
   }
-  if (!headers.Has(KnownHeader::kDate)) headers.SetCopy(KnownHeader::kDate, worker_.date().Text(worker_.dispatcher().wall_now()));
+  if (!headers.Has(KnownHeader::kDate))
+    headers.SetCopy(KnownHeader::kDate, worker_.date().Text(worker_.dispatcher().wall_now()));
   if (!config.via.empty()) {
     const absl::string_view via = headers.GetJoined(KnownHeader::kVia);
-    headers.Set(KnownHeader::kVia, via.empty() ? absl::string_view(config.via) : stream.arena().Concat(via, ", ", config.via));
+    headers.Set(KnownHeader::kVia,
+                via.empty() ? absl::string_view(config.via) : stream.arena().Concat(via, ", ", config.via));
   }
   if (config.always_set_request_id_in_response && !stream.info().request_id.empty()) {
     headers.Set(KnownHeader::kXRequestId, stream.info().request_id);

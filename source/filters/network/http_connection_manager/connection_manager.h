@@ -12,9 +12,10 @@
 
 namespace outrigger::filters::hcm {
 
-// The HTTP connection manager of one downstream connection: chooses the codec, makes a Stream for each request, prepares requests and
-// responses, keeps the time limits, logs. Terminal network filter, owned by the connection's filter chain. Each request uses the
-// configuration that its connection's slot has then (law 9), and pins it until it ends.
+// The HTTP connection manager of one downstream connection: chooses the codec, makes a Stream for each request,
+// prepares requests and responses, keeps the time limits, logs. Terminal network filter, owned by the connection's
+// filter chain. Each request uses the configuration that its connection's slot has then (law 9), and pins it until it
+// ends.
 class ConnectionManager final : public net::NetworkFilter,
                                 public net::ConnectionHandler,
                                 public model::DownstreamContext::DrainHandler,

@@ -26,10 +26,10 @@ enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
 // One mapper of local_reply_config: the first whose filter accepts the reply rewrites it.
 struct LocalReplyMapper {
   model::AccessLogFilter filter;
-  uint32_t status = 0;                             // 0: unchanged
+  uint32_t status = 0;  // 0: unchanged
   bool has_body = false;
   std::string body;
-  std::shared_ptr<const model::BodyFormat> format; // null: the default format
+  std::shared_ptr<const model::BodyFormat> format;  // null: the default format
   model::HeaderMutation headers;
 };
 
@@ -50,18 +50,18 @@ struct HcmConfig {
 
   std::shared_ptr<const http::FilterChainSpec> chain;
   struct Upgrade {
-    std::string type;                              // lower case: "websocket", "connect"
+    std::string type;  // lower case: "websocket", "connect"
     bool enabled = true;
     std::shared_ptr<const http::FilterChainSpec> chain;  // null: the usual one
   };
   std::vector<Upgrade> upgrades;
-  model::RouteTableSlot rds;                       // valid: routes come from the Snapshot
-  std::shared_ptr<const model::RouteTable> routes; // inline otherwise
+  model::RouteTableSlot rds;                        // valid: routes come from the Snapshot
+  std::shared_ptr<const model::RouteTable> routes;  // inline otherwise
   std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
   Duration access_log_flush_interval{0};
   bool log_on_new_request = false;
 
-  Duration stream_idle_timeout = minutes(5);       // 0: none, like all below
+  Duration stream_idle_timeout = minutes(5);  // 0: none, like all below
   Duration request_timeout{0};
   Duration request_headers_timeout{0};
   Duration drain_timeout = seconds(5);
@@ -74,8 +74,8 @@ struct HcmConfig {
   bool use_remote_address = false;
   uint32_t xff_trusted_hops = 0;
   bool skip_xff_append = false;
-  matching::CidrSet internal_addresses;            // empty: none is internal
-  bool internal_unix_sockets = false;              // peers on Unix sockets are
+  matching::CidrSet internal_addresses;  // empty: none is internal
+  bool internal_unix_sockets = false;    // peers on Unix sockets are
   std::string via;
   bool generate_request_id = true, preserve_external_request_id = false, always_set_request_id_in_response = false;
   bool pack_trace_reason = true;
@@ -90,7 +90,7 @@ struct HcmConfig {
   bool add_user_agent = false;
   bool proxy_100_continue = false;
   bool append_x_forwarded_port = false;
-  std::string scheme_overwrite;                    // "", "http", "https"
+  std::string scheme_overwrite;  // "", "http", "https"
   bool scheme_match_upstream = false;
   std::vector<LocalReplyMapper> local_reply_mappers;
   std::shared_ptr<const model::BodyFormat> local_reply_format;

@@ -4,8 +4,8 @@
 
 namespace outrigger::filters::hcm {
 
-void RewriteLocalReply(const HcmConfig& config, http::Stream& stream, net::Connection& /*connection*/, http::LocalReply& reply,
-                       http::HeaderMap& headers) {
+void RewriteLocalReply(const HcmConfig& config, http::Stream& stream, net::Connection& /*connection*/,
+                       http::LocalReply& reply, http::HeaderMap& headers) {
   if (config.local_reply_mappers.empty() && config.local_reply_format == nullptr) return;
   const uint32_t before = stream.info().response_code;
   stream.info().response_code = reply.status;  // what filters and formats see

@@ -58,11 +58,15 @@ Refusal CanonicalizeRequest(const HcmConfig& config, HeaderMap& headers) {
   if (path[0] != '/' && path != "*") return {404, observe::details::kAbsolutePathRejected, ""};
   const matching::CanonicalPath canonical = matching::Canonicalize(path, config.path, headers.arena());
   switch (canonical.outcome) {
-    case matching::CanonicalPath::Outcome::kUnchanged: return {};
-    case matching::CanonicalPath::Outcome::kChanged: headers.Set(KnownHeader::kPath, canonical.path); return {};
+    case matching::CanonicalPath::Outcome::kUnchanged:
+      return {};
+    case matching::CanonicalPath::Outcome::kChanged:
+      headers.Set(KnownHeader::kPath, canonical.path);
+      return {};
     case matching::CanonicalPath::Outcome::kRedirect:
       return {307, observe::details::kPathNormalizationRedirect, canonical.path};
-    case matching::CanonicalPath::Outcome::kReject: return {400, observe::details::kPathNormalizationFailed, ""};
+    case matching::CanonicalPath::Outcome::kReject:
+      return {400, observe::details::kPathNormalizationFailed, ""};
   }
   return {};
 }
@@ -89,7 +93,8 @@ bool IsUpgrade(const HeaderMap& headers) {
 }
 
 void StripHopByHop(HeaderMap& headers, bool keep_upgrade) {
-  // Fields that Connection names belong to this hop too, but a peer must not be able to take away what routing and framing need.
+  // Fields that Connection names belong to this hop too, but a peer must not be able to take away what routing and
+  // framing need.
   if (headers.Has(KnownHeader::kConnection)) {
     absl::string_view rest = headers.GetJoined(KnownHeader::kConnection);
     while (!rest.empty()) {
@@ -108,8 +113,10 @@ void StripHopByHop(HeaderMap& headers, bool keep_upgrade) {
           case KnownHeader::kXForwardedFor:
           case KnownHeader::kXForwardedProto:
           case KnownHeader::kXForwardedHost:
-          case KnownHeader::kXForwardedClientCert: return false;
-          default: return entry.name[0] != ':' && absl::EqualsIgnoreCase(entry.name, token);
+          case KnownHeader::kXForwardedClientCert:
+            return false;
+          default:
+            return entry.name[0] != ':' && absl::EqualsIgnoreCase(entry.name, token);
         }
       });
     }
@@ -138,14 +145,19 @@ void StripInternalHeaders(HeaderMap& headers, bool edge) {
     headers.Remove(KnownHeader::kXEnvoyDownstreamServiceNode);
     headers.Remove(KnownHeader::kXEnvoyOriginalPath);
   }
-  static constexpr std::array<KnownHeader, 13> kExternalMayNotSet = {
-      KnownHeader::kXEnvoyRetriableStatusCodes,    KnownHeader::kXEnvoyRetriableHeaderNames,
-      KnownHeader::kXEnvoyRetryOn,                 KnownHeader::kXEnvoyRetryGrpcOn,
-      KnownHeader::kXEnvoyMaxRetries,              KnownHeader::kXEnvoyUpstreamAltStatName,
-      KnownHeader::kXEnvoyUpstreamRqTimeoutMs,     KnownHeader::kXEnvoyUpstreamRqPerTryTimeoutMs,
-      KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse, KnownHeader::kXEnvoyExpectedRqTimeoutMs,
-      KnownHeader::kXEnvoyForceTrace,              KnownHeader::kXEnvoyIpTags,
-      KnownHeader::kXEnvoyHedgeOnPerTryTimeout};
+  static constexpr std::array<KnownHeader, 13> kExternalMayNotSet = {KnownHeader::kXEnvoyRetriableStatusCodes,
+                                                                     KnownHeader::kXEnvoyRetriableHeaderNames,
+                                                                     KnownHeader::kXEnvoyRetryOn,
+                                                                     KnownHeader::kXEnvoyRetryGrpcOn,
+                                                                     KnownHeader::kXEnvoyMaxRetries,
+                                                                     KnownHeader::kXEnvoyUpstreamAltStatName,
+                                                                     KnownHeader::kXEnvoyUpstreamRqTimeoutMs,
+                                                                     KnownHeader::kXEnvoyUpstreamRqPerTryTimeoutMs,
+                                                                     KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse,
+                                                                     KnownHeader::kXEnvoyExpectedRqTimeoutMs,
+                                                                     KnownHeader::kXEnvoyForceTrace,
+                                                                     KnownHeader::kXEnvoyIpTags,
+                                                                     KnownHeader::kXEnvoyHedgeOnPerTryTimeout};
   for (const KnownHeader name : kExternalMayNotSet) headers.Remove(name);
 }
 
@@ -187,7 +199,8 @@ void AppendXff(HeaderMap& headers, absl::string_view address) {
 
 ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection, HeaderMap& headers) {
   ClientOrigin origin;
-  const bool tls = connection.properties().tls_detected || const_cast<net::Connection&>(connection).transport().tls() != nullptr;
+  const bool tls =
+      connection.properties().tls_detected || const_cast<net::Connection&>(connection).transport().tls() != nullptr;
   const absl::string_view hop_scheme = tls ? "https" : "http";
   bool single_hop;
   if (config.use_remote_address) {
@@ -200,7 +213,8 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
     if (config.xff_trusted_hops == 0 || !headers.Has(KnownHeader::kXForwardedProto)) {
       headers.Set(KnownHeader::kXForwardedProto, hop_scheme);
     }
-    if (config.append_x_forwarded_port && (config.xff_trusted_hops == 0 || !headers.Has(KnownHeader::kXForwardedPort))) {
+    if (config.append_x_forwarded_port &&
+        (config.xff_trusted_hops == 0 || !headers.Has(KnownHeader::kXForwardedPort))) {
       headers.SetNumber(KnownHeader::kXForwardedPort, connection.local().port());
     }
   } else {
@@ -217,8 +231,10 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
     headers.Set(KnownHeader::kScheme, config.scheme_overwrite);
   } else {
     const absl::string_view proto = headers.Get(KnownHeader::kXForwardedProto);
-    if (proto == "http" || proto == "https") headers.Set(KnownHeader::kScheme, proto);
-    else headers.Set(KnownHeader::kScheme, hop_scheme);
+    if (proto == "http" || proto == "https")
+      headers.Set(KnownHeader::kScheme, proto);
+    else
+      headers.Set(KnownHeader::kScheme, hop_scheme);
   }
 
   origin.internal = connection.remote().kind() == net::Address::Kind::kUnix
@@ -238,12 +254,14 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
   }
   if (!config.via.empty()) {
     const absl::string_view via = headers.GetJoined(KnownHeader::kVia);
-    headers.Set(KnownHeader::kVia, via.empty() ? absl::string_view(config.via) : headers.arena().Concat(via, ", ", config.via));
+    headers.Set(KnownHeader::kVia,
+                via.empty() ? absl::string_view(config.via) : headers.arena().Concat(via, ", ", config.via));
   }
   return origin;
 }
 
-absl::string_view PrepareRequestId(const HcmConfig& config, const ClientOrigin& origin, event::Engine& engine, HeaderMap& headers) {
+absl::string_view PrepareRequestId(const HcmConfig& config, const ClientOrigin& origin, event::Engine& engine,
+                                   HeaderMap& headers) {
   const absl::string_view given = headers.Get(KnownHeader::kXRequestId);
   if (!config.generate_request_id) return given;
   const bool replace = origin.edge && !config.preserve_external_request_id;
@@ -258,13 +276,17 @@ void PrepareClientCert(const HcmConfig& config, const net::Connection& connectio
   const net::TlsInfo* tls = const_cast<net::Connection&>(connection).transport().tls();
   const bool mutual = tls != nullptr && tls->peer_presented();
   switch (config.forward_client_cert) {
-    case ForwardClientCert::kAlwaysForwardOnly: return;
-    case ForwardClientCert::kSanitize: headers.Remove(KnownHeader::kXForwardedClientCert); return;
+    case ForwardClientCert::kAlwaysForwardOnly:
+      return;
+    case ForwardClientCert::kSanitize:
+      headers.Remove(KnownHeader::kXForwardedClientCert);
+      return;
     case ForwardClientCert::kForwardOnly:
       if (!mutual) headers.Remove(KnownHeader::kXForwardedClientCert);
       return;
     case ForwardClientCert::kAppendForward:
-    case ForwardClientCert::kSanitizeSet: break;
+    case ForwardClientCert::kSanitizeSet:
+      break;
   }
   if (!mutual) {
     headers.Remove(KnownHeader::kXForwardedClientCert);
@@ -291,13 +313,16 @@ void PrepareClientCert(const HcmConfig& config, const net::Connection& connectio
     add(absl::StrCat("Subject=\"", quoted, "\""));
   }
   if (config.client_cert_details.uri) {
-    for (size_t i = 0; i < tls->PeerSanCount(Fact::kUriSans); ++i) add(absl::StrCat("URI=", tls->PeerSan(Fact::kUriSans, i)));
+    for (size_t i = 0; i < tls->PeerSanCount(Fact::kUriSans); ++i)
+      add(absl::StrCat("URI=", tls->PeerSan(Fact::kUriSans, i)));
   }
   if (config.client_cert_details.dns) {
-    for (size_t i = 0; i < tls->PeerSanCount(Fact::kDnsSans); ++i) add(absl::StrCat("DNS=", tls->PeerSan(Fact::kDnsSans, i)));
+    for (size_t i = 0; i < tls->PeerSanCount(Fact::kDnsSans); ++i)
+      add(absl::StrCat("DNS=", tls->PeerSan(Fact::kDnsSans, i)));
   }
   const absl::string_view old = headers.GetJoined(KnownHeader::kXForwardedClientCert);
-  if (config.forward_client_cert == ForwardClientCert::kAppendForward && !old.empty()) entry = absl::StrCat(old, ",", entry);
+  if (config.forward_client_cert == ForwardClientCert::kAppendForward && !old.empty())
+    entry = absl::StrCat(old, ",", entry);
   headers.SetCopy(KnownHeader::kXForwardedClientCert, entry);
 }
 

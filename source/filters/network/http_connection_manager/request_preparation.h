@@ -7,15 +7,16 @@
 #include "source/http/stream.h"
 #include "source/net/connection.h"
 
-// What the connection manager does to a request before the first filter and to a response after the last one: who the client is, which
-// x-envoy-* headers it may send, request id, XFCC, hop-by-hop fields, one canonical path and host.
+// What the connection manager does to a request before the first filter and to a response after the last one: who the
+// client is, which x-envoy-* headers it may send, request id, XFCC, hop-by-hop fields, one canonical path and host.
 namespace outrigger::filters::hcm {
 
-// Where the request comes from, decided from the connection and x-forwarded-for (use_remote_address, xff_num_trusted_hops).
+// Where the request comes from, decided from the connection and x-forwarded-for (use_remote_address,
+// xff_num_trusted_hops).
 struct ClientOrigin {
-  IpAddress address;           // the trusted client address
-  bool internal = false;       // single hop from an internal address
-  bool edge = false;           // use_remote_address and not internal: headers of trust are taken away
+  IpAddress address;      // the trusted client address
+  bool internal = false;  // single hop from an internal address
+  bool edge = false;      // use_remote_address and not internal: headers of trust are taken away
 };
 
 // A refusal of the request by its form; status 0: none.
@@ -34,7 +35,8 @@ Refusal CanonicalizeRequest(const HcmConfig& config, http::HeaderMap& headers);
 void StripHopByHop(http::HeaderMap& headers, bool keep_upgrade);
 bool IsUpgrade(const http::HeaderMap& headers);  // connection: upgrade, with an upgrade field (h1 form)
 
-// Sets x-forwarded-for/-proto, x-envoy-internal, x-envoy-external-address, strips what an untrusted client may not send.
+// Sets x-forwarded-for/-proto, x-envoy-internal, x-envoy-external-address, strips what an untrusted client may not
+// send.
 ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection, http::HeaderMap& headers);
 
 // x-request-id by generate/preserve settings; returns the id in force ("" if none).

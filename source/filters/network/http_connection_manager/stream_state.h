@@ -22,7 +22,7 @@ inline ConnectionManager::StreamState& ConnectionManager::StateOf(const http::St
 }
 
 // local_reply_config: the first mapper whose filter accepts rewrites status, headers and body.
-void RewriteLocalReply(const HcmConfig& config, http::Stream& stream, net::Connection& connection, http::LocalReply& reply,
-                       http::HeaderMap& headers);
+void RewriteLocalReply(const HcmConfig& config, http::Stream& stream, net::Connection& connection,
+                       http::LocalReply& reply, http::HeaderMap& headers);
 
 }  // namespace outrigger::filters::hcm
