@@ -1,0 +1,223 @@
+#include "source/control_plane/serve/control_plane.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <sstream>
+#include <thread>
+
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "envoy/service/discovery/v3/ads.grpc.pb.h"
+
+namespace outrigger::control_plane {
+namespace {
+
+namespace discovery = envoy::service::discovery::v3;
+using envoy::extensions::transport_sockets::tls::v3::Secret;
+using testing::HasSubstr;
+
+constexpr char kMesh[] = R"(trust_domain: example.org
+services:
+- name: a
+  workloads:
+  - {node: a-1, address: 127.0.0.1, port: 1001, application: {port: 1}}
+- name: b
+  callers: [a]
+  workloads:
+  - {node: b-1, address: 127.0.0.1, port: 1002, application: {port: 1}}
+)";
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// The whole control plane on its own thread, in a folder of its own, and clients on the test's.
+class ControlPlaneTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/tmp/outrigger-XXXXXX";  // short: Unix sockets lie in it
+    ASSERT_NE(::mkdtemp(folder), nullptr);
+    folder_ = folder;
+    Write(kMesh);
+    ServeOptions options;
+    options.mesh = folder_ + "/mesh.yaml";
+    options.state = folder_ + "/state";
+    options.tls_listen = {"127.0.0.1:0"};
+    options.node_sockets = folder_ + "/nodes";
+    options.status = "127.0.0.1:0";
+    control_plane_ = std::make_unique<ControlPlane>(dispatcher_, options);
+    const absl::Status started = control_plane_->Start();
+    ASSERT_TRUE(started.ok()) << started;
+    loop_ = std::thread([this] {
+      dispatcher_.Run();
+      control_plane_->Stop();
+    });
+  }
+  void TearDown() override {
+    dispatcher_.Stop();
+    if (loop_.joinable()) loop_.join();
+    std::filesystem::remove_all(folder_);
+  }
+  void Write(const std::string& mesh) {
+    std::ofstream(folder_ + "/new") << mesh;
+    std::filesystem::rename(folder_ + "/new", folder_ + "/mesh.yaml");
+  }
+  // Runs something on the loop and waits for its result.
+  template <class F>
+  auto OnLoop(F work) {
+    std::promise<decltype(work())> done;
+    dispatcher_.Post([&] { done.set_value(work()); });
+    return done.get_future().get();
+  }
+  // Looks again after each turn of the loop.
+  template <class F>
+  bool Until(F condition) {
+    std::promise<bool> done;
+    int looks = 0;
+    event::Timer again([&] {
+      if (condition() || ++looks == 2000) return done.set_value(looks < 2000);
+      dispatcher_.Arm(again, milliseconds(5));
+    });
+    dispatcher_.Post([&] { dispatcher_.Arm(again, Duration(0)); });
+    return done.get_future().get();
+  }
+  EnrollOptions EnrollmentOf(const std::string& node, const std::string& token) {
+    EnrollOptions options;
+    options.server = absl::StrCat("127.0.0.1:", control_plane_->ports()[0]);
+    options.node = node;
+    options.token = token;
+    options.root = folder_ + "/state/root.pem";
+    options.out = absl::StrCat(folder_, "/out-", node);
+    options.once = true;
+    return options;
+  }
+  std::string TokenFor(const std::string& node) { return *MakeToken(folder_ + "/state", node, hours(1)); }
+  absl::Status Enrolled(const EnrollOptions& options) {
+    event::Dispatcher own(event::MakeEpollEngine());
+    return EnrollClient(own, options).Run();
+  }
+  std::shared_ptr<grpc::Channel> ChannelOf(const std::string& node) {
+    const std::string out = absl::StrCat(folder_, "/out-", node, "/");
+    grpc::SslCredentialsOptions ssl{ReadAll(out + "root.pem"), ReadAll(out + "key.pem"), ReadAll(out + "cert.pem")};
+    return grpc::CreateChannel(absl::StrCat("127.0.0.1:", control_plane_->ports()[0]), grpc::SslCredentials(ssl));
+  }
+  // Asks for "default" as `node`; empty if the stream was refused.
+  static std::string KeyOver(const std::shared_ptr<grpc::Channel>& channel, const std::string& node) {
+    grpc::ClientContext context;
+    auto stream = discovery::AggregatedDiscoveryService::NewStub(channel)->StreamAggregatedResources(&context);
+    discovery::DiscoveryRequest ask;
+    ask.set_type_url(std::string(kSecretType));
+    ask.mutable_node()->set_id(node);
+    ask.add_resource_names("default");
+    stream->Write(ask);
+    discovery::DiscoveryResponse response;
+    if (!stream->Read(&response)) {
+      EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+      return "";
+    }
+    context.TryCancel();
+    Secret secret;
+    EXPECT_TRUE(response.resources(0).UnpackTo(&secret));
+    return secret.tls_certificate().private_key().inline_string();
+  }
+
+  std::string folder_;
+  event::Dispatcher dispatcher_{event::MakeEpollEngine()};
+  std::unique_ptr<ControlPlane> control_plane_;
+  std::thread loop_;
+};
+
+TEST_F(ControlPlaneTest, AnEnrolledNodeGetsItsOwnKeyAndNoOther) {
+  ASSERT_TRUE(Enrolled(EnrollmentOf("a-1", TokenFor("a-1"))).ok());
+  auto channel = ChannelOf("a-1");
+  EXPECT_THAT(KeyOver(channel, "a-1"), HasSubstr("PRIVATE KEY"));
+  EXPECT_EQ(KeyOver(channel, "b-1"), "");
+  EXPECT_EQ(OnLoop([this] { return control_plane_->server().counters().events.denied_nodes; }), 1u);
+}
+
+TEST_F(ControlPlaneTest, ASocketOfANodeGivesItsKeyAndNoOther) {
+  auto channel =
+      grpc::CreateChannel(absl::StrCat("unix:", folder_, "/nodes/b-1.sock"), grpc::InsecureChannelCredentials());
+  EXPECT_THAT(KeyOver(channel, "b-1"), HasSubstr("PRIVATE KEY"));
+  EXPECT_EQ(KeyOver(channel, "a-1"), "");
+  const auto mode = std::filesystem::status(folder_ + "/nodes/b-1.sock").permissions();
+  EXPECT_EQ(mode & std::filesystem::perms::all,
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(ControlPlaneTest, ATokenWorksOnceAndARestartRenewsWithTheCertificate) {
+  const EnrollOptions options = EnrollmentOf("a-1", TokenFor("a-1"));
+  ASSERT_TRUE(Enrolled(options).ok());
+  const std::string key = ReadAll(options.out + "/key.pem"), first = ReadAll(options.out + "/cert.pem");
+  EXPECT_TRUE(Enrolled(options).ok());
+  EXPECT_NE(ReadAll(options.out + "/cert.pem"), first);
+  EXPECT_EQ(ReadAll(options.out + "/key.pem"), key);
+  EnrollOptions thief = EnrollmentOf("a-1", options.token);
+  thief.out = folder_ + "/thief";
+  EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(thief)));
+}
+
+TEST_F(ControlPlaneTest, ACertificateOfOneNodeEnrolsNoOther) {
+  ASSERT_TRUE(Enrolled(EnrollmentOf("a-1", TokenFor("a-1"))).ok());
+  EnrollOptions other = EnrollmentOf("b-1", "");
+  other.out = folder_ + "/out-a-1";
+  EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(other)));
+  EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(EnrollmentOf("stranger", TokenFor("stranger")))));
+}
+
+TEST_F(ControlPlaneTest, WhatEnrolmentWritesIsTheOwnersAlone) {
+  const EnrollOptions options = EnrollmentOf("a-1", TokenFor("a-1"));
+  ASSERT_TRUE(Enrolled(options).ok());
+  using std::filesystem::perms;
+  for (const char* name : {"/key.pem", "/cert.pem", "/root.pem"}) {
+    EXPECT_EQ(std::filesystem::status(options.out + name).permissions() & (perms::group_all | perms::others_all),
+              perms::none);
+  }
+  EXPECT_EQ(std::filesystem::status(folder_ + "/state/root-key.pem").permissions() & perms::all,
+            perms::owner_read | perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(folder_ + "/state").permissions() & perms::all, perms::owner_all);
+}
+
+TEST_F(ControlPlaneTest, ABrokenMeshKeepsTheLastGoodOne) {
+  std::string broken = kMesh;
+  broken.replace(broken.find("[a]"), 3, "[x]");
+  Write(broken);
+  ASSERT_TRUE(Until([this] { return !control_plane_->server().refused_config().empty(); }));
+  EXPECT_THAT(OnLoop([this] { return control_plane_->server().refused_config(); }),
+              HasSubstr("mesh.yaml:7: services[1].callers[0]: no service is called \"x\""));
+  EXPECT_TRUE(OnLoop([this] { return control_plane_->server().catalog()->KnowsNode("b-1"); }));
+  Write(kMesh);
+  EXPECT_TRUE(Until([this] { return control_plane_->server().refused_config().empty(); }));
+}
+
+TEST_F(ControlPlaneTest, RotationPushesANewKeyOnOpenStreams) {
+  auto channel =
+      grpc::CreateChannel(absl::StrCat("unix:", folder_, "/nodes/b-1.sock"), grpc::InsecureChannelCredentials());
+  grpc::ClientContext context;
+  auto stream = discovery::AggregatedDiscoveryService::NewStub(channel)->StreamAggregatedResources(&context);
+  discovery::DiscoveryRequest ask;
+  ask.set_type_url(std::string(kSecretType));
+  ask.mutable_node()->set_id("b-1");
+  ask.add_resource_names("default");
+  stream->Write(ask);
+  discovery::DiscoveryResponse first, second;
+  ASSERT_TRUE(stream->Read(&first));
+  ask.set_version_info(first.version_info());
+  ask.set_response_nonce(first.nonce());
+  stream->Write(ask);
+  dispatcher_.Post([this] { control_plane_->Rotate(); });
+  ASSERT_TRUE(stream->Read(&second));
+  EXPECT_NE(first.version_info(), second.version_info());
+  context.TryCancel();
+}
+
+}  // namespace
+}  // namespace outrigger::control_plane
