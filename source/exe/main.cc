@@ -7,6 +7,7 @@
 #include "source/event/engine.h"
 #include "source/exe/extensions.h"
 #include "source/exe/flags.h"
+#include "source/server/dynamic/xds_configuration.h"
 #include "source/server/server.h"
 
 namespace outrigger::exe {
@@ -46,6 +47,7 @@ int Main(int argc, char** argv) {
   server::Surroundings around;
   around.factories = &factories;
   around.make_engine = [] { return event::MakeEpollEngine(); };
+  around.dynamic = [] { return std::make_unique<server::XdsConfiguration>(); };
   around.catch_signals = options.mode != server::Mode::kValidate;
   auto made = server::Server::Create(options, std::move(around));
   if (!made.ok()) return Fail(made.status());

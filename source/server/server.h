@@ -30,6 +30,11 @@ class DynamicConfiguration {
   // On the running loop, after static configuration is published to main. Takes a HoldInit() as long as the first configuration is on its
   // way, changes server.builder() and calls RequestPublish().
   virtual void Start(Server& server) = 0;
+  // Why the bootstrap's sources cannot be used: looked at after Start(), an error of the start.
+  virtual const absl::Status& error() const {
+    static const absl::Status none;
+    return none;
+  }
 };
 
 // What the process gives the server: effects and the list of extensions.

@@ -163,7 +163,10 @@ absl::Status Server::Start() {
   std::shared_ptr<void> hold = HoldInit("static configuration");
   p.dns->OnFirstRoundDone([keep = HoldInit("dns")]() mutable { keep.reset(); });
   if (p.around.dynamic) p.dynamic = p.around.dynamic();
-  if (p.dynamic != nullptr) p.dynamic->Start(*this);
+  if (p.dynamic != nullptr) {
+    p.dynamic->Start(*this);
+    if (!p.dynamic->error().ok()) return p.dynamic->error();
+  }
   hold.reset();
   return absl::OkStatus();
 }

@@ -25,7 +25,7 @@ class XdsConfiguration final : public DynamicConfiguration {
   const xds::StagingGraph* graph() const { return graph_.get(); }
   SourceRegistry* sources() { return sources_.get(); }
   // Why the bootstrap's own sources cannot be used; ok while all is well.
-  const absl::Status& error() const { return error_; }
+  const absl::Status& error() const override { return error_; }
 
  private:
   enum class Phase : uint8_t { kClusters, kListeners, kDone };
