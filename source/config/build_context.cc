@@ -1,0 +1,149 @@
+#include "source/config/build_context.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "source/config/access_logs.h"
+#include "source/config/factory_lookup.h"
+#include "source/config/route_builder.h"
+
+namespace outrigger::config {
+
+namespace core = envoy::config::core::v3;
+using extension::Fault;
+using extension::Item;
+
+absl::string_view WordOf(ResourceKind kind) {
+  switch (kind) {
+    case ResourceKind::kListener: return "listener";
+    case ResourceKind::kRoutes: return "route configuration";
+    case ResourceKind::kCluster: return "cluster";
+    case ResourceKind::kEndpoints: return "endpoints";
+    case ResourceKind::kSecret: return "secret";
+  }
+  return "";
+}
+
+void Found::Finish() {
+  auto& subscriptions = dependencies.subscriptions;
+  std::sort(subscriptions.begin(), subscriptions.end(), [](const Subscription& a, const Subscription& b) {
+    return a.kind != b.kind ? a.kind < b.kind : a.name < b.name;
+  });
+  subscriptions.erase(std::unique(subscriptions.begin(), subscriptions.end()), subscriptions.end());
+  const auto unique = [](std::vector<std::string>& list) {
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+  };
+  unique(dependencies.clusters);
+  unique(dependencies.files);
+  std::sort(clusters.begin(), clusters.end());
+  clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
+}
+
+model::ClusterSlot BuildContext::ClusterSlotOf(absl::string_view name) {
+  ClusterNames::Ref ref = names_.clusters.Get(name);
+  const model::ClusterSlot slot = ref->slot;
+  found_.clusters.push_back(std::move(ref));
+  found_.dependencies.clusters.emplace_back(name);
+  return slot;
+}
+
+void BuildContext::Subscribe(ResourceKind kind, absl::string_view name, const core::ConfigSource& source) {
+  found_.dependencies.subscriptions.push_back(
+      {kind, std::string(name), std::make_shared<const core::ConfigSource>(source)});
+}
+
+absl::StatusOr<model::RouteTableSlot> BuildContext::SubscribeRoutes(const core::ConfigSource& source,
+                                                                    absl::string_view name) {
+  if (source.config_source_specifier_case() == core::ConfigSource::CONFIG_SOURCE_SPECIFIER_NOT_SET) {
+    return Fault("", "names no source to fetch from");
+  }
+  RouteNames::Ref ref = names_.routes.Get(name);
+  const model::RouteTableSlot slot = ref->slot;
+  found_.routes.push_back(std::move(ref));
+  Subscribe(ResourceKind::kRoutes, name, source);
+  return slot;
+}
+
+absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildContext::BuildRoutes(
+    const envoy::config::route::v3::RouteConfiguration& routes) {
+  // Inline tables are static: their clusters have to be known unless told otherwise.
+  return BuildRouteTable(routes, "", *this);
+}
+
+absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildContext::BuildAccessLog(
+    const envoy::config::accesslog::v3::AccessLog& log) {
+  return MakeAccessLog(log, *this);
+}
+
+absl::StatusOr<std::string> BuildContext::ReadDataSource(const core::DataSource& source) {
+  switch (source.specifier_case()) {
+    case core::DataSource::kInlineString: return source.inline_string();
+    case core::DataSource::kInlineBytes: return source.inline_bytes();
+    case core::DataSource::kFilename: {
+      found_.dependencies.files.push_back(source.filename());
+      if (source.has_watched_directory()) found_.dependencies.files.push_back(source.watched_directory().path());
+      OUTRIGGER_ASSIGN(std::string bytes, "filename", environment_.engine.ReadFile(source.filename(), kMostFileBytes));
+      return bytes;
+    }
+    case core::DataSource::kEnvironmentVariable: {
+      const char* value =
+          environment_.variable == nullptr ? nullptr : environment_.variable(source.environment_variable().c_str());
+      if (value == nullptr) {
+        return Fault("environment_variable", absl::StrCat("\"", source.environment_variable(), "\" is not set"));
+      }
+      return std::string(value);
+    }
+    default: return Fault("", "needs a file name, an inline value or an environment variable");
+  }
+}
+
+matching::FormatOptions BuildContext::format_options() const {
+  matching::FormatOptions options;
+  options.hostname = environment_.hostname;
+  options.environment = environment_.variable;
+  return options;
+}
+
+absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::BuildHttpFilters(
+    absl::string_view field, const extension::HttpFilterList& filters, absl::string_view stat_prefix) {
+  BuildContext below(*this, stat_prefix);
+  std::vector<http::FilterSpec> specs;
+  if (static_cast<size_t>(filters.size()) > http::FilterChainSpec::kMostFilters) {
+    return Fault(field, absl::StrCat("more than ", http::FilterChainSpec::kMostFilters, " filters"));
+  }
+  for (int i = 0; i < filters.size(); ++i) {
+    const auto& filter = filters[i];
+    const std::string path = Item(field, i);
+    for (const http::FilterSpec& other : specs) {
+      if (other.name == filter.name()) return Fault(path + ".name", absl::StrCat("a second filter \"", filter.name(), "\""));
+    }
+    auto found = FindHttpFilter(factories(), filter.name(), filter.typed_config());
+    if (!found.ok()) {
+      if (!filter.is_optional()) return extension::Under(path + ".typed_config", found.status());
+      Warn(absl::StrCat(path, ": optional filter left out: ", found.status().message()));
+      continue;
+    }
+    OUTRIGGER_ASSIGN(http::FilterSpec spec, path + ".typed_config", found->factory->create(*found->config, below));
+    spec.name = filter.name();
+    spec.type = std::string(found->factory->name);
+    spec.disabled = filter.disabled();
+    if (spec.terminal) {
+      spec.route_may_disable = false;
+      if (spec.disabled) return Fault(path + ".disabled", "the filter that ends the chain cannot be off");
+      if (i + 1 != filters.size()) return Fault(path, "this filter ends the chain: nothing may follow it");
+    }
+    specs.push_back(std::move(spec));
+  }
+  if (specs.empty()) return Fault(field, "needs at least the router");
+  if (!specs.back().terminal) {
+    return Fault(Item(field, filters.size() - 1), "the last filter must be one that ends the chain, such as the router");
+  }
+  return std::make_shared<const http::FilterChainSpec>(std::move(specs));
+}
+
+}  // namespace outrigger::config

@@ -1,0 +1,101 @@
+// Thread: main
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "source/config/environment.h"
+#include "source/config/resource.h"
+#include "source/config/slot_table.h"
+#include "source/extension/factory.h"
+#include "source/extension/fault.h"
+
+namespace envoy::extensions::transport_sockets::tls::v3 {
+class Secret;
+}
+
+namespace outrigger::config {
+
+// Names that compiled parts refer to.
+struct NameTables {
+  ClusterNames clusters;
+  RouteNames routes;
+  ListenerNames listeners;
+};
+
+// Secrets by name, as far as they are here.
+class SecretProvider {
+ public:
+  virtual ~SecretProvider() = default;
+  // Null: not yet. `source` is null for secrets of the bootstrap.
+  virtual const envoy::extensions::transport_sockets::tls::v3::Secret* FindSecret(
+      const envoy::config::core::v3::ConfigSource* source, absl::string_view name) const = 0;
+  virtual bool HasCluster(absl::string_view name) const = 0;
+};
+
+// What a build of one resource found out beside its result. Holds the slots that the result refers to.
+struct Found {
+  Dependencies dependencies;
+  std::vector<ClusterNames::Ref> clusters;
+  std::vector<RouteNames::Ref> routes;
+  std::vector<std::string> warnings;
+  void Finish();  // sorts and removes duplicates
+};
+
+// One build of one resource: what factories ask for, and a record of what they asked for.
+class BuildContext final : public extension::FactoryContext {
+ public:
+  BuildContext(const Environment& environment, NameTables& names, const SecretProvider& secrets, model::OriginId origin,
+               Found& found)
+      : environment_(environment), names_(names), secrets_(secrets), origin_(origin), found_(found) {}
+  // As `parent`, but seen by filters under another prefix of statistics.
+  BuildContext(const BuildContext& parent, absl::string_view stat_prefix)
+      : environment_(parent.environment_),
+        names_(parent.names_),
+        secrets_(parent.secrets_),
+        origin_(parent.origin_),
+        found_(parent.found_),
+        direction_(parent.direction_),
+        stat_prefix_(stat_prefix) {}
+
+  observe::StatsRegistry& stats() override { return environment_.stats; }
+  model::ClusterSlot ClusterSlotOf(absl::string_view name) override;
+  absl::StatusOr<model::RouteTableSlot> SubscribeRoutes(const envoy::config::core::v3::ConfigSource& source,
+                                                        absl::string_view name) override;
+  absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRoutes(
+      const envoy::config::route::v3::RouteConfiguration& routes) override;
+  absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildAccessLog(
+      const envoy::config::accesslog::v3::AccessLog& log) override;
+  absl::StatusOr<std::string> ReadDataSource(const envoy::config::core::v3::DataSource& source) override;
+  absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildHttpFilters(absl::string_view field,
+                                                                                const extension::HttpFilterList& filters,
+                                                                                absl::string_view stat_prefix) override;
+  matching::FormatOptions format_options() const override;
+  model::TrafficDirection direction() const override { return direction_; }
+  model::OriginId origin() const override { return origin_; }
+  absl::string_view stat_prefix() const override { return stat_prefix_; }
+  void Warn(std::string warning) override { found_.warnings.push_back(std::move(warning)); }
+
+  const Environment& environment() const { return environment_; }
+  const extension::FactoryTable& factories() const { return environment_.factories; }
+  const SecretProvider& known() const { return secrets_; }
+  NameTables& names() { return names_; }
+  Found& found() { return found_; }
+  void set_direction(model::TrafficDirection direction) { direction_ = direction; }
+  void Subscribe(ResourceKind kind, absl::string_view name, const envoy::config::core::v3::ConfigSource& source);
+
+  static constexpr size_t kMostFileBytes = 64 << 20;
+
+ private:
+  const Environment& environment_;
+  NameTables& names_;
+  const SecretProvider& secrets_;
+  const model::OriginId origin_;
+  Found& found_;
+  model::TrafficDirection direction_ = model::TrafficDirection::kUnspecified;
+  std::string stat_prefix_;
+};
+
+}  // namespace outrigger::config

@@ -1,0 +1,131 @@
+#include "source/config/route_builder.h"
+
+#include "absl/strings/ascii.h"
+#include "source/config/route_parts.h"
+#include "source/extension/values.h"
+
+namespace outrigger::config {
+
+namespace route_v3 = envoy::config::route::v3;
+using extension::Fault;
+using extension::Item;
+
+namespace {
+
+// What prefix_rewrite of the route or of a redirect replaces.
+void SetMatched(const matching::RouteMatchSpec& match, model::Route* route) {
+  using Path = matching::RouteMatchSpec::Path;
+  if (match.path_kind == Path::kPrefix || match.path_kind == Path::kSeparatedPrefix) route->matched_prefix = match.path;
+  if (match.path_kind == Path::kExact) {
+    route->matched_prefix = match.path;
+    route->match_is_exact_path = true;
+  }
+  if (match.path_kind == Path::kRegex) route->match_is_exact_path = true;
+}
+
+absl::Status SetAction(const route_v3::Route& proto, RouteScope& scope, model::Route* route) {
+  switch (proto.action_case()) {
+    case route_v3::Route::kRoute: {
+      OUTRIGGER_ASSIGN(route->action, "route", ForwardActionOf(proto.route(), scope));
+      return absl::OkStatus();
+    }
+    case route_v3::Route::kRedirect: {
+      OUTRIGGER_ASSIGN(route->action, "redirect", RedirectActionOf(proto.redirect()));
+      return absl::OkStatus();
+    }
+    case route_v3::Route::kDirectResponse: {
+      OUTRIGGER_ASSIGN(route->action, "direct_response", DirectResponseOf(proto.direct_response(), scope));
+      return absl::OkStatus();
+    }
+    default: return Fault("", "needs an action: route, redirect or direct_response");
+  }
+}
+
+absl::StatusOr<model::Route> RouteOf(const route_v3::Route& proto, RouteScope& scope, matching::RouteSpec* spec) {
+  model::Route route;
+  route.name = proto.name();
+  route.origin = scope.context.origin();
+  OUTRIGGER_ASSIGN(spec->match, "match", RouteMatchOf(proto.match()));
+  SetMatched(spec->match, &route);
+  OUTRIGGER_CHECK("", SetAction(proto, scope, &route));
+  OUTRIGGER_ASSIGN(route.headers, "", HeaderMutationsOf(proto, scope.context));
+  OUTRIGGER_ASSIGN(route.per_filter, "", PerFilterConfigOf(proto.typed_per_filter_config(), scope.context));
+  route.metadata = extension::MetadataOf(proto.metadata());
+  route.stat_prefix = proto.stat_prefix();
+  if (proto.has_per_request_buffer_limit_bytes()) {
+    route.request_buffer_limit = proto.per_request_buffer_limit_bytes().value();
+  } else {
+    route.request_buffer_limit = scope.host.per_request_buffer_limit_bytes().value();
+  }
+  return route;
+}
+
+absl::StatusOr<model::VirtualHost> HostOf(const route_v3::VirtualHost& proto, RouteScope& scope,
+                                          matching::VirtualHostSpec* spec) {
+  model::VirtualHost host;
+  host.name = spec->name = proto.name();
+  spec->domains.assign(proto.domains().begin(), proto.domains().end());
+  if (proto.has_retry_policy()) {
+    OUTRIGGER_ASSIGN(scope.host_retry, "retry_policy", RetryPolicyOf(proto.retry_policy()));
+  }
+  for (int i = 0; i < proto.routes_size(); ++i) {
+    matching::RouteSpec route;
+    route.payload = static_cast<uint32_t>(i);
+    OUTRIGGER_ASSIGN(auto made, Item("routes", i), RouteOf(proto.routes(i), scope, &route));
+    host.routes.push_back(std::move(made));
+    spec->routes.push_back(std::move(route));
+  }
+  OUTRIGGER_ASSIGN(host.headers, "", HeaderMutationsOf(proto, scope.context));
+  OUTRIGGER_ASSIGN(host.per_filter, "", PerFilterConfigOf(proto.typed_per_filter_config(), scope.context));
+  host.metadata = extension::MetadataOf(proto.metadata());
+  host.require_tls = proto.require_tls() == route_v3::VirtualHost::ALL             ? model::VirtualHost::RequireTls::kAll
+                     : proto.require_tls() == route_v3::VirtualHost::EXTERNAL_ONLY ? model::VirtualHost::RequireTls::kExternalOnly
+                                                                                   : model::VirtualHost::RequireTls::kNone;
+  host.include_request_attempt_count = proto.include_request_attempt_count();
+  host.include_attempt_count_in_response = proto.include_attempt_count_in_response();
+  return host;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const route_v3::RouteConfiguration& proto,
+                                                                         absl::string_view version, BuildContext& context) {
+  auto table = std::make_shared<model::RouteTable>();
+  table->name = proto.name();
+  table->version = std::string(version);
+  table->origin = context.origin();
+  const bool validate = proto.has_validate_clusters() ? proto.validate_clusters().value() : version.empty();
+  const uint32_t most = proto.has_max_direct_response_body_size_bytes()
+                            ? proto.max_direct_response_body_size_bytes().value()
+                            : kDefaultMostDirectResponseBytes;
+  std::vector<matching::VirtualHostSpec> specs;
+  for (int i = 0; i < proto.virtual_hosts_size(); ++i) {
+    RouteScope scope{proto, proto.virtual_hosts(i), context, validate, most, nullptr};
+    matching::VirtualHostSpec spec;
+    OUTRIGGER_ASSIGN(auto host, Item("virtual_hosts", i), HostOf(proto.virtual_hosts(i), scope, &spec));
+    table->virtual_hosts.push_back(std::move(host));
+    specs.push_back(std::move(spec));
+  }
+  OUTRIGGER_ASSIGN(table->headers, "", HeaderMutationsOf(proto, context));
+  OUTRIGGER_ASSIGN(table->per_filter, "", PerFilterConfigOf(proto.typed_per_filter_config(), context));
+  table->metadata = extension::MetadataOf(proto.metadata());
+  for (const std::string& name : proto.internal_only_headers()) {
+    table->internal_only_headers.push_back(absl::AsciiStrToLower(name));
+  }
+  table->most_specific_header_mutations_wins = proto.most_specific_header_mutations_wins();
+  table->ignore_port = proto.ignore_port_in_host_matching();
+  table->ignore_path_parameters = proto.ignore_path_parameters_in_path_matching();
+  matching::RouteTableOptions options;
+  options.ignore_port = table->ignore_port;
+  options.ignore_path_parameters = table->ignore_path_parameters;
+  OUTRIGGER_ASSIGN(table->matcher, "virtual_hosts", matching::RouteTable::Build(std::move(specs), options));
+  for (model::VirtualHost& host : table->virtual_hosts) {
+    for (model::Route& route : host.routes) {
+      route.virtual_host = &host;
+      route.table = table.get();
+    }
+  }
+  return table;
+}
+
+}  // namespace outrigger::config
