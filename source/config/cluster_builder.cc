@@ -1,0 +1,226 @@
+#include "source/config/cluster_builder.h"
+
+#include "absl/strings/str_replace.h"
+#include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "source/base/hash.h"
+#include "source/config/tls_builder.h"
+#include "source/extension/matchers.h"
+#include "source/extension/values.h"
+#include "source/schema/typed_struct.h"
+
+namespace outrigger::config {
+
+namespace cluster_v3 = envoy::config::cluster::v3;
+namespace core = envoy::config::core::v3;
+using extension::DurationOf;
+using extension::Fault;
+using extension::Item;
+using DnsCluster = envoy::extensions::clusters::dns::v3::DnsCluster;
+
+const std::string& EdsNameOf(const cluster_v3::Cluster& proto) {
+  const std::string& name = proto.eds_cluster_config().service_name();
+  return name.empty() ? proto.name() : name;
+}
+
+namespace {
+
+template <class Enum>
+event::ResolveFamily FamilyOf(Enum family, Enum v4, Enum v6, Enum v4_first, Enum all) {
+  return family == v4         ? event::ResolveFamily::kV4Only
+         : family == v6       ? event::ResolveFamily::kV6Only
+         : family == v4_first ? event::ResolveFamily::kV4Preferred
+         : family == all      ? event::ResolveFamily::kAll
+                              : event::ResolveFamily::kAuto;
+}
+
+// The old fields of Cluster and the new message say the same under the same names.
+template <class Proto>
+void SetDns(const Proto& proto, model::DnsConfig* out) {
+  if (proto.has_dns_refresh_rate()) out->refresh_rate = DurationOf(proto.dns_refresh_rate());
+  if (proto.has_dns_failure_refresh_rate()) {
+    const auto& failure = proto.dns_failure_refresh_rate();
+    out->failure_base = DurationOf(failure.base_interval());
+    out->failure_max = failure.has_max_interval() ? DurationOf(failure.max_interval()) : out->failure_base * 10;
+  }
+  if (proto.has_dns_jitter()) out->jitter = DurationOf(proto.dns_jitter());
+  out->respect_ttl = proto.respect_dns_ttl();
+}
+
+absl::Status SetDnsCluster(const google::protobuf::Any& any, model::ClusterConfig* out, BuiltCluster* built) {
+  DnsCluster dns;
+  OUTRIGGER_CHECK("typed_config", schema::UnpackInto(any, dns));
+  namespace dns_v3 = envoy::extensions::clusters::common::dns::v3;
+  SetDns(dns, &out->dns);
+  out->dns.family = FamilyOf(dns.dns_lookup_family(), dns_v3::V4_ONLY, dns_v3::V6_ONLY, dns_v3::V4_PREFERRED, dns_v3::ALL);
+  built->dns = true;
+  built->single_endpoint = dns.all_addresses_in_single_endpoint();
+  out->type = built->single_endpoint ? model::ClusterType::kLogicalDns : model::ClusterType::kStrictDns;
+  return absl::OkStatus();
+}
+
+absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, model::ClusterConfig* out,
+                     BuiltCluster* built) {
+  using C = cluster_v3::Cluster;
+  SetDns(proto, &out->dns);
+  out->dns.family = FamilyOf(proto.dns_lookup_family(), C::V4_ONLY, C::V6_ONLY, C::V4_PREFERRED, C::ALL);
+  if (proto.has_cluster_type()) {
+    OUTRIGGER_CHECK("cluster_type", SetDnsCluster(proto.cluster_type().typed_config(), out, built));
+  } else {
+    switch (proto.type()) {
+      case C::STATIC: out->type = model::ClusterType::kStatic; break;
+      case C::STRICT_DNS: out->type = model::ClusterType::kStrictDns; break;
+      case C::LOGICAL_DNS: out->type = model::ClusterType::kLogicalDns; break;
+      case C::EDS: out->type = model::ClusterType::kEds; break;
+      default: return Fault("type", "is not supported");
+    }
+    built->dns = proto.type() == C::STRICT_DNS || proto.type() == C::LOGICAL_DNS;
+    built->single_endpoint = proto.type() == C::LOGICAL_DNS;
+  }
+  if (out->type != model::ClusterType::kEds) {
+    if (proto.has_eds_cluster_config()) return Fault("eds_cluster_config", "is for clusters of type EDS");
+  } else {
+    if (proto.has_load_assignment()) return Fault("load_assignment", "a cluster of type EDS gets its endpoints elsewhere");
+    out->eds_service_name = EdsNameOf(proto);
+    const auto& source = proto.eds_cluster_config().eds_config();
+    if (source.config_source_specifier_case() == core::ConfigSource::CONFIG_SOURCE_SPECIFIER_NOT_SET) {
+      return Fault("eds_cluster_config.eds_config", "names no source to fetch endpoints from");
+    }
+    context.Subscribe(ResourceKind::kEndpoints, out->eds_service_name, source);
+  }
+  if (out->type == model::ClusterType::kLogicalDns && proto.cluster_discovery_type_case() == C::kType) {
+    int endpoints = 0;
+    for (const auto& locality : proto.load_assignment().endpoints()) endpoints += locality.lb_endpoints_size();
+    if (endpoints != 1) return Fault("load_assignment.endpoints", "a cluster of type LOGICAL_DNS has exactly one endpoint");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetTransports(const cluster_v3::Cluster& proto, BuildContext& context, model::ClusterConfig* out,
+                           BuiltCluster* built) {
+  OUTRIGGER_ASSIGN(auto first, "transport_socket",
+                   ClientTransportOf(proto.has_transport_socket(), proto.transport_socket(), context));
+  out->transports.push_back({"", first.context, {}});
+  built->missing_transports.push_back(first.missing);
+  for (int i = 0; i < proto.transport_socket_matches_size(); ++i) {
+    const auto& match = proto.transport_socket_matches(i);
+    const std::string path = Item("transport_socket_matches", i);
+    for (const auto& other : out->transports) {
+      if (other.name == match.name()) return Fault(path + ".name", absl::StrCat("a second match \"", match.name(), "\""));
+    }
+    OUTRIGGER_ASSIGN(auto made, path + ".transport_socket", ClientTransportOf(match.has_transport_socket(), match.transport_socket(), context));
+    out->transports.push_back({match.name(), made.context, extension::ToStruct(match.match())});
+    built->missing_transports.push_back(made.missing);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SetSockets(const cluster_v3::Cluster& proto, model::ClusterConfig* out) {
+  if (proto.has_upstream_bind_config()) {
+    const auto& bind = proto.upstream_bind_config();
+    if (bind.has_source_address()) {
+      OUTRIGGER_ASSIGN(out->bind_to, "upstream_bind_config.source_address", extension::AddressOf(bind.source_address()));
+    }
+    for (const auto& option : bind.socket_options()) out->socket_options.push_back(extension::SocketOptionOf(option));
+  }
+  if (proto.upstream_connection_options().has_tcp_keepalive()) {
+    out->keepalive = extension::KeepaliveOf(proto.upstream_connection_options().tcp_keepalive());
+  }
+  if (proto.has_per_connection_buffer_limit_bytes()) {
+    out->buffer_limit = proto.per_connection_buffer_limit_bytes().value();
+  }
+  return absl::OkStatus();
+}
+
+// Law 9: everything that is decided when a connection is made, but for certificates, which are renewed.
+uint64_t ConnectionHash(const cluster_v3::Cluster& proto, const model::ClusterConfig& config,
+                        const std::vector<bool>& missing) {
+  cluster_v3::Cluster decides;
+  decides.mutable_typed_extension_protocol_options()->insert(proto.typed_extension_protocol_options().begin(),
+                                                             proto.typed_extension_protocol_options().end());
+  *decides.mutable_http_protocol_options() = proto.http_protocol_options();
+  *decides.mutable_http2_protocol_options() = proto.http2_protocol_options();
+  decides.set_protocol_selection(proto.protocol_selection());
+  *decides.mutable_upstream_bind_config() = proto.upstream_bind_config();
+  *decides.mutable_upstream_connection_options() = proto.upstream_connection_options();
+  *decides.mutable_upstream_http_protocol_options() = proto.upstream_http_protocol_options();
+  uint64_t hash = StableHashMix(extension::HashOf(decides), static_cast<uint64_t>(config.protocol));
+  for (size_t i = 0; i < config.transports.size(); ++i) {
+    const auto& transport = config.transports[i];
+    hash = StableHash(transport.name, hash);
+    hash = StableHash(transport.tls != nullptr ? absl::string_view(transport.tls->settings_hash())
+                      : missing[i]             ? "missing"
+                                               : "plain",
+                      hash);
+  }
+  return hash;
+}
+
+}  // namespace
+
+void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterConfig* before, model::ClusterConfig* out,
+                        BuiltCluster* built) {
+  for (int i = 0; i < 2; ++i) {
+    BuiltCluster::Limit limit{nullptr, 1024, 1024, 1024, 3};
+    std::optional<double> budget;
+    uint32_t least_retries = 3;
+    bool track = false;
+    for (const auto& threshold : proto.circuit_breakers().thresholds()) {
+      if ((threshold.priority() == core::HIGH ? 1 : 0) != i) continue;
+      if (threshold.has_max_connections()) limit.connections = threshold.max_connections().value();
+      if (threshold.has_max_pending_requests()) limit.pending = threshold.max_pending_requests().value();
+      if (threshold.has_max_requests()) limit.requests = threshold.max_requests().value();
+      if (threshold.has_max_retries()) limit.retries = threshold.max_retries().value();
+      track = threshold.track_remaining();
+      if (!threshold.has_retry_budget()) continue;
+      const auto& proto_budget = threshold.retry_budget();
+      budget = proto_budget.has_budget_percent() ? proto_budget.budget_percent().value() : 20.0;
+      if (proto_budget.has_min_retry_concurrency()) least_retries = proto_budget.min_retry_concurrency().value();
+    }
+    auto& breaker = out->circuit_breakers.by_priority[i];
+    if (before != nullptr) breaker = before->circuit_breakers.by_priority[i];
+    // What workers read without a lock never changes: another budget is another breaker.
+    if (breaker == nullptr || breaker->retry_budget_percent != budget || breaker->track_remaining != track ||
+        (budget.has_value() && breaker->retry_budget_min_concurrency != least_retries)) {
+      breaker = std::make_shared<model::CircuitBreaker>(limit.connections, limit.pending, limit.requests,
+                                                        budget.has_value() ? least_retries : limit.retries);
+      breaker->retry_budget_percent = budget;
+      breaker->retry_budget_min_concurrency = least_retries;
+      breaker->track_remaining = track;
+      continue;
+    }
+    limit.breaker = breaker;
+    built->limits.push_back(std::move(limit));
+  }
+  for (const auto& threshold : proto.circuit_breakers().per_host_thresholds()) {
+    if (threshold.priority() == core::DEFAULT) out->per_host_max_connections = threshold.max_connections().value();
+  }
+}
+
+absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, const model::ClusterConfig* before,
+                                          BuildContext& context) {
+  BuiltCluster built;
+  auto config = std::make_shared<model::ClusterConfig>();
+  config->name = proto.name();
+  config->alt_stat_name = proto.alt_stat_name();
+  config->origin = context.origin();
+  config->content_hash = extension::HashOf(proto);
+  if (proto.has_connect_timeout()) config->connect_timeout = DurationOf(proto.connect_timeout());
+  OUTRIGGER_CHECK("", SetType(proto, context, config.get(), &built));
+  OUTRIGGER_CHECK("", SetLoadBalancing(proto, config.get()));
+  OUTRIGGER_CHECK("", SetProtocols(proto, context, config.get()));
+  OUTRIGGER_CHECK("", SetTransports(proto, context, config.get(), &built));
+  OUTRIGGER_CHECK("", SetSockets(proto, config.get()));
+  SetCircuitBreakers(proto, before, config.get(), &built);
+  config->metadata = extension::MetadataOf(proto.metadata());
+  config->close_connections_on_host_health_failure = proto.close_connections_on_host_health_failure();
+  config->ignore_health_on_host_removal = proto.ignore_health_on_host_removal();
+  config->request_response_sizes = proto.track_cluster_stats().request_response_sizes();
+  config->codec.stream_buffer_limit = config->buffer_limit;
+  config->connection_hash = ConnectionHash(proto, *config, built.missing_transports);
+  const std::string& stat_name = proto.alt_stat_name().empty() ? proto.name() : proto.alt_stat_name();
+  config->stats = context.stats().Register<observe::ClusterStats>(absl::StrCat("cluster.", stat_name, "."));
+  built.config = std::move(config);
+  return built;
+}
+
+}  // namespace outrigger::config
