@@ -47,7 +47,8 @@ absl::StatusOr<BodyFormat> FileFormat(const file_v3::FileAccessLog& log, BuildCo
       OUTRIGGER_ASSIGN(auto made, "log_format", extension::BodyFormatOf(log.log_format(), context));
       return made;
     }
-    default: return DefaultFormat(context);
+    default:
+      return DefaultFormat(context);
   }
 }
 
@@ -94,7 +95,8 @@ absl::StatusOr<std::shared_ptr<const observe::AccessLog>> MakeAccessLog(
   }
   OUTRIGGER_ASSIGN(Target target, "typed_config", TargetOf(log.typed_config(), context));
   OUTRIGGER_ASSIGN(auto sink, "typed_config.path", context.environment().access_logs.Open(target.path));
-  return std::make_shared<const model::FormattedAccessLog>(std::move(filter), std::move(target.format), std::move(sink));
+  return std::make_shared<const model::FormattedAccessLog>(std::move(filter), std::move(target.format),
+                                                           std::move(sink));
 }
 
 }  // namespace outrigger::config

@@ -19,11 +19,16 @@ using extension::Item;
 
 absl::string_view WordOf(ResourceKind kind) {
   switch (kind) {
-    case ResourceKind::kListener: return "listener";
-    case ResourceKind::kRoutes: return "route configuration";
-    case ResourceKind::kCluster: return "cluster";
-    case ResourceKind::kEndpoints: return "endpoints";
-    case ResourceKind::kSecret: return "secret";
+    case ResourceKind::kListener:
+      return "listener";
+    case ResourceKind::kRoutes:
+      return "route configuration";
+    case ResourceKind::kCluster:
+      return "cluster";
+    case ResourceKind::kEndpoints:
+      return "endpoints";
+    case ResourceKind::kSecret:
+      return "secret";
   }
   return "";
 }
@@ -71,8 +76,7 @@ absl::StatusOr<model::RouteTableSlot> BuildContext::SubscribeRoutes(const core::
 
 absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildContext::BuildRoutes(
     const envoy::config::route::v3::RouteConfiguration& routes) {
-  // Inline tables are static: their clusters have to be known unless told otherwise.
-  return BuildRouteTable(routes, "", *this);
+  return BuildRouteTable(routes, RouteOwner::kInline, "", *this);
 }
 
 absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildContext::BuildAccessLog(
@@ -82,8 +86,10 @@ absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildContext::BuildAcc
 
 absl::StatusOr<std::string> BuildContext::ReadDataSource(const core::DataSource& source) {
   switch (source.specifier_case()) {
-    case core::DataSource::kInlineString: return source.inline_string();
-    case core::DataSource::kInlineBytes: return source.inline_bytes();
+    case core::DataSource::kInlineString:
+      return source.inline_string();
+    case core::DataSource::kInlineBytes:
+      return source.inline_bytes();
     case core::DataSource::kFilename: {
       found_.dependencies.files.push_back(source.filename());
       if (source.has_watched_directory()) found_.dependencies.files.push_back(source.watched_directory().path());
@@ -98,7 +104,8 @@ absl::StatusOr<std::string> BuildContext::ReadDataSource(const core::DataSource&
       }
       return std::string(value);
     }
-    default: return Fault("", "needs a file name, an inline value or an environment variable");
+    default:
+      return Fault("", "needs a file name, an inline value or an environment variable");
   }
 }
 
@@ -120,7 +127,8 @@ absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::Build
     const auto& filter = filters[i];
     const std::string path = Item(field, i);
     for (const http::FilterSpec& other : specs) {
-      if (other.name == filter.name()) return Fault(path + ".name", absl::StrCat("a second filter \"", filter.name(), "\""));
+      if (other.name == filter.name())
+        return Fault(path + ".name", absl::StrCat("a second filter \"", filter.name(), "\""));
     }
     auto found = FindHttpFilter(factories(), filter.name(), filter.typed_config());
     if (!found.ok()) {
@@ -141,7 +149,8 @@ absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::Build
   }
   if (specs.empty()) return Fault(field, "needs at least the router");
   if (!specs.back().terminal) {
-    return Fault(Item(field, filters.size() - 1), "the last filter must be one that ends the chain, such as the router");
+    return Fault(Item(field, filters.size() - 1),
+                 "the last filter must be one that ends the chain, such as the router");
   }
   return std::make_shared<const http::FilterChainSpec>(std::move(specs));
 }

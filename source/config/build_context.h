@@ -69,9 +69,8 @@ class BuildContext final : public extension::FactoryContext {
   absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildAccessLog(
       const envoy::config::accesslog::v3::AccessLog& log) override;
   absl::StatusOr<std::string> ReadDataSource(const envoy::config::core::v3::DataSource& source) override;
-  absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildHttpFilters(absl::string_view field,
-                                                                                const extension::HttpFilterList& filters,
-                                                                                absl::string_view stat_prefix) override;
+  absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildHttpFilters(
+      absl::string_view field, const extension::HttpFilterList& filters, absl::string_view stat_prefix) override;
   matching::FormatOptions format_options() const override;
   model::TrafficDirection direction() const override { return direction_; }
   model::OriginId origin() const override { return origin_; }

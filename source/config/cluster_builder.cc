@@ -51,7 +51,8 @@ absl::Status SetDnsCluster(const google::protobuf::Any& any, model::ClusterConfi
   OUTRIGGER_CHECK("typed_config", schema::UnpackInto(any, dns));
   namespace dns_v3 = envoy::extensions::clusters::common::dns::v3;
   SetDns(dns, &out->dns);
-  out->dns.family = FamilyOf(dns.dns_lookup_family(), dns_v3::V4_ONLY, dns_v3::V6_ONLY, dns_v3::V4_PREFERRED, dns_v3::ALL);
+  out->dns.family =
+      FamilyOf(dns.dns_lookup_family(), dns_v3::V4_ONLY, dns_v3::V6_ONLY, dns_v3::V4_PREFERRED, dns_v3::ALL);
   built->dns = true;
   built->single_endpoint = dns.all_addresses_in_single_endpoint();
   out->type = built->single_endpoint ? model::ClusterType::kLogicalDns : model::ClusterType::kStrictDns;
@@ -67,11 +68,20 @@ absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, mo
     OUTRIGGER_CHECK("cluster_type", SetDnsCluster(proto.cluster_type().typed_config(), out, built));
   } else {
     switch (proto.type()) {
-      case C::STATIC: out->type = model::ClusterType::kStatic; break;
-      case C::STRICT_DNS: out->type = model::ClusterType::kStrictDns; break;
-      case C::LOGICAL_DNS: out->type = model::ClusterType::kLogicalDns; break;
-      case C::EDS: out->type = model::ClusterType::kEds; break;
-      default: return Fault("type", "is not supported");
+      case C::STATIC:
+        out->type = model::ClusterType::kStatic;
+        break;
+      case C::STRICT_DNS:
+        out->type = model::ClusterType::kStrictDns;
+        break;
+      case C::LOGICAL_DNS:
+        out->type = model::ClusterType::kLogicalDns;
+        break;
+      case C::EDS:
+        out->type = model::ClusterType::kEds;
+        break;
+      default:
+        return Fault("type", "is not supported");
     }
     built->dns = proto.type() == C::STRICT_DNS || proto.type() == C::LOGICAL_DNS;
     built->single_endpoint = proto.type() == C::LOGICAL_DNS;
@@ -79,7 +89,8 @@ absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, mo
   if (out->type != model::ClusterType::kEds) {
     if (proto.has_eds_cluster_config()) return Fault("eds_cluster_config", "is for clusters of type EDS");
   } else {
-    if (proto.has_load_assignment()) return Fault("load_assignment", "a cluster of type EDS gets its endpoints elsewhere");
+    if (proto.has_load_assignment())
+      return Fault("load_assignment", "a cluster of type EDS gets its endpoints elsewhere");
     out->eds_service_name = EdsNameOf(proto);
     const auto& source = proto.eds_cluster_config().eds_config();
     if (source.config_source_specifier_case() == core::ConfigSource::CONFIG_SOURCE_SPECIFIER_NOT_SET) {
@@ -90,7 +101,8 @@ absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, mo
   if (out->type == model::ClusterType::kLogicalDns && proto.cluster_discovery_type_case() == C::kType) {
     int endpoints = 0;
     for (const auto& locality : proto.load_assignment().endpoints()) endpoints += locality.lb_endpoints_size();
-    if (endpoints != 1) return Fault("load_assignment.endpoints", "a cluster of type LOGICAL_DNS has exactly one endpoint");
+    if (endpoints != 1)
+      return Fault("load_assignment.endpoints", "a cluster of type LOGICAL_DNS has exactly one endpoint");
   }
   return absl::OkStatus();
 }
@@ -105,9 +117,11 @@ absl::Status SetTransports(const cluster_v3::Cluster& proto, BuildContext& conte
     const auto& match = proto.transport_socket_matches(i);
     const std::string path = Item("transport_socket_matches", i);
     for (const auto& other : out->transports) {
-      if (other.name == match.name()) return Fault(path + ".name", absl::StrCat("a second match \"", match.name(), "\""));
+      if (other.name == match.name())
+        return Fault(path + ".name", absl::StrCat("a second match \"", match.name(), "\""));
     }
-    OUTRIGGER_ASSIGN(auto made, path + ".transport_socket", ClientTransportOf(match.has_transport_socket(), match.transport_socket(), context));
+    OUTRIGGER_ASSIGN(auto made, path + ".transport_socket",
+                     ClientTransportOf(match.has_transport_socket(), match.transport_socket(), context));
     out->transports.push_back({match.name(), made.context, extension::ToStruct(match.match())});
     built->missing_transports.push_back(made.missing);
   }
@@ -118,7 +132,8 @@ absl::Status SetSockets(const cluster_v3::Cluster& proto, model::ClusterConfig* 
   if (proto.has_upstream_bind_config()) {
     const auto& bind = proto.upstream_bind_config();
     if (bind.has_source_address()) {
-      OUTRIGGER_ASSIGN(out->bind_to, "upstream_bind_config.source_address", extension::AddressOf(bind.source_address()));
+      OUTRIGGER_ASSIGN(out->bind_to, "upstream_bind_config.source_address",
+                       extension::AddressOf(bind.source_address()));
     }
     for (const auto& option : bind.socket_options()) out->socket_options.push_back(extension::SocketOptionOf(option));
   }

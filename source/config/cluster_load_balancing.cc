@@ -77,12 +77,19 @@ absl::Status SetLoadBalancing(const cluster_v3::Cluster& proto, model::ClusterCo
     return absl::OkStatus();
   }
   switch (proto.lb_policy()) {
-    case cluster_v3::Cluster::ROUND_ROBIN: lb.policy = model::LbPolicy::kRoundRobin; break;
-    case cluster_v3::Cluster::LEAST_REQUEST: lb.policy = model::LbPolicy::kLeastRequest; break;
-    case cluster_v3::Cluster::RANDOM: lb.policy = model::LbPolicy::kRandom; break;
+    case cluster_v3::Cluster::ROUND_ROBIN:
+      lb.policy = model::LbPolicy::kRoundRobin;
+      break;
+    case cluster_v3::Cluster::LEAST_REQUEST:
+      lb.policy = model::LbPolicy::kLeastRequest;
+      break;
+    case cluster_v3::Cluster::RANDOM:
+      lb.policy = model::LbPolicy::kRandom;
+      break;
     case cluster_v3::Cluster::LOAD_BALANCING_POLICY_CONFIG:
       return Fault("load_balancing_policy", "is not set, as lb_policy says it is");
-    default: return Fault("lb_policy", "is not supported");
+    default:
+      return Fault("lb_policy", "is not supported");
   }
   if (proto.has_least_request_lb_config()) {
     const auto& least = proto.least_request_lb_config();

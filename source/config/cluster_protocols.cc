@@ -59,7 +59,8 @@ absl::Status SetExplicit(const ProtocolOptions& options, model::ClusterConfig* o
       out->protocol = model::UpstreamProtocol::kAuto;
       OUTRIGGER_CHECK("auto_config", SetBoth(options.auto_config(), out));
       return absl::OkStatus();
-    default: return Fault("", "needs explicit_http_config, use_downstream_protocol_config or auto_config");
+    default:
+      return Fault("", "needs explicit_http_config, use_downstream_protocol_config or auto_config");
   }
 }
 

@@ -1,7 +1,8 @@
 #include "source/config/endpoint_builder.h"
 
-#include <algorithm>
 #include <limits>
+#include <memory>
+#include <utility>
 
 #include "source/extension/fault.h"
 #include "source/extension/values.h"
@@ -13,34 +14,19 @@ namespace core = envoy::config::core::v3;
 using extension::Fault;
 using extension::Item;
 
-std::shared_ptr<model::EndpointRecord> EndpointRecords::Get(absl::string_view cluster, const net::Address& address,
-                                                            absl::string_view hostname) {
-  if (++made_since_sweep_ > records_.size() + 1024) {
-    for (auto at = records_.begin(); at != records_.end();) at = at->second.expired() ? records_.erase(at) : std::next(at);
-    made_since_sweep_ = 0;
-  }
-  auto& known = records_[{std::string(cluster), address, std::string(hostname)}];
-  if (auto record = known.lock(); record != nullptr) return record;
-  auto record = std::make_shared<model::EndpointRecord>();
-  record->id = ++ids_;
-  record->address = address;
-  record->hostname = std::string(hostname);
-  record->address_text = address.ToString();
-  known = record;
-  return record;
-}
-
 namespace {
-
-constexpr uint32_t kMostPriority = 128;
 
 uint32_t FlagsOf(core::HealthStatus status) {
   switch (status) {
     case core::UNHEALTHY:
-    case core::TIMEOUT: return model::kEdsUnhealthy;
-    case core::DEGRADED: return model::kEdsDegraded;
-    case core::DRAINING: return model::kEdsDraining;
-    default: return 0;
+    case core::TIMEOUT:
+      return model::kEdsUnhealthy;
+    case core::DEGRADED:
+      return model::kEdsDegraded;
+    case core::DRAINING:
+      return model::kEdsDraining;
+    default:
+      return 0;
   }
 }
 
@@ -64,111 +50,91 @@ int32_t TransportFor(const model::ClusterConfig& cluster, const Metadata& endpoi
   return -1;
 }
 
-class EndpointSetBuilder {
- public:
-  EndpointSetBuilder(const EndpointInput& input, EndpointRecords& records) : input_(input), records_(records) {}
+std::shared_ptr<const Metadata> Shared(Metadata metadata) {
+  return metadata.empty() ? nullptr : std::make_shared<const Metadata>(std::move(metadata));
+}
 
-  absl::Status AddLocality(const endpoint_v3::LocalityLbEndpoints& proto) {
-    const uint32_t priority = std::min(proto.priority(), kMostPriority);
-    if (set_->priorities.size() <= priority) set_->priorities.resize(priority + 1);
-    model::PrioritySet& into = set_->priorities[priority];
-    model::LocalityEndpoints locality;
-    locality.locality = {proto.locality().region(), proto.locality().zone(), proto.locality().sub_zone()};
-    locality.weight = proto.load_balancing_weight().value();
+class EndpointSpecs {
+ public:
+  explicit EndpointSpecs(const EndpointInput& input) : input_(input) {}
+
+  absl::StatusOr<model::LocalitySpec> LocalityOf(const endpoint_v3::LocalityLbEndpoints& proto) {
+    if (proto.priority() >= model::EndpointRegistry::kMostPriorities) {
+      return Fault("priority", absl::StrCat("must be less than ", model::EndpointRegistry::kMostPriorities));
+    }
+    model::LocalitySpec out;
+    out.locality = {proto.locality().region(), proto.locality().zone(), proto.locality().sub_zone()};
+    out.priority = proto.priority();
+    out.weight = proto.load_balancing_weight().value();
     const Metadata metadata = extension::MetadataOf(proto.metadata());
-    if (!metadata.empty()) locality.metadata = std::make_shared<const Metadata>(metadata);
-    into.localities.push_back(std::move(locality));
+    out.metadata = Shared(metadata);
     uint64_t weight = 0;
     for (int i = 0; i < proto.lb_endpoints_size(); ++i) {
       const auto& endpoint = proto.lb_endpoints(i);
       weight += endpoint.has_load_balancing_weight() ? endpoint.load_balancing_weight().value() : 1;
-      OUTRIGGER_CHECK(Item("lb_endpoints", i), AddEndpoint(endpoint, metadata, into));
+      OUTRIGGER_CHECK(Item("lb_endpoints", i), AddEndpoint(endpoint, metadata, out.endpoints));
     }
-    if (weight > std::numeric_limits<uint32_t>::max()) return Fault("lb_endpoints", "the weights sum up to over 2^32-1");
-    return absl::OkStatus();
-  }
-
-  BuiltEndpoints Take(const endpoint_v3::ClusterLoadAssignment& assignment) {
-    if (set_->priorities.empty()) set_->priorities.emplace_back();
-    set_->version = records_.NextVersion();
-    if (assignment.policy().has_overprovisioning_factor()) {
-      set_->overprovisioning_factor = assignment.policy().overprovisioning_factor().value();
+    if (weight > std::numeric_limits<uint32_t>::max()) {
+      return Fault("lb_endpoints", "the weights sum up to over 2^32-1");
     }
-    set_->weighted_priority_health = assignment.policy().weighted_priority_health();
-    return {std::move(set_), std::move(flags_)};
+    return out;
   }
 
  private:
-  absl::Status AddEndpoint(const endpoint_v3::LbEndpoint& proto, const Metadata& locality, model::PrioritySet& into) {
-    model::Endpoint endpoint;
-    endpoint.weight = proto.has_load_balancing_weight() ? proto.load_balancing_weight().value() : 1;
-    endpoint.locality = static_cast<uint32_t>(into.localities.size() - 1);
-    Metadata metadata = extension::MetadataOf(proto.metadata());
-    if (input_.cluster != nullptr) endpoint.transport_socket_match = TransportFor(*input_.cluster, metadata, locality);
-    const size_t transport = endpoint.transport_socket_match < 0 ? 0 : static_cast<size_t>(endpoint.transport_socket_match);
-    const bool usable = transport >= input_.missing_transports.size() || !input_.missing_transports[transport];
-    if (!metadata.empty()) endpoint.metadata = std::make_shared<const Metadata>(std::move(metadata));
-    std::string hostname = proto.endpoint().hostname();
+  absl::Status AddEndpoint(const endpoint_v3::LbEndpoint& proto, const Metadata& locality,
+                           std::vector<model::EndpointSpec>& into) {
+    model::EndpointSpec spec;
+    spec.weight = proto.has_load_balancing_weight() ? proto.load_balancing_weight().value() : 1;
+    spec.health = FlagsOf(proto.health_status());
+    spec.hostname = proto.endpoint().hostname();
+    OUTRIGGER_ASSIGN(spec.additional_addresses, "endpoint",
+                     extension::ListOf<net::Address>("additional_addresses", proto.endpoint().additional_addresses(),
+                                                     [](const endpoint_v3::Endpoint::AdditionalAddress& one) {
+                                                       return extension::AddressOf(one.address());
+                                                     }));
     std::vector<net::Address> addresses;
     if (input_.resolved != nullptr) {
       const size_t target = target_++;
       if (target < input_.resolved->size()) addresses = (*input_.resolved)[target];
-      if (hostname.empty()) hostname = proto.endpoint().address().socket_address().address();
+      if (spec.hostname.empty()) spec.hostname = proto.endpoint().address().socket_address().address();
     } else {
       if (!proto.endpoint().has_address()) return Fault("endpoint.address", "is not set");
       OUTRIGGER_ASSIGN(addresses.emplace_back(), "endpoint.address", extension::AddressOf(proto.endpoint().address()));
     }
-    std::vector<net::Address> more;
-    OUTRIGGER_CHECK("endpoint", AddAdditional(proto.endpoint(), &more));
-    if (!usable || addresses.empty()) return absl::OkStatus();
-    if (input_.single_endpoint) {
-      more.insert(more.begin(), addresses.begin() + 1, addresses.end());
-      addresses.resize(1);
-    }
+    Metadata metadata = extension::MetadataOf(proto.metadata());
+    if (input_.cluster != nullptr) spec.transport_socket_match = TransportFor(*input_.cluster, metadata, locality);
+    spec.metadata = Shared(std::move(metadata));
+    const size_t transport = spec.transport_socket_match < 0 ? 0 : static_cast<size_t>(spec.transport_socket_match);
+    const bool unusable = transport < input_.missing_transports.size() && input_.missing_transports[transport];
+    if (unusable || addresses.empty()) return absl::OkStatus();
+    if (input_.single_endpoint) addresses.resize(1);
     for (const net::Address& address : addresses) {
-      model::Endpoint one = endpoint;
-      one.record = records_.Get(input_.cluster == nullptr ? "" : input_.cluster->name, address, hostname);
-      // Only of a record that nobody has seen: workers read it without a lock.
-      if (one.record.use_count() == 1) one.record->additional_addresses = more;
-      flags_.emplace_back(one.record, FlagsOf(proto.health_status()));
-      into.localities.back().members.push_back(static_cast<uint32_t>(into.endpoints.size()));
-      into.endpoints.push_back(std::move(one));
-    }
-    return absl::OkStatus();
-  }
-
-  static absl::Status AddAdditional(const endpoint_v3::Endpoint& proto, std::vector<net::Address>* more) {
-    for (int i = 0; i < proto.additional_addresses_size(); ++i) {
-      OUTRIGGER_ASSIGN(more->emplace_back(), Item("additional_addresses", i) + ".address",
-                       extension::AddressOf(proto.additional_addresses(i).address()));
+      spec.address = address;
+      into.push_back(spec);
     }
     return absl::OkStatus();
   }
 
   const EndpointInput& input_;
-  EndpointRecords& records_;
-  std::shared_ptr<model::EndpointSet> set_ = std::make_shared<model::EndpointSet>();
-  std::vector<std::pair<std::shared_ptr<model::EndpointRecord>, uint32_t>> flags_;
-  size_t target_ = 0;
+  size_t target_ = 0;  // the next DNS target
 };
 
 }  // namespace
 
-absl::StatusOr<BuiltEndpoints> BuildEndpoints(const EndpointInput& input, EndpointRecords& records) {
-  EndpointSetBuilder builder(input, records);
-  static const endpoint_v3::ClusterLoadAssignment kNone;
-  const auto& assignment = input.assignment == nullptr ? kNone : *input.assignment;
-  for (int i = 0; i < assignment.endpoints_size(); ++i) {
-    OUTRIGGER_CHECK(Item("endpoints", i), builder.AddLocality(assignment.endpoints(i)));
+absl::StatusOr<model::EndpointSetSpec> BuildEndpoints(const EndpointInput& input) {
+  model::EndpointSetSpec out;
+  if (input.cluster != nullptr) out.per_host_max_connections = input.cluster->per_host_max_connections;
+  if (input.assignment == nullptr) return out;
+  if (input.assignment->policy().has_overprovisioning_factor()) {
+    out.overprovisioning_factor = input.assignment->policy().overprovisioning_factor().value();
   }
-  return builder.Take(assignment);
-}
-
-absl::Status CheckEndpoints(const endpoint_v3::ClusterLoadAssignment& assignment) {
-  EndpointRecords scratch;
-  EndpointInput input;
-  input.assignment = &assignment;
-  return BuildEndpoints(input, scratch).status();
+  out.weighted_priority_health = input.assignment->policy().weighted_priority_health();
+  EndpointSpecs specs(input);
+  for (int i = 0; i < input.assignment->endpoints_size(); ++i) {
+    OUTRIGGER_ASSIGN(out.localities.emplace_back(), Item("endpoints", i),
+                     specs.LocalityOf(input.assignment->endpoints(i)));
+  }
+  return out;
 }
 
 absl::StatusOr<std::vector<DnsTarget>> DnsTargetsOf(const endpoint_v3::ClusterLoadAssignment& assignment) {

@@ -19,9 +19,9 @@ struct Environment {
   tls::ContextStore& tls;
   observe::AccessLogFiles& access_logs;
   const extension::FactoryTable& factories;
-  std::string hostname;                             // %HOSTNAME%
+  std::function<void(const std::string&)> warn;         // `cluster "a": ...: accepted, without effect`; may be empty
+  std::string hostname;                                 // %HOSTNAME%
   const char* (*variable)(const char* name) = nullptr;  // of the process's environment; null: none is set
-  std::function<void(const std::string&)> warn;     // `cluster "a": ...: accepted, without effect`; may be empty
 };
 
 }  // namespace outrigger::config

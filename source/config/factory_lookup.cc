@@ -72,7 +72,8 @@ absl::StatusOr<Extension<extension::HttpFilterFactory>> FindHttpFilter(const ext
   return Find(table.http, "HTTP filter", name, config);
 }
 absl::StatusOr<Extension<extension::NetworkFilterFactory>> FindNetworkFilter(const extension::FactoryTable& table,
-                                                                             absl::string_view name, const Any& config) {
+                                                                             absl::string_view name,
+                                                                             const Any& config) {
   return Find(table.network, "network filter", name, config);
 }
 absl::StatusOr<Extension<extension::ListenerFilterFactory>> FindListenerFilter(const extension::FactoryTable& table,

@@ -23,8 +23,9 @@ absl::StatusOr<model::FilterChainMatch> MatchOf(const listener_v3::FilterChainMa
   OUTRIGGER_ASSIGN(out.direct_source, "",
                    extension::ListOf<matching::CidrRange>("direct_source_prefix_ranges",
                                                           proto.direct_source_prefix_ranges(), BuildCidr));
-  OUTRIGGER_ASSIGN(out.source, "",
-                   extension::ListOf<matching::CidrRange>("source_prefix_ranges", proto.source_prefix_ranges(), BuildCidr));
+  OUTRIGGER_ASSIGN(
+      out.source, "",
+      extension::ListOf<matching::CidrRange>("source_prefix_ranges", proto.source_prefix_ranges(), BuildCidr));
   for (int i = 0; i < proto.server_names_size(); ++i) {
     std::string name = absl::AsciiStrToLower(proto.server_names(i));
     const size_t star = name.rfind('*');
@@ -37,9 +38,14 @@ absl::StatusOr<model::FilterChainMatch> MatchOf(const listener_v3::FilterChainMa
   out.application_protocols.assign(proto.application_protocols().begin(), proto.application_protocols().end());
   using Type = model::FilterChainMatch::SourceType;
   switch (proto.source_type()) {
-    case listener_v3::FilterChainMatch::SAME_IP_OR_LOOPBACK: out.source_type = Type::kSameIpOrLoopback; break;
-    case listener_v3::FilterChainMatch::EXTERNAL: out.source_type = Type::kExternal; break;
-    default: break;
+    case listener_v3::FilterChainMatch::SAME_IP_OR_LOOPBACK:
+      out.source_type = Type::kSameIpOrLoopback;
+      break;
+    case listener_v3::FilterChainMatch::EXTERNAL:
+      out.source_type = Type::kExternal;
+      break;
+    default:
+      break;
   }
   out.source_ports.assign(proto.source_ports().begin(), proto.source_ports().end());
   return out;
@@ -51,11 +57,13 @@ absl::Status AddFilters(const listener_v3::FilterChain& proto, BuildContext& con
     const std::string path = Item("filters", i);
     OUTRIGGER_ASSIGN(auto found, path + ".typed_config",
                      FindNetworkFilter(context.factories(), filter.name(), filter.typed_config()));
-    OUTRIGGER_ASSIGN(model::NetworkFilterSpec spec, path + ".typed_config", found.factory->create(*found.config, context));
+    OUTRIGGER_ASSIGN(model::NetworkFilterSpec spec, path + ".typed_config",
+                     found.factory->create(*found.config, context));
     spec.name = filter.name();
     spec.type = std::string(found.factory->name);
     if (spec.connection_hash == 0) spec.connection_hash = extension::HashOf(*found.config);
-    if (spec.terminal && i + 1 != proto.filters_size()) return Fault(path, "this filter ends the chain: nothing may follow it");
+    if (spec.terminal && i + 1 != proto.filters_size())
+      return Fault(path, "this filter ends the chain: nothing may follow it");
     out->filters.push_back(std::move(spec));
   }
   // A chain without filters closes what it accepts, as published.

@@ -22,7 +22,8 @@ absl::Status AddAddresses(const listener_v3::Listener& proto, model::Listener* o
     const std::string path = Item("additional_addresses", i) + ".address";
     OUTRIGGER_ASSIGN(const net::Address address, path, extension::AddressOf(proto.additional_addresses(i).address()));
     for (const net::Address& other : out->addresses) {
-      if (other == address && address.port() != 0) return Fault(path, absl::StrCat(address.ToString(), " is there twice"));
+      if (other == address && address.port() != 0)
+        return Fault(path, absl::StrCat(address.ToString(), " is there twice"));
     }
     out->addresses.push_back(address);
   }
@@ -55,7 +56,8 @@ uint64_t ListenerFiltersHash(const listener_v3::Listener& proto) {
 absl::Status AddChains(const listener_v3::Listener& proto, BuildContext& context, model::Listener* out) {
   const uint64_t filters_hash = ListenerFiltersHash(proto);
   for (int i = 0; i < proto.filter_chains_size(); ++i) {
-    OUTRIGGER_ASSIGN(auto chain, Item("filter_chains", i), BuildFilterChain(proto.filter_chains(i), filters_hash, context));
+    OUTRIGGER_ASSIGN(auto chain, Item("filter_chains", i),
+                     BuildFilterChain(proto.filter_chains(i), filters_hash, context));
     for (const auto& other : out->chains) {
       if (!chain->name.empty() && other->name == chain->name) {
         return Fault(Item("filter_chains", i) + ".name", absl::StrCat("a second filter chain \"", chain->name, "\""));
@@ -67,17 +69,19 @@ absl::Status AddChains(const listener_v3::Listener& proto, BuildContext& context
     OUTRIGGER_ASSIGN(out->default_chain, "default_filter_chain",
                      BuildFilterChain(proto.default_filter_chain(), filters_hash, context));
   }
-  if (out->chains.empty() && out->default_chain == nullptr) return Fault("filter_chains", "a listener needs a filter chain");
+  if (out->chains.empty() && out->default_chain == nullptr)
+    return Fault("filter_chains", "a listener needs a filter chain");
   OUTRIGGER_ASSIGN(out->matcher, "filter_chains", model::FilterChainMatcher::Build(out->chains));
   return absl::OkStatus();
 }
 
 void SetSockets(const listener_v3::Listener& proto, model::Listener* out) {
-  out->bind_to_port = proto.has_bind_to_port() ? proto.bind_to_port().value()
+  out->bind_to_port = proto.has_bind_to_port()                   ? proto.bind_to_port().value()
                       : proto.deprecated_v1().has_bind_to_port() ? proto.deprecated_v1().bind_to_port().value()
                                                                  : true;
   out->use_original_dst = proto.use_original_dst().value();
-  if (proto.has_per_connection_buffer_limit_bytes()) out->buffer_limit = proto.per_connection_buffer_limit_bytes().value();
+  if (proto.has_per_connection_buffer_limit_bytes())
+    out->buffer_limit = proto.per_connection_buffer_limit_bytes().value();
   if (proto.has_tcp_backlog_size()) out->tcp_backlog = proto.tcp_backlog_size().value();
   if (proto.has_enable_reuse_port()) out->reuse_port = proto.enable_reuse_port().value();
   out->freebind = proto.freebind().value();
@@ -94,9 +98,12 @@ std::string StatName(const listener_v3::Listener& proto, const model::Listener& 
 
 model::TrafficDirection DirectionOf(const listener_v3::Listener& proto) {
   switch (proto.traffic_direction()) {
-    case envoy::config::core::v3::INBOUND: return model::TrafficDirection::kInbound;
-    case envoy::config::core::v3::OUTBOUND: return model::TrafficDirection::kOutbound;
-    default: return model::TrafficDirection::kUnspecified;
+    case envoy::config::core::v3::INBOUND:
+      return model::TrafficDirection::kInbound;
+    case envoy::config::core::v3::OUTBOUND:
+      return model::TrafficDirection::kOutbound;
+    default:
+      return model::TrafficDirection::kUnspecified;
   }
 }
 

@@ -14,7 +14,8 @@ namespace outrigger::config {
 absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const envoy::config::listener::v3::Listener& proto,
                                                                      model::ListenerSlot slot, BuildContext& context);
 
-// One filter chain, with what all chains of its listener share: connection-time decisions of the listener filters go into its hash.
+// One filter chain, with what all chains of its listener share: connection-time decisions of the listener filters go
+// into its hash.
 absl::StatusOr<std::shared_ptr<const model::FilterChain>> BuildFilterChain(
     const envoy::config::listener::v3::FilterChain& proto, uint64_t listener_filters_hash, BuildContext& context);
 

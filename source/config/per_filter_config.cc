@@ -17,7 +17,8 @@ absl::Status SetConfig(const Any& config, bool optional, BuildContext& context, 
   auto found = FindRouteConfig(context.factories(), config);
   if (!found.ok()) {
     if (!optional) return found.status();
-    context.Warn(absl::StrCat("optional configuration of filter \"", item->filter, "\" left out: ", found.status().message()));
+    context.Warn(
+        absl::StrCat("optional configuration of filter \"", item->filter, "\" left out: ", found.status().message()));
     return absl::OkStatus();
   }
   auto made = found->factory->create_route(*found->config, context);
@@ -26,7 +27,8 @@ absl::Status SetConfig(const Any& config, bool optional, BuildContext& context, 
   return absl::OkStatus();
 }
 
-absl::StatusOr<model::PerFilterConfig::Item> ItemOf(const std::string& filter, const Any& config, BuildContext& context) {
+absl::StatusOr<model::PerFilterConfig::Item> ItemOf(const std::string& filter, const Any& config,
+                                                    BuildContext& context) {
   model::PerFilterConfig::Item item;
   item.filter = filter;
   if (schema::TypeOf(config.type_url()) != route_v3::FilterConfig::descriptor()) {

@@ -54,7 +54,8 @@ absl::Status SetBackOff(const route_v3::RetryPolicy& proto, model::RetryPolicy* 
   if (proto.has_retry_back_off()) {
     const auto& back_off = proto.retry_back_off();
     policy->back_off_base = DurationOf(back_off.base_interval());
-    policy->back_off_max = back_off.has_max_interval() ? DurationOf(back_off.max_interval()) : policy->back_off_base * 10;
+    policy->back_off_max =
+        back_off.has_max_interval() ? DurationOf(back_off.max_interval()) : policy->back_off_base * 10;
     if (policy->back_off_max < policy->back_off_base) {
       return Fault("retry_back_off.max_interval", "is less than base_interval");
     }

@@ -35,7 +35,8 @@ absl::StatusOr<model::WeightedClusterEntry> WeightedOf(const route_v3::WeightedC
   model::WeightedClusterEntry entry;
   entry.name = proto.name();
   entry.cluster_header = absl::AsciiStrToLower(proto.cluster_header());
-  if (entry.name.empty() == entry.cluster_header.empty()) return Fault("", "needs name or cluster_header, and not both");
+  if (entry.name.empty() == entry.cluster_header.empty())
+    return Fault("", "needs name or cluster_header, and not both");
   if (!entry.name.empty()) {
     OUTRIGGER_ASSIGN(entry.slot, "name", KnownCluster(entry.name, scope));
   }
@@ -53,9 +54,11 @@ absl::Status SetWeighted(const route_v3::WeightedCluster& proto, RouteScope& sco
     out->weighted.push_back(std::move(entry));
   }
   if (out->total_weight == 0) return Fault("clusters", "the weights sum up to 0");
-  if (out->total_weight > std::numeric_limits<uint32_t>::max()) return Fault("clusters", "the weights sum up to over 2^32-1");
+  if (out->total_weight > std::numeric_limits<uint32_t>::max())
+    return Fault("clusters", "the weights sum up to over 2^32-1");
   if (proto.has_total_weight() && proto.total_weight().value() != out->total_weight) {
-    return Fault("total_weight", absl::StrCat("is ", proto.total_weight().value(), ", the weights sum up to ", out->total_weight));
+    return Fault("total_weight",
+                 absl::StrCat("is ", proto.total_weight().value(), ", the weights sum up to ", out->total_weight));
   }
   out->weighted_random_header = absl::AsciiStrToLower(proto.header_name());
   return absl::OkStatus();
@@ -74,7 +77,8 @@ absl::Status SetCluster(const route_v3::RouteAction& proto, RouteScope& scope, m
     case route_v3::RouteAction::kWeightedClusters:
       OUTRIGGER_CHECK("weighted_clusters", SetWeighted(proto.weighted_clusters(), scope, out));
       return absl::OkStatus();
-    default: return Fault("", "needs cluster, cluster_header or weighted_clusters");
+    default:
+      return Fault("", "needs cluster, cluster_header or weighted_clusters");
   }
 }
 
@@ -86,16 +90,22 @@ absl::Status SetRewrites(const route_v3::RouteAction& proto, model::ForwardActio
     OUTRIGGER_ASSIGN(out->regex_rewrite, "regex_rewrite", SubstitutionOf(proto.regex_rewrite()));
   }
   switch (proto.host_rewrite_specifier_case()) {
-    case route_v3::RouteAction::kHostRewriteLiteral: out->host_rewrite = proto.host_rewrite_literal(); break;
-    case route_v3::RouteAction::kAutoHostRewrite: out->auto_host_rewrite = proto.auto_host_rewrite().value(); break;
+    case route_v3::RouteAction::kHostRewriteLiteral:
+      out->host_rewrite = proto.host_rewrite_literal();
+      break;
+    case route_v3::RouteAction::kAutoHostRewrite:
+      out->auto_host_rewrite = proto.auto_host_rewrite().value();
+      break;
     case route_v3::RouteAction::kHostRewriteHeader:
       out->host_rewrite_header = absl::AsciiStrToLower(proto.host_rewrite_header());
       break;
     case route_v3::RouteAction::kHostRewritePathRegex: {
-      OUTRIGGER_ASSIGN(out->host_rewrite_path, "host_rewrite_path_regex", SubstitutionOf(proto.host_rewrite_path_regex()));
+      OUTRIGGER_ASSIGN(out->host_rewrite_path, "host_rewrite_path_regex",
+                       SubstitutionOf(proto.host_rewrite_path_regex()));
       break;
     }
-    default: break;
+    default:
+      break;
   }
   out->append_x_forwarded_host = proto.append_x_forwarded_host();
   return absl::OkStatus();
@@ -114,11 +124,13 @@ void SetTimes(const route_v3::RouteAction& proto, model::ForwardAction* out) {
 
 using MirrorList = google::protobuf::RepeatedPtrField<route_v3::RouteAction::RequestMirrorPolicy>;
 
-absl::StatusOr<model::MirrorPolicy> MirrorOf(const route_v3::RouteAction::RequestMirrorPolicy& proto, RouteScope& scope) {
+absl::StatusOr<model::MirrorPolicy> MirrorOf(const route_v3::RouteAction::RequestMirrorPolicy& proto,
+                                             RouteScope& scope) {
   model::MirrorPolicy out;
   out.cluster = proto.cluster();
   out.cluster_header = absl::AsciiStrToLower(proto.cluster_header());
-  if (out.cluster.empty() == out.cluster_header.empty()) return Fault("", "needs cluster or cluster_header, and not both");
+  if (out.cluster.empty() == out.cluster_header.empty())
+    return Fault("", "needs cluster or cluster_header, and not both");
   if (!out.cluster.empty()) {
     OUTRIGGER_ASSIGN(out.slot, "cluster", KnownCluster(out.cluster, scope));
   }
@@ -135,10 +147,11 @@ absl::Status SetMirrors(const route_v3::RouteAction& proto, RouteScope& scope, m
   const MirrorList* list = &proto.request_mirror_policies();
   if (list->empty()) list = &scope.host.request_mirror_policies();
   if (list->empty()) list = &scope.table.request_mirror_policies();
-  OUTRIGGER_ASSIGN(out->mirrors, "",
-                   extension::ListOf<model::MirrorPolicy>(
-                       "request_mirror_policies", *list,
-                       [&scope](const route_v3::RouteAction::RequestMirrorPolicy& one) { return MirrorOf(one, scope); }));
+  OUTRIGGER_ASSIGN(
+      out->mirrors, "",
+      extension::ListOf<model::MirrorPolicy>(
+          "request_mirror_policies", *list,
+          [&scope](const route_v3::RouteAction::RequestMirrorPolicy& one) { return MirrorOf(one, scope); }));
   return absl::OkStatus();
 }
 
@@ -154,7 +167,8 @@ absl::Status SetUpgrades(const route_v3::RouteAction& proto, model::ForwardActio
       return Fault(path + ".connect_config", "is for upgrade_type CONNECT only");
     }
     for (const auto& other : out->upgrades) {
-      if (other.type == made.type) return Fault(path + ".upgrade_type", absl::StrCat("\"", made.type, "\" is there twice"));
+      if (other.type == made.type)
+        return Fault(path + ".upgrade_type", absl::StrCat("\"", made.type, "\" is there twice"));
     }
     out->upgrades.push_back(std::move(made));
   }
@@ -167,9 +181,15 @@ absl::StatusOr<model::ForwardAction> ForwardActionOf(const route_v3::RouteAction
   model::ForwardAction out;
   OUTRIGGER_CHECK("", SetCluster(proto, scope, &out));
   switch (proto.cluster_not_found_response_code()) {
-    case route_v3::RouteAction::NOT_FOUND: out.cluster_not_found_code = 404; break;
-    case route_v3::RouteAction::INTERNAL_SERVER_ERROR: out.cluster_not_found_code = 500; break;
-    default: out.cluster_not_found_code = 503; break;
+    case route_v3::RouteAction::NOT_FOUND:
+      out.cluster_not_found_code = 404;
+      break;
+    case route_v3::RouteAction::INTERNAL_SERVER_ERROR:
+      out.cluster_not_found_code = 500;
+      break;
+    default:
+      out.cluster_not_found_code = 503;
+      break;
   }
   OUTRIGGER_CHECK("", SetRewrites(proto, &out));
   SetTimes(proto, &out);
@@ -203,7 +223,8 @@ absl::StatusOr<model::RedirectAction> RedirectActionOf(const route_v3::RedirectA
       OUTRIGGER_ASSIGN(out.regex_rewrite, "regex_rewrite", SubstitutionOf(proto.regex_rewrite()));
       break;
     }
-    default: break;
+    default:
+      break;
   }
   out.strip_query = proto.strip_query();
   constexpr uint32_t kCodes[] = {301, 302, 303, 307, 308};

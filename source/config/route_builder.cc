@@ -37,7 +37,8 @@ absl::Status SetAction(const route_v3::Route& proto, RouteScope& scope, model::R
       OUTRIGGER_ASSIGN(route->action, "direct_response", DirectResponseOf(proto.direct_response(), scope));
       return absl::OkStatus();
     }
-    default: return Fault("", "needs an action: route, redirect or direct_response");
+    default:
+      return Fault("", "needs an action: route, redirect or direct_response");
   }
 }
 
@@ -78,9 +79,10 @@ absl::StatusOr<model::VirtualHost> HostOf(const route_v3::VirtualHost& proto, Ro
   OUTRIGGER_ASSIGN(host.headers, "", HeaderMutationsOf(proto, scope.context));
   OUTRIGGER_ASSIGN(host.per_filter, "", PerFilterConfigOf(proto.typed_per_filter_config(), scope.context));
   host.metadata = extension::MetadataOf(proto.metadata());
-  host.require_tls = proto.require_tls() == route_v3::VirtualHost::ALL             ? model::VirtualHost::RequireTls::kAll
-                     : proto.require_tls() == route_v3::VirtualHost::EXTERNAL_ONLY ? model::VirtualHost::RequireTls::kExternalOnly
-                                                                                   : model::VirtualHost::RequireTls::kNone;
+  host.require_tls = proto.require_tls() == route_v3::VirtualHost::ALL ? model::VirtualHost::RequireTls::kAll
+                     : proto.require_tls() == route_v3::VirtualHost::EXTERNAL_ONLY
+                         ? model::VirtualHost::RequireTls::kExternalOnly
+                         : model::VirtualHost::RequireTls::kNone;
   host.include_request_attempt_count = proto.include_request_attempt_count();
   host.include_attempt_count_in_response = proto.include_attempt_count_in_response();
   return host;
@@ -89,12 +91,14 @@ absl::StatusOr<model::VirtualHost> HostOf(const route_v3::VirtualHost& proto, Ro
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const route_v3::RouteConfiguration& proto,
-                                                                         absl::string_view version, BuildContext& context) {
+                                                                         RouteOwner owner, absl::string_view version,
+                                                                         BuildContext& context) {
   auto table = std::make_shared<model::RouteTable>();
   table->name = proto.name();
   table->version = std::string(version);
   table->origin = context.origin();
-  const bool validate = proto.has_validate_clusters() ? proto.validate_clusters().value() : version.empty();
+  const bool validate =
+      proto.has_validate_clusters() ? proto.validate_clusters().value() : owner == RouteOwner::kInline;
   const uint32_t most = proto.has_max_direct_response_body_size_bytes()
                             ? proto.max_direct_response_body_size_bytes().value()
                             : kDefaultMostDirectResponseBytes;

@@ -12,9 +12,13 @@ namespace outrigger::config {
 
 inline constexpr uint32_t kDefaultMostDirectResponseBytes = 4096;  // max_direct_response_body_size_bytes
 
-// A route configuration, compiled. `version`: of RDS; empty for an inline one, whose clusters must be known unless
-// validate_clusters says otherwise.
+// The clusters that an inline table names must be known, those of a fetched one need not be; validate_clusters
+// overrides.
+enum class RouteOwner : uint8_t { kInline, kDiscovery };
+
+// A route configuration, compiled.
 absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(
-    const envoy::config::route::v3::RouteConfiguration& routes, absl::string_view version, BuildContext& context);
+    const envoy::config::route::v3::RouteConfiguration& routes, RouteOwner owner, absl::string_view version,
+    BuildContext& context);
 
 }  // namespace outrigger::config

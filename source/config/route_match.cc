@@ -47,12 +47,15 @@ absl::Status SetPath(const route_v3::RouteMatch& match, matching::RouteMatchSpec
       }
       return absl::OkStatus();
     }
-    case route_v3::RouteMatch::kConnectMatcher: spec->path_kind = Path::kConnect; return absl::OkStatus();
+    case route_v3::RouteMatch::kConnectMatcher:
+      spec->path_kind = Path::kConnect;
+      return absl::OkStatus();
     case route_v3::RouteMatch::kPathSeparatedPrefix:
       spec->path_kind = Path::kSeparatedPrefix;
       spec->path = match.path_separated_prefix();
       return absl::OkStatus();
-    default: return Fault("", "needs a path: prefix, path, safe_regex, path_separated_prefix or connect_matcher");
+    default:
+      return Fault("", "needs a path: prefix, path, safe_regex, path_separated_prefix or connect_matcher");
   }
 }
 
@@ -67,9 +70,9 @@ absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const route_v3::RouteMatch
   OUTRIGGER_ASSIGN(spec.query, "",
                    ListOf<matching::QueryParameterMatcher>("query_parameters", match.query_parameters(), QueryOf));
   OUTRIGGER_ASSIGN(spec.cookies, "", ListOf<matching::CookieMatcher>("cookies", match.cookies(), CookieOf));
-  OUTRIGGER_ASSIGN(spec.metadata, "",
-                   ListOf<matching::MetadataMatcher>("dynamic_metadata", match.dynamic_metadata(),
-                                                     extension::BuildMetadataMatcher));
+  OUTRIGGER_ASSIGN(
+      spec.metadata, "",
+      ListOf<matching::MetadataMatcher>("dynamic_metadata", match.dynamic_metadata(), extension::BuildMetadataMatcher));
   if (match.has_tls_context()) {
     spec.presented = TlsOf(match.tls_context().has_presented(), match.tls_context().presented().value());
     spec.validated = TlsOf(match.tls_context().has_validated(), match.tls_context().validated().value());

@@ -24,7 +24,8 @@ struct RouteScope {
 };
 
 absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const envoy::config::route::v3::RouteMatch& match);
-absl::StatusOr<model::ForwardAction> ForwardActionOf(const envoy::config::route::v3::RouteAction& action, RouteScope& scope);
+absl::StatusOr<model::ForwardAction> ForwardActionOf(const envoy::config::route::v3::RouteAction& action,
+                                                     RouteScope& scope);
 absl::StatusOr<model::RedirectAction> RedirectActionOf(const envoy::config::route::v3::RedirectAction& action);
 absl::StatusOr<model::DirectResponse> DirectResponseOf(const envoy::config::route::v3::DirectResponseAction& action,
                                                        RouteScope& scope);

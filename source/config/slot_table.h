@@ -12,8 +12,9 @@
 
 namespace outrigger::config {
 
-// Names to slots of one kind. A name keeps its slot as long as anything holds a reference: the resource itself, or whoever was
-// compiled with it. A slot that is free again comes back with the next generation, so that old references miss it.
+// Names to slots of one kind. A name keeps its slot as long as anything holds a reference: the resource itself, or
+// whoever was compiled with it. A slot that is free again comes back with the next generation, so that old references
+// miss it.
 template <class Kind>
 class SlotTable {
   struct Core {
@@ -44,7 +45,8 @@ class SlotTable {
     Ref ref(made, [core = core_](const Name* gone) {
       ++core->generations[gone->slot.index];
       core->free.push_back(gone->slot.index);
-      if (auto at = core->names.find(gone->name); at != core->names.end() && at->second.expired()) core->names.erase(at);
+      if (auto at = core->names.find(gone->name); at != core->names.end() && at->second.expired())
+        core->names.erase(at);
       delete gone;
     });
     core_->names[std::string(name)] = ref;

@@ -108,8 +108,9 @@ class SnapshotBuilder {
   // Where a compiled node came from; null if it is long gone.
   const schema::Origin* OriginOf(model::OriginId id) const;
 
+  struct State;  // of the implementation
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -18,19 +18,27 @@ namespace {
 // What a DataSource is called on /certs.
 std::string OriginText(const core::DataSource& source) {
   switch (source.specifier_case()) {
-    case core::DataSource::kFilename: return source.filename();
-    case core::DataSource::kEnvironmentVariable: return absl::StrCat("$", source.environment_variable());
-    default: return "<inline>";
+    case core::DataSource::kFilename:
+      return source.filename();
+    case core::DataSource::kEnvironmentVariable:
+      return absl::StrCat("$", source.environment_variable());
+    default:
+      return "<inline>";
   }
 }
 
 tls::ProtocolVersion VersionOf(tls_v3::TlsParameters::TlsProtocol version) {
   switch (version) {
-    case tls_v3::TlsParameters::TLSv1_0: return tls::ProtocolVersion::kTls10;
-    case tls_v3::TlsParameters::TLSv1_1: return tls::ProtocolVersion::kTls11;
-    case tls_v3::TlsParameters::TLSv1_2: return tls::ProtocolVersion::kTls12;
-    case tls_v3::TlsParameters::TLSv1_3: return tls::ProtocolVersion::kTls13;
-    default: return tls::ProtocolVersion::kAuto;
+    case tls_v3::TlsParameters::TLSv1_0:
+      return tls::ProtocolVersion::kTls10;
+    case tls_v3::TlsParameters::TLSv1_1:
+      return tls::ProtocolVersion::kTls11;
+    case tls_v3::TlsParameters::TLSv1_2:
+      return tls::ProtocolVersion::kTls12;
+    case tls_v3::TlsParameters::TLSv1_3:
+      return tls::ProtocolVersion::kTls13;
+    default:
+      return tls::ProtocolVersion::kAuto;
   }
 }
 
@@ -61,10 +69,17 @@ absl::StatusOr<tls::CertificateSpec> CertificateOf(const tls_v3::TlsCertificate&
 absl::StatusOr<tls::SanMatcher> SanOf(const tls_v3::SubjectAltNameMatcher& proto) {
   tls::SanMatcher out;
   switch (proto.san_type()) {
-    case tls_v3::SubjectAltNameMatcher::DNS: out.kind = tls::SanKind::kDns; break;
-    case tls_v3::SubjectAltNameMatcher::URI: out.kind = tls::SanKind::kUri; break;
-    case tls_v3::SubjectAltNameMatcher::IP_ADDRESS: out.kind = tls::SanKind::kIp; break;
-    default: return Fault("san_type", "is not supported");
+    case tls_v3::SubjectAltNameMatcher::DNS:
+      out.kind = tls::SanKind::kDns;
+      break;
+    case tls_v3::SubjectAltNameMatcher::URI:
+      out.kind = tls::SanKind::kUri;
+      break;
+    case tls_v3::SubjectAltNameMatcher::IP_ADDRESS:
+      out.kind = tls::SanKind::kIp;
+      break;
+    default:
+      return Fault("san_type", "is not supported");
   }
   OUTRIGGER_ASSIGN(out.matcher, "matcher", extension::BuildStringMatcher(proto.matcher()));
   return out;
@@ -82,7 +97,8 @@ absl::Status AddUntypedSans(const tls_v3::CertificateValidationContext& proto, t
   return absl::OkStatus();
 }
 
-absl::StatusOr<tls::ValidationSpec> ValidationOf(const tls_v3::CertificateValidationContext& proto, BuildContext& context) {
+absl::StatusOr<tls::ValidationSpec> ValidationOf(const tls_v3::CertificateValidationContext& proto,
+                                                 BuildContext& context) {
   tls::ValidationSpec out;
   if (proto.has_trusted_ca()) {
     OUTRIGGER_ASSIGN(out.trusted_ca_pem, "trusted_ca", context.ReadDataSource(proto.trusted_ca()));
@@ -97,8 +113,7 @@ absl::StatusOr<tls::ValidationSpec> ValidationOf(const tls_v3::CertificateValida
   out.certificate_hashes.assign(proto.verify_certificate_hash().begin(), proto.verify_certificate_hash().end());
   out.spki_hashes.assign(proto.verify_certificate_spki().begin(), proto.verify_certificate_spki().end());
   out.allow_expired_certificate = proto.allow_expired_certificate();
-  out.accept_untrusted =
-      proto.trust_chain_verification() == tls_v3::CertificateValidationContext::ACCEPT_UNTRUSTED;
+  out.accept_untrusted = proto.trust_chain_verification() == tls_v3::CertificateValidationContext::ACCEPT_UNTRUSTED;
   if (proto.has_max_verify_depth()) out.max_verify_depth = proto.max_verify_depth().value();
   if (!out.san_matchers.empty() && out.trusted_ca_pem.empty()) {
     return Fault("", "names are expected, but there is no trusted_ca to verify certificates with");
@@ -106,7 +121,8 @@ absl::StatusOr<tls::ValidationSpec> ValidationOf(const tls_v3::CertificateValida
   return out;
 }
 
-// The secret that `config` names, or null if it has not come. A secret without source belongs to the bootstrap and must be there.
+// The secret that `config` names, or null if it has not come. A secret without source belongs to the bootstrap and must
+// be there.
 absl::StatusOr<const tls_v3::Secret*> SecretOf(const tls_v3::SdsSecretConfig& config, BuildContext& context) {
   const tls_v3::Secret* secret =
       context.known().FindSecret(config.has_sds_config() ? &config.sds_config() : nullptr, config.name());
@@ -127,7 +143,8 @@ absl::StatusOr<bool> SetCertificates(const tls_v3::CommonTlsContext& proto, Buil
                                      std::vector<tls::CertificateSpec>* out) {
   bool complete = true;
   for (int i = 0; i < proto.tls_certificates_size(); ++i) {
-    OUTRIGGER_ASSIGN(out->emplace_back(), Item("tls_certificates", i), CertificateOf(proto.tls_certificates(i), context));
+    OUTRIGGER_ASSIGN(out->emplace_back(), Item("tls_certificates", i),
+                     CertificateOf(proto.tls_certificates(i), context));
   }
   for (int i = 0; i < proto.tls_certificate_sds_secret_configs_size(); ++i) {
     const auto& config = proto.tls_certificate_sds_secret_configs(i);
@@ -145,7 +162,8 @@ absl::StatusOr<bool> SetCertificates(const tls_v3::CommonTlsContext& proto, Buil
   return complete;
 }
 
-absl::StatusOr<bool> SetValidation(const tls_v3::CommonTlsContext& proto, BuildContext& context, tls::ValidationSpec* out) {
+absl::StatusOr<bool> SetValidation(const tls_v3::CommonTlsContext& proto, BuildContext& context,
+                                   tls::ValidationSpec* out) {
   using Case = tls_v3::CommonTlsContext;
   const tls_v3::SdsSecretConfig* config = nullptr;
   std::string path;
@@ -164,7 +182,8 @@ absl::StatusOr<bool> SetValidation(const tls_v3::CommonTlsContext& proto, BuildC
       path = "combined_validation_context.validation_context_sds_secret_config";
       merged = proto.combined_validation_context().default_validation_context();
       break;
-    default: return true;
+    default:
+      return true;
   }
   OUTRIGGER_ASSIGN(const tls_v3::Secret* secret, path, SecretOf(*config, context));
   if (secret == nullptr) return false;
@@ -184,7 +203,8 @@ absl::Status SetTicketKeys(const tls_v3::TlsSessionTicketKeys& proto, BuildConte
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> SetTickets(const tls_v3::DownstreamTlsContext& proto, BuildContext& context, tls::ServerSpec* out) {
+absl::StatusOr<bool> SetTickets(const tls_v3::DownstreamTlsContext& proto, BuildContext& context,
+                                tls::ServerSpec* out) {
   using Case = tls_v3::DownstreamTlsContext;
   switch (proto.session_ticket_keys_type_case()) {
     case Case::kSessionTicketKeys:
@@ -195,18 +215,21 @@ absl::StatusOr<bool> SetTickets(const tls_v3::DownstreamTlsContext& proto, Build
       constexpr absl::string_view kPath = "session_ticket_keys_sds_secret_config";
       OUTRIGGER_ASSIGN(const tls_v3::Secret* secret, kPath, SecretOf(config, context));
       if (secret == nullptr) return false;
-      if (!secret->has_session_ticket_keys()) return extension::Under(kPath, WrongSecret(config, "session_ticket_keys"));
+      if (!secret->has_session_ticket_keys())
+        return extension::Under(kPath, WrongSecret(config, "session_ticket_keys"));
       OUTRIGGER_CHECK(kPath, SetTicketKeys(secret->session_ticket_keys(), context, out));
       return true;
     }
     case Case::kDisableStatelessSessionResumption:
       out->disable_stateless_resumption = proto.disable_stateless_session_resumption();
       return true;
-    default: return true;
+    default:
+      return true;
   }
 }
 
-absl::StatusOr<Transport<tls::ServerContext>> ServerTls(const tls_v3::DownstreamTlsContext& proto, BuildContext& context) {
+absl::StatusOr<Transport<tls::ServerContext>> ServerTls(const tls_v3::DownstreamTlsContext& proto,
+                                                        BuildContext& context) {
   const auto& common = proto.common_tls_context();
   Transport<tls::ServerContext> out;
   out.tls = true;
@@ -231,7 +254,8 @@ absl::StatusOr<Transport<tls::ServerContext>> ServerTls(const tls_v3::Downstream
   return out;
 }
 
-absl::StatusOr<Transport<tls::ClientContext>> ClientTls(const tls_v3::UpstreamTlsContext& proto, BuildContext& context) {
+absl::StatusOr<Transport<tls::ClientContext>> ClientTls(const tls_v3::UpstreamTlsContext& proto,
+                                                        BuildContext& context) {
   const auto& common = proto.common_tls_context();
   Transport<tls::ClientContext> out;
   out.tls = true;
@@ -293,7 +317,8 @@ absl::Status CheckSecret(const tls_v3::Secret& secret, BuildContext& context) {
   switch (secret.type_case()) {
     case tls_v3::Secret::kTlsCertificate: {
       tls::ServerSpec spec;
-      OUTRIGGER_ASSIGN(spec.certificates.emplace_back(), "tls_certificate", CertificateOf(secret.tls_certificate(), context));
+      OUTRIGGER_ASSIGN(spec.certificates.emplace_back(), "tls_certificate",
+                       CertificateOf(secret.tls_certificate(), context));
       auto made = context.environment().tls.Server(spec);
       return made.ok() ? absl::OkStatus() : extension::Under("tls_certificate", made.status());
     }
@@ -308,7 +333,8 @@ absl::Status CheckSecret(const tls_v3::Secret& secret, BuildContext& context) {
       OUTRIGGER_CHECK("session_ticket_keys", SetTicketKeys(secret.session_ticket_keys(), context, &spec));
       return absl::OkStatus();
     }
-    default: return Fault("", "needs tls_certificate, validation_context or session_ticket_keys");
+    default:
+      return Fault("", "needs tls_certificate, validation_context or session_ticket_keys");
   }
 }
 

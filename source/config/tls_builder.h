@@ -12,7 +12,8 @@
 
 namespace outrigger::config {
 
-// A transport socket, compiled. `missing`: a secret has not come; `context` is null then and nothing may talk plaintext.
+// A transport socket, compiled. `missing`: a secret has not come; `context` is null then and nothing may talk
+// plaintext.
 template <class Context>
 struct Transport {
   bool tls = false;

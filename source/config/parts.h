@@ -1,0 +1,72 @@
+// Thread: main
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "source/config/build_context.h"
+#include "source/config/cluster_builder.h"
+#include "source/model/endpoint_registry.h"
+#include "source/model/snapshot.h"
+#include "source/schema/origin.h"
+
+namespace outrigger::config {
+
+// Resources as the builder of Snapshots holds them: what was given, what it was compiled to, and what it refers to.
+template <class Proto>
+struct Part {
+  Given given;
+  std::shared_ptr<const Proto> proto;
+  uint64_t content_hash = 0;
+  model::OriginId origin = 0;
+  bool removed = false;  // goes as soon as nobody subscribes to it any more
+  Found found;
+};
+
+struct ClusterPart : Part<envoy::config::cluster::v3::Cluster> {
+  ClusterNames::Ref name;
+  BuiltCluster built;
+  std::vector<DnsTarget> targets;
+  std::vector<std::vector<net::Address>> resolved;  // by target
+  model::EndpointSetSpec endpoints_spec;
+  uint64_t endpoints_key = 0;  // of what the endpoints depend on beside their own resource
+  std::shared_ptr<const model::EndpointSet> endpoints;
+};
+struct ListenerPart : Part<envoy::config::listener::v3::Listener> {
+  ListenerNames::Ref name;
+  std::shared_ptr<const model::Listener> listener;  // null: an api_listener
+};
+struct RoutesPart : Part<envoy::config::route::v3::RouteConfiguration> {
+  RouteNames::Ref name;
+  std::shared_ptr<const model::RouteTable> table;
+};
+using EndpointsPart = Part<envoy::config::endpoint::v3::ClusterLoadAssignment>;
+using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;
+
+template <class P>
+using PartMap = std::map<std::string, P, std::less<>>;
+
+// Where compiled nodes came from. Those of replaced parts are kept for a while: streams may still hold them.
+class Origins {
+ public:
+  static constexpr size_t kMostRetired = 65536;
+  model::OriginId Add(schema::Origin origin);
+  void Retire(model::OriginId id);
+  const schema::Origin* Find(model::OriginId id) const;
+
+ private:
+  std::map<model::OriginId, schema::Origin> origins_;
+  std::vector<model::OriginId> retired_;  // a ring of the last ones
+  size_t oldest_ = 0;
+  model::OriginId last_ = 0;
+};
+
+}  // namespace outrigger::config

@@ -1,0 +1,251 @@
+#include "source/config/snapshot_builder.h"
+
+#include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "source/config/endpoint_builder.h"
+#include "source/config/snapshot_state.h"
+#include "source/extension/values.h"
+
+namespace outrigger::config {
+
+namespace {
+
+using Outcome = SnapshotBuilder::Outcome;
+
+// Calls `f` with the message as what it is.
+template <class F>
+auto WithType(const google::protobuf::Message& resource, F f)
+    -> decltype(f(static_cast<const envoy::config::cluster::v3::Cluster&>(resource))) {
+  if (const auto* one = dynamic_cast<const envoy::config::cluster::v3::Cluster*>(&resource)) return f(*one);
+  if (const auto* one = dynamic_cast<const envoy::config::listener::v3::Listener*>(&resource)) return f(*one);
+  if (const auto* one = dynamic_cast<const envoy::config::route::v3::RouteConfiguration*>(&resource)) return f(*one);
+  if (const auto* one = dynamic_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment*>(&resource))
+    return f(*one);
+  if (const auto* one = dynamic_cast<const envoy::extensions::transport_sockets::tls::v3::Secret*>(&resource)) {
+    return f(*one);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(resource.GetDescriptor()->full_name(), " is no resource of a Snapshot"));
+}
+
+template <class Proto>
+absl::Status RefuseStatic(const Proto& proto) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(schema::Origin{std::string(proto.GetDescriptor()->full_name()), NameOf(proto), "", ""}.ToString(),
+                   ": is configured statically, which nothing replaces"));
+}
+
+// `before`: the part of that name, or null. True: the resource says what is in use already.
+template <class P, class Proto>
+absl::StatusOr<bool> Same(const PartMap<P>& parts, const Proto& proto, const Given& given) {
+  const auto at = parts.find(NameOf(proto));
+  if (at == parts.end()) return false;
+  if (at->second.given.is_static && !given.is_static) return RefuseStatic(proto);
+  return at->second.content_hash == extension::HashOf(proto);
+}
+
+template <class Proto>
+absl::StatusOr<Outcome> SetPart(SnapshotBuilder::State& state, const Proto& proto, const Given& given) {
+  auto& parts = state.Of(&proto);
+  auto same = Same(parts, proto, given);
+  if (!same.ok()) return same.status();
+  if (*same) {
+    auto& part = parts.find(NameOf(proto))->second;
+    part.given = given;
+    part.removed = false;
+    return Outcome::kUnchanged;
+  }
+  auto made = state.Compile(std::make_shared<const Proto>(proto), given);
+  if (!made.ok()) return made.status();
+  state.Commit(*std::move(made));
+  return Outcome::kChanged;
+}
+
+}  // namespace
+
+SnapshotBuilder::SnapshotBuilder(const Environment& environment) : state_(std::make_unique<State>(environment)) {}
+SnapshotBuilder::~SnapshotBuilder() = default;
+
+absl::StatusOr<Outcome> SnapshotBuilder::SetCluster(const envoy::config::cluster::v3::Cluster& cluster,
+                                                    const Given& given) {
+  return SetPart(*state_, cluster, given);
+}
+absl::StatusOr<Outcome> SnapshotBuilder::SetListener(const envoy::config::listener::v3::Listener& listener,
+                                                     const Given& given) {
+  return SetPart(*state_, listener, given);
+}
+absl::StatusOr<Outcome> SnapshotBuilder::SetRoutes(const envoy::config::route::v3::RouteConfiguration& routes,
+                                                   const Given& given) {
+  return SetPart(*state_, routes, given);
+}
+absl::StatusOr<Outcome> SnapshotBuilder::SetEndpoints(
+    const envoy::config::endpoint::v3::ClusterLoadAssignment& endpoints, const Given& given) {
+  return SetPart(*state_, endpoints, given);
+}
+
+absl::StatusOr<Outcome> SnapshotBuilder::SetSecret(const envoy::extensions::transport_sockets::tls::v3::Secret& secret,
+                                                   const Given& given) {
+  auto same = Same(state_->secrets, secret, given);
+  if (!same.ok()) return same.status();
+  if (*same) return SetPart(*state_, secret, given);
+  auto made =
+      state_->Compile(std::make_shared<const envoy::extensions::transport_sockets::tls::v3::Secret>(secret), given);
+  if (!made.ok()) return made.status();
+  state_->trial_secret = made->proto.get();
+  State::Recompiled dependants = state_->RecompileForSecret(secret.name());
+  state_->trial_secret = nullptr;
+  if (!dependants.errors.ok()) {
+    return ResourceError(*state_->origins.Find(made->origin), dependants.errors.message());
+  }
+  state_->Commit(*std::move(made));
+  state_->Commit(std::move(dependants));
+  return Outcome::kChanged;
+}
+
+absl::StatusOr<Outcome> SnapshotBuilder::Set(const google::protobuf::Message& resource, const Given& given) {
+  if (const auto* secret = dynamic_cast<const envoy::extensions::transport_sockets::tls::v3::Secret*>(&resource)) {
+    return SetSecret(*secret, given);
+  }
+  return WithType(resource, [&](const auto& proto) { return SetPart(*state_, proto, given); });
+}
+
+Outcome SnapshotBuilder::Remove(ResourceKind kind, absl::string_view name) {
+  // Those that others subscribe to only go when nobody does any more.
+  const auto mark = [this, name](auto& parts) {
+    const auto at = parts.find(name);
+    if (at == parts.end() || at->second.given.is_static || at->second.removed) return Outcome::kUnchanged;
+    at->second.removed = true;
+    state_->any_removed = true;
+    state_->SweepRemoved();
+    return Outcome::kChanged;
+  };
+  const auto erase = [this, name](auto& parts) {
+    const auto at = parts.find(name);
+    if (at == parts.end() || at->second.given.is_static) return Outcome::kUnchanged;
+    state_->Erase(at);
+    return Outcome::kChanged;
+  };
+  switch (kind) {
+    case ResourceKind::kCluster:
+      return erase(state_->clusters);
+    case ResourceKind::kListener:
+      return erase(state_->listeners);
+    case ResourceKind::kRoutes:
+      return mark(state_->routes);
+    case ResourceKind::kEndpoints:
+      return mark(state_->endpoints);
+    case ResourceKind::kSecret:
+      return mark(state_->secrets);
+  }
+  return Outcome::kUnchanged;
+}
+
+absl::StatusOr<Dependencies> SnapshotBuilder::Check(const google::protobuf::Message& resource, const Given& given) {
+  return WithType(resource, [&](const auto& proto) -> absl::StatusOr<Dependencies> {
+    auto same = Same(state_->Of(&proto), proto, given);
+    if (!same.ok()) return same.status();
+    auto made =
+        state_->Compile(std::make_shared<std::remove_cv_t<std::remove_reference_t<decltype(proto)>>>(proto), given);
+    if (!made.ok()) return made.status();
+    state_->origins.Retire(made->origin);
+    return std::move(made->found.dependencies);
+  });
+}
+
+namespace {
+
+// Calls `f` with the parts of one kind.
+template <class State, class F>
+auto WithKind(State& state, ResourceKind kind, F f) {
+  switch (kind) {
+    case ResourceKind::kCluster:
+      return f(state.clusters);
+    case ResourceKind::kListener:
+      return f(state.listeners);
+    case ResourceKind::kRoutes:
+      return f(state.routes);
+    case ResourceKind::kEndpoints:
+      return f(state.endpoints);
+    case ResourceKind::kSecret:
+      break;
+  }
+  return f(state.secrets);
+}
+
+}  // namespace
+
+bool SnapshotBuilder::Has(ResourceKind kind, absl::string_view name) const {
+  return WithKind(*state_, kind, [name](auto& parts) {
+    const auto at = parts.find(name);
+    return at != parts.end() && !at->second.removed;
+  });
+}
+
+bool SnapshotBuilder::IsSame(const google::protobuf::Message& resource) const {
+  const auto same = WithType(
+      resource, [this](const auto& proto) -> absl::StatusOr<bool> { return Same(state_->Of(&proto), proto, Given{}); });
+  return same.ok() && *same;
+}
+
+const Dependencies* SnapshotBuilder::DependenciesOf(ResourceKind kind, absl::string_view name) const {
+  return WithKind(*state_, kind, [name](auto& parts) -> const Dependencies* {
+    const auto at = parts.find(name);
+    return at == parts.end() ? nullptr : &at->second.found.dependencies;
+  });
+}
+
+void SnapshotBuilder::ForEach(ResourceKind kind, const std::function<void(const ResourceView&)>& f) const {
+  WithKind(*state_, kind, [&](auto& parts) {
+    for (const auto& [name, part] : parts) f({kind, name, &part.given, part.proto.get(), &part.found.dependencies});
+  });
+}
+
+absl::Status SnapshotBuilder::FilesChanged(const std::vector<std::string>& paths) {
+  State::Recompiled made = state_->RecompileForFiles({paths.begin(), paths.end()});
+  const absl::Status errors = made.errors;
+  state_->Commit(std::move(made));
+  return errors;
+}
+
+const std::vector<DnsTarget>* SnapshotBuilder::DnsTargetsOf(absl::string_view cluster) const {
+  const auto at = state_->clusters.find(cluster);
+  return at == state_->clusters.end() ? nullptr : &at->second.targets;
+}
+
+Outcome SnapshotBuilder::SetResolved(absl::string_view cluster, size_t target,
+                                     const std::vector<net::Address>& addresses) {
+  const auto at = state_->clusters.find(cluster);
+  if (at == state_->clusters.end() || target >= at->second.resolved.size()) return Outcome::kUnchanged;
+  ClusterPart& part = at->second;
+  std::vector<net::Address> with_port;
+  for (const net::Address& address : addresses) with_port.push_back(address.WithPort(part.targets[target].port));
+  if (part.resolved[target] == with_port) return Outcome::kUnchanged;
+  part.resolved[target] = std::move(with_port);
+  auto spec = state_->EndpointsOf(part, nullptr);
+  if (!spec.ok()) return Outcome::kUnchanged;
+  part.endpoints_spec = *std::move(spec);
+  state_->PutEndpoints(part);
+  return Outcome::kChanged;
+}
+
+std::shared_ptr<const model::Snapshot> SnapshotBuilder::Build() {
+  state_->SweepRemoved();
+  if (!state_->changed && state_->last != nullptr) return state_->last;
+  if (state_->names_changed) {
+    auto index = std::make_shared<model::NameIndex>();
+    for (const auto& [name, part] : state_->clusters) (*index)[name] = part.name->slot.index;
+    state_->next.cluster_names = std::move(index);
+  }
+  ++state_->next.generation;
+  state_->changed = state_->names_changed = false;
+  state_->last = std::make_shared<const model::Snapshot>(state_->next);
+  return state_->last;
+}
+
+model::ClusterSlot SnapshotBuilder::ClusterSlotOf(absl::string_view name) const {
+  const auto ref = state_->names.clusters.Find(name);
+  return ref == nullptr ? model::ClusterSlot{} : ref->slot;
+}
+
+const schema::Origin* SnapshotBuilder::OriginOf(model::OriginId id) const { return state_->origins.Find(id); }
+
+}  // namespace outrigger::config

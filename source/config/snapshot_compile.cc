@@ -1,0 +1,225 @@
+#include "absl/strings/str_split.h"
+#include "source/base/hash.h"
+#include "source/config/endpoint_builder.h"
+#include "source/config/listener_builder.h"
+#include "source/config/route_builder.h"
+#include "source/config/snapshot_state.h"
+#include "source/config/tls_builder.h"
+#include "source/extension/values.h"
+#include "source/schema/validator.h"
+
+namespace outrigger::config {
+
+absl::Status ResourceError(const schema::Origin& origin, absl::string_view lines) {
+  std::string text;
+  for (const absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipEmpty())) {
+    absl::StrAppend(&text, text.empty() ? "" : "\n", origin.ToString(), ": ", line);
+  }
+  return absl::InvalidArgumentError(text);
+}
+
+void Append(const absl::Status& error, absl::Status* to) {
+  if (error.ok()) return;
+  *to = to->ok() ? error : absl::InvalidArgumentError(absl::StrCat(to->message(), "\n", error.message()));
+}
+
+namespace {
+
+template <class Proto>
+schema::Origin OriginOfResource(const Proto& proto, const Given& given) {
+  return {absl::StrCat("type.googleapis.com/", proto.GetDescriptor()->full_name()), NameOf(proto), given.version, ""};
+}
+
+// What all kinds share: rules and support, then `compile` with a context that records into the part. On an error the
+// origin is given back.
+template <class P, class Proto, class Compiler>
+absl::StatusOr<P> CompilePart(SnapshotBuilder::State& state, std::shared_ptr<const Proto> proto, const Given& given,
+                              Compiler compile) {
+  P part;
+  part.given = given;
+  part.content_hash = extension::HashOf(*proto);
+  part.proto = std::move(proto);
+  const schema::Origin origin = OriginOfResource(*part.proto, given);
+  if (NameOf(*part.proto).empty()) return ResourceError(origin, "name: is not set");
+  if (!state.recompiling) {
+    schema::ValidateOptions options;
+    options.unknown = schema::ValidateOptions::Unknown::kCollect;
+    const schema::ValidationResult result = schema::Validate(*part.proto, options);
+    if (!result.ok()) return ResourceError(origin, result.ToStatus().message());
+    for (const auto& warning : result.warnings) part.found.warnings.push_back(schema::ToString(warning));
+  }
+  part.origin = state.origins.Add(origin);
+  BuildContext context(state.environment, state.names, state, part.origin, part.found);
+  if (const absl::Status compiled = compile(part, context); !compiled.ok()) {
+    state.origins.Retire(part.origin);
+    return ResourceError(origin, compiled.message());
+  }
+  part.found.Finish();
+  return part;
+}
+
+absl::Status CheckSlot(uint32_t index) {
+  constexpr uint32_t kMost = model::PersistentVector<model::Cluster>::kMost;
+  return index < kMost ? absl::OkStatus() : extension::Invalid(absl::StrCat("there are ", kMost, " of them already"));
+}
+
+}  // namespace
+
+const SnapshotBuilder::State::Secret* SnapshotBuilder::State::FindSecret(const envoy::config::core::v3::ConfigSource*,
+                                                                         absl::string_view name) const {
+  if (trial_secret != nullptr && trial_secret->name() == name) return trial_secret;
+  const auto at = secrets.find(name);
+  return at == secrets.end() ? nullptr : at->second.proto.get();
+}
+
+bool SnapshotBuilder::State::HasCluster(absl::string_view name) const {
+  return recompiling || clusters.find(name) != clusters.end();
+}
+
+const SnapshotBuilder::State::Assignment* SnapshotBuilder::State::EdsOf(const ClusterPart& part) const {
+  const auto at = endpoints.find(part.built.config->eds_service_name);
+  return at == endpoints.end() ? nullptr : at->second.proto.get();
+}
+
+absl::StatusOr<model::EndpointSetSpec> SnapshotBuilder::State::EndpointsOf(const ClusterPart& part,
+                                                                           const Assignment* eds) const {
+  EndpointInput input;
+  input.cluster = part.built.config.get();
+  input.missing_transports = part.built.missing_transports;
+  input.single_endpoint = part.built.single_endpoint;
+  if (part.built.config->type == model::ClusterType::kEds) {
+    input.assignment = eds;
+    return BuildEndpoints(input);
+  }
+  if (part.proto->has_load_assignment()) input.assignment = &part.proto->load_assignment();
+  if (part.built.dns) input.resolved = &part.resolved;
+  OUTRIGGER_ASSIGN(auto spec, "load_assignment", BuildEndpoints(input));
+  return spec;
+}
+
+absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Cluster> proto, const Given& given) {
+  return CompilePart<ClusterPart>(
+      *this, std::move(proto), given, [this](ClusterPart& part, BuildContext& context) -> absl::Status {
+        const auto at = clusters.find(part.proto->name());
+        const ClusterPart* before = at == clusters.end() ? nullptr : &at->second;
+        part.name = names.clusters.Get(part.proto->name());
+        OUTRIGGER_CHECK("", CheckSlot(part.name->slot.index));
+        OUTRIGGER_ASSIGN(part.built, "",
+                         BuildCluster(*part.proto, before == nullptr ? nullptr : before->built.config.get(), context));
+        if (part.built.dns) {
+          OUTRIGGER_ASSIGN(part.targets, "load_assignment", config::DnsTargetsOf(part.proto->load_assignment()));
+          if (before != nullptr && before->targets == part.targets) part.resolved = before->resolved;
+          part.resolved.resize(part.targets.size());
+        }
+        Cluster key;
+        *key.mutable_load_assignment() = part.proto->load_assignment();
+        *key.mutable_transport_socket_matches() = part.proto->transport_socket_matches();
+        for (auto& match : *key.mutable_transport_socket_matches()) match.clear_transport_socket();
+        part.endpoints_key = StableHash(part.built.config->eds_service_name, extension::HashOf(key));
+        part.endpoints_key = StableHashMix(part.endpoints_key, part.built.config->per_host_max_connections);
+        for (const bool missing : part.built.missing_transports)
+          part.endpoints_key = StableHashMix(part.endpoints_key, missing);
+        if (before != nullptr && before->endpoints_key == part.endpoints_key && before->targets == part.targets) {
+          part.endpoints = before->endpoints;
+          part.endpoints_spec = before->endpoints_spec;
+          return absl::OkStatus();
+        }
+        OUTRIGGER_ASSIGN(part.endpoints_spec, "", EndpointsOf(part, EdsOf(part)));
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<ListenerPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Listener> proto,
+                                                             const Given& given) {
+  return CompilePart<ListenerPart>(
+      *this, std::move(proto), given, [this](ListenerPart& part, BuildContext& context) -> absl::Status {
+        part.name = names.listeners.Get(part.proto->name());
+        OUTRIGGER_CHECK("", CheckSlot(part.name->slot.index));
+        OUTRIGGER_ASSIGN(part.listener, "", BuildListener(*part.proto, part.name->slot, context));
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<RoutesPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Routes> proto, const Given& given) {
+  return CompilePart<RoutesPart>(
+      *this, std::move(proto), given, [this](RoutesPart& part, BuildContext& context) -> absl::Status {
+        part.name = names.routes.Get(part.proto->name());
+        OUTRIGGER_CHECK("", CheckSlot(part.name->slot.index));
+        OUTRIGGER_ASSIGN(part.table, "",
+                         BuildRouteTable(*part.proto, RouteOwner::kDiscovery, part.given.version, context));
+        return absl::OkStatus();
+      });
+}
+
+absl::StatusOr<EndpointsPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Assignment> proto,
+                                                              const Given& given) {
+  return CompilePart<EndpointsPart>(*this, std::move(proto), given,
+                                    [this](EndpointsPart& part, BuildContext&) -> absl::Status {
+                                      EndpointInput input;
+                                      input.assignment = part.proto.get();
+                                      OUTRIGGER_CHECK("", BuildEndpoints(input).status());
+                                      for (const auto& [name, cluster] : clusters) {
+                                        if (cluster.built.config->eds_service_name != part.proto->cluster_name())
+                                          continue;
+                                        OUTRIGGER_CHECK("", EndpointsOf(cluster, part.proto.get()).status());
+                                      }
+                                      return absl::OkStatus();
+                                    });
+}
+
+absl::StatusOr<SecretPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Secret> proto, const Given& given) {
+  return CompilePart<SecretPart>(*this, std::move(proto), given, [](SecretPart& part, BuildContext& context) {
+    return CheckSecret(*part.proto, context);
+  });
+}
+
+template <class P>
+void SnapshotBuilder::State::RecompileInto(const P& part, std::vector<P>* into, absl::Status* errors) {
+  recompiling = true;
+  auto made = Compile(part.proto, part.given);
+  recompiling = false;
+  if (made.ok()) {
+    into->push_back(*std::move(made));
+  } else {
+    Append(made.status(), errors);
+  }
+}
+
+SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForSecret(absl::string_view name) {
+  Recompiled out;
+  const auto depends = [name](const Found& found) {
+    for (const Subscription& one : found.dependencies.subscriptions) {
+      if (one.kind == ResourceKind::kSecret && one.name == name) return true;
+    }
+    return false;
+  };
+  for (const auto& [unused, part] : clusters) {
+    if (depends(part.found)) RecompileInto(part, &out.clusters, &out.errors);
+  }
+  for (const auto& [unused, part] : listeners) {
+    if (depends(part.found)) RecompileInto(part, &out.listeners, &out.errors);
+  }
+  return out;
+}
+
+SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForFiles(const std::set<std::string>& paths) {
+  Recompiled out;
+  const auto depends = [&paths](const Found& found) {
+    for (const std::string& file : found.dependencies.files) {
+      if (paths.count(file) > 0) return true;
+    }
+    return false;
+  };
+  for (const auto& [unused, part] : clusters) {
+    if (depends(part.found)) RecompileInto(part, &out.clusters, &out.errors);
+  }
+  for (const auto& [unused, part] : listeners) {
+    if (depends(part.found)) RecompileInto(part, &out.listeners, &out.errors);
+  }
+  for (const auto& [unused, part] : routes) {
+    if (depends(part.found)) RecompileInto(part, &out.routes, &out.errors);
+  }
+  return out;
+}
+
+}  // namespace outrigger::config

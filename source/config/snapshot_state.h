@@ -1,0 +1,110 @@
+// Thread: main
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "source/config/parts.h"
+#include "source/config/snapshot_builder.h"
+
+namespace outrigger::config {
+
+// The parts and the Snapshot that is being put together from them. Every change compiles first, into values of its own;
+// only when nothing failed are parts and Snapshot touched.
+struct SnapshotBuilder::State final : SecretProvider {
+  using Cluster = envoy::config::cluster::v3::Cluster;
+  using Listener = envoy::config::listener::v3::Listener;
+  using Routes = envoy::config::route::v3::RouteConfiguration;
+  using Assignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
+  using Secret = envoy::extensions::transport_sockets::tls::v3::Secret;
+
+  explicit State(const Environment& given) : environment(given) {}
+
+  // SecretProvider
+  const Secret* FindSecret(const envoy::config::core::v3::ConfigSource* source, absl::string_view name) const override;
+  bool HasCluster(absl::string_view name) const override;
+
+  // Compiled, not yet in use (snapshot_compile.cc).
+  absl::StatusOr<ClusterPart> Compile(std::shared_ptr<const Cluster> proto, const Given& given);
+  absl::StatusOr<ListenerPart> Compile(std::shared_ptr<const Listener> proto, const Given& given);
+  absl::StatusOr<RoutesPart> Compile(std::shared_ptr<const Routes> proto, const Given& given);
+  absl::StatusOr<EndpointsPart> Compile(std::shared_ptr<const Assignment> proto, const Given& given);
+  absl::StatusOr<SecretPart> Compile(std::shared_ptr<const Secret> proto, const Given& given);
+
+  // Into use (snapshot_commit.cc). Cannot fail.
+  void Commit(ClusterPart part);
+  void Commit(ListenerPart part);
+  void Commit(RoutesPart part);
+  void Commit(EndpointsPart part);
+  void Commit(SecretPart part);
+  void PutEndpoints(ClusterPart& part);
+  void Erase(PartMap<ClusterPart>::iterator at);
+  void Erase(PartMap<ListenerPart>::iterator at);
+  void Erase(PartMap<RoutesPart>::iterator at);
+
+  absl::StatusOr<model::EndpointSetSpec> EndpointsOf(const ClusterPart& part, const Assignment* eds) const;
+  const Assignment* EdsOf(const ClusterPart& part) const;
+
+  // Those that depend on a secret, or on one of `paths`, compiled again.
+  struct Recompiled {
+    std::vector<ClusterPart> clusters;
+    std::vector<ListenerPart> listeners;
+    std::vector<RoutesPart> routes;
+    absl::Status errors;  // one line each; those parts are not in the lists
+  };
+  Recompiled RecompileForSecret(absl::string_view name);
+  Recompiled RecompileForFiles(const std::set<std::string>& paths);
+  void Commit(Recompiled recompiled);
+  template <class P>
+  void RecompileInto(const P& part, std::vector<P>* into, absl::Status* errors);
+
+  bool IsSubscribed(ResourceKind kind, absl::string_view name) const;
+  void SweepRemoved();
+
+  // The part of that kind, map by map.
+  PartMap<ClusterPart>& Of(const Cluster*) { return clusters; }
+  PartMap<ListenerPart>& Of(const Listener*) { return listeners; }
+  PartMap<RoutesPart>& Of(const Routes*) { return routes; }
+  PartMap<EndpointsPart>& Of(const Assignment*) { return endpoints; }
+  PartMap<SecretPart>& Of(const Secret*) { return secrets; }
+
+  template <class P>
+  void Tell(const P& part);  // warnings, once
+
+  Environment environment;
+  NameTables names;
+  Origins origins;
+  model::EndpointRegistry endpoint_registry;
+  PartMap<ClusterPart> clusters;
+  PartMap<ListenerPart> listeners;
+  PartMap<RoutesPart> routes;
+  PartMap<EndpointsPart> endpoints;
+  PartMap<SecretPart> secrets;
+  const Secret* trial_secret = nullptr;  // stands for the stored one while dependants are compiled with it
+  bool recompiling = false;              // references were checked when the resource came
+
+  model::Snapshot next;
+  std::shared_ptr<const model::Snapshot> last;
+  bool changed = true;
+  bool names_changed = true;
+  bool any_removed = false;
+};
+
+// Resources call themselves by different fields.
+inline const std::string& NameOf(const envoy::config::cluster::v3::Cluster& proto) { return proto.name(); }
+inline const std::string& NameOf(const envoy::config::listener::v3::Listener& proto) { return proto.name(); }
+inline const std::string& NameOf(const envoy::config::route::v3::RouteConfiguration& proto) { return proto.name(); }
+inline const std::string& NameOf(const envoy::config::endpoint::v3::ClusterLoadAssignment& proto) {
+  return proto.cluster_name();
+}
+inline const std::string& NameOf(const envoy::extensions::transport_sockets::tls::v3::Secret& proto) {
+  return proto.name();
+}
+
+// One line per error, each with the resource before it.
+absl::Status ResourceError(const schema::Origin& origin, absl::string_view lines);
+void Append(const absl::Status& error, absl::Status* to);
+
+}  // namespace outrigger::config
