@@ -22,23 +22,23 @@ struct Flag {
   Apply apply;
 };
 
-template <std::string Flags::* field>
+template <std::string Flags::*field>
 absl::Status Text(absl::string_view value, Flags& out) {
   out.*field = std::string(value);
   return absl::OkStatus();
 }
-template <std::vector<std::string> Flags::* field>
+template <std::vector<std::string> Flags::*field>
 absl::Status More(absl::string_view value, Flags& out) {
   (out.*field).emplace_back(value);
   return absl::OkStatus();
 }
-template <bool Flags::* field, bool value>
+template <bool Flags::*field, bool value>
 absl::Status Switch(absl::string_view, Flags& out) {
   out.*field = value;
   return absl::OkStatus();
 }
 // "90s", "15m", "24h".
-template <Duration Flags::* field>
+template <Duration Flags::*field>
 absl::Status Span(absl::string_view text, Flags& out) {
   uint32_t n = 0;
   Duration unit = seconds(1);
@@ -163,9 +163,9 @@ absl::Status ParseOne(absl::Span<const absl::string_view>& rest, char letter, st
   const absl::string_view name(text.data(), equals == absl::string_view::npos ? text.size() : equals);
   for (const Flag& flag : kFlags) {
     if (flag.name != name || flag.commands.find(letter) == absl::string_view::npos) continue;
-    const bool repeatable =
-        flag.apply == Apply(More<&Flags::listen>) || flag.apply == Apply(More<&Flags::tls_listen>) ||
-        flag.apply == Apply(More<&Flags::tls_names>);
+    const bool repeatable = flag.apply == Apply(More<&Flags::listen>) ||
+                            flag.apply == Apply(More<&Flags::tls_listen>) ||
+                            flag.apply == Apply(More<&Flags::tls_names>);
     if (!seen.insert(std::string(name)).second && !repeatable) return Bad(name, "is given twice");
     absl::string_view value;
     if (equals != absl::string_view::npos) {

@@ -16,21 +16,21 @@ struct ControlPlaneFlags {
   enum class Command : uint8_t { kHelp, kVersion, kServe, kValidate, kToken, kEnroll };
   Command command = Command::kHelp;
 
-  std::string resources;                  // a folder
-  std::string mesh;                       // a file
-  std::vector<std::string> listen;        // plain: "127.0.0.1:18000", "unix:/run/xds.sock"
-  std::vector<std::string> tls_listen;    // with a certificate
-  std::string node_sockets;               // a folder with one Unix socket per node of the mesh
-  std::string state;                      // the authority's folder
-  std::string status;                     // address of the status page
+  std::string resources;                                // a folder
+  std::string mesh;                                     // a file
+  std::vector<std::string> listen;                      // plain: "127.0.0.1:18000", "unix:/run/xds.sock"
+  std::vector<std::string> tls_listen;                  // with a certificate
+  std::string node_sockets;                             // a folder with one Unix socket per node of the mesh
+  std::string state;                                    // the authority's folder
+  std::string status;                                   // address of the status page
   std::string tls_certificate, tls_key, tls_client_ca;  // files; without them the authority issues
-  std::vector<std::string> tls_names;     // what the issued server certificate is for
+  std::vector<std::string> tls_names;                   // what the issued server certificate is for
   bool require_client_certificate = false;
   bool insecure_allow_unauthenticated_secrets = false;
   bool make_before_break = true;
   Duration certificate_lifetime = hours(1);
 
-  std::string node;                       // token, enroll
+  std::string node;  // token, enroll
   Duration token_lifetime = hours(1);
   std::string server, token, token_file, root, server_name, out;  // enroll
   bool once = false;

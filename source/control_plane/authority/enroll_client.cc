@@ -110,8 +110,8 @@ void EnrollClient::OnTimer() {
     failure_ = status;
     return dispatcher_.Stop();
   }
-  OUTRIGGER_LOG(kWarn, kControlPlane, "no certificate from ", options_.server, ", again in ", ToMillis(pause_), " ms: ",
-                status.message());
+  OUTRIGGER_LOG(kWarn, kControlPlane, "no certificate from ", options_.server, ", again in ", ToMillis(pause_),
+                " ms: ", status.message());
   dispatcher_.Arm(timer_, pause_);
   pause_ = std::min<Duration>(pause_ * 2, kLongestPause);
 }

@@ -27,8 +27,8 @@ class EnrollClient {
 
   // One attempt to get a certificate, which may block for ten seconds.
   absl::Status Attempt();
-  // Runs the loop: attempts, renews, tries again with growing pauses. Returns when the loop is stopped; with `once` after
-  // the first success; with an error if the first certificate is refused.
+  // Runs the loop: attempts, renews, tries again with growing pauses. Returns when the loop is stopped; with `once`
+  // after the first success; with an error if the first certificate is refused.
   absl::Status Run();
 
  private:

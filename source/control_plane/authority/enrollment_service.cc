@@ -61,7 +61,9 @@ class Service final : public EnrollmentService, private v1::EnrollmentService::C
     ++(renewal ? counters_.renewed : counters_.enrolled);
     response.set_certificate_pem(issued->pair.certificate_pem);
     response.set_root_pem(authority_.root_pem());
-    const auto to_seconds = [](WallTime t) { return std::chrono::duration_cast<seconds>(t.time_since_epoch()).count(); };
+    const auto to_seconds = [](WallTime t) {
+      return std::chrono::duration_cast<seconds>(t.time_since_epoch()).count();
+    };
     response.set_not_before_seconds(to_seconds(dispatcher_.wall_now()));
     response.set_not_after_seconds(to_seconds(issued->not_after));
     OUTRIGGER_LOG(kInfo, kControlPlane, renewal ? "renewed" : "enrolled", " node \"", request.node(), "\"");

@@ -20,8 +20,8 @@ namespace outrigger::control_plane {
 class EnrollmentService {
  public:
   struct Options {
-    Duration lifetime = hours(24);                           // of node certificates
-    std::function<std::string()> trust_domain;               // empty: none yet, nobody can enrol
+    Duration lifetime = hours(24);                            // of node certificates
+    std::function<std::string()> trust_domain;                // empty: none yet, nobody can enrol
     std::function<bool(const std::string& node)> knows_node;  // false: refused
   };
   struct Counters {

@@ -10,8 +10,8 @@
 
 namespace outrigger::control_plane {
 
-// One-use tokens as files STATE/tokens/HASH: whoever reads the folder learns whom a token is for, not the token. Made by
-// one process (`outrigger-control-plane token`), spent in another: removing the file is what spends it.
+// One-use tokens as files STATE/tokens/HASH: whoever reads the folder learns whom a token is for, not the token. Made
+// by one process (`outrigger-control-plane token`), spent in another: removing the file is what spends it.
 class TokenStore {
  public:
   TokenStore(event::Dispatcher& dispatcher, std::string state)

@@ -11,8 +11,8 @@
 
 namespace outrigger::control_plane {
 
-// The secrets of each node's workload: "default", its key and certificate, and "ROOTCA". Made when first asked for, kept
-// in memory only, renewed after two thirds of their lifetime.
+// The secrets of each node's workload: "default", its key and certificate, and "ROOTCA". Made when first asked for,
+// kept in memory only, renewed after two thirds of their lifetime.
 class WorkloadSecrets {
  public:
   // `renewed`: some secrets are new, snapshots are to be made again.

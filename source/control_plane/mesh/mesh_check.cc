@@ -89,10 +89,12 @@ class Checker {
       if (found == versions_.end()) {
         Problem(here + ".service", absl::StrCat("no service is called \"", name, "\""));
       } else if (!target.version().empty() && found->second.find(target.version()) == found->second.end()) {
-        Problem(here + ".version", absl::StrCat("no workload of \"", name, "\" has version \"", target.version(), "\""));
+        Problem(here + ".version",
+                absl::StrCat("no workload of \"", name, "\" has version \"", target.version(), "\""));
       }
     }
-    if (weighted != 0 && weighted != route.to_size()) Problem(path + ".to", "either all targets have a weight, or none");
+    if (weighted != 0 && weighted != route.to_size())
+      Problem(path + ".to", "either all targets have a weight, or none");
     if (weighted != 0 && total == 0) Problem(path + ".to", "the weights are all zero");
   }
 

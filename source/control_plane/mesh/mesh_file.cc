@@ -21,11 +21,9 @@ absl::StatusOr<CompiledMesh> LoadMesh(event::Engine& engine, const std::string& 
 }
 
 MeshFile::MeshFile(event::Dispatcher& dispatcher, std::string path, Receiver receiver, Duration settle)
-    : dispatcher_(dispatcher),
-      path_(std::move(path)),
-      receiver_(std::move(receiver)),
-      settle_(settle),
-      reload_([this] { Load(); }) {}
+    : dispatcher_(dispatcher), path_(std::move(path)), receiver_(std::move(receiver)), settle_(settle), reload_([this] {
+        Load();
+      }) {}
 
 void MeshFile::Load() {
   if (watch_ == nullptr) {

@@ -14,8 +14,8 @@ namespace outrigger::control_plane {
 // Reads and compiles a mesh file of at most 16 MiB.
 absl::StatusOr<CompiledMesh> LoadMesh(event::Engine& engine, const std::string& path);
 
-// Loads the file now and after each change, and tells the result: also the errors, upon which the receiver keeps what it
-// had.
+// Loads the file now and after each change, and tells the result: also the errors, upon which the receiver keeps what
+// it had.
 class MeshFile {
  public:
   using Receiver = std::function<void(absl::StatusOr<CompiledMesh>)>;

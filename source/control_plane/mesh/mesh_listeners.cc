@@ -21,20 +21,20 @@ void AddAccessLog(const mesh_v1::Mesh& mesh, hcm::HttpConnectionManager& manager
   envoy::extensions::access_loggers::file::v3::FileAccessLog file;
   file.set_path(mesh.access_log().path());
   auto& fields = *file.mutable_log_format()->mutable_json_format()->mutable_fields();
-  for (const auto& [key, text] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"time", "%START_TIME%"},
-           {"listener", "%FILTER_CHAIN_NAME%"},
-           {"method", "%REQ(:METHOD)%"},
-           {"host", "%REQ(:AUTHORITY)%"},
-           {"path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"},
-           {"status", "%RESPONSE_CODE%"},
-           {"flags", "%RESPONSE_FLAGS%"},
-           {"details", "%RESPONSE_CODE_DETAILS%"},
-           {"duration_ms", "%DURATION%"},
-           {"upstream", "%UPSTREAM_HOST%"},
-           {"cluster", "%UPSTREAM_CLUSTER%"},
-           {"peer", "%DOWNSTREAM_PEER_URI_SAN%"},
-           {"request_id", "%REQ(X-REQUEST-ID)%"}}) {
+  for (const auto& [key, text] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"time", "%START_TIME%"},
+                                                                  {"listener", "%FILTER_CHAIN_NAME%"},
+                                                                  {"method", "%REQ(:METHOD)%"},
+                                                                  {"host", "%REQ(:AUTHORITY)%"},
+                                                                  {"path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"},
+                                                                  {"status", "%RESPONSE_CODE%"},
+                                                                  {"flags", "%RESPONSE_FLAGS%"},
+                                                                  {"details", "%RESPONSE_CODE_DETAILS%"},
+                                                                  {"duration_ms", "%DURATION%"},
+                                                                  {"upstream", "%UPSTREAM_HOST%"},
+                                                                  {"cluster", "%UPSTREAM_CLUSTER%"},
+                                                                  {"peer", "%DOWNSTREAM_PEER_URI_SAN%"},
+                                                                  {"request_id", "%REQ(X-REQUEST-ID)%"}}) {
     fields[key].set_string_value(text);
   }
   auto& log = *manager.add_access_log();
@@ -141,8 +141,7 @@ void SetTls(const std::string& spiffe_id, bool is_prefix, tls::CommonTlsContext&
   SetAds(*roots.mutable_sds_config());
 }
 
-bool SetCallers(const mesh_v1::Mesh& mesh, const MeshIndex& index, const mesh_v1::Service& service,
-                rbac::RBAC& out) {
+bool SetCallers(const mesh_v1::Mesh& mesh, const MeshIndex& index, const mesh_v1::Service& service, rbac::RBAC& out) {
   if (service.callers().empty() && service.rules().empty()) return false;
   out.set_action(rbac::RBAC::ALLOW);
   if (!service.callers().empty()) {

@@ -20,8 +20,8 @@ namespace outrigger::control_plane {
 void SetAddress(const std::string& ip, uint32_t port, envoy::config::core::v3::Address& out);
 void SetAds(envoy::config::core::v3::ConfigSource& out);
 
-// Own certificate and trusted roots by SDS on the aggregated stream; the peer's SPIFFE id is `spiffe_id`, or begins with
-// it.
+// Own certificate and trusted roots by SDS on the aggregated stream; the peer's SPIFFE id is `spiffe_id`, or begins
+// with it.
 void SetTls(const std::string& spiffe_id, bool is_prefix,
             envoy::extensions::transport_sockets::tls::v3::CommonTlsContext& out);
 

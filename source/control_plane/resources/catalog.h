@@ -22,8 +22,8 @@ struct NodeName {
 // All resources of all nodes, from which each node's snapshot is made. Filled, checked, then shared as constant.
 class Catalog {
  public:
-  // For every node; or for the nodes of a cluster; or for one node. The narrower replaces the wider of the same type and
-  // name. False: there is one of the same type, name and width already.
+  // For every node; or for the nodes of a cluster; or for one node. The narrower replaces the wider of the same type
+  // and name. False: there is one of the same type, name and width already.
   bool AddForAll(ResourcePtr resource) { return for_all_.Add(std::move(resource)); }
   bool AddForCluster(absl::string_view cluster, ResourcePtr resource);
   bool AddForNode(absl::string_view id, ResourcePtr resource);

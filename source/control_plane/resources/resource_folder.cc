@@ -122,11 +122,9 @@ LoadedFolder LoadFolder(event::Engine& engine, const std::string& path) {
 }
 
 ResourceFolder::ResourceFolder(event::Dispatcher& dispatcher, std::string path, Receiver receiver, Duration settle)
-    : dispatcher_(dispatcher),
-      path_(std::move(path)),
-      receiver_(std::move(receiver)),
-      settle_(settle),
-      reload_([this] { Load(); }) {}
+    : dispatcher_(dispatcher), path_(std::move(path)), receiver_(std::move(receiver)), settle_(settle), reload_([this] {
+        Load();
+      }) {}
 
 void ResourceFolder::Load() {
   LoadedFolder loaded = LoadFolder(dispatcher_.engine(), path_);

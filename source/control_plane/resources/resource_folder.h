@@ -17,13 +17,14 @@ struct LoadedFolder {
   std::vector<std::string> folders;  // that it was read from, to be watched
 };
 
-// Reads every .yaml, .yml and .json file of a folder, and those of its subfolders nodes/ID, which are for that node. All
-// or nothing: one broken file, double name or reference that leads nowhere refuses the whole, and the error names each
-// cause on a line of its own with file and line. Files are at most 16 MiB.
+// Reads every .yaml, .yml and .json file of a folder, and those of its subfolders nodes/ID, which are for that node.
+// All or nothing: one broken file, double name or reference that leads nowhere refuses the whole, and the error names
+// each cause on a line of its own with file and line. Files are at most 16 MiB.
 LoadedFolder LoadFolder(event::Engine& engine, const std::string& path);
 
-// Loads the folder now and after each change of it, and tells the result: also the errors, upon which the receiver keeps
-// what it had. Changes within `settle` of each other are one, so that an editor's several steps are not seen half-way.
+// Loads the folder now and after each change of it, and tells the result: also the errors, upon which the receiver
+// keeps what it had. Changes within `settle` of each other are one, so that an editor's several steps are not seen
+// half-way.
 class ResourceFolder {
  public:
   using Receiver = std::function<void(const absl::StatusOr<CatalogPtr>&)>;

@@ -44,7 +44,8 @@ absl::Status CheckConfig(const std::string& resources, const std::string& mesh) 
 
 absl::StatusOr<std::string> MakeToken(const std::string& state, const std::string& node, Duration lifetime) {
   event::Dispatcher dispatcher(event::MakeEpollEngine());
-  // Nobody may find tokens in a folder that others can enter; this also founds the authority, so that root.pem is there.
+  // Nobody may find tokens in a folder that others can enter; this also founds the authority, so that root.pem is
+  // there.
   auto authority = Authority::Open(dispatcher, state);
   if (!authority.ok()) return authority.status();
   return TokenStore(dispatcher, state).Make(node, lifetime);

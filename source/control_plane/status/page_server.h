@@ -14,7 +14,7 @@ namespace outrigger::control_plane {
 // Answers HTTP/1.1 requests on the main loop with whole pages, on the proxy's own codec. Request bodies are dropped.
 class PageServer {
  public:
-  static constexpr size_t kMostConnections = 256;         // further ones are closed at once
+  static constexpr size_t kMostConnections = 256;  // further ones are closed at once
   static constexpr Duration kLongestConnection = minutes(5);
 
   struct Request {

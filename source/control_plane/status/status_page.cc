@@ -83,23 +83,23 @@ void AddSession(const Session& session, std::string& out) {
 
 void AddCounters(const XdsServer::Counters& counters, const StatusFacts& facts, std::string& out) {
   Object object(out);
-  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, uint64_t>>{
-           {"streams_opened", counters.opened},
-           {"streams_closed", counters.closed},
-           {"streams_rejected", counters.rejected},
-           {"responses_sent", counters.events.sent},
-           {"acks", counters.events.acks},
-           {"nacks", counters.events.nacks},
-           {"stale_requests", counters.events.stale},
-           {"malformed_requests", counters.events.malformed},
-           {"nodes_denied", counters.events.denied_nodes},
-           {"secrets_denied", counters.events.denied_secrets},
-           {"configurations_published", counters.published},
-           {"configurations_refused", counters.refused_configs},
-           {"certificates_issued", facts.certificates_issued},
-           {"nodes_enrolled", facts.nodes_enrolled},
-           {"nodes_renewed", facts.nodes_renewed},
-           {"enrolments_refused", facts.enrolments_refused}}) {
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<const char*, uint64_t>>{{"streams_opened", counters.opened},
+                                                               {"streams_closed", counters.closed},
+                                                               {"streams_rejected", counters.rejected},
+                                                               {"responses_sent", counters.events.sent},
+                                                               {"acks", counters.events.acks},
+                                                               {"nacks", counters.events.nacks},
+                                                               {"stale_requests", counters.events.stale},
+                                                               {"malformed_requests", counters.events.malformed},
+                                                               {"nodes_denied", counters.events.denied_nodes},
+                                                               {"secrets_denied", counters.events.denied_secrets},
+                                                               {"configurations_published", counters.published},
+                                                               {"configurations_refused", counters.refused_configs},
+                                                               {"certificates_issued", facts.certificates_issued},
+                                                               {"nodes_enrolled", facts.nodes_enrolled},
+                                                               {"nodes_renewed", facts.nodes_renewed},
+                                                               {"enrolments_refused", facts.enrolments_refused}}) {
     object.Number(name, value);
   }
 }
@@ -109,17 +109,20 @@ std::string Html(absl::string_view text) {
 }
 
 void AddRows(const Session& session, std::string& out) {
-  const std::string who =
-      absl::StrCat("<td>", Html(session.node().id), "</td><td>", Html(ServiceOf(session)), "</td><td>",
-                   Html(session.peer().address),
-                   session.admission().kind == Admission::Kind::kAuthenticated ? ", authenticated" : "", "</td>");
+  const std::string who = absl::StrCat(
+      "<td>", Html(session.node().id), "</td><td>", Html(ServiceOf(session)), "</td><td>", Html(session.peer().address),
+      session.admission().kind == Admission::Kind::kAuthenticated ? ", authenticated" : "", "</td>");
   for (const auto& [type, subscription] : session.subscriptions()) {
     const Subscription::Facts& facts = subscription.facts();
     const bool good = !facts.refusing && facts.sent_version == facts.acked_version;
-    absl::StrAppend(&out, "<tr class=", facts.refusing ? "bad" : good ? "good" : "open", ">", who, "<td>",
-                    Html(ShortType(type)), "</td><td>", facts.resources, "</td><td>", Html(facts.sent_version), "<br>",
-                    TimeText(facts.sent_at), "</td><td>", Html(facts.acked_version), "<br>", TimeText(facts.acked_at),
-                    "</td><td>", Html(facts.refused_version), "<br>", Html(facts.refusal), "</td></tr>\n");
+    absl::StrAppend(&out, "<tr class=",
+                    facts.refusing ? "bad"
+                    : good         ? "good"
+                                   : "open",
+                    ">", who, "<td>", Html(ShortType(type)), "</td><td>", facts.resources, "</td><td>",
+                    Html(facts.sent_version), "<br>", TimeText(facts.sent_at), "</td><td>", Html(facts.acked_version),
+                    "<br>", TimeText(facts.acked_at), "</td><td>", Html(facts.refused_version), "<br>",
+                    Html(facts.refusal), "</td></tr>\n");
   }
   if (session.subscriptions().empty()) absl::StrAppend(&out, "<tr>", who, "<td colspan=5>nothing asked</td></tr>\n");
 }
@@ -164,11 +167,10 @@ std::string StatusHtml(const XdsServer& server, const StatusFacts& facts) {
                                  server.counters().published, " times, last ", TimeText(server.published_at()),
                                  ". <a href=/status.json>JSON</a></p>");
   if (!server.refused_config().empty()) {
-    absl::StrAppend(&out, "<p>Refused at ", TimeText(server.refused_at()), "; what was good before stays in use:</p><pre>",
-                    Html(server.refused_config()), "</pre>");
+    absl::StrAppend(&out, "<p>Refused at ", TimeText(server.refused_at()),
+                    "; what was good before stays in use:</p><pre>", Html(server.refused_config()), "</pre>");
   }
-  out +=
-      "<table><tr><th>Node<th>Stream<th>From<th>Type<th>Resources<th>Sent<th>Accepted<th>Refused</tr>\n";
+  out += "<table><tr><th>Node<th>Stream<th>From<th>Type<th>Resources<th>Sent<th>Accepted<th>Refused</tr>\n";
   for (const auto& [id, session] : server.sessions()) AddRows(*session, out);
   out += "</table>\n";
   return out;

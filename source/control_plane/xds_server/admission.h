@@ -18,7 +18,7 @@ struct PeerFacts {
 };
 
 struct AdmissionPolicy {
-  std::string trust_domain;                     // of node certificates; empty: no certificate speaks for a node
+  std::string trust_domain;                    // of node certificates; empty: no certificate speaks for a node
   bool allow_unauthenticated_secrets = false;  // on loopback only
 };
 

@@ -36,16 +36,14 @@ struct ServiceOwner {
 };
 
 // The services differ in nothing but the name of their method.
-#define OUTRIGGER_DISCOVERY_SERVICE(Name, base, Method, type)               \
-  class Name final : public base::CallbackService {                        \
-   public:                                                                  \
-    explicit Name(ServiceOwner& owner) : owner_(owner) {}                   \
-    Reactor* Method(grpc::CallbackServerContext* context) override {        \
-      return owner_.Open(context, type);                                    \
-    }                                                                       \
-                                                                            \
-   private:                                                                 \
-    ServiceOwner& owner_;                                                   \
+#define OUTRIGGER_DISCOVERY_SERVICE(Name, base, Method, type)                                             \
+  class Name final : public base::CallbackService {                                                       \
+   public:                                                                                                \
+    explicit Name(ServiceOwner& owner) : owner_(owner) {}                                                 \
+    Reactor* Method(grpc::CallbackServerContext* context) override { return owner_.Open(context, type); } \
+                                                                                                          \
+   private:                                                                                               \
+    ServiceOwner& owner_;                                                                                 \
   }
 namespace v3 = envoy::service;
 OUTRIGGER_DISCOVERY_SERVICE(Ads, v3::discovery::v3::AggregatedDiscoveryService, StreamAggregatedResources, "");
@@ -61,8 +59,7 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const GrpcListenOptions& op
   grpc::SslServerCredentialsOptions ssl;
   ssl.pem_key_cert_pairs.push_back({options.key_pem, options.certificate_pem});
   ssl.pem_root_certs = options.client_roots_pem;
-  ssl.client_certificate_request = options.client_roots_pem.empty()
-                                       ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+  ssl.client_certificate_request = options.client_roots_pem.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
                                    : options.require_client_certificate
                                        ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                                        : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
@@ -87,8 +84,8 @@ class LibgrpcServer final : public GrpcServer {
     server_ = builder.BuildAndStart();
     const bool unix_socket = absl::StartsWith(options.address, "unix:");
     if (server_ == nullptr || (port_ <= 0 && !unix_socket)) {
-      return absl::UnavailableError(absl::StrCat(
-          "cannot listen on ", options.address, options.certificate_pem.empty() ? "" : ", or its certificate is bad"));
+      return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,
+                                                 options.certificate_pem.empty() ? "" : ", or its certificate is bad"));
     }
     if (unix_socket) port_ = 0;
     return absl::OkStatus();

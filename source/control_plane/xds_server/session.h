@@ -15,7 +15,7 @@ namespace outrigger::control_plane {
 // How changes are ordered on an aggregated stream.
 struct OrderingOptions {
   bool make_before_break = true;
-  Duration longest_warming = seconds(10);       // listeners and routes wait for clusters and endpoints at most this long
+  Duration longest_warming = seconds(10);  // listeners and routes wait for clusters and endpoints at most this long
   Duration removal_delay = milliseconds(1000);  // from the last accepted listener or route to the removal of clusters
 };
 
@@ -36,8 +36,8 @@ class AnswerSink {
 //   kMake ──clusters and endpoints accepted──▶ kSwitch ──listeners and routes accepted, delay──▶ kBreak ──▶ kSteady
 //   (old clusters stay; secrets any time)      (listeners and routes go out)                  (old clusters go)
 //
-// A refusal counts as an answer on the way to kSwitch: the client keeps what it had of the refused ones. While listeners
-// or routes are refused, old clusters stay, because the client's old routes still lead there.
+// A refusal counts as an answer on the way to kSwitch: the client keeps what it had of the refused ones. While
+// listeners or routes are refused, old clusters stay, because the client's old routes still lead there.
 class Session {
  public:
   struct Options {

@@ -35,7 +35,8 @@ std::string Subscription::VersionOf(const ResourceSet& view) const {
 // Whether names were added.
 bool Subscription::SetNames(const std::vector<std::string>& names) {
   std::set<std::string, std::less<>> fresh(names.begin(), names.end());
-  // An ask without names means everything, but only if none was ever named (state of the world, listeners and clusters).
+  // An ask without names means everything, but only if none was ever named (state of the world, listeners and
+  // clusters).
   const bool wildcard = fresh.erase("*") != 0 || (whole_ && fresh.empty() && (!started_ || wildcard_));
   bool added = wildcard && !wildcard_;
   for (const std::string& name : fresh) added = added || names_.find(name) == names_.end();

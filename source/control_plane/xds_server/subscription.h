@@ -15,23 +15,23 @@
 namespace outrigger::control_plane {
 
 // What a stream's client asked of one type, has been sent, has accepted and has refused. A value: it sends nothing and
-// knows no clock. State of the world: absence removes for listeners and clusters, so those are always sent whole; of the
-// other types only what the client does not have.
+// knows no clock. State of the world: absence removes for listeners and clusters, so those are always sent whole; of
+// the other types only what the client does not have.
 class Subscription {
  public:
   explicit Subscription(std::string type_url);
 
   enum class Verdict : uint8_t {
-    kFirst,    // the first ask of this type on the stream
-    kAck,      // answers the last response (the names may have changed too)
+    kFirst,  // the first ask of this type on the stream
+    kAck,    // answers the last response (the names may have changed too)
     kNack,
     kRenamed,  // other names, nothing answered
     kStale,    // about a response that is not the last one: to be ignored, a later ask follows
   };
   Verdict OnAsk(const DiscoveryAsk& ask, const ResourceSet& view, WallTime now);
 
-  // What the client lacks of `view`. `only_new`: nothing that would replace what it has. Empty type_url: nothing to send.
-  // A response that awaits its answer holds back the next one, so that changes coalesce.
+  // What the client lacks of `view`. `only_new`: nothing that would replace what it has. Empty type_url: nothing to
+  // send. A response that awaits its answer holds back the next one, so that changes coalesce.
   DiscoveryAnswer Next(const ResourceSet& view, bool only_new);
   void Sent(const DiscoveryAnswer& answer, WallTime now);
   // The client is to be sent this resource again although it did not change.

@@ -20,8 +20,8 @@ Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type
   ++counters_.opened;
   Session::Options options{std::move(only_type), options_.ordering, options_.policy};
   auto session = std::make_unique<Session>(
-      dispatcher_, sink, std::move(peer), std::move(options), [this](const NodeName& node) { return SnapshotFor(node); },
-      counters_.events);
+      dispatcher_, sink, std::move(peer), std::move(options),
+      [this](const NodeName& node) { return SnapshotFor(node); }, counters_.events);
   Session* raw = session.get();
   sessions_.emplace(++last_session_, std::move(session));
   return raw;

@@ -43,7 +43,6 @@ class XdsServer {
   // What `Complete` gives has changed: everybody gets a fresh snapshot.
   void Republish();
 
-
   const CatalogPtr& catalog() const { return catalog_; }
   const Counters& counters() const { return counters_; }
   const std::map<uint64_t, std::unique_ptr<Session>>& sessions() const { return sessions_; }  // in order of opening

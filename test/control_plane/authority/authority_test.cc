@@ -45,7 +45,8 @@ TEST_F(AuthorityTest, ARootWithoutItsKeyIsAnErrorAndNotReplaced) {
 
 TEST_F(AuthorityTest, AKeyOfAnotherRootIsFoundOutAtTheStart) {
   Open();
-  ASSERT_TRUE(dispatcher_->engine().ReplaceFile("/state/root-key.pem", *tls::MakeKey(tls::KeyKind::kEcdsaP256), 0600).ok());
+  ASSERT_TRUE(
+      dispatcher_->engine().ReplaceFile("/state/root-key.pem", *tls::MakeKey(tls::KeyKind::kEcdsaP256), 0600).ok());
   EXPECT_FALSE(Authority::Open(*dispatcher_, "/state").ok());
 }
 

@@ -1,10 +1,9 @@
-#include "source/control_plane/mesh/mesh_compiler.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "source/control_plane/mesh/mesh_compiler.h"
 #include "source/schema/typed_struct.h"
 #include "source/schema/validator.h"
 
@@ -39,15 +38,18 @@ std::string With(const std::string& from, const std::string& to) {
 
 TEST(MeshTest, ErrorsSayLineAndPath) {
   EXPECT_EQ(ErrorsOf(kSmall), "");
-  EXPECT_THAT(ErrorsOf(With("[a]", "[aa]")), HasSubstr("mesh.yaml:7: services[1].callers[0]: no service is called \"aa\""));
-  EXPECT_THAT(ErrorsOf(With("name: b", "name: a")), HasSubstr("mesh.yaml:6: services[1].name: service \"a\" is there twice"));
+  EXPECT_THAT(ErrorsOf(With("[a]", "[aa]")),
+              HasSubstr("mesh.yaml:7: services[1].callers[0]: no service is called \"aa\""));
+  EXPECT_THAT(ErrorsOf(With("name: b", "name: a")),
+              HasSubstr("mesh.yaml:6: services[1].name: service \"a\" is there twice"));
   EXPECT_THAT(ErrorsOf(With("name: b", "nam: b")), HasSubstr("mesh.yaml:6: services[1].nam: no such field"));
   EXPECT_THAT(ErrorsOf(With("name: b", "name: 'b/c'")), HasSubstr("mesh.yaml:6: services[1].name"));
   EXPECT_THAT(ErrorsOf(With("node: b-1", "node: a-1")), HasSubstr("mesh.yaml:9: services[1].workloads[0].node: node"));
   EXPECT_THAT(ErrorsOf(With("1002", "1001")), HasSubstr("mesh.yaml:9: services[1].workloads[0].port: address"));
   EXPECT_THAT(ErrorsOf(With("1002", "70000")), HasSubstr("mesh.yaml:9: services[1].workloads[0].port"));
   EXPECT_THAT(ErrorsOf(With("127.0.0.1, port: 1002", "host.example, port: 1002")), HasSubstr("is not an IP address"));
-  EXPECT_THAT(ErrorsOf(With("1002, application: {port: 1}", "1002, application: {}")), HasSubstr("neither port nor grpc_port"));
+  EXPECT_THAT(ErrorsOf(With("1002, application: {port: 1}", "1002, application: {}")),
+              HasSubstr("neither port nor grpc_port"));
   EXPECT_THAT(ErrorsOf(With("callers: [a]", "routes: [{to: [{service: a, version: v9}]}]")),
               HasSubstr("mesh.yaml:7: services[1].routes[0].to[0].version: no workload of \"a\" has version \"v9\""));
   EXPECT_THAT(ErrorsOf(With("callers: [a]", "routes: [{to: [{service: a, weight: 0}, {weight: 0}]}]")),
@@ -89,7 +91,8 @@ void ExpectUsable(const CompiledMesh& compiled) {
 std::string GeneratedMesh() {
   std::string text = "trust_domain: mesh-1.example_org\nservices:\n";
   for (int i = 0; i < 50; ++i) {
-    const std::string name = absl::StrCat(i % 3 == 0 ? "S" : "9", i, i % 2 == 0 ? "_x.y--z" : "", i % 5 == 0 ? "0" : "q");
+    const std::string name =
+        absl::StrCat(i % 3 == 0 ? "S" : "9", i, i % 2 == 0 ? "_x.y--z" : "", i % 5 == 0 ? "0" : "q");
     absl::StrAppend(&text, "- name: '", name, "'\n  tls: ", i % 4 == 0 ? "PERMISSIVE" : "STRICT", "\n");
     if (i % 7 == 0) absl::StrAppend(&text, "  identity: shared.", i % 2, "\n");
     if (i % 3 == 1) absl::StrAppend(&text, "  callers: ['", name, "']\n");

@@ -35,7 +35,8 @@ std::vector<std::string> ErrorsOf(const std::string& text) {
 TEST(ResourceFileTest, TakesAListASingleResourceAndADiscoveryResponse) {
   for (const std::string& text :
        {Cluster("a"), absl::StrCat("version_info: '1'\nresources:\n", Cluster("a")),
-        std::string("{\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a, connect_timeout: 1s}")}) {
+        std::string(
+            "{\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a, connect_timeout: 1s}")}) {
     ResourceFile file;
     std::vector<std::string> errors;
     ReadResourceFile(text, "f.yaml", file, errors);
@@ -53,7 +54,8 @@ TEST(ResourceFileTest, ErrorsSayFileLineAndPath) {
   EXPECT_THAT(ErrorsOf("nodes: {ids: []}"), testing::Not(testing::IsEmpty()));
   EXPECT_THAT(ErrorsOf(Cluster("a") + "  lb_polic: RANDOM\n"), ElementsAre(HasSubstr("f.yaml:5:")));
   EXPECT_THAT(ErrorsOf(Cluster("''")), ElementsAre(HasSubstr("f.yaml:2: resources[0].name")));
-  EXPECT_THAT(ErrorsOf(Cluster("a") + "  per_connection_buffer_limit_bytes: -1\n"), ElementsAre(HasSubstr("f.yaml:5:")));
+  EXPECT_THAT(ErrorsOf(Cluster("a") + "  per_connection_buffer_limit_bytes: -1\n"),
+              ElementsAre(HasSubstr("f.yaml:5:")));
 }
 
 class ResourceFolderTest : public testing::Test {

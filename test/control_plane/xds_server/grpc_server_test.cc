@@ -129,8 +129,7 @@ TEST_F(GrpcServerTest, AUnixSocketOfOneNodeGivesItsKeyToNoOther) {
   ASSERT_TRUE(AskOnce(channel, Ask(kSecretType, "n1", "default"), response).ok());
   EXPECT_THAT(response.resources(0).value(), testing::HasSubstr("key-of-n1"));
   for (const char* type : {kSecretType.data(), kClusterType.data()}) {
-    EXPECT_EQ(AskOnce(channel, Ask(type, "n2", "default"), response).error_code(),
-              grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_EQ(AskOnce(channel, Ask(type, "n2", "default"), response).error_code(), grpc::StatusCode::PERMISSION_DENIED);
   }
   std::filesystem::remove_all(folder);
 }
