@@ -1,8 +1,10 @@
 // Our client on our own HTTP/2 pools against the reference control plane on libgrpc, over real sockets.
 #include "source/control_plane/xds_server/grpc_server.h"
 
+#include "envoy/config/core/v3/grpc_service.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "source/grpc/google/google_channel.h"
 #include "source/grpc/pool_channel.h"
 #include "source/server/dynamic/grpc_transport.h"
 #include "test/control_plane/resources_of.h"
@@ -28,8 +30,7 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
     world_.config->protocol = model::UpstreamProtocol::kHttp2;
     world_.Start(upstream::SetOf(
         {upstream::Record(*net::Address::ParseIp("127.0.0.1", static_cast<uint16_t>(server_->port())), 1)}));
-    transport_ = std::make_unique<server::GrpcTransport>(std::make_unique<outrigger::grpc::PoolChannel>(*world_.context, "c"),
-                                                         outrigger::grpc::CallOptions{});
+    transport_ = std::make_unique<server::GrpcTransport>(MakeChannel(), outrigger::grpc::CallOptions{});
     DiscoveryStream::Options options;
     options.node.set_id("n1");
     options.backoff_most = milliseconds(100);
@@ -39,9 +40,20 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
     graph_->WatchAll(T::kListener, *stream_, seconds(15));
     stream_->Start();
   }
+  // On our own pools, or (google_) by libgrpc.
+  std::unique_ptr<outrigger::grpc::Channel> MakeChannel() {
+    if (!google_) return std::make_unique<outrigger::grpc::PoolChannel>(*world_.context, "c");
+    envoy::config::core::v3::GrpcService service;
+    service.mutable_google_grpc()->set_target_uri(absl::StrCat("127.0.0.1:", server_->port()));
+    service.mutable_google_grpc()->set_stat_prefix("cp");
+    auto channel = outrigger::grpc::MakeGoogleChannel(*world_.loop, service);
+    EXPECT_TRUE(channel.ok()) << channel.status();
+    return *std::move(channel);
+  }
   ~ControlPlaneTest() override {
     stream_.reset();
     graph_.reset();
+    transport_.reset();
     world_.context.reset();
     harness::Turns(*world_.loop, 5);
     if (server_ != nullptr) server_->Stop();
@@ -54,6 +66,7 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
     if (core_ != nullptr) core_->Publish(catalog_);
   }
 
+  bool google_ = false;
   upstream::World world_;
   cp::CatalogPtr catalog_ = std::make_shared<cp::Catalog>();
   std::unique_ptr<cp::XdsServer> core_;
@@ -80,6 +93,20 @@ TEST_F(ControlPlaneTest, AListenerItsRoutesClusterAndEndpointsComeOverOneStreamA
   ASSERT_TRUE(world_.Until([&] { return target_.Has(T::kCluster, "b") && !target_.Has(T::kCluster, "a"); }));
   EXPECT_EQ(stream_->counters().refused, 0u);
   EXPECT_EQ(stream_->counters().stream_ends, 0u);
+}
+
+TEST_F(ControlPlaneTest, GoogleGrpcCarriesTheSameStream) {
+  google_ = true;
+  Publish({cp::EdsCluster("a"), cp::Endpoints("a", 1), cp::ListenerWith("in", "r"), cp::RoutesTo("r", "a")});
+  Serve();
+  Connect();
+  ASSERT_TRUE(world_.Until([&] { return target_.Has(T::kListener, "in"); }));
+  EXPECT_TRUE(stream_->connected());
+  Publish({cp::EdsCluster("b"), cp::Endpoints("b", 3), cp::ListenerWith("in", "r"), cp::RoutesTo("r", "b")});
+  ASSERT_TRUE(world_.Until([&] { return target_.Has(T::kCluster, "b") && !target_.Has(T::kCluster, "a"); }));
+  server_->Stop();
+  server_.reset();
+  ASSERT_TRUE(world_.Until([&] { return stream_->counters().stream_ends > 0; }));
 }
 
 TEST_F(ControlPlaneTest, ARestartOfTheControlPlaneLosesNothingAndItsChangesArrive) {
