@@ -50,6 +50,8 @@ void Http2Session::OnData(Buffer& input, bool end) {
     return;
   }
   OnConnected();
+  if (client_owner_ != nullptr && flush_wanted_ && ready_) WriteWaiting();
+  if (closed_ || fail_detail_ != nullptr) return;
   Buffer bytes(std::move(input));  // a callback may close the connection, and with it its input
   receiving_ = true;
   const char* detail = nullptr;

@@ -79,6 +79,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void ScheduleFlush();
   void Flush();
   void FlushOnce();
+  void WriteWaiting();
   void PushOutput(absl::string_view bytes);
   void FireLowMarks();
   void NotifyOwner();

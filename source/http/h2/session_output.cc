@@ -34,6 +34,14 @@ void Http2Session::Flush() {
   if (!closed_ && fail_detail_ != nullptr) FinishFailure();
 }
 
+// Streams made earlier in this turn count as sent before what is read now: a GOAWAY in it must not refuse them here, the peer may still
+// take them. Announced at the end of the turn with the rest.
+void Http2Session::WriteWaiting() {
+  flushing_ = true;
+  FlushOnce();
+  flushing_ = false;
+}
+
 void Http2Session::FlushOnce() {
   // One round: who used up the quantum in the last one, or was held back by a full connection, may send again.
   if (!connection_.above_write_high()) {

@@ -169,6 +169,20 @@ TEST_F(H2LifecycleTest, SendersMayBeUsedWrongWithoutHarm) {
 
 struct H2RawClientTest : testing::Test, Raw {};
 
+// Made in the turn in which the server's first GOAWAY is read: the server still takes it, so it goes out.
+TEST_F(H2RawClientTest, AStreamOfTheTurnThatReadsTheFirstGoAwayIsStillSent) {
+  Open(false);
+  Write(Frame(7, 0, 0, Number(0x7fffffff, 4) + Number(0, 4)));
+  loop.RunOnce(Duration::zero());  // it is on its way
+  Exchange& request = Start(Get(), true);
+  ASSERT_TRUE(Until([&] { return client_app.goaways == 1 && Count(1) == 1; }));
+  EXPECT_EQ(request.resets, 0);
+  EXPECT_FALSE(client->accepts_streams());
+  Write(Headers(1, {{":status", "200"}}, true));
+  ASSERT_TRUE(Until([&] { return request.done(); }));
+  EXPECT_EQ(request.headers->status(), 200u);
+}
+
 TEST_F(H2RawClientTest, StreamsAboveTheGoAwaysLastIdWereNotProcessed) {
   Open(false);
   Exchange& first = Start(Get("/1"), true);

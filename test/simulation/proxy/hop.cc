@@ -172,9 +172,17 @@ void Hop::Describe(std::vector<std::string>& problems) {
 std::vector<std::string> Hop::Run() {
   std::vector<std::string> problems;
   if (tick_) client_loop_->Arm(tick_timer_, milliseconds(1));
-  if (!world_.RunUntil([this] { return CallersDone(); }, minutes(20))) problems.push_back("hangs");
+  if (!world_.RunUntil([this] { return CallersDone(); }, minutes(20))) problems.push_back(absl::StrCat("hangs"));
   tick_timer_.Disarm();
   Describe(problems);
+  if (!problems.empty()) {
+    DumpWriter dump(description_);
+    for (auto& caller : callers_) absl::StrAppend(&description_, "\n", caller->ToString());
+    if (pipelining_ != nullptr && !pipelining_->done()) absl::StrAppend(&description_, "the pipelining caller is not done\n");
+    for (auto& proxy : proxies_) {
+      for (size_t i = 0; i < proxy->worker_count(); ++i) proxy->worker(i).Dump(dump);
+    }
+  }
   // The clients leave; nothing may stay behind in the proxies.
   callers_.clear();
   pipelining_.reset();

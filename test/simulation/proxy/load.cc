@@ -76,8 +76,14 @@ Caller::Caller(event::Dispatcher& dispatcher, LoadOptions options, Score& score)
 
 Caller::~Caller() = default;
 
-void Caller::Close() {
-  if (!clients_.empty()) clients_.back()->Close();
+std::string Caller::ToString() const {
+  std::string out = absl::StrCat("caller: left ", left_, ", running ", running_, ", think ", think_.armed() ? 1 : 0);
+  for (const auto& [exchange, running] : calls_) absl::StrAppend(&out, ", waits for ", running.want.ToString());
+  if (!clients_.empty()) {
+    absl::StrAppend(&out, ", waiting ", clients_.back()->pending(), ", closed ", clients_.back()->closed() ? 1 : 0, ", going away ",
+                    clients_.back()->going_away() ? 1 : 0);
+  }
+  return out + "\n";
 }
 
 void Caller::More() {
@@ -234,12 +240,16 @@ bool PipeliningCaller::TakeAnswer() {
   return true;
 }
 
-void PipeliningCaller::OnData(Buffer& input, bool) {
+void PipeliningCaller::OnData(Buffer& input, bool end) {
   seen_ += input.ToString();
   input.Clear();
   while (next_ < sizes_.size() && TakeAnswer()) {
   }
-  if (next_ < sizes_.size() || std::exchange(done_, true)) return;
+  if (next_ < sizes_.size()) {
+    if (end) connection_->Close(net::Connection::CloseMode::kNow);
+    return;
+  }
+  if (std::exchange(done_, true)) return;
   connection_->Close(net::Connection::CloseMode::kFlush);
 }
 

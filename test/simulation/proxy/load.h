@@ -63,7 +63,7 @@ class Caller {
   Caller(event::Dispatcher& dispatcher, LoadOptions options, Score& score);
   ~Caller();
   bool done() const { return left_ == 0 && running_ == 0; }
-  void Close();  // its connection, once done
+  std::string ToString() const;
 
  private:
   void More();
