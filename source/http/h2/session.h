@@ -73,6 +73,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void DeliverPending();
   void ReturnCredit(Stream& stream);
   void DropReceived(Stream& stream);
+  void Forget(Stream& stream);
   void EndReceiver(Stream& stream, ResetReason reason, const char* detail);
   void FinishIfDone(Stream& stream);
   void Release(Stream& stream);

@@ -111,6 +111,7 @@ bool Http2Session::OnRequestHeaders(Stream& stream, bool end) {
   stream.headers_ = nullptr;
   if (end) stream.end_delivered_ = true;
   stream.receiver_->OnHeaders(headers, end);
+  if (end && stream.owner_ended_) Forget(stream);
   return !closed_;
 }
 
@@ -128,6 +129,7 @@ bool Http2Session::OnResponseHeaders(Stream& stream, bool end) {
   stream.headers_done_ = true;
   if (end) stream.end_delivered_ = true;
   stream.receiver_->OnHeaders(headers, end);
+  if (end && stream.owner_ended_) Forget(stream);
   return !closed_;
 }
 
@@ -201,6 +203,7 @@ void Http2Session::Deliver(Stream& stream) {
     if (end) stream.end_delivered_ = true;
     Buffer body(std::move(stream.in_));
     stream.receiver_->OnBody(body, end);
+    if (end && stream.owner_ended_) Forget(stream);
     if (closed_) return;
     if (stream.pauses_ == 0 || stream.receiver_ == nullptr) ReturnCredit(stream);
   }
@@ -209,6 +212,7 @@ void Http2Session::Deliver(Stream& stream) {
     HeaderMap* trailers = stream.headers_;
     stream.headers_ = nullptr;
     stream.receiver_->OnTrailers(*trailers);
+    if (stream.owner_ended_) Forget(stream);
     if (closed_) return;
   }
   FinishIfDone(stream);
@@ -243,6 +247,14 @@ void Http2Session::DropReceived(Stream& stream) {
   stream.headers_ = nullptr;
   stream.ListHook<StreamsToDeliver>::Unlink();
   if (n > 0 && !closed_) framer_.ConsumeConnection(n);
+}
+
+// Both sides said and heard everything: what is left to be written needs no receiver.
+void Http2Session::Forget(Stream& stream) {
+  if (stream.receiver_ == nullptr) return;
+  stream.receiver_ = nullptr;
+  stream.ListHook<StreamsAboveHigh>::Unlink();
+  DropReceived(stream);
 }
 
 void Http2Session::EndReceiver(Stream& stream, ResetReason reason, const char* detail) {

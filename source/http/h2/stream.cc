@@ -37,6 +37,13 @@ void Stream::SendHeaders(const HeaderMap& headers, bool end) {
     SendClientHeaders(headers, end);
   }
   session_.ScheduleFlush();
+  if (end && id_ != 0) OwnerEnded();
+}
+
+// Nothing is left that the receiver could want to hear or do: it may be destroyed now, however long the peer takes.
+void Stream::OwnerEnded() {
+  owner_ended_ = true;
+  if (end_delivered_) session_.Forget(*this);
 }
 
 void Stream::SendServerHeaders(const HeaderMap& headers, bool end) {
@@ -84,20 +91,24 @@ void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
 void Stream::SendBody(Buffer& body, bool end) {
   if (closed_ || receiver_ == nullptr || !headers_sent_ || end_queued_) {
     body.Clear();
+    if (end && body_forbidden_ && receiver_ != nullptr) OwnerEnded();
     return;
   }
   out_.MoveFrom(body, body.size());
   end_queued_ = end;
   WakeData();
   NoteMarks();
+  if (end) OwnerEnded();
 }
 
 void Stream::SendTrailers(const HeaderMap& trailers) {
+  if (body_forbidden_ && receiver_ != nullptr) OwnerEnded();
   if (closed_ || receiver_ == nullptr || !headers_sent_ || end_queued_) return;
   end_queued_ = true;
   trailers_ = new SavedTrailers;
   trailers_->headers.CopyFrom(trailers);
   WakeData();
+  OwnerEnded();
 }
 
 void Stream::SubmitTrailers() {

@@ -20,7 +20,8 @@ struct StreamsAboveHigh;  // their receiver was told to stop producing
 // One exchange of an Http2Session, as a StreamSender. Owned by the session, which frees it (DestroyLater) when the library closed the
 // stream and the receiver has heard everything.
 //
-//   receiver:  headers -> body* -> (trailers) -> end_delivered          Reset()/OnReset: receiver_ = null, nothing more is delivered
+//   receiver:  headers -> body* -> (trailers) -> end_delivered          Reset()/OnReset: receiver_ = null, nothing more is delivered;
+//              likewise once it heard the end and its owner sent the end: what waits for flow control goes out without it
 //   library:   id_ == 0 (client, before SendHeaders) -> open -> closed_
 class Stream final : public StreamSender,
                      public event::Deferred,
@@ -59,6 +60,7 @@ class Stream final : public StreamSender,
   void SubmitTrailers();
   void WakeData();
   void NoteMarks();
+  void OwnerEnded();
 
   Http2Session& session_;
   StreamReceiver* receiver_ = nullptr;
@@ -86,6 +88,7 @@ class Stream final : public StreamSender,
   bool body_forbidden_ : 1 = false;  // HEAD, 204, 304: what is sent as body is dropped
   bool headers_sent_ : 1 = false;
   bool end_queued_ : 1 = false;      // the last byte or the trailers were handed over
+  bool owner_ended_ : 1 = false;     // and the owner knows (end_queued_ may come from what a HEAD or 204 forbids)
   bool end_sent_ : 1 = false;        // END_STREAM went to the output
   bool data_idle_ : 1 = false;       // the library's data source sleeps
   bool above_high_ : 1 = false;

@@ -84,6 +84,8 @@ void BodySender::Go() {
     }
   }
   going_ = false;
+  if (done_) sender_ = nullptr;
+  if (done_ && on_done_) on_done_();
 }
 
 std::string Incoming::Get(absl::string_view name) const { return Find(headers, name); }
@@ -125,13 +127,11 @@ class TestServer::Exchange final : public http::StreamReceiver, public event::De
   void OnBelowWriteLow() override {
     blocked_ = false;
     if (body_ != nullptr) body_->Unblock();
-    FinishIfDone();
   }
   void Forget() {  // the connection is gone
     sender_ = nullptr;
     if (body_ != nullptr) body_->Stop();
     answer_.Disarm();
-    watch_.Disarm();
   }
 
  private:
@@ -149,7 +149,6 @@ class TestServer::Exchange final : public http::StreamReceiver, public event::De
   std::unique_ptr<BodySender> body_;
   bool decided_ = false, blocked_ = false, left_ = false;
   event::Timer answer_{[this] { Answer(); }};
-  event::Timer watch_{[this] { FinishIfDone(); }};
 };
 
 class TestServer::Connection final : public http::ServerSessionOwner, public event::Deferred, public net::ConnectionHandler {
@@ -272,6 +271,7 @@ void TestServer::Exchange::Answer() {
       return connection_.connection().Close(net::Connection::CloseMode::kFlush);
     }
     if (blocked_) body_->Block();
+    body_->OnDone([this] { FinishIfDone(); });
     body_->Start(*sender_, arena_);
   }
   FinishIfDone();
@@ -279,12 +279,7 @@ void TestServer::Exchange::Answer() {
 
 void TestServer::Exchange::FinishIfDone() {
   if (left_ || body_ == nullptr || !request_.ended) return;
-  if (!body_->done() && !body_->nothing()) {
-    connection_.server().dispatcher_.Arm(watch_, milliseconds(5));  // a body in pauses ends by its own timer
-    return;
-  }
-  if (sender_ != nullptr) sender_->Reset(ResetReason::kNone);
-  Leave();
+  if (body_->done() || body_->nothing()) Leave();
 }
 
 void TestServer::Exchange::OnReset(ResetReason, const char*) { Leave(); }
@@ -412,7 +407,10 @@ void TestClient::Exchange::Cancel() {
   resume_.Disarm();
   std::erase(client_.waiting_, this);
   http::StreamSender* sender = std::exchange(sender_, nullptr);
-  if (sender != nullptr) sender->Reset(ResetReason::kLocalReset);
+  if (sender != nullptr) {
+    if (sender->protocol() != http::Protocol::kHttp2) client_.going_away_ = true;  // its connection ends with it
+    sender->Reset(ResetReason::kLocalReset);
+  }
   Fail(ResetReason::kLocalReset, "cancelled");
 }
 

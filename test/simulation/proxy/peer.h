@@ -39,6 +39,7 @@ class BodySender {
   BodySender(event::Dispatcher& dispatcher, Outgoing what) : dispatcher_(dispatcher), what_(std::move(what)) {}
   bool nothing() const { return what_.size == 0 && what_.trailers.empty(); }
   void Start(http::StreamSender& sender, Arena& arena);
+  void OnDone(std::function<void()> f) { on_done_ = std::move(f); }  // in the turn in which the end was sent; may not come while in Start
   void Block() { blocked_ = true; }
   void Unblock();
   void Stop();
@@ -52,6 +53,7 @@ class BodySender {
   Arena* arena_ = nullptr;
   size_t sent_ = 0;
   bool blocked_ = false, done_ = false, going_ = false;
+  std::function<void()> on_done_;
   event::Timer pause_{[this] { Go(); }};
 };
 
