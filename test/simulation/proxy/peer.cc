@@ -509,7 +509,9 @@ void TestClient::OnGoAway() {
 void TestClient::OnSessionClosed(const net::CloseInfo& why) {
   if (std::exchange(closed_, true)) return;
   why_ = why;
-  FailWaiting(ResetReason::kConnectionTermination, absl::StrCat("connection closed: ", net::CloseReasonName(why.reason), " ", why.detail));
+  // What waited was never written: if we ended the connection ourselves, it goes elsewhere.
+  const bool ours = why.reason == net::CloseReason::kLocalAbort;
+  FailWaiting(ours ? ResetReason::kRemoteRefused : ResetReason::kConnectionTermination, absl::StrCat("connection closed: ", net::CloseReasonName(why.reason), " ", why.detail));
   if (session_ != nullptr) dispatcher_.DestroyLater(std::move(session_));
 }
 
