@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import subprocess
 
 from .programs import Program, fetch, free_ports, wait_until
 
@@ -123,10 +124,9 @@ class Mesh:
 
     def certificate_serial(self, workload):
         """Of the certificate that its inbound listener shows now, asked from outside."""
-        from subprocess import run
-        shown = run(["openssl", "s_client", "-connect", f"127.0.0.1:{workload.inbound}", "-alpn", "h2"], input=b"",
-                    capture_output=True).stdout
-        serial = run(["openssl", "x509", "-noout", "-serial"], input=shown, capture_output=True, text=True).stdout
+        shown = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{workload.inbound}", "-alpn", "h2"], input="",
+                               capture_output=True, text=True, timeout=20).stdout
+        serial = subprocess.run(["openssl", "x509", "-noout", "-serial"], input=shown, capture_output=True, text=True).stdout
         return serial.strip().partition("=")[2]
 
     def status(self):
