@@ -1,5 +1,7 @@
 #include "source/config/tls_builder.h"
 
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "source/extension/matchers.h"
@@ -14,6 +16,36 @@ using extension::Fault;
 using extension::Item;
 
 namespace {
+
+// Errors of tls/ say their fields in text, "tls_certificates[1]: private_key: cause": the same as a path.
+absl::Status WithFields(const absl::Status& status) {
+  absl::string_view rest = status.message();
+  std::string path;
+  for (size_t colon = rest.find(": "); colon != absl::string_view::npos; colon = rest.find(": ")) {
+    const absl::string_view field = rest.substr(0, colon);
+    if (field.find(' ') != absl::string_view::npos || field.find('_') == absl::string_view::npos) break;
+    absl::StrAppend(&path, path.empty() ? "" : ".", field);
+    rest.remove_prefix(colon + 2);
+  }
+  // Names of validation settings come without the message that they stand in.
+  for (const absl::string_view field : {"trusted_ca", "crl", "verify_", "max_verify_depth"}) {
+    if (absl::StartsWith(path, field)) path.insert(0, "validation_context.");
+  }
+  return status.ok() ? status : Fault(path, rest);
+}
+
+// The same for a secret, which is one certificate and not a list.
+absl::Status AsSecret(const absl::Status& status) {
+  absl::string_view text = status.message();
+  if (!absl::ConsumePrefix(&text, "tls_certificates[0]")) return WithFields(status);
+  return WithFields(absl::InvalidArgumentError(absl::StrCat("tls_certificate", text)));
+}
+
+template <class Context>
+absl::StatusOr<std::shared_ptr<const Context>> Made(absl::StatusOr<std::shared_ptr<const Context>> made) {
+  if (!made.ok()) return WithFields(made.status());
+  return made;
+}
 
 // What a DataSource is called on /certs.
 std::string OriginText(const core::DataSource& source) {
@@ -250,7 +282,7 @@ absl::StatusOr<Transport<tls::ServerContext>> ServerTls(const tls_v3::Downstream
   if (spec.require_client_certificate && !spec.validation.verifies()) {
     return Fault("require_client_certificate", "needs a validation context with a trusted_ca or with pins");
   }
-  OUTRIGGER_ASSIGN(out.context, "common_tls_context", context.environment().tls.Server(spec));
+  OUTRIGGER_ASSIGN(out.context, "common_tls_context", Made(context.environment().tls.Server(spec)));
   return out;
 }
 
@@ -273,7 +305,7 @@ absl::StatusOr<Transport<tls::ClientContext>> ClientTls(const tls_v3::UpstreamTl
     out.missing = true;
     return out;
   }
-  OUTRIGGER_ASSIGN(out.context, "common_tls_context", context.environment().tls.Client(spec));
+  OUTRIGGER_ASSIGN(out.context, "common_tls_context", Made(context.environment().tls.Client(spec)));
   return out;
 }
 
@@ -319,14 +351,14 @@ absl::Status CheckSecret(const tls_v3::Secret& secret, BuildContext& context) {
       tls::ServerSpec spec;
       OUTRIGGER_ASSIGN(spec.certificates.emplace_back(), "tls_certificate",
                        CertificateOf(secret.tls_certificate(), context));
-      auto made = context.environment().tls.Server(spec);
-      return made.ok() ? absl::OkStatus() : extension::Under("tls_certificate", made.status());
+      const auto made = context.environment().tls.Server(spec);
+      return made.ok() ? absl::OkStatus() : AsSecret(made.status());
     }
     case tls_v3::Secret::kValidationContext: {
       tls::ClientSpec spec;
       OUTRIGGER_ASSIGN(spec.validation, "validation_context", ValidationOf(secret.validation_context(), context));
-      auto made = context.environment().tls.Client(spec);
-      return made.ok() ? absl::OkStatus() : extension::Under("validation_context", made.status());
+      const auto made = context.environment().tls.Client(spec);
+      return made.ok() ? absl::OkStatus() : AsSecret(made.status());
     }
     case tls_v3::Secret::kSessionTicketKeys: {
       tls::ServerSpec spec;
