@@ -14,10 +14,23 @@ Server::~Server() = default;
 
 Server::Parts::~Parts() {
   *self = nullptr;
-  // What uses the loop goes while it is whole; workers first, they may still post to main.
+  for (event::Timer* timer : {&stats_timer, &drain_timer, &stop_timer}) timer->Disarm();
+  // What still lives on a loop dies while everything it refers to is there: workers first, they may still post to main; then main's own.
   dynamic.reset();
   if (workers != nullptr) workers->Stop();
   admin.reset();
+  Turns();
+  files.reset();
+  dns.reset();
+  workers.reset();
+  sockets.reset();
+  context.reset();
+  builder.reset();
+  Turns();
+}
+
+void Server::Parts::Turns() {
+  for (int i = 0; i < 4; ++i) dispatcher->RunOnce(Duration::zero());
 }
 
 int Server::Run() {

@@ -25,6 +25,7 @@ namespace outrigger::server {
 struct Server::Parts final : public event::EndOfTurn {
   Parts(const Options& o, Surroundings s);
   ~Parts();
+  void Turns();  // a few of the loop: what was put off is freed
 
   // server_publish.cc
   void OnEndOfTurn() override;  // a requested publication is made
