@@ -75,8 +75,8 @@ void ScriptedSender::SendTrailers(const http::HeaderMap& map) {
   ended = true;
 }
 
-StreamHarness::StreamHarness(uint32_t buffer_limit)
-    : world_(1, event::FaultPlan::None()), loop_(world_.MakeDispatcher()), buffer_limit_(buffer_limit) {
+StreamHarness::StreamHarness(uint32_t buffer_limit, uint64_t seed)
+    : world_(seed, event::FaultPlan::None()), loop_(world_.MakeDispatcher()), buffer_limit_(buffer_limit) {
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->generation = 1;
   worker_ = std::make_unique<upstream::WorkerContext>(0, *loop_, stats_.AddWorker("worker_0"), facts_, snapshot, nullptr);
@@ -143,6 +143,7 @@ void StreamHarness::EndStream() { stream_.reset(); }
 bool StreamHarness::OnRequestHeaders(http::Stream& stream, http::HeaderMap& /*headers*/, bool /*end*/) {
   stream.SetChain(*chain_);
   stream.SetRoute(&kSomeRoute, nullptr);
+  stream.info().client = client;
   if (refuse) stream.SendLocalReply({.status = 404, .details = "refused"});
   return !refuse;
 }

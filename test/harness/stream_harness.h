@@ -66,13 +66,14 @@ struct Arrived {
 //   h.Request({{":method", "GET"}, {":path", "/"}}, true);  ...  h.Respond(200, "body");
 class StreamHarness final : public http::StreamOwner {
  public:
-  explicit StreamHarness(uint32_t buffer_limit = 1024);
+  explicit StreamHarness(uint32_t buffer_limit = 1024, uint64_t seed = 1);
   ~StreamHarness() override;
 
   void Add(http::FilterSpec spec, std::string name);
   // Options, before Request.
   std::map<std::string, std::vector<const void*>> per_route;  // by filter name, least specific first
   std::map<std::string, bool> enabled;
+  IpAddress client;                                           // the trusted client address
   bool refuse = false;                                        // OnRequestHeaders answers 404 itself
   std::function<void(http::Stream&, http::LocalReply&)> on_local_reply;
 

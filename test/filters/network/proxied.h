@@ -101,7 +101,7 @@ class Proxied final : public net::TcpListener::Owner,
   }
   void OnConnectionClosed(const net::CloseInfo& why) override {
     closed = true;
-    close_info = why;
+    close_detail = why.detail;  // a filter's own text may go with the filter
     loop->DestroyLater(std::move(chain_on_connection_));
     loop->DestroyLater(std::move(connection_));
   }
@@ -124,7 +124,7 @@ class Proxied final : public net::TcpListener::Owner,
   std::function<void(net::Connection&)> on_connection;
   DrainHandler* drain_handler = nullptr;
   bool closed = false;
-  net::CloseInfo close_info;
+  std::string close_detail;
 
  private:
   std::shared_ptr<net::ListenSocket> socket_;
