@@ -1,12 +1,12 @@
 // Thread: test
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "google/protobuf/text_format.h"
-#include "source/base/bug.h"
 #include "source/extension/factory.h"
 
 namespace outrigger::harness {
@@ -55,7 +55,7 @@ class FakeFactoryContext final : public extension::FactoryContext {
 template <class Proto>
 Proto FromText(const std::string& text) {
   Proto proto;
-  OUTRIGGER_CHECK(google::protobuf::TextFormat::ParseFromString(text, &proto));
+  if (!google::protobuf::TextFormat::ParseFromString(text, &proto)) std::abort();
   return proto;
 }
 

@@ -21,7 +21,7 @@ class BufferFilterTest : public testing::Test {
   BufferFilterTest() {
     absl::StatusOr<http::FilterSpec> spec =
         kBufferFactory.create(FromText<v3::Buffer>("max_request_bytes { value: 10 }"), context_);
-    OUTRIGGER_CHECK(spec.ok());
+    EXPECT_TRUE(spec.ok()) << spec.status();
     h_.Add(*std::move(spec), "buffer");
   }
   void Route(const std::string& text) {

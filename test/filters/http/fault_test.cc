@@ -25,7 +25,7 @@ class FaultTest : public testing::Test {
   static http::FilterSpec Make(harness::StreamHarness& h, const std::string& text) {
     harness::FakeFactoryContext context(h.stats());
     absl::StatusOr<http::FilterSpec> spec = kFaultFactory.create(FromText<v3::HTTPFault>(text), context);
-    OUTRIGGER_CHECK(spec.ok());
+    EXPECT_TRUE(spec.ok()) << spec.status();
     return *std::move(spec);
   }
   void Use(const std::string& text) { h_.Add(Make(h_, text), "fault"); }
