@@ -221,8 +221,50 @@ TEST_F(SnapshotBuilderTest, ASecretWhoseKeyDoesNotFitIsRefusedAndTheOldOneStays)
   mixed.key_pem = authority_.Dns("b.test").key_pem;
   const auto set = builder_->SetSecret(Yaml<Secret>(SecretYaml("server", mixed)), {"2", false});
   ASSERT_FALSE(set.ok());
-  EXPECT_THAT(std::string(set.status().message()), HasSubstr("secret \"server\" (version 2): tls_certificate.private_key: does not belong"));
+  EXPECT_THAT(std::string(set.status().message()),
+              HasSubstr("secret \"server\" (version 2): tls_certificate.private_key: does not belong"));
   EXPECT_EQ(builder_->Build(), before);
+}
+
+TEST_F(SnapshotBuilderTest, AChangedFileCompilesWhatReadItAndABrokenOneChangesNothing) {
+  const std::string folder = testing::TempDir();
+  const auto write = [&](const tls::CertificateSpec& certificate) {
+    ASSERT_TRUE(engine_->ReplaceFile(folder + "/chain.pem", certificate.chain_pem, 0600).ok());
+    ASSERT_TRUE(engine_->ReplaceFile(folder + "/key.pem", certificate.key_pem.view(), 0600).ok());
+  };
+  write(authority_.Dns("a.test"));
+  ASSERT_TRUE(builder_->SetCluster(Yaml<Cluster>(kBackend), given_).ok());
+  const std::string tls = absl::StrCat(R"(name: only
+  transport_socket:
+    name: envoy.transport_sockets.tls
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+      common_tls_context:
+        tls_certificates:
+        - certificate_chain: {filename: )",
+                                       folder, R"(/chain.pem}
+          private_key: {filename: )",
+                                       folder, R"(/key.pem})");
+  const auto set = builder_->SetListener(Yaml<Listener>(HttpListener("in", 10000, kInlineRoutes, tls)), given_);
+  ASSERT_TRUE(set.ok()) << set.status().message();
+  EXPECT_EQ(builder_->DependenciesOf(ResourceKind::kListener, "in")->files,
+            (std::vector<std::string>{folder + "/chain.pem", folder + "/key.pem"}));
+  const auto first = builder_->Build();
+  ASSERT_TRUE(builder_->FilesChanged({"/somewhere/else"}).ok());
+  EXPECT_EQ(builder_->Build(), first);
+  // Removing the cluster must not keep a certificate from being renewed.
+  builder_->Remove(ResourceKind::kCluster, "backend");
+  write(authority_.Dns("a.test"));
+  ASSERT_TRUE(builder_->FilesChanged({folder + "/chain.pem"}).ok());
+  const auto second = builder_->Build();
+  EXPECT_NE(ListenerOf(*first, "in")->chains[0]->tls, ListenerOf(*second, "in")->chains[0]->tls);
+  ASSERT_TRUE(engine_->ReplaceFile(folder + "/key.pem", "junk", 0600).ok());
+  const absl::Status broken = builder_->FilesChanged({folder + "/key.pem"});
+  EXPECT_THAT(
+      std::string(broken.message()),
+      HasSubstr("listener \"in\" (version 1): filter_chains[0].transport_socket.typed_config.common_tls_context."
+                "tls_certificates[0].private_key"));
+  EXPECT_EQ(builder_->Build(), second);
 }
 
 TEST_F(SnapshotBuilderTest, EndpointsWhoseTransportHasNoSecretAreLeftOutInsteadOfTalkingPlaintext) {
