@@ -38,7 +38,8 @@ void Stream::HoldRequest(int index, FilterStatus status, Buffer& body, bool end)
 }
 
 void Stream::RunRequestBody(int from, Buffer& body, bool end) {
-  for (int i = NextUp(kHookRequestBody, request_.held, from); i >= 0; i = NextUp(kHookRequestBody, request_.held, i + 1)) {
+  for (int i = NextUp(kHookRequestBody, request_.held, from); i >= 0;
+       i = NextUp(kHookRequestBody, request_.held, i + 1)) {
     Hold* hold = FindHold(request_, i);
     FilterStatus status = hold != nullptr && hold->buffering ? FilterStatus::kBuffer : FilterStatus::kPause;
     if (Hooked(i, kHookRequestBody)) {

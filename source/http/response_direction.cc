@@ -2,13 +2,15 @@
 
 #include "source/http/stream.h"
 
-// The response's way through the chain: from the terminal filter down to filter 0, then to the owner and the codec. A filter may answer
-// locally from any hook: then another response is on its way, and the loop that called the hook is over (local_replies_ tells).
+// The response's way through the chain: from the terminal filter down to filter 0, then to the owner and the codec. A
+// filter may answer locally from any hook: then another response is on its way, and the loop that called the hook is
+// over (local_replies_ tells).
 namespace outrigger::http {
 
 void Stream::SendResponseInterim(HeaderMap& headers) {
   if (RequestOver() || response_head_sent_) return;
-  for (int i = NextDown(kHookResponseInterim, 0, FilterCount() - 1); i >= 0; i = NextDown(kHookResponseInterim, 0, i - 1)) {
+  for (int i = NextDown(kHookResponseInterim, 0, FilterCount() - 1); i >= 0;
+       i = NextDown(kHookResponseInterim, 0, i - 1)) {
     if (filters_[i]->OnResponseInterim(*this, headers) != FilterStatus::kContinue || RequestOver()) return;
   }
   if (sender_ != nullptr) sender_->SendInterim(headers);
@@ -153,14 +155,16 @@ void Stream::InjectResponseBody(const Filter& filter, Buffer& body) {
 // A filter that holds the response is to its producer what a slow client is.
 void Stream::PauseResponseSource() {
   if (response_source_pauses_++ > 0 || filters_ == nullptr) return;
-  for (int i = NextDown(kHookWatermarks, 0, FilterCount() - 1); i >= 0 && !done_; i = NextDown(kHookWatermarks, 0, i - 1)) {
+  for (int i = NextDown(kHookWatermarks, 0, FilterCount() - 1); i >= 0 && !done_;
+       i = NextDown(kHookWatermarks, 0, i - 1)) {
     filters_[i]->OnDownstreamAboveHigh(*this);
   }
 }
 
 void Stream::ResumeResponseSource() {
   if (response_source_pauses_ == 0 || --response_source_pauses_ > 0 || filters_ == nullptr) return;
-  for (int i = NextDown(kHookWatermarks, 0, FilterCount() - 1); i >= 0 && !done_; i = NextDown(kHookWatermarks, 0, i - 1)) {
+  for (int i = NextDown(kHookWatermarks, 0, FilterCount() - 1); i >= 0 && !done_;
+       i = NextDown(kHookWatermarks, 0, i - 1)) {
     filters_[i]->OnDownstreamBelowLow(*this);
   }
 }

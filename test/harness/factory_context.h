@@ -35,8 +35,9 @@ class FakeFactoryContext final : public extension::FactoryContext {
   absl::StatusOr<std::string> ReadDataSource(const envoy::config::core::v3::DataSource&) override {
     return absl::UnimplementedError("no files here");
   }
-  absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildHttpFilters(
-      absl::string_view, const extension::HttpFilterList&, absl::string_view) override {
+  absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildHttpFilters(absl::string_view,
+                                                                                const extension::HttpFilterList&,
+                                                                                absl::string_view) override {
     return absl::UnimplementedError("no filters here");
   }
   matching::FormatOptions format_options() const override { return {}; }

@@ -33,7 +33,9 @@ class FakeTls final : public net::Transport, public net::TlsInfo {
   absl::string_view server_name() const override { return sni; }
   absl::string_view session_id() const override { return ""; }
   bool resumed() const override { return false; }
-  absl::string_view Peer(Fact fact) const override { return PeerSanCount(fact) == 0 ? absl::string_view("") : PeerSan(fact, 0); }
+  absl::string_view Peer(Fact fact) const override {
+    return PeerSanCount(fact) == 0 ? absl::string_view("") : PeerSan(fact, 0);
+  }
   absl::string_view Local(Fact) const override { return ""; }
   size_t PeerSanCount(Fact kind) const override {
     const auto at = peer_facts.find(kind);

@@ -79,7 +79,8 @@ StreamHarness::StreamHarness(uint32_t buffer_limit, uint64_t seed)
     : world_(seed, event::FaultPlan::None()), loop_(world_.MakeDispatcher()), buffer_limit_(buffer_limit) {
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->generation = 1;
-  worker_ = std::make_unique<upstream::WorkerContext>(0, *loop_, stats_.AddWorker("worker_0"), facts_, snapshot, nullptr);
+  worker_ =
+      std::make_unique<upstream::WorkerContext>(0, *loop_, stats_.AddWorker("worker_0"), facts_, snapshot, nullptr);
 }
 
 StreamHarness::~StreamHarness() {
@@ -112,7 +113,9 @@ void StreamHarness::Body(absl::string_view text, bool end) {
   stream_->OnBody(body, end);
 }
 void StreamHarness::Trailers(const Fields& fields) { stream_->OnTrailers(NewMap(fields)); }
-void StreamHarness::RespondHeaders(const Fields& fields, bool end) { stream_->SendResponseHeaders(NewMap(fields), end); }
+void StreamHarness::RespondHeaders(const Fields& fields, bool end) {
+  stream_->SendResponseHeaders(NewMap(fields), end);
+}
 void StreamHarness::RespondBody(absl::string_view text, bool end) {
   Buffer body(text);
   stream_->SendResponseBody(body, end);

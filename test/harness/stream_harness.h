@@ -59,7 +59,8 @@ struct Arrived {
   int header_calls = 0, body_calls = 0, trailers = 0, highs = 0, lows = 0;
 };
 
-// A true Stream and chain of filters between a scripted codec and a terminal filter, in virtual time. One stream per harness.
+// A true Stream and chain of filters between a scripted codec and a terminal filter, in virtual time. One stream per
+// harness.
 //
 //   StreamHarness h;
 //   h.Add(spec, "fault");
@@ -73,14 +74,18 @@ class StreamHarness final : public http::StreamOwner {
   // Options, before Request.
   std::map<std::string, std::vector<const void*>> per_route;  // by filter name, least specific first
   std::map<std::string, bool> enabled;
-  IpAddress client;                                           // the trusted client address
-  bool refuse = false;                                        // OnRequestHeaders answers 404 itself
+  IpAddress client;     // the trusted client address
+  bool refuse = false;  // OnRequestHeaders answers 404 itself
   std::function<void(http::Stream&, http::LocalReply&)> on_local_reply;
 
   // From the codec.
   void Request(const Fields& fields, bool end);
-  void Get(absl::string_view path = "/") { Request({{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", std::string(path)}}, true); }
-  void Post(absl::string_view path = "/") { Request({{":method", "POST"}, {":scheme", "http"}, {":authority", "h"}, {":path", std::string(path)}}, false); }
+  void Get(absl::string_view path = "/") {
+    Request({{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", std::string(path)}}, true);
+  }
+  void Post(absl::string_view path = "/") {
+    Request({{":method", "POST"}, {":scheme", "http"}, {":authority", "h"}, {":path", std::string(path)}}, false);
+  }
   void Body(absl::string_view text, bool end);
   void Trailers(const Fields& fields);
   // From the terminal filter.

@@ -1,11 +1,10 @@
-#include "source/filters/http/buffer/buffer_filter.h"
-
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "gtest/gtest.h"
+#include "source/filters/http/buffer/buffer_filter.h"
 #include "source/filters/http/buffer/factory.h"
 #include "test/harness/factory_context.h"
 #include "test/harness/stream_harness.h"
@@ -113,7 +112,8 @@ TEST_F(BufferFilterTest, TunnelsPass) {
 
 TEST_F(BufferFilterTest, RefusesALimitOfZero) {
   EXPECT_EQ(kBufferFactory.create(v3::Buffer(), context_).status().message(), "max_request_bytes: must be above 0");
-  EXPECT_EQ(kBufferFactory.create_route(v3::BufferPerRoute(), context_).status().message(), "disabled or buffer is needed");
+  EXPECT_EQ(kBufferFactory.create_route(v3::BufferPerRoute(), context_).status().message(),
+            "disabled or buffer is needed");
 }
 
 }  // namespace

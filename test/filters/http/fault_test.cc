@@ -129,7 +129,8 @@ TEST_F(FaultTest, TheCallerMayLowerThePercentageButNotRaiseIt) {
 }
 
 TEST_F(FaultTest, NonsenseInHeadersIsNoFault) {
-  Use("delay { header_delay { } percentage { numerator: 100 } } abort { header_abort { } percentage { numerator: 100 } } "
+  Use("delay { header_delay { } percentage { numerator: 100 } } abort { header_abort { } percentage { numerator: 100 } "
+      "} "
       "response_rate_limit { header_limit { } percentage { numerator: 100 } }");
   Ask({{"x-envoy-fault-delay-request", "-5"},
        {"x-envoy-fault-abort-request", "99999"},
@@ -146,7 +147,8 @@ TEST_F(FaultTest, TheCallerMayChooseTheStatus) {
 }
 
 TEST_F(FaultTest, OnlyRequestsThatMatchAreHit) {
-  const std::string only = std::string(kAbort) + "headers { name: 'x-test' string_match { exact: 'yes' } } downstream_nodes: 'n1'";
+  const std::string only =
+      std::string(kAbort) + "headers { name: 'x-test' string_match { exact: 'yes' } } downstream_nodes: 'n1'";
   Use(only);
   Ask({{"x-test", "yes"}, {"x-envoy-downstream-service-node", "n2"}});
   EXPECT_TRUE(h_.arrived.headers);

@@ -1,5 +1,3 @@
-#include "source/filters/http/rbac/http_rbac.h"
-
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,6 +5,7 @@
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "gtest/gtest.h"
 #include "source/filters/http/rbac/factory.h"
+#include "source/filters/http/rbac/http_rbac.h"
 #include "test/harness/factory_context.h"
 #include "test/harness/fake_tls.h"
 #include "test/harness/stream_harness.h"
@@ -131,7 +130,8 @@ TEST_F(HttpRbacTest, ARouteMayHaveItsOwnRules) {
 }
 
 TEST_F(HttpRbacTest, RemoteIpIsTheTrustedClient) {
-  Use("rules { policies { key: 'p' value { permissions { any: true } principals { remote_ip { address_prefix: '192.0.2.0' "
+  Use("rules { policies { key: 'p' value { permissions { any: true } principals { remote_ip { address_prefix: "
+      "'192.0.2.0' "
       "prefix_len { value: 24 } } } } } }");
   From("spiffe://mesh/bob");
   h_.client = *IpAddress::Parse("192.0.2.1");

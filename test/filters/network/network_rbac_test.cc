@@ -17,10 +17,12 @@ namespace v3 = envoy::extensions::filters::network::rbac::v3;
 // The end of the chain: keeps what passes.
 class Sink final : public net::NetworkFilter {
  public:
-  explicit Sink(std::string& got) : got_(got) { recorder_.on_data = [this](Buffer& data, bool) {
-    got_ += data.ToString();
-    data.Clear();
-  }; }
+  explicit Sink(std::string& got) : got_(got) {
+    recorder_.on_data = [this](Buffer& data, bool) {
+      got_ += data.ToString();
+      data.Clear();
+    };
+  }
   net::ConnectionHandler* terminal() override { return &recorder_; }
 
  private:
@@ -44,7 +46,8 @@ class NetworkRbacTest : public testing::Test {
     return p_.upstream.registry.main().Get(static_cast<const NetworkRbacConfig*>(spec_.config.get())->stats);
   }
   static std::string From(const std::string& address) {
-    return "policies { key: 'near by' value { permissions { any: true } principals { direct_remote_ip { address_prefix: '" +
+    return "policies { key: 'near by' value { permissions { any: true } principals { direct_remote_ip { "
+           "address_prefix: '" +
            address + "' prefix_len { value: 8 } } } } }";
   }
 
@@ -92,11 +95,11 @@ TEST_F(NetworkRbacTest, ContinuousDecidesWithEachRead) {
 
 TEST_F(NetworkRbacTest, RefusesRulesThatNeedRequests) {
   const auto refused = kNetworkRbacFactory.create(
-      harness::FromText<v3::RBAC>("stat_prefix: 's' rules { policies { key: 'p' value { permissions { header { name: 'x' "
-                                  "present_match: true } } principals { any: true } } } }"),
+      harness::FromText<v3::RBAC>(
+          "stat_prefix: 's' rules { policies { key: 'p' value { permissions { header { name: 'x' "
+          "present_match: true } } principals { any: true } } } }"),
       context_);
-  EXPECT_EQ(refused.status().message(),
-            "rules.policies[\"p\"].permissions[0].header: a connection has no requests");
+  EXPECT_EQ(refused.status().message(), "rules.policies[\"p\"].permissions[0].header: a connection has no requests");
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ class TcpServer final : public net::TcpListener::Owner {
   }
   void OnAccepted(net::TcpListener&, net::AcceptedSocket socket) override {
     auto made = std::make_unique<Accepted>();
-    made->connection = std::make_unique<net::Connection>(loop_, std::move(socket), std::make_unique<net::RawTransport>());
+    made->connection =
+        std::make_unique<net::Connection>(loop_, std::move(socket), std::make_unique<net::RawTransport>());
     made->connection->SetHandler(&made->recorder);
     if (on_accepted) on_accepted(*made);
     made->connection->Start();
@@ -55,7 +56,8 @@ class Proxied final : public net::TcpListener::Owner,
  public:
   using Make = std::function<std::unique_ptr<net::NetworkFilter>(model::DownstreamContext&)>;
 
-  Proxied() : simulated(3, event::FaultPlan::None()), loop(simulated.MakeDispatcher()), upstream(loop.get()), server(*loop) {
+  Proxied()
+      : simulated(3, event::FaultPlan::None()), loop(simulated.MakeDispatcher()), upstream(loop.get()), server(*loop) {
     upstream.config->connect_timeout = seconds(2);
     socket_ = *net::ListenSocket::Bind(loop->engine(), *net::Address::ParseIp("127.0.0.1", 0), {}, 1);
     OUTRIGGER_CHECK(socket_->Listen().ok());
@@ -83,7 +85,9 @@ class Proxied final : public net::TcpListener::Owner,
     client = net::Connection::Connect(*loop, options, std::make_unique<net::RawTransport>());
     client->SetHandler(&recorder);
   }
-  bool Until(const std::function<bool()>& done, Duration limit = seconds(60)) { return simulated.RunUntil(done, limit); }
+  bool Until(const std::function<bool()>& done, Duration limit = seconds(60)) {
+    return simulated.RunUntil(done, limit);
+  }
   bool ServerHas(size_t connections) {
     return Until([&] { return server.all.size() >= connections; });
   }

@@ -35,24 +35,31 @@ class Builder {
       case Case::kAny:
         if (!permission.any()) return Under("any", Invalid("must be true"));
         return Rule(Kind::kAny);
-      case Case::kAndRules: return Group("and_rules.rules", Kind::kAnd, permission.and_rules().rules());
-      case Case::kOrRules: return Group("or_rules.rules", Kind::kOr, permission.or_rules().rules());
-      case Case::kNotRule: return Not("not_rule", permission.not_rule());
-      case Case::kHeader: return Header(permission.header());
-      case Case::kUrlPath: return Path(permission.url_path());
+      case Case::kAndRules:
+        return Group("and_rules.rules", Kind::kAnd, permission.and_rules().rules());
+      case Case::kOrRules:
+        return Group("or_rules.rules", Kind::kOr, permission.or_rules().rules());
+      case Case::kNotRule:
+        return Not("not_rule", permission.not_rule());
+      case Case::kHeader:
+        return Header(permission.header());
+      case Case::kUrlPath:
+        return Path(permission.url_path());
       case Case::kDestinationIp:
         return Leaf("destination_ip", Kind::kDestinationIp, extension::BuildCidr(permission.destination_ip()));
       case Case::kDestinationPort: {
         const int64_t port = permission.destination_port();
         return Rule(Kind::kDestinationPort, Rule::What(Rule::Ports{port, port + 1}));
       }
-      case Case::kDestinationPortRange: return PortRange(permission.destination_port_range());
+      case Case::kDestinationPortRange:
+        return PortRange(permission.destination_port_range());
       case Case::kMetadata:
         return Leaf("metadata", Kind::kMetadata, extension::BuildMetadataMatcher(permission.metadata()));
       case Case::kRequestedServerName:
         return Leaf("requested_server_name", Kind::kServerName,
                     extension::BuildStringMatcher(permission.requested_server_name()));
-      default: return Invalid("this kind of permission is not supported");
+      default:
+        return Invalid("this kind of permission is not supported");
     }
   }
 
@@ -62,28 +69,38 @@ class Builder {
       case Case::kAny:
         if (!principal.any()) return Under("any", Invalid("must be true"));
         return Rule(Kind::kAny);
-      case Case::kAndIds: return Group("and_ids.ids", Kind::kAnd, principal.and_ids().ids());
-      case Case::kOrIds: return Group("or_ids.ids", Kind::kOr, principal.or_ids().ids());
-      case Case::kNotId: return Not("not_id", principal.not_id());
+      case Case::kAndIds:
+        return Group("and_ids.ids", Kind::kAnd, principal.and_ids().ids());
+      case Case::kOrIds:
+        return Group("or_ids.ids", Kind::kOr, principal.or_ids().ids());
+      case Case::kNotId:
+        return Not("not_id", principal.not_id());
       case Case::kAuthenticated:
         if (!principal.authenticated().has_principal_name()) return Rule(Kind::kAuthenticated);
         return Leaf("authenticated.principal_name", Kind::kAuthenticated,
                     extension::BuildStringMatcher(principal.authenticated().principal_name()));
-      case Case::kSourceIp: return Leaf("source_ip", Kind::kSourceIp, extension::BuildCidr(principal.source_ip()));
+      case Case::kSourceIp:
+        return Leaf("source_ip", Kind::kSourceIp, extension::BuildCidr(principal.source_ip()));
       case Case::kDirectRemoteIp:
         return Leaf("direct_remote_ip", Kind::kDirectRemoteIp, extension::BuildCidr(principal.direct_remote_ip()));
-      case Case::kRemoteIp: return Leaf("remote_ip", Kind::kRemoteIp, extension::BuildCidr(principal.remote_ip()));
-      case Case::kHeader: return Header(principal.header());
-      case Case::kUrlPath: return Path(principal.url_path());
+      case Case::kRemoteIp:
+        return Leaf("remote_ip", Kind::kRemoteIp, extension::BuildCidr(principal.remote_ip()));
+      case Case::kHeader:
+        return Header(principal.header());
+      case Case::kUrlPath:
+        return Path(principal.url_path());
       case Case::kMetadata:
         return Leaf("metadata", Kind::kMetadata, extension::BuildMetadataMatcher(principal.metadata()));
-      case Case::kFilterState: return State(principal.filter_state());
-      default: return Invalid("this kind of principal is not supported");
+      case Case::kFilterState:
+        return State(principal.filter_state());
+      default:
+        return Invalid("this kind of principal is not supported");
     }
   }
 
   template <class Proto>
-  absl::StatusOr<std::vector<Rule>> List(absl::string_view field, const google::protobuf::RepeatedPtrField<Proto>& list) const {
+  absl::StatusOr<std::vector<Rule>> List(absl::string_view field,
+                                         const google::protobuf::RepeatedPtrField<Proto>& list) const {
     if (list.empty()) return Under(field, Invalid("needs at least one"));
     std::vector<Rule> rules;
     for (int i = 0; i < list.size(); ++i) {
@@ -96,7 +113,8 @@ class Builder {
 
  private:
   template <class Proto>
-  absl::StatusOr<Rule> Group(absl::string_view field, Kind kind, const google::protobuf::RepeatedPtrField<Proto>& list) const {
+  absl::StatusOr<Rule> Group(absl::string_view field, Kind kind,
+                             const google::protobuf::RepeatedPtrField<Proto>& list) const {
     absl::StatusOr<std::vector<Rule>> parts = List(field, list);
     if (!parts.ok()) return parts.status();
     return Rule(kind, *std::move(parts));
@@ -160,10 +178,17 @@ absl::StatusOr<Policy> BuildPolicy(const Builder& builder, const std::string& na
 absl::StatusOr<Engine> BuildEngine(const v3::RBAC& rules, bool with_requests) {
   Action action = Action::kAllow;
   switch (rules.action()) {
-    case v3::RBAC::ALLOW: action = Action::kAllow; break;
-    case v3::RBAC::DENY: action = Action::kDeny; break;
-    case v3::RBAC::LOG: action = Action::kLog; break;
-    default: return Under("action", Invalid("this action is not supported"));
+    case v3::RBAC::ALLOW:
+      action = Action::kAllow;
+      break;
+    case v3::RBAC::DENY:
+      action = Action::kDeny;
+      break;
+    case v3::RBAC::LOG:
+      action = Action::kLog;
+      break;
+    default:
+      return Under("action", Invalid("this action is not supported"));
   }
   if (rules.has_audit_logging_options()) return Under("audit_logging_options", Invalid("is not supported"));
   const Builder builder(with_requests);

@@ -48,10 +48,14 @@ bool InRange(const Rule::What& what, const IpAddress& address) {
 bool Rule::Match(const Subject& subject) const {
   const auto matches = [&subject](const Rule& rule) { return rule.Match(subject); };
   switch (kind_) {
-    case Kind::kAny: return true;
-    case Kind::kAnd: return std::all_of(parts_.begin(), parts_.end(), matches);
-    case Kind::kOr: return std::any_of(parts_.begin(), parts_.end(), matches);
-    case Kind::kNot: return !parts_.empty() && !parts_[0].Match(subject);
+    case Kind::kAny:
+      return true;
+    case Kind::kAnd:
+      return std::all_of(parts_.begin(), parts_.end(), matches);
+    case Kind::kOr:
+      return std::any_of(parts_.begin(), parts_.end(), matches);
+    case Kind::kNot:
+      return !parts_.empty() && !parts_[0].Match(subject);
     case Kind::kHeader: {
       // A connection has no headers: asked about one, it is as if the request had none at all.
       const auto* header = std::get_if<matching::HeaderMatcher>(&what_);
@@ -73,7 +77,8 @@ bool Rule::Match(const Subject& subject) const {
     }
     case Kind::kDestinationPort: {
       const auto* ports = std::get_if<Ports>(&what_);
-      return ports != nullptr && subject.local.family != IpAddress::Family::kNone && ports->Contains(subject.local_port);
+      return ports != nullptr && subject.local.family != IpAddress::Family::kNone &&
+             ports->Contains(subject.local_port);
     }
     case Kind::kFilterState: {
       const auto* wanted = std::get_if<StateMatch>(&what_);
@@ -81,11 +86,16 @@ bool Rule::Match(const Subject& subject) const {
       const http::FilterState::Object* object = subject.filter_state->Get(wanted->key);
       return object != nullptr && wanted->text.Match(object->Text());
     }
-    case Kind::kAuthenticated: return MatchAuthenticated(subject);
-    case Kind::kDestinationIp: return InRange(what_, subject.local);
-    case Kind::kSourceIp: return InRange(what_, subject.connection_remote);
-    case Kind::kDirectRemoteIp: return InRange(what_, subject.direct_remote);
-    case Kind::kRemoteIp: return InRange(what_, subject.remote);
+    case Kind::kAuthenticated:
+      return MatchAuthenticated(subject);
+    case Kind::kDestinationIp:
+      return InRange(what_, subject.local);
+    case Kind::kSourceIp:
+      return InRange(what_, subject.connection_remote);
+    case Kind::kDirectRemoteIp:
+      return InRange(what_, subject.direct_remote);
+    case Kind::kRemoteIp:
+      return InRange(what_, subject.remote);
   }
   return false;
 }

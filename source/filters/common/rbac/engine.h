@@ -18,11 +18,12 @@
 #include "source/matching/value_matcher.h"
 #include "source/net/connection.h"
 
-// Who may do what: config.rbac.v3.RBAC, compiled. Shared by the HTTP and the network filter, which see nothing else of each other.
+// Who may do what: config.rbac.v3.RBAC, compiled. Shared by the HTTP and the network filter, which see nothing else of
+// each other.
 namespace outrigger::filters::rbac {
 
-// What policies may look at. On the stack of whoever asks; all pointers are its own. Null: there is none, and what asks for it does
-// not match.
+// What policies may look at. On the stack of whoever asks; all pointers are its own. Null: there is none, and what asks
+// for it does not match.
 struct Subject {
   // The facts of a connection. Headers, metadata and a better remote address are the caller's to add.
   explicit Subject(const net::Connection* connection);
@@ -31,9 +32,9 @@ struct Subject {
   const Metadata* metadata = nullptr;
   const http::FilterState* filter_state = nullptr;
   const net::TlsInfo* tls = nullptr;
-  IpAddress remote;         // the client: behind trusted proxies if x-forwarded-for says so
+  IpAddress remote;             // the client: behind trusted proxies if x-forwarded-for says so
   IpAddress connection_remote;  // the connection's peer; a PROXY header may have replaced it
-  IpAddress direct_remote;  // the socket's peer
+  IpAddress direct_remote;      // the socket's peer
   IpAddress local;
   uint32_t local_port = 0;
   absl::string_view server_name;
@@ -43,8 +44,21 @@ struct Subject {
 class Rule {
  public:
   enum class Kind : uint8_t {
-    kAny, kAnd, kOr, kNot, kHeader, kUrlPath, kDestinationIp, kDestinationPort, kMetadata, kServerName,
-    kAuthenticated, kSourceIp, kDirectRemoteIp, kRemoteIp, kFilterState,
+    kAny,
+    kAnd,
+    kOr,
+    kNot,
+    kHeader,
+    kUrlPath,
+    kDestinationIp,
+    kDestinationPort,
+    kMetadata,
+    kServerName,
+    kAuthenticated,
+    kSourceIp,
+    kDirectRemoteIp,
+    kRemoteIp,
+    kFilterState,
   };
   struct StateMatch {
     std::string key;
@@ -54,7 +68,7 @@ class Rule {
   using What = std::variant<std::monostate, matching::HeaderMatcher, matching::PathMatcher, matching::CidrRange, Ports,
                             matching::MetadataMatcher, matching::StringMatcher, StateMatch>;
 
-  explicit Rule(Kind kind) : kind_(kind) {}                                     // kAny, kAuthenticated (by anybody)
+  explicit Rule(Kind kind) : kind_(kind) {}  // kAny, kAuthenticated (by anybody)
   Rule(Kind kind, What what) : kind_(kind), what_(std::move(what)) {}
   Rule(Kind kind, std::vector<Rule> parts) : kind_(kind), parts_(std::move(parts)) {}  // kAnd, kOr, kNot (one part)
   bool Match(const Subject& subject) const;

@@ -24,7 +24,7 @@ absl::StatusOr<FaultConfig::Delay> CompileDelay(const common_v3::FaultDelay& pro
       delay.fixed = extension::DurationOf(proto.fixed_delay());
       break;
     case common_v3::FaultDelay::kHeaderDelay:
-      delay.by_header = true;
+      delay.by_header = proto.has_header_delay();
       break;
     default:
       return extension::Invalid("fixed_delay or header_delay is needed");
@@ -44,7 +44,7 @@ absl::StatusOr<FaultConfig::Abort> CompileAbort(const v3::FaultAbort& proto) {
       abort.grpc_status = static_cast<int>(proto.grpc_status());
       break;
     case v3::FaultAbort::kHeaderAbort:
-      abort.by_header = true;
+      abort.by_header = proto.has_header_abort();
       break;
     default:
       return extension::Invalid("http_status, grpc_status or header_abort is needed");
@@ -60,7 +60,7 @@ absl::StatusOr<FaultConfig::Rate> CompileRate(const common_v3::FaultRateLimit& p
       rate.kib_per_second = proto.fixed_limit().limit_kbps();
       break;
     case common_v3::FaultRateLimit::kHeaderLimit:
-      rate.by_header = true;
+      rate.by_header = proto.has_header_limit();
       break;
     default:
       return extension::Invalid("fixed_limit or header_limit is needed");

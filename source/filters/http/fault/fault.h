@@ -74,8 +74,8 @@ class Pacer {
   bool source_paused_ = false, finishing_ = false;
 };
 
-// envoy.filters.http.fault: delays requests, answers them itself, slows responses down, each for a share of the requests
-// that match, drawn anew for each. Its destructor cancels everything.
+// envoy.filters.http.fault: delays requests, answers them itself, slows responses down, each for a share of the
+// requests that match, drawn anew for each. Its destructor cancels everything.
 class Fault final : public http::Filter {
  public:
   using Config = FaultConfig;

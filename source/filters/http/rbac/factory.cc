@@ -46,7 +46,8 @@ std::string StatPrefix(absl::string_view around, absl::string_view own) {
 absl::StatusOr<http::FilterSpec> Create(const v3::RBAC& proto, FactoryContext& context) {
   absl::StatusOr<std::shared_ptr<HttpRbacConfig>> config = Compile(proto);
   if (!config.ok()) return config.status();
-  (*config)->stats = context.stats().Register<observe::RbacStats>(StatPrefix(context.stat_prefix(), proto.rules_stat_prefix()));
+  (*config)->stats =
+      context.stats().Register<observe::RbacStats>(StatPrefix(context.stat_prefix(), proto.rules_stat_prefix()));
   (*config)->shadow_stats =
       context.stats().Register<observe::RbacStats>(StatPrefix(context.stat_prefix(), proto.shadow_rules_stat_prefix()));
   return http::MakeFilterSpec<HttpRbac>(*std::move(config));

@@ -33,7 +33,8 @@ void HttpRbac::DecideShadow(http::Stream& stream, const HttpRbacConfig& config, 
     fields.emplace(config.shadow_policy_key, Value(decision.policy->name));
     if (config_.per_rule_stats) {
       const rbac::Policy& policy = *decision.policy;
-      worker.Dynamic(config_.shadow_stats, decision.allowed ? policy.shadow_allowed_stat : policy.shadow_denied_stat).Inc();
+      worker.Dynamic(config_.shadow_stats, decision.allowed ? policy.shadow_allowed_stat : policy.shadow_denied_stat)
+          .Inc();
     }
   }
   fields.emplace(config.shadow_result_key, Value(std::string(decision.allowed ? "allowed" : "denied")));
@@ -57,7 +58,8 @@ FilterStatus HttpRbac::Decide(http::Stream& stream, const HttpRbacConfig& config
   }
   if (decision.allowed) return FilterStatus::kContinue;
   // White space would split a line of the access log.
-  const std::string name = absl::StrReplaceAll(decision.policy_name(), {{" ", "_"}, {"\t", "_"}, {"\n", "_"}, {"\r", "_"}});
+  const std::string name =
+      absl::StrReplaceAll(decision.policy_name(), {{" ", "_"}, {"\t", "_"}, {"\n", "_"}, {"\r", "_"}});
   http::LocalReply reply;
   reply.status = 403;
   reply.body = "RBAC: access denied";

@@ -21,8 +21,8 @@ struct HttpRbacConfig {
   std::string shadow_result_key = "shadow_engine_result";
 };
 
-// envoy.filters.http.rbac: answers 403 to requests that the policies do not allow. Shadow rules only count and leave dynamic metadata.
-// Decides on the request's headers, as all filters before it left them.
+// envoy.filters.http.rbac: answers 403 to requests that the policies do not allow. Shadow rules only count and leave
+// dynamic metadata. Decides on the request's headers, as all filters before it left them.
 class HttpRbac final : public http::Filter {
  public:
   using Config = HttpRbacConfig;

@@ -15,7 +15,8 @@ namespace {
 
 using Stats = observe::StatsScope<observe::HttpInspectorStats>;
 
-absl::StatusOr<model::ListenerFilterSpec> Create(const v3::HttpInspector& /*proto*/, extension::FactoryContext& context) {
+absl::StatusOr<model::ListenerFilterSpec> Create(const v3::HttpInspector& /*proto*/,
+                                                 extension::FactoryContext& context) {
   model::ListenerFilterSpec spec;
   spec.config = std::make_shared<const Stats>(context.stats().Register<observe::HttpInspectorStats>("http_inspector."));
   spec.make = [](const void* config, upstream::WorkerContext& worker) -> std::unique_ptr<net::ListenerFilter> {

@@ -15,7 +15,8 @@ namespace {
 
 using Stats = observe::StatsScope<observe::TlsInspectorStats>;
 
-absl::StatusOr<model::ListenerFilterSpec> Create(const v3::TlsInspector& /*proto*/, extension::FactoryContext& context) {
+absl::StatusOr<model::ListenerFilterSpec> Create(const v3::TlsInspector& /*proto*/,
+                                                 extension::FactoryContext& context) {
   model::ListenerFilterSpec spec;
   spec.config = std::make_shared<const Stats>(context.stats().Register<observe::TlsInspectorStats>("tls_inspector."));
   spec.make = [](const void* config, upstream::WorkerContext& worker) -> std::unique_ptr<net::ListenerFilter> {

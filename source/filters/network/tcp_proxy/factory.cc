@@ -44,7 +44,8 @@ absl::Status AddLogs(const v3::TcpProxy& proto, FactoryContext& context, TcpProx
   }
   const bool old = proto.has_access_log_flush_interval() || proto.flush_access_log_on_connected();
   if (old && proto.has_access_log_options()) {
-    return Fault("access_log_options", "access_log_flush_interval and flush_access_log_on_connected are its older forms");
+    return Fault("access_log_options",
+                 "access_log_flush_interval and flush_access_log_on_connected are its older forms");
   }
   const v3::TcpProxy::TcpAccessLogOptions& options = proto.access_log_options();
   config.log_on_connected = proto.flush_access_log_on_connected() || options.flush_access_log_on_connected();

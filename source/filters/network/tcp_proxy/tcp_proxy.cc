@@ -129,7 +129,8 @@ void TcpProxy::NoteUpstreamTls(Connection& connection) {
   to.local_uri_san = text_.Copy(tls->Local(Fact::kUriSans));
 }
 
-// --- bytes ------------------------------------------------------------------------------------------------------------------
+// --- bytes
+// ------------------------------------------------------------------------------------------------------------------
 
 void TcpProxy::OnData(Buffer& /*input*/, bool end) {
   downstream_ended_ = downstream_ended_ || end;
@@ -176,7 +177,8 @@ void TcpProxy::OnUpstreamBelowLow() {
   connection_.ResumeReading();
 }
 
-// --- the end ----------------------------------------------------------------------------------------------------------------
+// --- the end
+// ----------------------------------------------------------------------------------------------------------------
 
 void TcpProxy::OnUpstreamClosed(const net::CloseInfo& why) {
   if (closed_) return;
@@ -227,7 +229,8 @@ void TcpProxy::Log(http::LogEvent event) {
   for (const auto& log : config_->access_logs) log->Log(worker_.stats(), record);
 }
 
-// --- limits of time ---------------------------------------------------------------------------------------------------------
+// --- limits of time
+// ---------------------------------------------------------------------------------------------------------
 
 MonotonicTime TcpProxy::LastActivity() const {
   MonotonicTime last = std::max(opened_, connection_.last_activity());
@@ -254,7 +257,9 @@ void TcpProxy::Watch() {
 
 void TcpProxy::OnTimer() {
   const MonotonicTime now = worker_.dispatcher().now();
-  const auto over = [now](MonotonicTime from, Duration limit) { return limit > Duration::zero() && now - from >= limit; };
+  const auto over = [now](MonotonicTime from, Duration limit) {
+    return limit > Duration::zero() && now - from >= limit;
+  };
   if (over(opened_, config_->max_connection_duration)) {
     stats_.max_downstream_connection_duration.Inc();
     info_.flags.Set(ResponseFlag::kDurationTimeout);

@@ -16,9 +16,9 @@
 
 namespace outrigger::filters {
 
-// envoy.filters.network.tcp_proxy: bytes of one downstream connection to one upstream connection and back, moved, not copied. Terminal.
-// The client is not read before the upstream is connected; then each side is read no faster than the other takes it. Each direction
-// ends by itself. One per connection, owned by its filter chain.
+// envoy.filters.network.tcp_proxy: bytes of one downstream connection to one upstream connection and back, moved, not
+// copied. Terminal. The client is not read before the upstream is connected; then each side is read no faster than the
+// other takes it. Each direction ends by itself. One per connection, owned by its filter chain.
 //
 //   accepted ──▶ connecting ──▶ open ──▶ closed (logged once)
 //                  │  ▲ next attempt       ▲
@@ -63,7 +63,7 @@ class TcpProxy final : public net::NetworkFilter,
   void NoteUpstreamTls(net::Connection& connection);
   void SendUp();
   MonotonicTime LastActivity() const;
-  void Watch();    // arms the timer for the next limit
+  void Watch();  // arms the timer for the next limit
   void OnTimer();
   void CloseBoth(const char* detail);
   void Log(http::LogEvent event);
@@ -78,8 +78,8 @@ class TcpProxy final : public net::NetworkFilter,
   std::unique_ptr<UpstreamSide> upstream_;
   event::Timer timer_, retry_timer_, log_timer_;
   http::StreamInfo info_;
-  net::Address host_;            // of the last attempt; info_ points here
-  Arena text_;                   // what info_ shows of the upstream
+  net::Address host_;  // of the last attempt; info_ points here
+  Arena text_;         // what info_ shows of the upstream
   MonotonicTime opened_;
   uint32_t attempts_ = 0;
   bool connecting_ = false;

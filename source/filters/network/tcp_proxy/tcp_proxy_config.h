@@ -24,7 +24,7 @@ struct TcpProxyConfig {
   observe::StatsScope<observe::TcpProxyStats> stats;  // "tcp.PREFIX."
   std::vector<Target> targets;                        // one, or drawn by weight for each connection
   uint64_t total_weight = 1;
-  Duration idle_timeout = hours(1);                   // no byte either way on either side
+  Duration idle_timeout = hours(1);  // no byte either way on either side
   Duration downstream_idle_timeout{0}, upstream_idle_timeout{0};
   Duration max_connection_duration{0};
   uint32_t max_connect_attempts = 1;

@@ -48,7 +48,8 @@ void UpstreamSide::Leave(std::unique_ptr<UpstreamSide> self, bool flush, Duratio
   event::Dispatcher& dispatcher = side.worker_.dispatcher();
   net::Connection* connection = side.connection_.get();
   if (connection == nullptr || !flush) {
-    if (connection != nullptr) connection->Close(net::Connection::CloseMode::kNow, {net::CloseReason::kLocalAbort, 0, ""});
+    if (connection != nullptr)
+      connection->Close(net::Connection::CloseMode::kNow, {net::CloseReason::kLocalAbort, 0, ""});
     side.Cancel();
     dispatcher.DestroyLater(std::move(self));
     return;

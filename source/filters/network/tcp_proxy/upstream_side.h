@@ -10,8 +10,8 @@
 
 namespace outrigger::filters {
 
-// The upstream half of a proxied TCP connection: the wish for a connection, then the connection. Owned by its TcpProxy; when the
-// client is gone before everything was sent, the worker owns it until that is done.
+// The upstream half of a proxied TCP connection: the wish for a connection, then the connection. Owned by its TcpProxy;
+// when the client is gone before everything was sent, the worker owns it until that is done.
 class UpstreamSide final : public upstream::Background, public upstream::TcpRequest, public net::ConnectionHandler {
  public:
   class Owner {
@@ -30,7 +30,8 @@ class UpstreamSide final : public upstream::Background, public upstream::TcpRequ
   ~UpstreamSide() override;
 
   net::Connection* connection() { return connection_.get(); }  // null: not yet, or closed
-  // The client is gone: `flush`: what it sent still goes to the upstream, then (or at once) the connection closes. Takes itself.
+  // The client is gone: `flush`: what it sent still goes to the upstream, then (or at once) the connection closes.
+  // Takes itself.
   static void Leave(std::unique_ptr<UpstreamSide> self, bool flush, Duration flush_timeout,
                     const observe::StatsScope<observe::TcpProxyStats>& stats);
 

@@ -34,7 +34,8 @@ class RbacEngineTest : public testing::Test {
     return BuildEngine(harness::FromText<v3::RBAC>(text), with_requests);
   }
   static std::string Policies(const std::string& permission, const std::string& principal) {
-    return absl::StrCat("policies { key: 'p' value { permissions { ", permission, " } principals { ", principal, " } } }");
+    return absl::StrCat("policies { key: 'p' value { permissions { ", permission, " } principals { ", principal,
+                        " } } }");
   }
   bool Permits(const std::string& permission) {
     absl::StatusOr<Engine> engine = Build(Policies(permission, "any: true"));
@@ -180,10 +181,12 @@ TEST_F(RbacEngineTest, RefusesWhatItDoesNotKnowAndSaysWhere) {
   EXPECT_EQ(Error("policies { key: 'p' value { permissions { any: true } principals { any: true } condition { } } }"),
             "policies[\"p\"].condition: conditions are not supported");
   EXPECT_EQ(Error("audit_logging_options { }"), "audit_logging_options: is not supported");
-  EXPECT_EQ(Error(Policies("not_rule { and_rules { rules { header { name: 'x' string_match { safe_regex { regex: '(' } } } } } }",
-                           "any: true"))
-                .substr(0, 82),
-            "policies[\"p\"].permissions[0].not_rule.and_rules.rules[0].header.string_match.safe_");
+  EXPECT_EQ(
+      Error(Policies(
+                "not_rule { and_rules { rules { header { name: 'x' string_match { safe_regex { regex: '(' } } } } } }",
+                "any: true"))
+          .substr(0, 82),
+      "policies[\"p\"].permissions[0].not_rule.and_rules.rules[0].header.string_match.safe_");
   EXPECT_EQ(Error(Policies("destination_port_range { start: 5 end: 5 }", "any: true")),
             "policies[\"p\"].permissions[0].destination_port_range: start must be below end");
 }

@@ -1,0 +1,117 @@
+// Thread: test
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "source/http/stream.h"
+#include "test/harness/stream_harness.h"
+
+namespace outrigger::http {
+
+using harness::Fields;
+using harness::StreamHarness;
+
+// A filter whose hooks do what the test says, and note what they saw: "rh" request headers, "rb:BYTES", "rt", "sh"
+// response, ...; "$" is the end.
+struct Script {
+  std::string name;
+  std::string* log = nullptr;
+  std::function<FilterStatus(Stream&, HeaderMap&)> request_headers, request_trailers, response_headers,
+      response_trailers, interim;
+  std::function<FilterStatus(Stream&, Buffer&, bool)> request_body, response_body;
+  std::function<void(Stream&)> done;
+  Filter* self = nullptr;
+
+  void Note(absl::string_view what, bool end) const { absl::StrAppend(log, name, ".", what, end ? "$ " : " "); }
+};
+
+class Scripted : public Filter {
+ public:
+  struct Config {
+    Script* script;
+  };
+  Scripted(const Config& config, Stream&) : s_(*config.script) { s_.self = this; }
+  FilterStatus OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) override {
+    s_.Note("rh", end);
+    return s_.request_headers ? s_.request_headers(stream, headers) : FilterStatus::kContinue;
+  }
+  FilterStatus OnRequestBody(Stream& stream, Buffer& body, bool end) override {
+    s_.Note(absl::StrCat("rb:", body.ToString()), end);
+    return s_.request_body ? s_.request_body(stream, body, end) : FilterStatus::kContinue;
+  }
+  FilterStatus OnRequestTrailers(Stream& stream, HeaderMap& trailers) override {
+    s_.Note("rt", false);
+    return s_.request_trailers ? s_.request_trailers(stream, trailers) : FilterStatus::kContinue;
+  }
+  FilterStatus OnResponseInterim(Stream& stream, HeaderMap& headers) override {
+    return s_.interim ? s_.interim(stream, headers) : FilterStatus::kContinue;
+  }
+  FilterStatus OnResponseHeaders(Stream& stream, HeaderMap& headers, bool end) override {
+    s_.Note("sh", end);
+    return s_.response_headers ? s_.response_headers(stream, headers) : FilterStatus::kContinue;
+  }
+  FilterStatus OnResponseBody(Stream& stream, Buffer& body, bool end) override {
+    s_.Note(absl::StrCat("sb:", body.ToString()), end);
+    return s_.response_body ? s_.response_body(stream, body, end) : FilterStatus::kContinue;
+  }
+  FilterStatus OnResponseTrailers(Stream& stream, HeaderMap& trailers) override {
+    s_.Note("st", false);
+    return s_.response_trailers ? s_.response_trailers(stream, trailers) : FilterStatus::kContinue;
+  }
+  void OnDone(Stream& stream) override {
+    s_.Note("done", false);
+    if (s_.done) s_.done(stream);
+  }
+
+ private:
+  Script& s_;
+};
+
+// Hears headers alone: what it holds later is held without asking it.
+class HeadersOnly : public Filter {
+ public:
+  using Config = Scripted::Config;
+  HeadersOnly(const Config& config, Stream&) : s_(*config.script) { s_.self = this; }
+  FilterStatus OnRequestHeaders(Stream& stream, HeaderMap& headers, bool) override {
+    return s_.request_headers ? s_.request_headers(stream, headers) : FilterStatus::kContinue;
+  }
+  FilterStatus OnResponseHeaders(Stream& stream, HeaderMap& headers, bool) override {
+    return s_.response_headers ? s_.response_headers(stream, headers) : FilterStatus::kContinue;
+  }
+
+ private:
+  Script& s_;
+};
+
+class StreamTest : public testing::Test {
+ protected:
+  StreamTest() {
+    a_.name = "a";
+    b_.name = "b";
+    a_.log = b_.log = &log_;
+  }
+  template <class F = Scripted>
+  void Add(Script& script) {
+    h_.Add(MakeFilterSpec<F>(std::make_shared<typename F::Config>(typename F::Config{&script})), script.name);
+  }
+  void AddBoth() {
+    Add(a_);
+    Add(b_);
+  }
+  static auto Pause() {
+    return [](Stream&, HeaderMap&) { return FilterStatus::kPause; };
+  }
+  static auto Always(FilterStatus status) {
+    return [status](Stream&, Buffer&, bool) { return status; };
+  }
+
+  StreamHarness h_{16};
+  Script a_, b_;
+  std::string log_;
+};
+
+}  // namespace outrigger::http
