@@ -1,0 +1,172 @@
+// Two proxies in a row with mutual TLS between them, on real sockets.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "test/harness/loop.h"
+#include "test/integration/threaded_proxy.h"
+#include "test/simulation/proxy/peer.h"
+#include "test/tls/authority.h"
+
+namespace outrigger::integration {
+namespace {
+
+using simulation::Call;
+using simulation::ProxyConfig;
+using simulation::TestClient;
+using simulation::TestServer;
+
+class TlsHopTest : public testing::Test {
+ protected:
+  TlsHopTest() {
+    loop_.RunOnce(Duration::zero());
+    authority_ = std::make_unique<tls::TestAuthority>(loop_.wall_now());
+    server_spec_.certificates = {authority_->Uri("spiffe://mesh/back")};
+    server_spec_.validation = authority_->Trusting({"spiffe://mesh/front"});
+    server_spec_.require_client_certificate = true;
+    server_spec_.alpn = {"h2", "http/1.1"};
+    client_spec_.certificates = {authority_->Uri("spiffe://mesh/front")};
+    client_spec_.validation = authority_->Trusting({"spiffe://mesh/back"});
+    TestServer::Options options;
+    options.answer = [](const simulation::Incoming& request) {
+      simulation::Reply reply;
+      reply.headers = {{"x-seen-xfcc", request.Get("x-forwarded-client-cert")}};
+      reply.body.size = 1000;
+      return reply;
+    };
+    server_ = std::make_unique<TestServer>(loop_, *net::Address::ParseIp("127.0.0.1", 0), options);
+    front_ = std::make_unique<ThreadedProxy>();
+    back_ = std::make_unique<ThreadedProxy>();
+  }
+  ~TlsHopTest() override {
+    client_.reset();
+    front_.reset();
+    back_.reset();
+  }
+  void SetFrontCluster() {
+    ProxyConfig::Cluster to_back;
+    to_back.endpoints = {back_->address()};
+    to_back.protocol = model::UpstreamProtocol::kAuto;
+    to_back.tls = *tls::ClientContext::Build(client_spec_);
+    front_->config().SetCluster("back", to_back);
+  }
+  void SetBackListener() {
+    ProxyConfig::Listener listener;
+    listener.tls = *tls::ServerContext::Build(server_spec_);
+    listener.hcm = [](filters::hcm::HcmConfig& hcm) {
+      hcm.forward_client_cert = filters::hcm::ForwardClientCert::kSanitizeSet;
+      hcm.client_cert_details.uri = true;
+    };
+    back_->config().SetListener(listener);
+  }
+  void Start() {
+    SetFrontCluster();
+    front_->config().SetRoutes({{"/", "back", nullptr}});
+    ProxyConfig::Listener listener;
+    listener.hcm = [this](filters::hcm::HcmConfig& hcm) { hcm.access_logs.push_back(log_); };
+    front_->config().SetListener(listener);
+    ProxyConfig::Cluster to_server;
+    to_server.endpoints = {server_->address()};
+    back_->config().SetCluster("server", to_server);
+    back_->config().SetRoutes({{"/", "server", nullptr}});
+    SetBackListener();
+    front_->Start();
+    back_->Start();
+    client_ = std::make_unique<TestClient>(loop_, front_->address(), TestClient::Options());
+  }
+  TestClient::Exchange& Get() {
+    TestClient::Exchange& call = client_->Send(Call());
+    EXPECT_TRUE(harness::RunUntil(loop_, [&] { return call.done(); }));
+    return call;
+  }
+  bool Eventually(const std::function<bool()>& what) { return harness::RunUntil(loop_, what); }
+
+  event::Dispatcher loop_{event::MakeEpollEngine()};
+  std::unique_ptr<tls::TestAuthority> authority_;
+  tls::ServerSpec server_spec_;
+  tls::ClientSpec client_spec_;
+  std::shared_ptr<LogRecorder> log_ = std::make_shared<LogRecorder>();
+  std::unique_ptr<TestServer> server_;
+  std::unique_ptr<ThreadedProxy> front_, back_;
+  std::unique_ptr<TestClient> client_;
+};
+
+TEST_F(TlsHopTest, SpeaksHttp2OverMutualTlsAndForwardsWhoCalled) {
+  Start();
+  const TestClient::Exchange& call = Get();
+  EXPECT_EQ(call.response().status, 200u) << call.response().text;
+  EXPECT_TRUE(absl::StrContains(call.response().Get("x-seen-xfcc"), "URI=spiffe://mesh/front")) << call.response().Get("x-seen-xfcc");
+  EXPECT_EQ(log_->Take().flags, "-");
+  EXPECT_EQ(front_->Stat("cluster.back.upstream_cx_http2_total"), 1);
+  EXPECT_EQ(back_->Stat("http.test.downstream_cx_ssl_total"), 1);
+}
+
+TEST_F(TlsHopTest, RefusesACallerWithoutACertificateAndSaysWhy) {
+  client_spec_.certificates.clear();
+  Start();
+  EXPECT_EQ(Get().response().status, 503u);
+  const LogRecorder::Line line = log_->Take();
+  EXPECT_TRUE(line.flags == "UF" || line.flags == "UC") << line.flags;
+  EXPECT_FALSE(line.details.empty());
+  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.ssl.fail_verify_no_cert") == 1; }));
+  EXPECT_EQ(server_->requests(), 0u);
+}
+
+TEST_F(TlsHopTest, RefusesACalleeOfAnotherNameAndSaysWhy) {
+  client_spec_.validation = authority_->Trusting({"spiffe://mesh/somebody-else"});
+  Start();
+  EXPECT_EQ(Get().response().status, 503u);
+  const LogRecorder::Line line = log_->Take();
+  EXPECT_EQ(line.flags, "UF");
+  EXPECT_FALSE(line.transport_failure.empty());
+  EXPECT_TRUE(absl::StrContains(line.details, "remote_connection_failure")) << line.details;
+  EXPECT_TRUE(Eventually([&] { return front_->Stat("cluster.back.ssl.fail_verify_san") == 1; }));
+}
+
+TEST_F(TlsHopTest, RefusesACallerOfAnAuthorityThatNobodyTrusts) {
+  tls::TestAuthority other(loop_.wall_now(), "another authority");
+  client_spec_.certificates = {other.Uri("spiffe://mesh/front")};
+  Start();
+  EXPECT_EQ(Get().response().status, 503u);
+  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.ssl.fail_verify_error") == 1; }));
+  EXPECT_EQ(server_->requests(), 0u);
+}
+
+TEST_F(TlsHopTest, LosesNoCallWhileBothEndsRenewTheirCertificates) {
+  Start();
+  for (int i = 0; i < 30; ++i) {
+    std::vector<TestClient::Exchange*> calls;
+    calls.push_back(&client_->Send(Call()));
+    if (i % 3 == 0) {
+      server_spec_.certificates = {authority_->Uri("spiffe://mesh/back")};
+      SetBackListener();
+      back_->Publish();
+    }
+    if (i % 3 == 1) {
+      client_spec_.certificates = {authority_->Uri("spiffe://mesh/front")};
+      SetFrontCluster();
+      front_->Publish();
+    }
+    ASSERT_TRUE(Eventually([&] { return calls.back()->done(); }));
+    ASSERT_EQ(calls.back()->response().status, 200u) << "call " << i << ": " << calls.back()->response().text;
+  }
+  EXPECT_EQ(server_->requests(), 30u);
+}
+
+// Law 9: connections that the tightened trust might refuse do not go on.
+TEST_F(TlsHopTest, DrainsConnectionsWhenTrustIsTightened) {
+  Start();
+  ASSERT_EQ(Get().response().status, 200u);
+  server_spec_.validation = authority_->Trusting({"spiffe://mesh/only-this-one"});
+  SetBackListener();
+  back_->Publish();
+  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
+  EXPECT_EQ(Get().response().status, 503u);
+  EXPECT_EQ(server_->requests(), 1u);
+}
+
+}  // namespace
+}  // namespace outrigger::integration
