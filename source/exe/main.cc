@@ -7,6 +7,7 @@
 #include "source/event/engine.h"
 #include "source/exe/extensions.h"
 #include "source/exe/flags.h"
+#include "source/grpc/google/google_channel.h"
 #include "source/server/dynamic/xds_configuration.h"
 #include "source/server/server.h"
 
@@ -47,7 +48,7 @@ int Main(int argc, char** argv) {
   server::Surroundings around;
   around.factories = &factories;
   around.make_engine = [] { return event::MakeEpollEngine(); };
-  around.dynamic = [] { return std::make_unique<server::XdsConfiguration>(); };
+  around.dynamic = [] { return std::make_unique<server::XdsConfiguration>(grpc::MakeGoogleChannel); };
   around.catch_signals = options.mode != server::Mode::kValidate;
   auto made = server::Server::Create(options, std::move(around));
   if (!made.ok()) return Fail(made.status());

@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(con
   const GrpcService& service = config.grpc_services(0);
   if (service.has_google_grpc()) {
     if (around_.google == nullptr) return absl::UnimplementedError("grpc_services[0].google_grpc: not built into this process");
-    absl::StatusOr<std::unique_ptr<grpc::Channel>> channel = around_.google(service);
+    absl::StatusOr<std::unique_ptr<grpc::Channel>> channel = around_.google(*around_.dispatcher, service);
     if (!channel.ok()) return channel.status();
     return std::make_unique<GrpcTransport>(*std::move(channel), CallOptionsOf(service));
   }

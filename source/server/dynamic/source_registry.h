@@ -17,9 +17,9 @@
 
 namespace outrigger::server {
 
-// Makes a channel for google_grpc (libgrpc); in the process's own adaptor. Null: not built in.
-using GoogleChannelFactory =
-    std::function<absl::StatusOr<std::unique_ptr<grpc::Channel>>(const envoy::config::core::v3::GrpcService& service)>;
+// Makes a channel for google_grpc (grpc::MakeGoogleChannel, in a process that has libgrpc). Null: not built in.
+using GoogleChannelFactory = std::function<absl::StatusOr<std::unique_ptr<grpc::Channel>>(
+    event::Dispatcher& dispatcher, const envoy::config::core::v3::GrpcService& service)>;
 
 // The sources of one process: the ADS stream, separate streams and files, each made when first named. Sources that are the same share.
 class SourceRegistry final : public xds::SourceDirectory {
