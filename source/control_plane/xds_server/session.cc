@@ -1,5 +1,7 @@
 #include "source/control_plane/xds_server/session.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -26,7 +28,8 @@ Session::Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer
       snapshot_of_(std::move(snapshot_of)),
       events_(events),
       opened_(dispatcher.wall_now()),
-      timer_([this] { OnTimer(); }) {}
+      warming_timer_([this] { OnWarmedTooLong(); }),
+      removal_timer_([this] { RemoveLeftovers(); }) {}
 
 Subscription* Session::Find(absl::string_view type) {
   const auto it = subscriptions_.find(type);
@@ -123,10 +126,13 @@ void Session::OnSnapshot(SnapshotPtr snapshot) {
   }
   snapshot_ = std::move(snapshot);
   leftover_ = std::move(leftover);
+  for (auto it = removals_.begin(); it != removals_.end();) {
+    it = leftover_.Find(it->first) == nullptr ? removals_.erase(it) : std::next(it);  // it came back
+  }
   RebuildClusters();
   phase_ = ordered ? Phase::kMake : Phase::kSteady;
   warmed_too_long_ = false;
-  if (ordered) dispatcher_.Arm(timer_, options_.ordering.longest_warming);
+  if (ordered) dispatcher_.Arm(warming_timer_, options_.ordering.longest_warming);
   Advance();
 }
 
@@ -192,30 +198,48 @@ void Session::Advance() {
   SendAll(phase_ != Phase::kMake);
   if (phase_ == Phase::kMake && ClustersReady()) {
     phase_ = Phase::kSwitch;
-    timer_.Disarm();
+    warming_timer_.Disarm();
     SendAll(true);
   }
   if (phase_ == Phase::kSwitch && RoutesReady()) {
-    phase_ = Phase::kBreak;
-    if (leftover_.all().empty()) {
-      phase_ = Phase::kSteady;
-    } else {
-      dispatcher_.Arm(timer_, options_.ordering.removal_delay);
-    }
+    phase_ = leftover_.all().empty() ? Phase::kSteady : Phase::kBreak;
+    ScheduleRemovals();
   }
 }
 
-void Session::OnTimer() {
+void Session::OnWarmedTooLong() {
+  if (ended_ || phase_ != Phase::kMake) return;
+  OUTRIGGER_LOG(kWarn, kControlPlane, "node \"", node_.id, "\" did not take its new clusters and endpoints in time; ",
+                "listeners and routes follow anyway");
+  warmed_too_long_ = true;
+  Advance();
+}
+
+// Routes that lead to none of the leftovers were accepted just now.
+void Session::ScheduleRemovals() {
+  const MonotonicTime when = dispatcher_.now() + options_.ordering.removal_delay;
+  for (const auto& [name, cluster] : leftover_.all()) removals_.emplace(name, when);
+  if (!removals_.empty() && !removal_timer_.armed()) dispatcher_.Arm(removal_timer_, options_.ordering.removal_delay);
+}
+
+void Session::RemoveLeftovers() {
   if (ended_) return;
-  if (phase_ == Phase::kMake) {
-    OUTRIGGER_LOG(kWarn, kControlPlane, "node \"", node_.id, "\" did not take its new clusters and endpoints in time; ",
-                  "listeners and routes follow anyway");
-    warmed_too_long_ = true;
-  } else if (phase_ == Phase::kBreak) {
-    leftover_ = ResourceSet();
-    RebuildClusters();
-    phase_ = Phase::kSteady;
+  const MonotonicTime now = dispatcher_.now();
+  ResourceSet staying;
+  MonotonicTime next = MonotonicTime::max();
+  for (const auto& [name, cluster] : leftover_.all()) {
+    const auto due = removals_.find(name);
+    if (due != removals_.end() && due->second <= now) {
+      removals_.erase(due);
+      continue;
+    }
+    if (due != removals_.end()) next = std::min(next, due->second);
+    staying.Add(cluster);
   }
+  leftover_ = std::move(staying);
+  RebuildClusters();
+  if (next != MonotonicTime::max()) dispatcher_.Arm(removal_timer_, next - now);
+  if (phase_ == Phase::kBreak && leftover_.all().empty()) phase_ = Phase::kSteady;
   Advance();
 }
 

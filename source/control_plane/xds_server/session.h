@@ -36,8 +36,9 @@ class AnswerSink {
 //   kMake ──clusters and endpoints accepted──▶ kSwitch ──listeners and routes accepted, delay──▶ kBreak ──▶ kSteady
 //   (old clusters stay; secrets any time)      (listeners and routes go out)                  (old clusters go)
 //
-// A refusal counts as an answer on the way to kSwitch: the client keeps what it had of the refused ones. While
-// listeners or routes are refused, old clusters stay, because the client's old routes still lead there.
+// A change that comes in between starts at kMake again, but does not prolong the life of clusters that routes had left
+// before it. A refusal counts as an answer on the way to kSwitch: the client keeps what it had of the refused ones.
+// While listeners or routes are refused, old clusters stay, because the client's old routes still lead there.
 class Session {
  public:
   struct Options {
@@ -80,7 +81,9 @@ class Session {
   void SendAll(bool routes_too);
   void SendType(Subscription& subscription, const std::string& type, bool only_new);
   Subscription* Find(absl::string_view type);
-  void OnTimer();
+  void OnWarmedTooLong();
+  void ScheduleRemovals();
+  void RemoveLeftovers();
   void End(bool denied, const std::string& reason);
 
   event::Dispatcher& dispatcher_;
@@ -96,11 +99,13 @@ class Session {
   SnapshotPtr snapshot_;
   ResourceSet clusters_;  // the snapshot's, and those that are to go last
   ResourceSet leftover_;
+  std::map<std::string, MonotonicTime, std::less<>> removals_;  // leftovers that accepted routes have left → when to go
   std::map<std::string, Subscription, std::less<>> subscriptions_;
   Phase phase_ = Phase::kSteady;
   bool warmed_too_long_ = false;
   bool ended_ = false;
-  event::Timer timer_;
+  event::Timer warming_timer_;
+  event::Timer removal_timer_;
 };
 
 }  // namespace outrigger::control_plane

@@ -249,6 +249,32 @@ TEST_F(SessionTest, MakesBeforeItBreaks) {
   EXPECT_THAT(client.NamesOf(kClusterType), ElementsAre("new"));
 }
 
+TEST_F(SessionTest, OldClustersGoAlsoWhenChangesNeverPause) {
+  const auto publish = [this](int version, int endpoint) {
+    const std::string name = absl::StrCat("c", version);
+    Publish({EdsCluster(name), Endpoints(name, endpoint), ListenerWith("l", "r"), RoutesTo("r", name)});
+  };
+  publish(1, 1);
+  Client client(server_);
+  Start(client, {"c1"});
+  publish(2, 1);
+  client.Ack(kClusterType);
+  client.Ask(kEndpointType, {"c1", "c2"});
+  client.Ack(kEndpointType, {"c1", "c2"});
+  client.Ack(kRouteType, {"r"});
+  // Endpoints change more often than old clusters take to go.
+  for (int i = 2; i < 12; ++i) {
+    EXPECT_EQ(client.NamesOf(kClusterType).size(), i < 5 ? 2u : 1u) << i;
+    world_.RunFor(milliseconds(400));
+    for (const std::string& type : client.Log()) {
+      if (type == "Cluster") client.Ack(kClusterType);
+    }
+    publish(2, i);
+    client.Ack(kEndpointType, {"c2"});
+  }
+  EXPECT_THAT(client.NamesOf(kClusterType), ElementsAre("c2"));
+}
+
 TEST_F(SessionTest, KeepsOldClustersWhileTheNewRoutesAreRefused) {
   Publish({EdsCluster("old"), Endpoints("old", 1), ListenerWith("l", "r"), RoutesTo("r", "old")});
   Client client(server_);
