@@ -122,3 +122,20 @@ def bootstrap(xds_port):
             "name": "control_plane", "type": "STATIC", "connect_timeout": "2s", "typed_extension_protocol_options": http2(),
             "load_assignment": {"cluster_name": "control_plane", "endpoints": [
                 {"lb_endpoints": [{"endpoint": {"address": socket("127.0.0.1", xds_port)}}]}]}}]}}
+
+
+def front(port, next_port):
+    """A proxy in front of the other, with a configuration that never changes: HTTP/1.1 to it, HTTP/2 for gRPC."""
+    def cluster(name, options):
+        return {"name": name, "type": "STATIC", "connect_timeout": "5s", **options, "load_assignment": {
+            "cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket("127.0.0.1", next_port)}}]}]}}
+    routes = [{"match": {"prefix": prefix}, "route": {"cluster": name, "timeout": "0s"}}
+              for prefix, name in (("/outrigger.push.Push/", "rpc"), ("/", "web"))]
+    manager = {"@type": HCM, "stat_prefix": "front", "server_header_transformation": "PASS_THROUGH",
+               "route_config": {"name": "front", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
+               "http_filters": [{"name": "envoy.filters.http.router",
+                                 "typed_config": {"@type": V3 + "extensions.filters.http.router.v3.Router"}}]}
+    return {"node": {"id": "front", "cluster": "push"}, "static_resources": {
+        "listeners": [{"name": "front", "address": socket("127.0.0.1", port), "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}]}],
+        "clusters": [cluster("web", {}), cluster("rpc", {"typed_extension_protocol_options": http2()})]}}
