@@ -23,7 +23,9 @@ void Server::Parts::Publish() {
   auto next = std::make_shared<Publication>();
   next->snapshot = snapshot;
   // Before the start nobody listens, and what is bound stays bound.
-  if (state == State::kLive || state == State::kDraining) next->sockets = sockets->Assign(*snapshot, [this](const model::Listener& listener) { return MayListen(listener); }, &failures);
+  if (state == State::kLive || state == State::kDraining)
+    next->sockets = sockets->Assign(
+        *snapshot, [this](const model::Listener& listener) { return MayListen(listener); }, &failures);
   std::map<std::string, std::string> errors;
   for (const auto& failure : failures) {
     auto known = bind_errors.find(failure.listener);

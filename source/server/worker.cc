@@ -95,7 +95,9 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
   }
   Reap();
   if (options_.in_use) {
-    options_.main->Post([report = options_.in_use, index = options_.index, generation = snapshot.generation] { report(index, generation); });
+    options_.main->Post([report = options_.in_use, index = options_.index, generation = snapshot.generation] {
+      report(index, generation);
+    });
   }
 }
 

@@ -40,7 +40,8 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
   stats_ = &worker_.stats().Get(config_->stats);
   std::vector<std::unique_ptr<net::TcpListener>> kept;
   for (const auto& socket : sockets) {
-    auto at = std::find_if(listeners_.begin(), listeners_.end(), [&](const auto& l) { return l != nullptr && &l->socket() == socket.get(); });
+    auto at = std::find_if(listeners_.begin(), listeners_.end(),
+                           [&](const auto& l) { return l != nullptr && &l->socket() == socket.get(); });
     if (at != listeners_.end()) {
       kept.push_back(std::move(*at));
       continue;

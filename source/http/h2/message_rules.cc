@@ -12,7 +12,8 @@ constexpr char kPath[] = "http2.invalid_path";
 
 bool IsHostChar(char c) {
   // reg-name of RFC 3986: unreserved, pct-encoded, sub-delims. Nothing that a later reader could take for a delimiter.
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || (c != '\0' && absl::string_view("-._~%!$&'()*+,;=").find(c) != absl::string_view::npos);
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+         (c != '\0' && absl::string_view("-._~%!$&'()*+,;=").find(c) != absl::string_view::npos);
 }
 
 bool IsPort(absl::string_view text) {

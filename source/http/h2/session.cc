@@ -236,7 +236,8 @@ void Http2Session::OnPingAck() {
 uint32_t Http2Session::stream_limit() const { return std::min(http2_.max_concurrent_streams, framer_.peer_stream_limit()); }
 
 bool Http2Session::accepts_streams() const {
-  return client_owner_ != nullptr && ready_ && !closed_ && !draining_ && !peer_goaway_ && fail_detail_ == nullptr && active_ < stream_limit();
+  return client_owner_ != nullptr && ready_ && !closed_ && !draining_ && !peer_goaway_ && fail_detail_ == nullptr &&
+         active_ < stream_limit();
 }
 
 StreamSender* Http2Session::NewStream(StreamReceiver& receiver) {

@@ -68,7 +68,8 @@ void Dump(Server& server, const AdminRequest& request, AdminPages::Done done) {
 void AddControlPages(Server& server, AdminPages& pages) {
   pages.Add("/logging", "levels of the process log; POST ?level=LEVEL, ?paths=NAME:LEVEL,..., ?NAME=LEVEL", false,
             [](const AdminRequest& request) {
-              if (!request.query.empty() && request.method != "POST") return AdminResponse::Text("Method GET not allowed, POST required.", 405);
+              if (!request.query.empty() && request.method != "POST")
+                return AdminResponse::Text("Method GET not allowed, POST required.", 405);
               return Logging(request);
             });
   pages.Add("/drain_listeners", "drains listeners and stops listening; ?graceful: after the drain time, ?inboundonly", true,
