@@ -1,8 +1,27 @@
 #include "test/simulation/proxy/hop.h"
 
+#include <time.h>
+
 #include "absl/strings/str_cat.h"
 
 namespace outrigger::simulation {
+
+namespace {
+
+const event::SimulatedWorld* g_clock = nullptr;
+
+}  // namespace
+
+// OpenSSL puts time() into session tickets and into the age it says of them: while a mesh lives, that is its world's wall clock too.
+extern "C" time_t time(time_t* out) noexcept {
+  timespec real{};
+  if (g_clock == nullptr) clock_gettime(CLOCK_REALTIME, &real);
+  const time_t now = g_clock == nullptr
+                         ? real.tv_sec
+                         : static_cast<time_t>(std::chrono::duration_cast<seconds>(g_clock->wall_now().time_since_epoch()).count());
+  if (out != nullptr) *out = now;
+  return now;
+}
 
 namespace {
 
@@ -17,6 +36,7 @@ event::FaultPlan FaultsOf(Hop::Plan plan) {
 
 Hop::Hop(uint64_t seed, Plan plan, std::string* trace)
     : seed_(seed), plan_(plan), seeded_(seed), dice_(seed * 3 + 1), world_(seed, FaultsOf(plan)) {
+  g_clock = &world_;
   world_.RecordTrace(trace);
   server_http2_ = dice_.OneIn(2);
   between_http2_ = dice_.OneIn(2);
@@ -33,6 +53,7 @@ Hop::~Hop() {
   pipelining_.reset();
   proxies_.clear();
   servers_.clear();
+  g_clock = nullptr;
 }
 
 std::vector<net::Address> Hop::servers() const {
