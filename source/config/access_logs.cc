@@ -91,7 +91,7 @@ absl::StatusOr<std::shared_ptr<const observe::AccessLog>> MakeAccessLog(
     const envoy::config::accesslog::v3::AccessLog& log, BuildContext& context) {
   model::AccessLogFilter filter;
   if (log.has_filter()) {
-    OUTRIGGER_ASSIGN(filter, "filter", extension::AccessLogFilterOf(log.filter()));
+    OUTRIGGER_ASSIGN(filter, "filter", extension::AccessLogFilterOf(log.filter(), context));
   }
   OUTRIGGER_ASSIGN(Target target, "typed_config", TargetOf(log.typed_config(), context));
   OUTRIGGER_ASSIGN(auto sink, "typed_config.path", context.environment().access_logs.Open(target.path));

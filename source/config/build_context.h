@@ -72,6 +72,10 @@ class BuildContext final : public extension::FactoryContext {
   absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildHttpFilters(
       absl::string_view field, const extension::HttpFilterList& filters, absl::string_view stat_prefix) override;
   matching::FormatOptions format_options() const override;
+  const Value* Runtime(absl::string_view key) const override {
+    const auto at = environment_.runtime.find(key);
+    return at == environment_.runtime.end() ? nullptr : &at->second;
+  }
   model::TrafficDirection direction() const override { return direction_; }
   model::OriginId origin() const override { return origin_; }
   absl::string_view stat_prefix() const override { return stat_prefix_; }

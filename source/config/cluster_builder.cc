@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_replace.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
+#include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "source/base/hash.h"
 #include "source/config/tls_builder.h"
 #include "source/extension/matchers.h"
@@ -46,10 +47,26 @@ void SetDns(const Proto& proto, model::DnsConfig* out) {
   out->respect_ttl = proto.respect_dns_ttl();
 }
 
+// A resolver of a cluster's own: the process has one, so anything it says beyond that is refused.
+absl::Status CheckResolver(const core::TypedExtensionConfig& resolver) {
+  envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig cares;
+  if (schema::TypeOf(resolver.typed_config().type_url()) != cares.GetDescriptor()) return absl::OkStatus();
+  OUTRIGGER_CHECK("typed_config", schema::UnpackInto(resolver.typed_config(), cares));
+  if (cares.resolvers_size() > 0) {
+    return Fault("typed_config.resolvers", "is not supported for one cluster: the process has one resolver");
+  }
+  const auto& options = cares.dns_resolver_options();
+  if (options.use_tcp_for_dns_lookups() || options.no_default_search_domain()) {
+    return Fault("typed_config.dns_resolver_options", "is not supported for one cluster: the process has one resolver");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SetDnsCluster(const google::protobuf::Any& any, model::ClusterConfig* out, BuiltCluster* built) {
   DnsCluster dns;
   OUTRIGGER_CHECK("typed_config", schema::UnpackInto(any, dns));
   namespace dns_v3 = envoy::extensions::clusters::common::dns::v3;
+  OUTRIGGER_CHECK("typed_config.typed_dns_resolver_config", CheckResolver(dns.typed_dns_resolver_config()));
   SetDns(dns, &out->dns);
   out->dns.family =
       FamilyOf(dns.dns_lookup_family(), dns_v3::V4_ONLY, dns_v3::V6_ONLY, dns_v3::V4_PREFERRED, dns_v3::ALL);
@@ -62,6 +79,7 @@ absl::Status SetDnsCluster(const google::protobuf::Any& any, model::ClusterConfi
 absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, model::ClusterConfig* out,
                      BuiltCluster* built) {
   using C = cluster_v3::Cluster;
+  OUTRIGGER_CHECK("typed_dns_resolver_config", CheckResolver(proto.typed_dns_resolver_config()));
   SetDns(proto, &out->dns);
   out->dns.family = FamilyOf(proto.dns_lookup_family(), C::V4_ONLY, C::V6_ONLY, C::V4_PREFERRED, C::ALL);
   if (proto.has_cluster_type()) {
@@ -221,7 +239,7 @@ absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, cons
   config->content_hash = extension::HashOf(proto);
   if (proto.has_connect_timeout()) config->connect_timeout = DurationOf(proto.connect_timeout());
   OUTRIGGER_CHECK("", SetType(proto, context, config.get(), &built));
-  OUTRIGGER_CHECK("", SetLoadBalancing(proto, config.get()));
+  OUTRIGGER_CHECK("", SetLoadBalancing(proto, context, config.get()));
   OUTRIGGER_CHECK("", SetProtocols(proto, context, config.get()));
   OUTRIGGER_CHECK("", SetTransports(proto, context, config.get(), &built));
   OUTRIGGER_CHECK("", SetSockets(proto, config.get()));

@@ -33,7 +33,8 @@ absl::StatusOr<BuiltCluster> BuildCluster(const envoy::config::cluster::v3::Clus
 const std::string& EdsNameOf(const envoy::config::cluster::v3::Cluster& proto);
 
 // The parts, by file: load balancing, circuit breakers, protocols, DNS.
-absl::Status SetLoadBalancing(const envoy::config::cluster::v3::Cluster& proto, model::ClusterConfig* out);
+absl::Status SetLoadBalancing(const envoy::config::cluster::v3::Cluster& proto, const BuildContext& context,
+                              model::ClusterConfig* out);
 absl::Status SetProtocols(const envoy::config::cluster::v3::Cluster& proto, BuildContext& context,
                           model::ClusterConfig* out);
 void SetCircuitBreakers(const envoy::config::cluster::v3::Cluster& proto, const model::ClusterConfig* before,

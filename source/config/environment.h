@@ -21,6 +21,7 @@ struct Environment {
   const extension::FactoryTable& factories;
   std::function<void(const std::string&)> warn;         // `cluster "a": ...: accepted, without effect`; may be empty
   std::string hostname;                                 // %HOSTNAME%
+  Value::Struct runtime;                                // by key; SetStatic adds what the bootstrap says
   const char* (*variable)(const char* name) = nullptr;  // of the process's environment; null: none is set
 };
 

@@ -83,7 +83,10 @@ void SetSockets(const listener_v3::Listener& proto, model::Listener* out) {
   if (proto.has_per_connection_buffer_limit_bytes())
     out->buffer_limit = proto.per_connection_buffer_limit_bytes().value();
   if (proto.has_tcp_backlog_size()) out->tcp_backlog = proto.tcp_backlog_size().value();
-  if (proto.has_enable_reuse_port()) out->reuse_port = proto.enable_reuse_port().value();
+  // Deprecated and off by default, reuse_port says no more than what is done anyway.
+  out->reuse_port =
+      proto.has_enable_reuse_port() ? proto.enable_reuse_port().value() : out->reuse_port || proto.reuse_port();
+  out->ipv4_compat = proto.address().socket_address().ipv4_compat();
   out->freebind = proto.freebind().value();
   out->transparent = proto.transparent().value();
   out->exact_balance = proto.connection_balance_config().has_exact_balance();

@@ -4,6 +4,7 @@
 #include "source/config/factory_lookup.h"
 #include "source/config/route_parts.h"
 #include "source/extension/matchers.h"
+#include "source/extension/runtime.h"
 #include "source/extension/values.h"
 
 namespace outrigger::config {
@@ -135,7 +136,7 @@ absl::StatusOr<model::MirrorPolicy> MirrorOf(const route_v3::RouteAction::Reques
     OUTRIGGER_ASSIGN(out.slot, "cluster", KnownCluster(out.cluster, scope));
   }
   if (proto.has_runtime_fraction()) {
-    const auto fraction = extension::ToFraction(proto.runtime_fraction().default_value());
+    const auto fraction = extension::RuntimeFraction(proto.runtime_fraction(), scope.context);
     out.numerator = fraction.numerator;
     out.denominator = fraction.denominator;
   }

@@ -46,7 +46,7 @@ absl::StatusOr<model::Route> RouteOf(const route_v3::Route& proto, RouteScope& s
   model::Route route;
   route.name = proto.name();
   route.origin = scope.context.origin();
-  OUTRIGGER_ASSIGN(spec->match, "match", RouteMatchOf(proto.match()));
+  OUTRIGGER_ASSIGN(spec->match, "match", RouteMatchOf(proto.match(), scope.context));
   SetMatched(spec->match, &route);
   OUTRIGGER_CHECK("", SetAction(proto, scope, &route));
   OUTRIGGER_ASSIGN(route.headers, "", HeaderMutationsOf(proto, scope.context));

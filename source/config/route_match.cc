@@ -1,5 +1,6 @@
 #include "source/config/route_parts.h"
 #include "source/extension/matchers.h"
+#include "source/extension/runtime.h"
 
 namespace outrigger::config {
 
@@ -61,7 +62,7 @@ absl::Status SetPath(const route_v3::RouteMatch& match, matching::RouteMatchSpec
 
 }  // namespace
 
-absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const route_v3::RouteMatch& match) {
+absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const route_v3::RouteMatch& match, const BuildContext& context) {
   matching::RouteMatchSpec spec;
   OUTRIGGER_CHECK("", SetPath(match, &spec));
   spec.case_sensitive = !match.has_case_sensitive() || match.case_sensitive().value();
@@ -78,7 +79,7 @@ absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const route_v3::RouteMatch
     spec.validated = TlsOf(match.tls_context().has_validated(), match.tls_context().validated().value());
   }
   if (match.has_runtime_fraction()) {
-    const auto fraction = extension::ToFraction(match.runtime_fraction().default_value());
+    const auto fraction = extension::RuntimeFraction(match.runtime_fraction(), context);
     spec.fraction_numerator = fraction.numerator;
     spec.fraction_denominator = fraction.denominator;
   }

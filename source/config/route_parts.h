@@ -23,7 +23,8 @@ struct RouteScope {
   std::shared_ptr<const model::RetryPolicy> host_retry;
 };
 
-absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const envoy::config::route::v3::RouteMatch& match);
+absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const envoy::config::route::v3::RouteMatch& match,
+                                                      const BuildContext& context);
 absl::StatusOr<model::ForwardAction> ForwardActionOf(const envoy::config::route::v3::RouteAction& action,
                                                      RouteScope& scope);
 absl::StatusOr<model::RedirectAction> RedirectActionOf(const envoy::config::route::v3::RedirectAction& action);

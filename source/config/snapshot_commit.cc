@@ -24,8 +24,19 @@ P Exchange(PartMap<P>& parts, const std::string& name, P part, Origins& origins)
 
 }  // namespace
 
+void SnapshotBuilder::State::Count(const ClusterPart& part, const model::Membership& members) {
+  observe::ClusterStats& stats = environment.stats.main().Get(part.built.config->stats);
+  const auto set = [](observe::Gauge& gauge, uint64_t n) { gauge.Set(static_cast<int64_t>(n)); };
+  stats.membership_change.Inc();
+  set(stats.membership_total, members.total);
+  set(stats.membership_healthy, members.healthy);
+  set(stats.membership_degraded, members.degraded);
+  set(stats.membership_excluded, members.excluded);
+}
+
 void SnapshotBuilder::State::PutEndpoints(ClusterPart& part) {
   part.endpoints = endpoint_registry.Build(part.built.config->name, part.endpoints_spec);
+  Count(part, model::CountMembers(*part.endpoints));
   auto cluster = std::make_shared<model::Cluster>();
   cluster->slot = part.name->slot;
   cluster->config = part.built.config;
@@ -105,6 +116,7 @@ void SnapshotBuilder::State::Commit(Recompiled recompiled) {
 void SnapshotBuilder::State::Erase(PartMap<ClusterPart>::iterator at) {
   next.clusters.Set(at->second.name->slot.index, nullptr);
   endpoint_registry.Forget(at->first);
+  Count(at->second, {});
   origins.Retire(at->second.origin);
   clusters.erase(at);
   changed = names_changed = any_removed = true;

@@ -40,6 +40,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   void Commit(EndpointsPart part);
   void Commit(SecretPart part);
   void PutEndpoints(ClusterPart& part);
+  void Count(const ClusterPart& part, const model::Membership& members);  // membership_*
   void Erase(PartMap<ClusterPart>::iterator at);
   void Erase(PartMap<ListenerPart>::iterator at);
   void Erase(PartMap<RoutesPart>::iterator at);

@@ -3,6 +3,7 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/config/snapshot_state.h"
+#include "source/extension/runtime.h"
 #include "source/extension/values.h"
 
 namespace outrigger::config {
@@ -57,6 +58,9 @@ absl::Status CheckAddresses(const PartMap<ListenerPart>& listeners) {
 absl::Status SnapshotBuilder::SetStatic(const envoy::config::bootstrap::v3::Bootstrap& bootstrap) {
   const auto& resources = bootstrap.static_resources();
   const Given given{"", true};
+  for (const auto& layer : bootstrap.layered_runtime().layers()) {
+    extension::AddRuntimeLayer(layer.static_layer(), &state_->environment.runtime);  // later layers win
+  }
   absl::Status errors;
   SetAll(
       resources.secrets(), [&](const auto& one) { return SetSecret(one, given); }, &errors);

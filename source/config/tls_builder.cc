@@ -262,6 +262,8 @@ absl::StatusOr<bool> SetTickets(const tls_v3::DownstreamTlsContext& proto, Build
 
 absl::StatusOr<Transport<tls::ServerContext>> ServerTls(const tls_v3::DownstreamTlsContext& proto,
                                                         BuildContext& context) {
+  // Clients without SNI would be served: ignoring this would change who may talk.
+  if (proto.require_sni().value()) return Fault("require_sni", "is not supported");
   const auto& common = proto.common_tls_context();
   Transport<tls::ServerContext> out;
   out.tls = true;

@@ -62,6 +62,8 @@ class FactoryContext {
       absl::string_view field, const HttpFilterList& filters, absl::string_view stat_prefix) = 0;
   // For formats: host name and environment.
   virtual matching::FormatOptions format_options() const = 0;
+  // The value of a runtime key (see runtime.h), or null.
+  virtual const Value* Runtime(absl::string_view /*key*/) const { return nullptr; }
   virtual model::TrafficDirection direction() const = 0;
   virtual model::OriginId origin() const = 0;
   virtual absl::string_view stat_prefix() const = 0;  // e.g. "http.ingress." for HTTP filters of that HCM

@@ -1,7 +1,10 @@
 #include "source/extension/formats.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "source/extension/matchers.h"
+#include "source/extension/runtime.h"
 #include "source/extension/values.h"
 
 namespace outrigger::extension {
@@ -117,19 +120,25 @@ AccessLogFilter::Compare CompareOf(const log_v3::ComparisonFilter& comparison) {
   }
 }
 
-AccessLogFilter Compared(AccessLogFilter::Kind kind, const log_v3::ComparisonFilter& comparison) {
+AccessLogFilter Compared(AccessLogFilter::Kind kind, const log_v3::ComparisonFilter& comparison,
+                         const FactoryContext& context) {
   AccessLogFilter out;
   out.kind = kind;
   out.compare = CompareOf(comparison);
-  out.value = comparison.value().default_value();
+  out.value = static_cast<uint64_t>(
+      std::max(0.0, RuntimeNumber(comparison.value().default_value(), comparison.value().runtime_key(), context)));
   return out;
 }
 
 absl::StatusOr<AccessLogFilter> PartsOf(AccessLogFilter::Kind kind,
-                                        const google::protobuf::RepeatedPtrField<log_v3::AccessLogFilter>& filters) {
+                                        const google::protobuf::RepeatedPtrField<log_v3::AccessLogFilter>& filters,
+                                        const FactoryContext& context) {
   AccessLogFilter out;
   out.kind = kind;
-  OUTRIGGER_ASSIGN(out.parts, "", ListOf<AccessLogFilter>("filters", filters, AccessLogFilterOf));
+  OUTRIGGER_ASSIGN(out.parts, "",
+                   ListOf<AccessLogFilter>("filters", filters, [&context](const log_v3::AccessLogFilter& part) {
+                     return AccessLogFilterOf(part, context);
+                   }));
   return out;
 }
 
@@ -170,28 +179,33 @@ AccessLogFilter GrpcStatusesOf(const log_v3::GrpcStatusFilter& filter) {
 
 }  // namespace
 
-absl::StatusOr<AccessLogFilter> AccessLogFilterOf(const log_v3::AccessLogFilter& filter) {
+absl::StatusOr<AccessLogFilter> AccessLogFilterOf(const log_v3::AccessLogFilter& filter,
+                                                  const FactoryContext& context) {
   AccessLogFilter out;
   using Case = log_v3::AccessLogFilter;
   switch (filter.filter_specifier_case()) {
     case Case::kStatusCodeFilter:
-      return Compared(AccessLogFilter::Kind::kStatusCode, filter.status_code_filter().comparison());
+      return Compared(AccessLogFilter::Kind::kStatusCode, filter.status_code_filter().comparison(), context);
     case Case::kDurationFilter:
-      return Compared(AccessLogFilter::Kind::kDuration, filter.duration_filter().comparison());
+      return Compared(AccessLogFilter::Kind::kDuration, filter.duration_filter().comparison(), context);
     case Case::kNotHealthCheckFilter:
       out.kind = AccessLogFilter::Kind::kNotHealthCheck;
       return out;
     case Case::kRuntimeFilter:
       out.kind = AccessLogFilter::Kind::kRuntime;
-      out.numerator = filter.runtime_filter().percent_sampled().numerator();
-      out.denominator = ToFraction(filter.runtime_filter().percent_sampled()).denominator;
+      {
+        const Fraction fraction =
+            RuntimeFraction(filter.runtime_filter().percent_sampled(), filter.runtime_filter().runtime_key(), context);
+        out.numerator = fraction.numerator;
+        out.denominator = fraction.denominator;
+      }
       return out;
     case Case::kAndFilter: {
-      OUTRIGGER_ASSIGN(out, "and_filter", PartsOf(AccessLogFilter::Kind::kAnd, filter.and_filter().filters()));
+      OUTRIGGER_ASSIGN(out, "and_filter", PartsOf(AccessLogFilter::Kind::kAnd, filter.and_filter().filters(), context));
       return out;
     }
     case Case::kOrFilter: {
-      OUTRIGGER_ASSIGN(out, "or_filter", PartsOf(AccessLogFilter::Kind::kOr, filter.or_filter().filters()));
+      OUTRIGGER_ASSIGN(out, "or_filter", PartsOf(AccessLogFilter::Kind::kOr, filter.or_filter().filters(), context));
       return out;
     }
     case Case::kHeaderFilter: {

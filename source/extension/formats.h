@@ -26,6 +26,7 @@ absl::StatusOr<model::BodyFormat> BodyFormatOf(const envoy::config::core::v3::Su
 absl::StatusOr<model::HeaderMutation> HeaderMutationOf(absl::string_view prefix, const HeaderOptionList& add,
                                                        const HeaderNameList& remove, FactoryContext& context);
 
-absl::StatusOr<model::AccessLogFilter> AccessLogFilterOf(const envoy::config::accesslog::v3::AccessLogFilter& filter);
+absl::StatusOr<model::AccessLogFilter> AccessLogFilterOf(const envoy::config::accesslog::v3::AccessLogFilter& filter,
+                                                         const FactoryContext& context);
 
 }  // namespace outrigger::extension

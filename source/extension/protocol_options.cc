@@ -18,7 +18,9 @@ void SetCodecOptions(const core::HttpProtocolOptions& from, http::CodecOptions* 
     case core::HttpProtocolOptions::DROP_HEADER:
       to->headers_with_underscores = http::CodecOptions::Underscores::kDropHeader;
       break;
-    default: to->headers_with_underscores = http::CodecOptions::Underscores::kAllow; break;
+    default:
+      to->headers_with_underscores = http::CodecOptions::Underscores::kAllow;
+      break;
   }
 }
 
@@ -45,7 +47,8 @@ void SetHttp2Options(const core::Http2ProtocolOptions& from, http::Http2Options*
   };
   set(from.has_hpack_table_size(), from.hpack_table_size().value(), &to->hpack_table_size);
   set(from.has_max_concurrent_streams(), from.max_concurrent_streams().value(), &to->max_concurrent_streams);
-  set(from.has_initial_stream_window_size(), from.initial_stream_window_size().value(), &to->initial_stream_window_size);
+  set(from.has_initial_stream_window_size(), from.initial_stream_window_size().value(),
+      &to->initial_stream_window_size);
   set(from.has_initial_connection_window_size(), from.initial_connection_window_size().value(),
       &to->initial_connection_window_size);
   to->allow_connect = from.allow_connect();

@@ -130,6 +130,7 @@ struct Listener {
   uint32_t buffer_limit = 1024 * 1024;
   TrafficDirection direction = TrafficDirection::kUnspecified;
   uint32_t tcp_backlog = 128;
+  bool ipv4_compat = false;                           // an IPv6 wildcard also takes IPv4
   bool reuse_port = true, freebind = false, transparent = false, exact_balance = false;
   std::optional<uint32_t> tcp_fast_open;
   uint32_t max_accepts_per_event = 0;                 // 0: no limit of its own

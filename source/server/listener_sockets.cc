@@ -14,6 +14,7 @@ BindRequest BindRequestOf(const model::Listener& listener) {
   request.options.backlog = static_cast<int>(std::min<uint32_t>(listener.tcp_backlog, INT32_MAX));
   request.options.reuse_port = listener.reuse_port;
   request.options.freebind = listener.freebind;
+  request.options.ipv4_compat = listener.ipv4_compat;
   request.options.transparent = listener.transparent;
   request.options.fast_open = listener.tcp_fast_open;
   request.options.socket_options = listener.socket_options;

@@ -155,6 +155,11 @@ TEST_F(RefusalTest, ClustersNameTheFieldThatIsWrong) {
               HasSubstr("exactly one endpoint"));
   EXPECT_THAT(ErrorOf<Cluster>("{name: c, lb_policy: MAGLEV}"), HasSubstr("lb_policy"));
   EXPECT_THAT(ErrorOf<Cluster>("{name: c, connect_timeout: 0s}"), HasSubstr("connect_timeout"));
+  EXPECT_THAT(
+      ErrorOf<Cluster>("{name: c, typed_dns_resolver_config: {name: cares, typed_config: {'@type': "
+                       "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig, "
+                       "resolvers: [{socket_address: {address: 127.0.0.1, port_value: 53}}]}}}"),
+      HasSubstr("typed_dns_resolver_config.typed_config.resolvers"));
   EXPECT_THAT(ErrorOf<Cluster>("{name: c, outlier_detection: {}}"), HasSubstr("outlier_detection"));
 }
 

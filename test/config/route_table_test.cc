@@ -110,6 +110,28 @@ response_headers_to_add: [{header: {key: X-Here, value: "%RESPONSE_CODE%"}, appe
   EXPECT_EQ(table->headers.response.add[0].action, model::HeaderMutation::Action::kOverwriteIfExistsOrAdd);
 }
 
+TEST_F(RouteTableTest, ARuntimeValueReplacesTheDefaultBesideItsKey) {
+  const absl::Status loaded = Load(R"(
+layered_runtime:
+  layers:
+  - name: base
+    static_layer: {mirror: {some: 20}, other: 1}
+  - name: over
+    static_layer: {mirror.some: {numerator: 7, denominator: MILLION}}
+)");
+  ASSERT_TRUE(loaded.ok()) << loaded.message();
+  const model::RouteTable* table = Routes(
+      "{name: r, virtual_hosts: [{name: v, domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: a, "
+      "request_mirror_policies: [{cluster: b, runtime_fraction: {default_value: {numerator: 1}, runtime_key: "
+      "mirror.some}}, "
+      "{cluster: c, runtime_fraction: {default_value: {numerator: 3}, runtime_key: unset}}]}}]}]}");
+  ASSERT_NE(table, nullptr);
+  const auto& mirrors = Forward(table->virtual_hosts[0].routes[0]).mirrors;
+  EXPECT_EQ(mirrors[0].numerator, 7u);
+  EXPECT_EQ(mirrors[0].denominator, 1000000u);
+  EXPECT_EQ(mirrors[1].numerator, 3u);
+}
+
 TEST_F(RouteTableTest, AFilterIsTurnedOffOrLeftOutByItsWrapper) {
   const model::RouteTable* table = Routes(R"(
 name: r

@@ -47,6 +47,7 @@ TEST_F(SnapshotBuilderTest, ABootstrapBecomesAListenerWithRoutesToAClusterWithEn
   EXPECT_EQ(cluster->config->connect_timeout, seconds(1));
   ASSERT_EQ(cluster->endpoints->priorities.size(), 1u);
   ASSERT_EQ(cluster->endpoints->priorities[0].endpoints.size(), 2u);
+  EXPECT_EQ(stats_.main().Get(cluster->config->stats).membership_healthy.value(), 2);
   EXPECT_EQ(cluster->endpoints->priorities[0].endpoints[1].weight, 3u);
   const model::Listener* listener = ListenerOf(*snapshot, "in");
   ASSERT_NE(listener, nullptr);

@@ -163,7 +163,7 @@ void SetPath(const Proto& proto, HcmConfig* config) {
 
 absl::StatusOr<LocalReplyMapper> MapperOf(const v3::ResponseMapper& proto, FactoryContext& context) {
   LocalReplyMapper mapper;
-  OUTRIGGER_ASSIGN(mapper.filter, "filter", extension::AccessLogFilterOf(proto.filter()));
+  OUTRIGGER_ASSIGN(mapper.filter, "filter", extension::AccessLogFilterOf(proto.filter(), context));
   mapper.status = proto.status_code().value();
   if (proto.has_body()) {
     mapper.has_body = true;

@@ -1,0 +1,67 @@
+#include "source/extension/runtime.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "envoy/type/v3/percent.pb.h"
+
+namespace outrigger::extension {
+
+namespace {
+
+constexpr int kDeepest = 16;
+
+bool IsFraction(const google::protobuf::Struct& fields) { return fields.fields().count("numerator") > 0; }
+
+void AddUnder(absl::string_view prefix, const google::protobuf::Struct& layer, int depth, Value::Struct* values) {
+  for (const auto& [key, value] : layer.fields()) {
+    const std::string name = prefix.empty() ? key : absl::StrCat(prefix, ".", key);
+    if (value.has_struct_value() && !IsFraction(value.struct_value()) && depth < kDeepest) {
+      AddUnder(name, value.struct_value(), depth + 1, values);
+    } else {
+      (*values)[name] = ToValue(value);
+    }
+  }
+}
+
+// Numbers may be written as text.
+bool NumberOf(const Value* value, double* out) {
+  if (value == nullptr) return false;
+  if (const double* number = value->as_number(); number != nullptr) {
+    *out = *number;
+    return true;
+  }
+  const std::string* text = value->as_string();
+  return text != nullptr && absl::SimpleAtod(*text, out);
+}
+
+uint32_t Clamped(double n) { return n <= 0 ? 0 : n >= 4294967295.0 ? 4294967295u : static_cast<uint32_t>(n); }
+
+}  // namespace
+
+void AddRuntimeLayer(const google::protobuf::Struct& layer, Value::Struct* values) { AddUnder("", layer, 0, values); }
+
+double RuntimeNumber(double by_default, absl::string_view key, const FactoryContext& context) {
+  double number = by_default;
+  return !key.empty() && NumberOf(context.Runtime(key), &number) ? number : by_default;
+}
+
+Fraction RuntimeFraction(const envoy::type::v3::FractionalPercent& by_default, absl::string_view key,
+                         const FactoryContext& context) {
+  const Value* value = key.empty() ? nullptr : context.Runtime(key);
+  double number = 0;
+  if (NumberOf(value, &number)) return {Clamped(number), 100};
+  if (value == nullptr || !NumberOf(value->Find("numerator"), &number)) return ToFraction(by_default);
+  const Value* below = value->Find("denominator");
+  const std::string* name = below == nullptr ? nullptr : below->as_string();
+  uint32_t denominator = 100;
+  if (name != nullptr && *name == "TEN_THOUSAND") denominator = 10000;
+  if (name != nullptr && *name == "MILLION") denominator = 1000000;
+  return {Clamped(number), denominator};
+}
+
+Fraction RuntimeFraction(const envoy::config::core::v3::RuntimeFractionalPercent& percent,
+                         const FactoryContext& context) {
+  return RuntimeFraction(percent.default_value(), percent.runtime_key(), context);
+}
+
+}  // namespace outrigger::extension
