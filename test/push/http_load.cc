@@ -80,7 +80,7 @@ class Call final : public http::StreamReceiver, public event::Deferred {
     return ticks;
   }
   void Complete() {
-    if (status_ != 200) return End(absl::StrCat("status ", status_, ": ", got_.substr(0, 80)));
+    if (status_ != 200) return End(absl::StrCat("status ", status_, " ", flags_, ": ", got_.substr(0, 80)));
     if (got_ != Expected()) return End(absl::StrCat("wrong body of ", got_.size(), " bytes"));
     End("");
   }
