@@ -16,6 +16,9 @@
 #include "source/net/address.h"
 #include "source/schema/origin.h"
 
+namespace envoy::config::accesslog::v3 {
+class AccessLog;
+}
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
@@ -102,6 +105,10 @@ class SnapshotBuilder {
   // The configuration as it is now: the pointer given last time if nothing changed, else a new one with the next
   // generation.
   std::shared_ptr<const model::Snapshot> Build();
+
+  // An access log of the process's own (the admin endpoint's): not part of any Snapshot.
+  absl::StatusOr<std::shared_ptr<const observe::AccessLog>> MakeAccessLog(
+      const envoy::config::accesslog::v3::AccessLog& log);
 
   // Slots by name, for who watches one cluster (xds over its management cluster). Invalid if the name is not known.
   model::ClusterSlot ClusterSlotOf(absl::string_view name) const;

@@ -1,5 +1,6 @@
 #include "absl/strings/str_split.h"
 #include "source/base/hash.h"
+#include "source/config/access_logs.h"
 #include "source/config/endpoint_builder.h"
 #include "source/config/listener_builder.h"
 #include "source/config/route_builder.h"
@@ -220,6 +221,13 @@ SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForFiles(con
     if (depends(part.found)) RecompileInto(part, &out.routes, &out.errors);
   }
   return out;
+}
+
+absl::StatusOr<std::shared_ptr<const observe::AccessLog>> SnapshotBuilder::MakeAccessLog(
+    const envoy::config::accesslog::v3::AccessLog& log) {
+  Found found;
+  BuildContext context(state_->environment, state_->names, *state_, model::OriginId(), found);
+  return config::MakeAccessLog(log, context);
 }
 
 }  // namespace outrigger::config

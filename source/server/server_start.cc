@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "envoy/config/accesslog/v3/accesslog.pb.h"
 #include "envoy/config/core/v3/address.pb.h"
+#include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "source/base/bug.h"
 #include "source/base/log.h"
 #include "source/server/admin/all_pages.h"
@@ -118,6 +120,20 @@ absl::Status Server::Parts::StartAdmin(Server& server) {
   AddAllPages(server, pages);
   AdminListener::Settings settings;
   settings.address = *std::move(address);
+  for (int i = 0; i < config.access_log_size(); ++i) {
+    auto log = builder->MakeAccessLog(config.access_log(i));
+    if (!log.ok()) return absl::Status(log.status().code(), absl::StrCat("admin.access_log[", i, "].", log.status().message()));
+    settings.access_logs.push_back(*std::move(log));
+  }
+  if (!config.access_log_path().empty()) {  // the deprecated form of a file access log
+    envoy::extensions::access_loggers::file::v3::FileAccessLog file;
+    file.set_path(config.access_log_path());
+    envoy::config::accesslog::v3::AccessLog log;
+    log.mutable_typed_config()->PackFrom(file);
+    auto made = builder->MakeAccessLog(log);
+    if (!made.ok()) return absl::Status(made.status().code(), absl::StrCat("admin.access_log_path: ", made.status().message()));
+    settings.access_logs.push_back(*std::move(made));
+  }
   auto made = AdminListener::Start(settings, pages, *context, stats);
   if (!made.ok()) return made.status();
   admin = *std::move(made);

@@ -144,6 +144,7 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
   std::shared_ptr<const model::FilterChain> chain = ShareChain(*config_, socket.properties);
   if (chain == nullptr) {
     stats_->no_filter_chain_match.Inc();
+    Log(nullptr, http::LogEvent::kConnectionRefused, "filter_chain_not_found", Duration::zero());
     net::CloseAccepted(worker_.dispatcher().engine(), socket);
     return;
   }
@@ -179,6 +180,28 @@ void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const ne
     stats_->downstream_cx_transport_socket_connect_timeout.Inc();
   }
   FoldTlsStats();
+  Log(&connection.connection(), http::LogEvent::kTcpConnectionEnd, why.detail, length);
+}
+
+void WorkerListener::Log(net::Connection* connection, http::LogEvent event, absl::string_view detail, Duration length) {
+  if (config_->access_logs.empty()) return;
+  event::Dispatcher& dispatcher = worker_.dispatcher();
+  http::StreamInfo info;
+  info.done = dispatcher.now();
+  info.start = info.done - length;
+  info.start_wall = dispatcher.wall_now() - length;
+  info.termination = detail;
+  if (connection != nullptr) {
+    info.bytes_received = info.wire_bytes_received = connection->stats().bytes_read;
+    info.bytes_sent = info.wire_bytes_sent = connection->stats().bytes_written;
+  }
+  http::AccessLogRecord record;
+  record.info = &info;
+  record.downstream = connection;
+  record.dispatcher = &dispatcher;
+  record.random = dispatcher.engine().RandomBits();
+  record.event = event;
+  for (const auto& log : config_->access_logs) log->Log(worker_.stats(), record);
 }
 
 void WorkerListener::Dump(DumpWriter& out) const {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "source/base/intrusive_list.h"
+#include "source/http/access_log_record.h"
 #include "source/model/listener.h"
 #include "source/net/listener.h"
 #include "source/net/listener_filter.h"
@@ -67,6 +68,8 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   void MakeConnection(net::AcceptedSocket socket);
   void PlanDrain(DownstreamConnection& connection);
   void FoldTlsStats();
+  // To the listener's own access logs: connections, not requests.
+  void Log(net::Connection* connection, http::LogEvent event, absl::string_view detail, Duration length);
 
   upstream::WorkerContext& worker_;
   const size_t worker_index_;

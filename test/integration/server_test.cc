@@ -134,6 +134,29 @@ TEST(DrainTest, ShutdownAsksConnectionsToEndAndThenEnds) {
   EXPECT_EQ(proxy.Wait(), 0);
 }
 
+TEST(AccessLogTest, TheAdminEndpointAndListenersLogToo) {
+  const std::string folder = harness::TempFolder();
+  const auto log = [&folder](const std::string& name, const std::string& format) {
+    return absl::StrCat("[{name: f, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, ",
+                        "path: ", folder, "/", name, ", log_format: {text_format_source: {inline_string: \"", format, "\\n\"}}}}]");
+  };
+  HttpUpstream upstream("one", http::Protocol::kHttp11);
+  std::string listener = HttpListener("in", "a");
+  listener += "    access_log: " + log("listener", "%ACCESS_LOG_TYPE% %BYTES_SENT%") + "\n";
+  std::string bootstrap = Bootstrap(listener, StaticCluster("a", upstream.port()));
+  bootstrap.insert(bootstrap.find("admin: {") + 8, "access_log: " + log("admin", "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE%") + ", ");
+  server::Options options;
+  options.file_flush_interval = milliseconds(20);
+  ProxyHarness proxy(bootstrap, options);
+  ASSERT_EQ(proxy.error(), "");
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  proxy.Admin("/ready");
+  EXPECT_EQ(Curl(proxy.port("in"), "/"), "one");
+  EXPECT_TRUE(WaitFor([&] { return harness::ReadFile(folder + "/admin") == "GET /ready 200\n"; })) << harness::ReadFile(folder + "/admin");
+  EXPECT_TRUE(WaitFor([&] { return absl::StartsWith(harness::ReadFile(folder + "/listener"), "TcpConnectionEnd "); }))
+      << harness::ReadFile(folder + "/listener");
+}
+
 TEST(StartTest, AnAddressInUseIsAnErrorOfTheStart) {
   HttpUpstream upstream("one", http::Protocol::kHttp11);
   std::string listener = HttpListener("in", "a");
