@@ -3,10 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-
-#include "absl/strings/string_view.h"
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "source/base/buffer.h"
 
 namespace outrigger::grpc {
@@ -15,7 +14,8 @@ inline constexpr size_t kFrameHead = 5;                      // flag byte, lengt
 inline constexpr size_t kMostMessageBytes = 64 << 20;        // default limit of one received message
 inline constexpr size_t kMostMessageBytesSent = 0xffffffff;  // what a length prefix can say
 
-// Length-prefixed messages of gRPC over HTTP/2: takes bytes as they come, gives whole messages. After an error it stays there.
+// Length-prefixed messages of gRPC over HTTP/2: takes bytes as they come, gives whole messages. After an error it stays
+// there.
 class FrameDecoder {
  public:
   enum class Result : uint8_t {

@@ -29,7 +29,8 @@ class PoolStream final : public ClientStream {
 
 }  // namespace
 
-std::unique_ptr<ClientStream> PoolChannel::Open(absl::string_view method, StreamHandler& handler, const CallOptions& options) {
+std::unique_ptr<ClientStream> PoolChannel::Open(absl::string_view method, StreamHandler& handler,
+                                                const CallOptions& options) {
   auto stream = std::make_unique<PoolStream>(
       worker_.dispatcher(), std::make_unique<Exchange>(worker_.dispatcher(), handler, options, method, cluster_));
   stream->exchange().Begin(worker_.ClusterByName(cluster_), cluster_);

@@ -13,8 +13,8 @@ using http::HeaderName;
 using http::KnownHeader;
 using http::ResetReason;
 
-Exchange::Exchange(event::Dispatcher& dispatcher, StreamHandler& handler, const CallOptions& options, absl::string_view method,
-                   absl::string_view default_authority)
+Exchange::Exchange(event::Dispatcher& dispatcher, StreamHandler& handler, const CallOptions& options,
+                   absl::string_view method, absl::string_view default_authority)
     : dispatcher_(dispatcher),
       handler_(&handler),
       options_(options),
@@ -74,7 +74,8 @@ void Exchange::SendHeaders(const upstream::ConnectionFacts& facts) {
   if (options_.deadline > Duration::zero()) {
     headers.AddCopy(KnownHeader::kGrpcTimeout, TimeoutText(options_.deadline));
   }
-  for (const auto& [name, value] : options_.metadata.entries) headers.AddCopy(HeaderName(absl::string_view(name)), value);
+  for (const auto& [name, value] : options_.metadata.entries)
+    headers.AddCopy(HeaderName(absl::string_view(name)), value);
   sender_->SendHeaders(headers, false);
 }
 
@@ -125,7 +126,8 @@ void Exchange::OnHeaders(HeaderMap& headers, bool end) {
   }
   const absl::string_view encoding = headers.Get(KnownHeader::kGrpcEncoding);
   if (!encoding.empty() && encoding != "identity") {
-    return Finish(GrpcStatus::kUnimplemented, absl::StrCat("the answer is compressed (", encoding, "), which was not offered"));
+    return Finish(GrpcStatus::kUnimplemented,
+                  absl::StrCat("the answer is compressed (", encoding, "), which was not offered"));
   }
   handler_->OnStarted();
 }
@@ -148,7 +150,8 @@ void Exchange::OnTrailers(HeaderMap& trailers) {
 void Exchange::FinishFromTrailers(const HeaderMap& trailers) {
   const int status = http::ReadGrpcStatus(trailers);
   if (status < 0) return Finish(GrpcStatus::kUnknown, "the answer ended without a grpc-status");
-  const auto known = status <= static_cast<int>(GrpcStatus::kUnauthenticated) ? static_cast<GrpcStatus>(status) : GrpcStatus::kUnknown;
+  const auto known =
+      status <= static_cast<int>(GrpcStatus::kUnauthenticated) ? static_cast<GrpcStatus>(status) : GrpcStatus::kUnknown;
   Finish(known, PercentDecode(trailers.Get(KnownHeader::kGrpcMessage)));
 }
 

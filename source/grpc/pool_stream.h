@@ -12,8 +12,8 @@
 
 namespace outrigger::grpc {
 
-// One call on a pooled HTTP/2 connection. Owned by its PoolStream handle; when that goes, the exchange is reset and its memory goes at
-// the end of the turn, so that every callback may destroy the handle.
+// One call on a pooled HTTP/2 connection. Owned by its PoolStream handle; when that goes, the exchange is reset and its
+// memory goes at the end of the turn, so that every callback may destroy the handle.
 class Exchange final : public event::Deferred,
                        public upstream::StreamRequest,
                        public http::StreamReceiver,
@@ -46,8 +46,8 @@ class Exchange final : public event::Deferred,
  private:
   void SendHeaders(const upstream::ConnectionFacts& facts);
   void Flush();
-  void Pump();               // hands out the next message, if one is whole and nobody paused
-  void UpdateReading();      // the peer is slowed while a message waits
+  void Pump();           // hands out the next message, if one is whole and nobody paused
+  void UpdateReading();  // the peer is slowed while a message waits
   bool MayDeliver() const { return handler_ != nullptr && !pumping_ && (!paused_ || dropping_); }
   // The end as it was received or found out; told after the messages before it.
   void Finish(GrpcStatus status, std::string message);

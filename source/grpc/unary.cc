@@ -4,7 +4,8 @@
 
 namespace outrigger::grpc {
 
-UnaryCall::UnaryCall(Channel& channel, absl::string_view method, absl::string_view request, const CallOptions& options, Done done)
+UnaryCall::UnaryCall(Channel& channel, absl::string_view method, absl::string_view request, const CallOptions& options,
+                     Done done)
     : done_(std::move(done)), stream_(channel.Open(method, *this, options)) {
   stream_->Send(request);
   stream_->EndSending();

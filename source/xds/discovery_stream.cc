@@ -56,8 +56,8 @@ void DiscoveryStream::Break(absl::string_view why) {
   last_error_ = std::string(why);
   call_.reset();
   const Duration wait = backoff_.Next(dispatcher_.engine().RandomBits());
-  OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), ": ", why, "; next attempt in ", ToMillis(wait),
-                " ms; the configuration stays");
+  OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), ": ", why, "; next attempt in ",
+                ToMillis(wait), " ms; the configuration stays");
   dispatcher_.Arm(reconnect_, wait);
   sink_.OnSourceFailed(*this);
 }
@@ -103,8 +103,8 @@ void DiscoveryStream::Handle(const DiscoveryResponse& response) {
   const absl::optional<ResourceType> type = TypeOfUrl(response.type_url());
   if (!type.has_value() || (options_.only.has_value() && type != options_.only)) {
     ++counters_.unknown_types;
-    OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), " sent resources of type \"", response.type_url(),
-                  "\", which is not known here: ignored");
+    OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), " sent resources of type \"",
+                  response.type_url(), "\", which is not known here: ignored");
     return;
   }
   if (!MutableState(*type).wants_anything()) {
@@ -117,7 +117,8 @@ void DiscoveryStream::Handle(const DiscoveryResponse& response) {
   Dirty();
 }
 
-Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedResponse& decoded, const std::string& version) {
+Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedResponse& decoded,
+                                  const std::string& version) {
   Update update;
   update.type = type;
   update.version = version;

@@ -17,11 +17,12 @@
 
 namespace outrigger::xds {
 
-// One stream to a control plane: aggregated (all types, ADS) or of one type. Reconnects for ever with jittered exponential back-off;
-// what was received stays when the stream goes. Owned by whoever made it; its sink and transport outlive it.
+// One stream to a control plane: aggregated (all types, ADS) or of one type. Reconnects for ever with jittered
+// exponential back-off; what was received stays when the stream goes. Owned by whoever made it; its sink and transport
+// outlive it.
 //
-// Requests that several changes of one turn give rise to are sent once, at the end of the turn, in the order of ResourceType: while an
-// update is staged, and what it subscribes to piles up, nothing is said.
+// Requests that several changes of one turn give rise to are sent once, at the end of the turn, in the order of
+// ResourceType: while an update is staged, and what it subscribes to piles up, nothing is said.
 class DiscoveryStream final : public Source, private CallHandler, private event::EndOfTurn {
  public:
   struct Options {
@@ -34,16 +35,16 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   };
   // Numbers beside the published ones.
   struct Counters {
-    uint64_t unknown_types = 0;      // responses of a type we do not know: ignored
-    uint64_t unwanted_types = 0;     // of a type that was not asked for: ignored
-    uint64_t unwanted_resources = 0; // nobody subscribed to them: ignored
-    uint64_t malformed = 0;          // messages that are no DiscoveryResponse: the stream is given up
-    uint64_t unknown_fields = 0;     // tolerated
+    uint64_t unknown_types = 0;       // responses of a type we do not know: ignored
+    uint64_t unwanted_types = 0;      // of a type that was not asked for: ignored
+    uint64_t unwanted_resources = 0;  // nobody subscribed to them: ignored
+    uint64_t malformed = 0;           // messages that are no DiscoveryResponse: the stream is given up
+    uint64_t unknown_fields = 0;      // tolerated
     uint64_t streams = 0, stream_ends = 0, responses = 0, accepted = 0, refused = 0;
   };
 
-  DiscoveryStream(event::Dispatcher& dispatcher, Transport& transport, UpdateSink& sink, observe::ControlPlaneStats& stats,
-                  Options options);
+  DiscoveryStream(event::Dispatcher& dispatcher, Transport& transport, UpdateSink& sink,
+                  observe::ControlPlaneStats& stats, Options options);
   ~DiscoveryStream() override;
 
   void Start();  // connects; subscriptions may be made before

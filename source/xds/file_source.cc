@@ -36,7 +36,9 @@ absl::StatusOr<DiscoveryResponse> ReadResourceFile(absl::string_view text, absl:
 }
 
 FileSource::FileSource(event::Dispatcher& dispatcher, UpdateSink& sink, ResourceType type, Options options)
-    : dispatcher_(dispatcher), sink_(sink), type_(type), options_(std::move(options)), read_timer_([this] { Read(); }) {}
+    : dispatcher_(dispatcher), sink_(sink), type_(type), options_(std::move(options)), read_timer_([this] {
+        Read();
+      }) {}
 
 FileSource::~FileSource() = default;
 
@@ -108,7 +110,8 @@ void FileSource::Give(DecodedResponse decoded, const std::string& version) {
     }
     for (const Refusal& refusal : decoded.refused) present.insert(refusal.name);
     if (IsFullState(type_)) {
-      std::set_difference(present_.begin(), present_.end(), present.begin(), present.end(), std::back_inserter(update.removed));
+      std::set_difference(present_.begin(), present_.end(), present.begin(), present.end(),
+                          std::back_inserter(update.removed));
       present_ = std::move(present);
     }
     refused = std::move(decoded.refused);

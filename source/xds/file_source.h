@@ -13,9 +13,10 @@ namespace outrigger::xds {
 
 inline constexpr size_t kMostResourceFileBytes = 64 << 20;
 
-// Resources of one type from a watched file in YAML or JSON: a discovery.v3.DiscoveryResponse, a list of resources (each with its
-// "@type"), or one resource. Read again whenever the file changes (or, where one is given, something in the watched folder). A file
-// that cannot be read or is refused leaves what it gave before. The sink outlives the source.
+// Resources of one type from a watched file in YAML or JSON: a discovery.v3.DiscoveryResponse, a list of resources
+// (each with its
+// "@type"), or one resource. Read again whenever the file changes (or, where one is given, something in the watched
+// folder). A file that cannot be read or is refused leaves what it gave before. The sink outlives the source.
 class FileSource final : public Source {
  public:
   struct Options {
@@ -57,7 +58,8 @@ class FileSource final : public Source {
 };
 
 // What the text of such a file says. A response without a version gets one from its content.
-absl::StatusOr<envoy::service::discovery::v3::DiscoveryResponse> ReadResourceFile(absl::string_view text, absl::string_view path,
-                                                                                 ResourceType type);
+absl::StatusOr<envoy::service::discovery::v3::DiscoveryResponse> ReadResourceFile(absl::string_view text,
+                                                                                  absl::string_view path,
+                                                                                  ResourceType type);
 
 }  // namespace outrigger::xds

@@ -18,7 +18,9 @@ namespace outrigger::xds {
 struct ResourceKey {
   ResourceType type = ResourceType::kCluster;
   std::string name;
-  friend bool operator<(const ResourceKey& a, const ResourceKey& b) { return std::tie(a.type, a.name) < std::tie(b.type, b.name); }
+  friend bool operator<(const ResourceKey& a, const ResourceKey& b) {
+    return std::tie(a.type, a.name) < std::tie(b.type, b.name);
+  }
   friend bool operator==(const ResourceKey& a, const ResourceKey& b) { return a.type == b.type && a.name == b.name; }
 };
 
@@ -51,7 +53,7 @@ struct ResourceNode : event::Deferred {
   std::unique_ptr<event::Timer> fetch;  // runs from the subscription until the first version, or its end
   std::unique_ptr<event::Timer> kept;   // a cluster: until then it waits for fresh endpoints, although it has some
   bool kept_over = false;
-  std::string error, error_version;     // the last refusal
+  std::string error, error_version;  // the last refusal
   WallTime error_time{};
   SubscriptionCells stats;
 

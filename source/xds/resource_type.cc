@@ -42,23 +42,32 @@ absl::optional<ResourceType> TypeOfUrl(absl::string_view type_url) {
 
 const google::protobuf::Message& PrototypeOf(ResourceType type) {
   switch (type) {
-    case ResourceType::kCluster: return envoy::config::cluster::v3::Cluster::default_instance();
-    case ResourceType::kEndpoints: return envoy::config::endpoint::v3::ClusterLoadAssignment::default_instance();
-    case ResourceType::kSecret: return envoy::extensions::transport_sockets::tls::v3::Secret::default_instance();
-    case ResourceType::kListener: return envoy::config::listener::v3::Listener::default_instance();
-    case ResourceType::kRoutes: break;
+    case ResourceType::kCluster:
+      return envoy::config::cluster::v3::Cluster::default_instance();
+    case ResourceType::kEndpoints:
+      return envoy::config::endpoint::v3::ClusterLoadAssignment::default_instance();
+    case ResourceType::kSecret:
+      return envoy::extensions::transport_sockets::tls::v3::Secret::default_instance();
+    case ResourceType::kListener:
+      return envoy::config::listener::v3::Listener::default_instance();
+    case ResourceType::kRoutes:
+      break;
   }
   return envoy::config::route::v3::RouteConfiguration::default_instance();
 }
 
 const std::string& NameOf(ResourceType type, const google::protobuf::Message& message) {
   switch (type) {
-    case ResourceType::kCluster: return static_cast<const envoy::config::cluster::v3::Cluster&>(message).name();
+    case ResourceType::kCluster:
+      return static_cast<const envoy::config::cluster::v3::Cluster&>(message).name();
     case ResourceType::kEndpoints:
       return static_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment&>(message).cluster_name();
-    case ResourceType::kSecret: return static_cast<const envoy::extensions::transport_sockets::tls::v3::Secret&>(message).name();
-    case ResourceType::kListener: return static_cast<const envoy::config::listener::v3::Listener&>(message).name();
-    case ResourceType::kRoutes: break;
+    case ResourceType::kSecret:
+      return static_cast<const envoy::extensions::transport_sockets::tls::v3::Secret&>(message).name();
+    case ResourceType::kListener:
+      return static_cast<const envoy::config::listener::v3::Listener&>(message).name();
+    case ResourceType::kRoutes:
+      break;
   }
   return static_cast<const envoy::config::route::v3::RouteConfiguration&>(message).name();
 }

@@ -16,16 +16,17 @@ inline constexpr ResourceType kAllResourceTypes[kResourceTypes] = {ResourceType:
                                                                    ResourceType::kSecret, ResourceType::kListener,
                                                                    ResourceType::kRoutes};
 
-absl::string_view TypeUrlOf(ResourceType type);                    // "type.googleapis.com/envoy.config.cluster.v3.Cluster"
-absl::string_view WordOf(ResourceType type);                       // "cluster", for errors
-absl::string_view ShortNameOf(ResourceType type);                  // "CDS"
+absl::string_view TypeUrlOf(ResourceType type);    // "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+absl::string_view WordOf(ResourceType type);       // "cluster", for errors
+absl::string_view ShortNameOf(ResourceType type);  // "CDS"
 absl::optional<ResourceType> TypeOfUrl(absl::string_view type_url);  // none: not a type we know
 // "/envoy.service.cluster.v3.ClusterDiscoveryService/StreamClusters", for sources that are not aggregated.
 absl::string_view StreamMethodOf(ResourceType type);
 inline constexpr absl::string_view kAggregatedMethod =
     "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
 
-// In state of the world a response of these types is complete: what it does not name is gone. All are subscribed to at once.
+// In state of the world a response of these types is complete: what it does not name is gone. All are subscribed to at
+// once.
 inline bool IsFullState(ResourceType type) { return type == ResourceType::kCluster || type == ResourceType::kListener; }
 
 // An empty message of the type.

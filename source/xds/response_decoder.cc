@@ -20,7 +20,8 @@ constexpr absl::string_view kWrapperUrl = "type.googleapis.com/envoy.service.dis
 absl::StatusOr<const google::protobuf::Any*> Unwrap(const google::protobuf::Any& any, std::string* version,
                                                     envoy::service::discovery::v3::Resource* holder) {
   if (any.type_url() != kWrapperUrl) return &any;
-  if (!holder->ParseFromString(any.value())) return absl::InvalidArgumentError("does not parse as a discovery.v3.Resource");
+  if (!holder->ParseFromString(any.value()))
+    return absl::InvalidArgumentError("does not parse as a discovery.v3.Resource");
   if (!holder->version().empty()) *version = holder->version();
   return &holder->resource();
 }
@@ -34,14 +35,15 @@ schema::ValidateOptions RulesFor(const DecodeOptions& options) {
 }
 
 // Reads one resource into `out`. A status: the whole response is refused.
-absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, size_t index, const DecodeOptions& options,
-                       Resource* resource, DecodedResponse* out) {
+absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, size_t index,
+                       const DecodeOptions& options, Resource* resource, DecodedResponse* out) {
   const std::string place = absl::StrCat("resources[", index, "]: ");
   envoy::service::discovery::v3::Resource holder;
   const absl::StatusOr<const google::protobuf::Any*> any = Unwrap(wrapped, &resource->version, &holder);
   if (!any.ok()) return absl::InvalidArgumentError(absl::StrCat(place, any.status().message()));
   if ((*any)->type_url() != TypeUrlOf(type)) {
-    return absl::InvalidArgumentError(absl::StrCat(place, "is of type \"", (*any)->type_url(), "\", not \"", TypeUrlOf(type), "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat(place, "is of type \"", (*any)->type_url(), "\", not \"", TypeUrlOf(type), "\""));
   }
   std::shared_ptr<google::protobuf::Message> message(PrototypeOf(type).New());
   if (!message->ParseFromString((*any)->value())) {

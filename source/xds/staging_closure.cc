@@ -1,4 +1,5 @@
-// What belongs together: subscriptions of resources, waiting until they are there, and taking the place of the version before.
+// What belongs together: subscriptions of resources, waiting until they are there, and taking the place of the version
+// before.
 #include <algorithm>
 #include <utility>
 
@@ -10,18 +11,20 @@ namespace outrigger::xds {
 namespace {
 
 bool Subscribes(const Staged* staged, const Needs::Subscription& wanted) {
-  return staged != nullptr && std::any_of(staged->needs.subscriptions.begin(), staged->needs.subscriptions.end(),
-                                          [&](const auto& s) { return s.type == wanted.type && s.name == wanted.name; });
+  return staged != nullptr &&
+         std::any_of(staged->needs.subscriptions.begin(), staged->needs.subscriptions.end(),
+                     [&](const auto& s) { return s.type == wanted.type && s.name == wanted.name; });
 }
 
 bool Names(const Staged* staged, const std::string& cluster) {
-  return staged != nullptr &&
-         std::find(staged->needs.clusters.begin(), staged->needs.clusters.end(), cluster) != staged->needs.clusters.end();
+  return staged != nullptr && std::find(staged->needs.clusters.begin(), staged->needs.clusters.end(), cluster) !=
+                                  staged->needs.clusters.end();
 }
 
 Duration FetchTimeoutOf(const Needs::Subscription& wanted) {
   if (wanted.source == nullptr || !wanted.source->has_initial_fetch_timeout()) return StagingGraph::kFetchTimeout;
-  return seconds(wanted.source->initial_fetch_timeout().seconds()) + nanoseconds(wanted.source->initial_fetch_timeout().nanos());
+  return seconds(wanted.source->initial_fetch_timeout().seconds()) +
+         nanoseconds(wanted.source->initial_fetch_timeout().nanos());
 }
 
 std::string StatsPrefixOf(const Needs::Subscription& wanted) {
@@ -35,9 +38,9 @@ std::string StatsPrefixOf(const Needs::Subscription& wanted) {
 absl::Status StagingGraph::Connect(const ResourceKey& owner, const Needs& needs) {
   std::vector<Source*> sources;
   for (const Needs::Subscription& wanted : needs.subscriptions) {
-    absl::StatusOr<Source*> source = wanted.source == nullptr
-                                         ? absl::StatusOr<Source*>(absl::InvalidArgumentError("no configuration source"))
-                                         : sources_.SourceFor(wanted.type, *wanted.source);
+    absl::StatusOr<Source*> source =
+        wanted.source == nullptr ? absl::StatusOr<Source*>(absl::InvalidArgumentError("no configuration source"))
+                                 : sources_.SourceFor(wanted.type, *wanted.source);
     if (!source.ok()) {
       return absl::InvalidArgumentError(
           absl::StrCat(WordOf(wanted.type), " \"", wanted.name, "\": ", source.status().message()));
@@ -86,7 +89,8 @@ void StagingGraph::OnFetchTimeout(const ResourceKey& asked) {
 void StagingGraph::ReleaseNeeds(const ResourceKey& owner, const Needs& needs) {
   const ResourceNode* node = Find(owner);
   for (const Needs::Subscription& wanted : needs.subscriptions) {
-    if (node != nullptr && (Subscribes(node->active.get(), wanted) || Subscribes(node->waiting.get(), wanted))) continue;
+    if (node != nullptr && (Subscribes(node->active.get(), wanted) || Subscribes(node->waiting.get(), wanted)))
+      continue;
     ResourceNode* child = Find({wanted.type, wanted.name});
     if (child == nullptr) continue;
     child->wanted_by.erase(owner);

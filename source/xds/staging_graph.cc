@@ -11,11 +11,14 @@
 namespace outrigger::xds {
 namespace {
 
-std::string OneLine(absl::string_view errors) { return absl::StrJoin(absl::StrSplit(errors, '\n', absl::SkipEmpty()), "; "); }
+std::string OneLine(absl::string_view errors) {
+  return absl::StrJoin(absl::StrSplit(errors, '\n', absl::SkipEmpty()), "; ");
+}
 
 }  // namespace
 
-StagingGraph::StagingGraph(event::Dispatcher& dispatcher, observe::StatsRegistry& stats, Target& target, SourceDirectory& sources)
+StagingGraph::StagingGraph(event::Dispatcher& dispatcher, observe::StatsRegistry& stats, Target& target,
+                           SourceDirectory& sources)
     : dispatcher_(dispatcher), stats_(stats), target_(target), sources_(sources), settle_([this] {
         if (on_settled_) on_settled_();
       }) {}
@@ -36,7 +39,8 @@ ResourceNode& StagingGraph::NodeOf(const ResourceKey& key) {
 void StagingGraph::WatchAll(ResourceType type, Source& source, Duration fetch_timeout) {
   Whole& whole = WholeOf(type);
   whole.source = &source;
-  whole.stats = SubscriptionCells::Of(stats_, type == ResourceType::kCluster ? "cluster_manager.cds." : "listener_manager.lds.");
+  whole.stats =
+      SubscriptionCells::Of(stats_, type == ResourceType::kCluster ? "cluster_manager.cds." : "listener_manager.lds.");
   whole.stats.Attempt();
   if (fetch_timeout > Duration::zero()) {
     whole.fetch = std::make_unique<event::Timer>([this, type] {
@@ -45,7 +49,8 @@ void StagingGraph::WatchAll(ResourceType type, Source& source, Duration fetch_ti
       late.answered = true;
       late.stats.Timeout();
       ++counters_.fetch_timeouts;
-      OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type), ": nothing came in the initial fetch timeout; going on without");
+      OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type),
+                    ": nothing came in the initial fetch timeout; going on without");
       Changed();
     });
     dispatcher_.Arm(*whole.fetch, fetch_timeout);
@@ -60,7 +65,8 @@ void StagingGraph::AdoptStatic(ResourceType type, const std::string& name, const
   staged->resource.name = name;
   staged->needs = needs;
   staged->received = Now();
-  if (const absl::Status status = Connect(node.key, needs); !status.ok()) Refused(node, "", std::string(status.message()));
+  if (const absl::Status status = Connect(node.key, needs); !status.ok())
+    Refused(node, "", std::string(status.message()));
   SetActive(node, std::move(staged));
   Changed();
 }
@@ -69,7 +75,8 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
   ++updates_;
   std::vector<Refusal> refused;
   Keys to_try, ours;
-  if (update.type == ResourceType::kListener) Removed(update.type, update.removed);  // a listener may take over an address
+  if (update.type == ResourceType::kListener)
+    Removed(update.type, update.removed);  // a listener may take over an address
   for (const Resource& resource : update.updated) {
     const absl::Status status = Take(update.type, resource, &to_try);
     if (status.ok()) {
@@ -111,7 +118,8 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   }
   if (node->is_static) {
     ++counters_.static_names;
-    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(type), " \"", resource.name, "\" is static: what the control plane says of it is ignored");
+    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(type), " \"", resource.name,
+                  "\" is static: what the control plane says of it is ignored");
     return absl::OkStatus();
   }
   if (root) node->source = WholeOf(type).source;
@@ -255,8 +263,8 @@ void StagingGraph::ForEach(const std::function<void(const ResourceRow&)>& f) con
     } else if (node->timed_out) {
       status = ClientStatus::kTimeout;
     }
-    f({key.type, key.name, node->is_static, node->active.get(), node->waiting.get(), status, node->error, node->error_version,
-       node->error_time});
+    f({key.type, key.name, node->is_static, node->active.get(), node->waiting.get(), status, node->error,
+       node->error_version, node->error_time});
   }
 }
 

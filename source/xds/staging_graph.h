@@ -20,7 +20,8 @@
 
 namespace outrigger::xds {
 
-// Which source a configuration source means. An error: it cannot be used (unknown cluster, a source that would need itself).
+// Which source a configuration source means. An error: it cannot be used (unknown cluster, a source that would need
+// itself).
 class SourceDirectory {
  public:
   virtual ~SourceDirectory() = default;
@@ -39,12 +40,15 @@ struct ResourceRow {
   WallTime error_time;
 };
 
-// All resources between the wire and the Snapshot. What arrives is checked, waits until what it needs is there (its closure), then
-// replaces the version in use. The rules:
+// All resources between the wire and the Snapshot. What arrives is checked, waits until what it needs is there (its
+// closure), then replaces the version in use. The rules:
 //  - Roots (listeners, clusters) are independent: nobody waits for what he does not name.
-//  - A listener waits for its route configurations and secrets, a cluster for its endpoints and secrets, and a route configuration (or
-//    a listener with inline routes) for clusters it names that have come and still wait. An unknown cluster is not waited for.
-//  - Every wait ends: a subscription by its initial_fetch_timeout, a changed cluster that has endpoints after kFreshEndpoints.
+//  - A listener waits for its route configurations and secrets, a cluster for its endpoints and secrets, and a route
+//  configuration (or
+//    a listener with inline routes) for clusters it names that have come and still wait. An unknown cluster is not
+//    waited for.
+//  - Every wait ends: a subscription by its initial_fetch_timeout, a changed cluster that has endpoints after
+//  kFreshEndpoints.
 //  - A cluster that its source drops goes when nobody who names it is about to move away from it.
 //  - What an active version subscribes to stays until a version that does not has taken its place.
 // Changes are applied to the Target, which publishes once per turn.
@@ -55,10 +59,10 @@ class StagingGraph final : public UpdateSink {
   static constexpr Duration kFetchTimeout = seconds(15);  // initial_fetch_timeout when it is not set; 0 waits for ever
 
   struct Counters {
-    uint64_t unchanged = 0;       // resources that came again as they were
-    uint64_t unwanted = 0;        // nobody subscribes to them
-    uint64_t static_names = 0;    // came under the name of a static resource: ignored
-    uint64_t late_refusals = 0;   // failed when applied although the check had passed
+    uint64_t unchanged = 0;      // resources that came again as they were
+    uint64_t unwanted = 0;       // nobody subscribes to them
+    uint64_t static_names = 0;   // came under the name of a static resource: ignored
+    uint64_t late_refusals = 0;  // failed when applied although the check had passed
     uint64_t applied = 0, removed = 0, fetch_timeouts = 0, kept_endpoints = 0;
   };
 
@@ -138,9 +142,9 @@ class StagingGraph final : public UpdateSink {
   SourceDirectory& sources_;
   std::map<ResourceKey, std::unique_ptr<ResourceNode>> nodes_;
   std::array<Whole, kResourceTypes> all_;
-  std::array<std::set<std::string>, kResourceTypes> waiting_;     // names of nodes with a waiting version
-  std::map<std::string, Keys> waiting_for_;  // cluster → waiting versions that name it
-  std::map<std::string, Keys> named_by_;     // cluster → active versions that name it
+  std::array<std::set<std::string>, kResourceTypes> waiting_;  // names of nodes with a waiting version
+  std::map<std::string, Keys> waiting_for_;                    // cluster → waiting versions that name it
+  std::map<std::string, Keys> named_by_;                       // cluster → active versions that name it
   std::function<void()> on_settled_;
   event::Timer settle_;
   uint64_t updates_ = 0;

@@ -24,7 +24,8 @@ struct Needs {
   std::vector<std::string> clusters;        // named by its routes
 };
 
-// Where staged resources go: the builder of Snapshots, or a test. A seam because xds/ must not know what becomes of resources.
+// Where staged resources go: the builder of Snapshots, or a test. A seam because xds/ must not know what becomes of
+// resources.
 class Target {
  public:
   virtual ~Target() = default;

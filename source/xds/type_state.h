@@ -11,8 +11,8 @@
 
 namespace outrigger::xds {
 
-// What one type has agreed with one control plane, in the state-of-the-world form: what is wanted, the last accepted version,
-// the nonce of this stream, and what is to be said next. It survives streams; delta will be its sibling.
+// What one type has agreed with one control plane, in the state-of-the-world form: what is wanted, the last accepted
+// version, the nonce of this stream, and what is to be said next. It survives streams; delta will be its sibling.
 //
 //   wanted changes ──▶ dirty ──TakeRequest──▶ request (version accepted, nonce seen)
 //   response ──▶ Accept: version = response's ──▶ dirty (ACK)
@@ -36,8 +36,8 @@ class TypeState {
   void Accept(const std::string& version);
   void Refuse(const std::string& detail);
 
-  // For types whose responses are complete: notes the names that a response has and returns those that an earlier one had and this
-  // one lacks.
+  // For types whose responses are complete: notes the names that a response has and returns those that an earlier one
+  // had and this one lacks.
   std::set<std::string> NoteComplete(std::set<std::string> names);
 
   bool dirty() const { return dirty_; }

@@ -17,7 +17,7 @@ struct Resource {
   std::string name;
   std::string version;  // as the control plane gave it
   std::shared_ptr<const google::protobuf::Message> message;
-  uint64_t hash = 0;    // of the content: two with the same hash are the same
+  uint64_t hash = 0;  // of the content: two with the same hash are the same
 };
 
 // A resource that cannot be used, and why; goes into the NACK.
@@ -37,7 +37,8 @@ struct Update {
 class Source {
  public:
   virtual ~Source() = default;
-  // A source tells what it has of a newly wanted name soon, but never from inside these calls. Wanting twice is wanting once.
+  // A source tells what it has of a newly wanted name soon, but never from inside these calls. Wanting twice is wanting
+  // once.
   virtual void WantAll(ResourceType type) = 0;  // listeners, clusters
   virtual void Want(ResourceType type, const std::string& name) = 0;
   virtual void Unwant(ResourceType type, const std::string& name) = 0;

@@ -50,7 +50,8 @@ struct Pair {
   void Open(CallOptions options = {}) { call = channel->Open("/a.B/C", heard, options); }
   // The server's side of the only call, once it is there.
   Exchange& Served() {
-    EXPECT_TRUE(Until([&] { return server.requests() > 0 && server.served.back()->app.exchanges.back()->headers != nullptr; }));
+    EXPECT_TRUE(
+        Until([&] { return server.requests() > 0 && server.served.back()->app.exchanges.back()->headers != nullptr; }));
     return *server.served.back()->app.exchanges.back();
   }
   static void Begin(Exchange& e) { e.Send({{":status", "200"}, {"content-type", "application/grpc"}}, false); }
@@ -108,7 +109,8 @@ TEST(PoolChannelTest, MessagesGoBothWaysAndTheTrailersEndTheCall) {
 TEST(PoolChannelTest, ATrailersOnlyAnswerIsAnEnd) {
   Pair pair;
   pair.Open();
-  pair.Served().Send({{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "12"}, {"grpc-message", "no"}}, true);
+  pair.Served().Send(
+      {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "12"}, {"grpc-message", "no"}}, true);
   ASSERT_TRUE(pair.Ended());
   EXPECT_EQ(pair.heard.status, GrpcStatus::kUnimplemented);
   EXPECT_EQ(pair.heard.detail, "no");
@@ -271,11 +273,12 @@ TEST(UnaryCallTest, OneAnswerIsGivenWithItsStatus) {
   };
   int done = 0;
   std::string answer;
-  UnaryCall call(*pair.channel, "/a.B/C", "hello", {}, [&](GrpcStatus status, absl::string_view, absl::string_view text) {
-    ++done;
-    EXPECT_EQ(status, GrpcStatus::kOk);
-    answer = std::string(text);
-  });
+  UnaryCall call(*pair.channel, "/a.B/C", "hello", {},
+                 [&](GrpcStatus status, absl::string_view, absl::string_view text) {
+                   ++done;
+                   EXPECT_EQ(status, GrpcStatus::kOk);
+                   answer = std::string(text);
+                 });
   ASSERT_TRUE(pair.Until([&] { return done == 1; }));
   EXPECT_EQ(answer, "echo");
 }

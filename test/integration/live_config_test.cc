@@ -1,6 +1,5 @@
-// A whole server whose configuration comes and changes while it serves: over ADS from the reference control plane, and from files.
-#include "source/control_plane/xds_server/grpc_server.h"
-
+// A whole server whose configuration comes and changes while it serves: over ADS from the reference control plane, and
+// from files.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -8,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
+#include "source/control_plane/xds_server/grpc_server.h"
 #include "source/server/dynamic/xds_configuration.h"
 #include "test/control_plane/resources_of.h"
 #include "test/harness/http_upstream.h"
@@ -96,8 +96,8 @@ TEST(LiveConfigTest, AnAdsStreamConfiguresAServerAndChangesItWhileItServes) {
   harness::HttpUpstream one("one", http::Protocol::kHttp11), two("two", http::Protocol::kHttp11);
   ServedConfig served;
   const auto resources = [&](const std::string& cluster, uint16_t port) {
-    return std::vector<cp::ResourcePtr>{cp::EdsCluster(cluster), cp::Endpoints(cluster, port), cp::RoutesTo("r", cluster),
-                                        cp::ResourceOf(Listener("{ads: {}}"))};
+    return std::vector<cp::ResourcePtr>{cp::EdsCluster(cluster), cp::Endpoints(cluster, port),
+                                        cp::RoutesTo("r", cluster), cp::ResourceOf(Listener("{ads: {}}"))};
   };
   served.Publish(resources("a", one.port()));
   ProxyHarness proxy(AdsBootstrap(served.port()), {}, Xds);
@@ -114,22 +114,28 @@ TEST(LiveConfigTest, AnAdsStreamConfiguresAServerAndChangesItWhileItServes) {
 TEST(LiveConfigTest, WatchedFilesConfigureAServerAndABrokenOneLeavesWhatServes) {
   harness::HttpUpstream one("one", http::Protocol::kHttp11), two("two", http::Protocol::kHttp11);
   const std::string folder = harness::TempFolder();
-  const auto path = [&](const std::string& name) { return absl::StrCat("{path_config_source: {path: ", folder, "/", name, "}}"); };
+  const auto path = [&](const std::string& name) {
+    return absl::StrCat("{path_config_source: {path: ", folder, "/", name, "}}");
+  };
   const auto clusters = absl::StrCat("resources:\n");
   const auto cluster = [](const std::string& name, uint16_t port) {
-    return absl::StrCat("- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: ", name,
-                        ", type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: ", name,
-                        ", endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ", port,
-                        "}}}}]}]}}\n");
+    return absl::StrCat(
+        "- {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: ", name,
+        ", type: STATIC, connect_timeout: 1s, load_assignment: {cluster_name: ", name,
+        ", endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ", port,
+        "}}}}]}]}}\n");
   };
   const auto routes = [](const std::string& name) {
-    return absl::StrCat("{\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r, virtual_hosts: [{name: all, ",
-                        "domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: ", name, "}}]}]}\n");
+    return absl::StrCat(
+        "{\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r, virtual_hosts: [{name: "
+        "all, ",
+        "domains: ['*'], routes: [{match: {prefix: /}, route: {cluster: ", name, "}}]}]}\n");
   };
   harness::WriteFile(folder + "/cds.yaml", clusters + cluster("a", one.port()) + cluster("b", two.port()));
   harness::WriteFile(folder + "/lds.yaml", Listener(path("rds.yaml")));
   harness::WriteFile(folder + "/rds.yaml", routes("a"));
-  ProxyHarness proxy(absl::StrCat(kHead, "dynamic_resources: {cds_config: ", path("cds.yaml"), ", lds_config: ", path("lds.yaml"), "}\n"),
+  ProxyHarness proxy(absl::StrCat(kHead, "dynamic_resources: {cds_config: ", path("cds.yaml"),
+                                  ", lds_config: ", path("lds.yaml"), "}\n"),
                      {}, Xds);
   ASSERT_EQ(proxy.error(), "");
   ASSERT_TRUE(proxy.WaitUntilLive());
@@ -155,9 +161,10 @@ TEST(LiveConfigTest, AManagementClusterWhoseSecretWouldComeOverItsOwnStreamIsRef
 }
 
 TEST(LiveConfigTest, AManagementClusterThatIsNotThereIsAnErrorOfTheStart) {
-  ProxyHarness proxy(absl::StrCat(kHead, "dynamic_resources: {ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: ",
-                                  "[{envoy_grpc: {cluster_name: nowhere}}]}}\n"),
-                     {}, Xds);
+  ProxyHarness proxy(
+      absl::StrCat(kHead, "dynamic_resources: {ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: ",
+                   "[{envoy_grpc: {cluster_name: nowhere}}]}}\n"),
+      {}, Xds);
   EXPECT_TRUE(absl::StrContains(proxy.error(), "\"nowhere\" is not a static cluster")) << proxy.error();
 }
 

@@ -1,9 +1,8 @@
 // Our client on our own HTTP/2 pools against the reference control plane on libgrpc, over real sockets.
-#include "source/control_plane/xds_server/grpc_server.h"
-
 #include "envoy/config/core/v3/grpc_service.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "source/control_plane/xds_server/grpc_server.h"
 #include "source/grpc/google/google_channel.h"
 #include "source/grpc/pool_channel.h"
 #include "source/server/dynamic/grpc_transport.h"
@@ -58,7 +57,9 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
     harness::Turns(*world_.loop, 5);
     if (server_ != nullptr) server_->Stop();
   }
-  absl::StatusOr<Source*> SourceFor(ResourceType, const envoy::config::core::v3::ConfigSource&) override { return stream_.get(); }
+  absl::StatusOr<Source*> SourceFor(ResourceType, const envoy::config::core::v3::ConfigSource&) override {
+    return stream_.get();
+  }
   void Publish(std::vector<cp::ResourcePtr> resources) {
     auto catalog = std::make_shared<cp::Catalog>();
     for (auto& resource : resources) ASSERT_TRUE(catalog->AddForAll(resource));
@@ -72,7 +73,8 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
   std::unique_ptr<cp::XdsServer> core_;
   std::unique_ptr<cp::GrpcServer> server_;
   observe::StatsRegistry stats_;
-  observe::StatsScope<observe::ControlPlaneStats> scope_ = stats_.Register<observe::ControlPlaneStats>("control_plane.");
+  observe::StatsScope<observe::ControlPlaneStats> scope_ =
+      stats_.Register<observe::ControlPlaneStats>("control_plane.");
   std::unique_ptr<server::GrpcTransport> transport_;
   RecordingTarget target_;
   std::unique_ptr<StagingGraph> graph_;
@@ -123,7 +125,8 @@ TEST_F(ControlPlaneTest, ARestartOfTheControlPlaneLosesNothingAndItsChangesArriv
   Publish({cp::EdsCluster("a"), cp::Endpoints("a", 1), cp::EdsCluster("b"), cp::Endpoints("b", 1)});
   Serve(port);
   ASSERT_TRUE(world_.Until([&] { return target_.Has(T::kCluster, "b"); }));
-  EXPECT_TRUE(std::none_of(target_.log.begin(), target_.log.end(), [](const std::string& line) { return line[0] == '-'; }));
+  EXPECT_TRUE(
+      std::none_of(target_.log.begin(), target_.log.end(), [](const std::string& line) { return line[0] == '-'; }));
 }
 
 TEST_F(ControlPlaneTest, ARefusalReachesTheControlPlaneWithItsReason) {

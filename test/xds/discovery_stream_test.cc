@@ -86,7 +86,8 @@ TEST(DiscoveryStreamTest, ABrokenFieldRuleRefusesTheWholeResponse) {
   scene.Say<RouteProto>(T::kRoutes, "v1", {routes});
   const Request nack = scene.Last(T::kRoutes);
   EXPECT_EQ(nack.version_info(), "");
-  EXPECT_THAT(nack.error_detail().message(), HasSubstr("route_configuration \"r\" (version v1): virtual_hosts[0].name"));
+  EXPECT_THAT(nack.error_detail().message(),
+              HasSubstr("route_configuration \"r\" (version v1): virtual_hosts[0].name"));
   EXPECT_FALSE(scene.target.Has(T::kRoutes, "r"));
 }
 

@@ -104,8 +104,9 @@ resources:
   cluster_name: b
 )");
   const auto cluster = [](const std::string& name) {
-    return absl::StrCat("- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name: ", name,
-                        "\n  type: EDS\n  eds_cluster_config: {eds_config: {path_config_source: {path: /etc/eds.yaml}}}\n");
+    return absl::StrCat(
+        "- \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n  name: ", name,
+        "\n  type: EDS\n  eds_cluster_config: {eds_config: {path_config_source: {path: /etc/eds.yaml}}}\n");
   };
   scene.Write("/etc/cds.yaml", cluster("a"));
   scene.graph->WatchAll(T::kCluster, scene.Open(T::kCluster, "/etc/cds.yaml"), seconds(15));

@@ -1,5 +1,5 @@
-// A control plane that changes its mind, repeats itself, stays silent and drops its streams, over many seeds in virtual time: the
-// client always ends with what the server has, and at no moment routes lead to a cluster that is not there.
+// A control plane that changes its mind, repeats itself, stays silent and drops its streams, over many seeds in virtual
+// time: the client always ends with what the server has, and at no moment routes lead to a cluster that is not there.
 #include <algorithm>
 
 #include "gtest/gtest.h"
@@ -33,13 +33,27 @@ class RandomServer {
     }
     if (quiet) return;
     switch (random_.Below(12)) {
-      case 0: scene_.transport.EndStream(); break;
-      case 1: Repeat(); break;
-      case 2: Grow(); break;
-      case 3: Change(); break;
-      case 4: endpoints_port_ = 1000 + static_cast<int>(random_.Below(1000)); Push(T::kEndpoints); break;
-      case 5: BeginMove(); break;
-      default: break;
+      case 0:
+        scene_.transport.EndStream();
+        break;
+      case 1:
+        Repeat();
+        break;
+      case 2:
+        Grow();
+        break;
+      case 3:
+        Change();
+        break;
+      case 4:
+        endpoints_port_ = 1000 + static_cast<int>(random_.Below(1000));
+        Push(T::kEndpoints);
+        break;
+      case 5:
+        BeginMove();
+        break;
+      default:
+        break;
     }
   }
   bool Agrees() const {
@@ -51,7 +65,8 @@ class RandomServer {
       ++clusters;
       auto ours = clusters_.find(key.name);
       if (ours == clusters_.end()) return false;
-      if (static_cast<const ClusterProto&>(*resource.message).connect_timeout().nanos() != ours->second * 1000) return false;
+      if (static_cast<const ClusterProto&>(*resource.message).connect_timeout().nanos() != ours->second * 1000)
+        return false;
     }
     auto routes = target.active.find({T::kRoutes, "r"});
     if (clusters != clusters_.size() || routes == target.active.end() || !target.Has(T::kListener, "in")) return false;

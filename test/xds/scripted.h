@@ -8,28 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "envoy/config/cluster/v3/cluster.pb.h"
-#include "envoy/config/endpoint/v3/endpoint.pb.h"
-#include "envoy/config/listener/v3/listener.pb.h"
-#include "envoy/config/route/v3/route.pb.h"
-#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
-#include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
-#include "envoy/service/discovery/v3/discovery.pb.h"
 #include "source/event/simulated_world.h"
 #include "source/observe/stats.h"
 #include "source/xds/discovery_stream.h"
 #include "source/xds/staging_graph.h"
+#include "test/xds/scripted_resources.h"
 
 namespace outrigger::xds {
-
-using Request = envoy::service::discovery::v3::DiscoveryRequest;
-using Response = envoy::service::discovery::v3::DiscoveryResponse;
-using RouteProto = envoy::config::route::v3::RouteConfiguration;
-using ListenerProto = envoy::config::listener::v3::Listener;
-using ClusterProto = envoy::config::cluster::v3::Cluster;
-using HttpManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 
 // The far end of discovery streams, in memory: keeps what was said, says what it is told to.
 class ScriptedTransport final : public Transport {
@@ -107,7 +93,8 @@ class RecordingTarget final : public Target {
       const auto& cluster = static_cast<const ClusterProto&>(*resource.message);
       if (cluster.type() == ClusterProto::EDS) {
         const std::string& service = cluster.eds_cluster_config().service_name();
-        Want(ResourceType::kEndpoints, service.empty() ? cluster.name() : service, cluster.eds_cluster_config().eds_config(), &needs);
+        Want(ResourceType::kEndpoints, service.empty() ? cluster.name() : service,
+             cluster.eds_cluster_config().eds_config(), &needs);
       }
     } else if (type == ResourceType::kListener) {
       const auto& listener = static_cast<const ListenerProto&>(*resource.message);
@@ -160,7 +147,8 @@ class RecordingTarget final : public Target {
     return absl::InvalidArgumentError(
         absl::StrCat(WordOf(type), " \"", resource.name, "\" (version ", resource.version, "): some.field: not liked"));
   }
-  static void Want(ResourceType type, const std::string& name, const envoy::config::core::v3::ConfigSource& source, Needs* needs) {
+  static void Want(ResourceType type, const std::string& name, const envoy::config::core::v3::ConfigSource& source,
+                   Needs* needs) {
     needs->subscriptions.push_back({type, name, std::make_shared<envoy::config::core::v3::ConfigSource>(source), ""});
   }
   static void NameClusters(const RouteProto& routes, Needs* needs) {
@@ -169,76 +157,6 @@ class RecordingTarget final : public Target {
     }
   }
 };
-
-inline ClusterProto EdsCluster(const std::string& name, int timeout_ms = 1000, const std::string& service = "") {
-  ClusterProto cluster;
-  cluster.set_name(name);
-  cluster.set_type(ClusterProto::EDS);
-  cluster.mutable_connect_timeout()->set_nanos(timeout_ms * 1000);
-  cluster.mutable_eds_cluster_config()->mutable_eds_config()->mutable_ads();
-  cluster.mutable_eds_cluster_config()->set_service_name(service);
-  return cluster;
-}
-inline ClusterProto StaticCluster(const std::string& name) {
-  ClusterProto cluster;
-  cluster.set_name(name);
-  cluster.set_type(ClusterProto::STATIC);
-  return cluster;
-}
-inline envoy::config::endpoint::v3::ClusterLoadAssignment Endpoints(const std::string& name, int port = 80) {
-  envoy::config::endpoint::v3::ClusterLoadAssignment assignment;
-  assignment.set_cluster_name(name);
-  auto* address =
-      assignment.add_endpoints()->add_lb_endpoints()->mutable_endpoint()->mutable_address()->mutable_socket_address();
-  address->set_address("127.0.0.1");
-  address->set_port_value(static_cast<uint32_t>(port));
-  return assignment;
-}
-inline RouteProto Routes(const std::string& name, const std::string& cluster) {
-  RouteProto routes;
-  routes.set_name(name);
-  auto* host = routes.add_virtual_hosts();
-  host->set_name("all");
-  host->add_domains("*");
-  auto* route = host->add_routes();
-  route->mutable_match()->set_prefix("/");
-  route->mutable_route()->set_cluster(cluster);
-  return routes;
-}
-inline ListenerProto Listener(const std::string& name, const std::string& routes, int port = 0) {
-  ListenerProto listener;
-  listener.set_name(name);
-  auto* address = listener.mutable_address()->mutable_socket_address();
-  address->set_address("127.0.0.1");
-  address->set_port_value(static_cast<uint32_t>(port));
-  HttpManager manager;
-  manager.set_stat_prefix("in");
-  manager.mutable_rds()->set_route_config_name(routes);
-  manager.mutable_rds()->mutable_config_source()->mutable_ads();
-  auto* filter = listener.add_filter_chains()->add_filters();
-  filter->set_name("hcm");
-  filter->mutable_typed_config()->PackFrom(manager);
-  return listener;
-}
-inline envoy::extensions::transport_sockets::tls::v3::Secret Secret(const std::string& name, const std::string& text = "x") {
-  envoy::extensions::transport_sockets::tls::v3::Secret secret;
-  secret.set_name(name);
-  secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_string(text);
-  return secret;
-}
-
-template <class Proto>
-Response Give(ResourceType type, const std::string& version, const std::string& nonce, const std::vector<Proto>& resources) {
-  Response response;
-  response.set_type_url(std::string(TypeUrlOf(type)));
-  response.set_version_info(version);
-  response.set_nonce(nonce);
-  for (const Proto& resource : resources) response.add_resources()->PackFrom(resource);
-  return response;
-}
-inline Response GiveNothing(ResourceType type, const std::string& version, const std::string& nonce) {
-  return Give<ClusterProto>(type, version, nonce, {});
-}
 
 // A client of one scripted control plane, in virtual time.
 struct Scene : SourceDirectory {

@@ -117,7 +117,8 @@ TEST(StagingTest, EveryOrderOfArrivalEndsInTheSameConfiguration) {
   do {
     Scene scene;
     scene.WatchBoth();
-    // What is pushed before it was asked for is ignored; the server repeats everything in its order until all was asked for.
+    // What is pushed before it was asked for is ignored; the server repeats everything in its order until all was asked
+    // for.
     for (int round = 0; round < 4; ++round) {
       const std::string v = absl::StrCat("v", round);
       for (const int step : order) {
@@ -141,7 +142,8 @@ TEST(StagingTest, MakeBeforeBreakANewClusterServesBeforeTheRoutesMoveAndTheOldOn
   scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
   scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "old")});
   ASSERT_TRUE(scene.target.Has(T::kRoutes, "r"));
-  // The server takes the acknowledgement of the routes for their use, and drops the old cluster while the new one still warms.
+  // The server takes the acknowledgement of the routes for their use, and drops the old cluster while the new one still
+  // warms.
   scene.Say<ClusterProto>(T::kCluster, "v2", {StaticCluster("old"), EdsCluster("new")});
   scene.Say<RouteProto>(T::kRoutes, "v2", {Routes("r", "new")});
   scene.Say<ClusterProto>(T::kCluster, "v3", {EdsCluster("new")});

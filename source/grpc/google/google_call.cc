@@ -12,7 +12,8 @@ void GoogleCall::Start(::grpc::GenericStub& stub, ::grpc::CompletionQueue& queue
   for (const auto& [name, value] : options_.metadata.entries) context_.AddMetadata(name, value);
   if (!options_.authority.empty()) context_.set_authority(options_.authority);
   if (options_.deadline > Duration::zero()) {
-    gpr_timespec deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(options_.deadline.count(), GPR_TIMESPAN));
+    gpr_timespec deadline =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(options_.deadline.count(), GPR_TIMESPAN));
     context_.set_deadline(deadline);
   }
   stream_ = stub.PrepareCall(&context_, method, &queue);
@@ -74,7 +75,8 @@ void GoogleCall::Deliver() {
   std::vector<::grpc::Slice> slices;
   std::string message;
   if (incoming_.Dump(&slices).ok()) {
-    for (const ::grpc::Slice& slice : slices) message.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    for (const ::grpc::Slice& slice : slices)
+      message.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }
   incoming_.Clear();
   handler_->OnMessage(message);

@@ -13,7 +13,8 @@
 
 namespace outrigger::grpc {
 
-// One call of libgrpc. At most one read and one write are under way; each of them keeps the call alive, because libgrpc writes into it.
+// One call of libgrpc. At most one read and one write are under way; each of them keeps the call alive, because libgrpc
+// writes into it.
 class GoogleCall final : public std::enable_shared_from_this<GoogleCall> {
  public:
   enum class What : uint8_t { kStart, kMetadata, kRead, kWrite, kWritesDone, kFinish };

@@ -37,7 +37,8 @@ class GoogleChannel final : public Channel {
     queue_.Shutdown();  // its streams are gone, so what is under way ends soon
     thread_.join();
   }
-  std::unique_ptr<ClientStream> Open(absl::string_view method, StreamHandler& handler, const CallOptions& options) override {
+  std::unique_ptr<ClientStream> Open(absl::string_view method, StreamHandler& handler,
+                                     const CallOptions& options) override {
     auto call = std::make_shared<GoogleCall>(handler, options);
     call->Start(stub_, queue_, std::string(method));
     return std::make_unique<GoogleStream>(std::move(call));
@@ -51,7 +52,8 @@ class GoogleChannel final : public Channel {
     bool ok = false;
     while (queue_.Next(&tag, &ok)) {
       std::unique_ptr<GoogleCall::Operation> operation(static_cast<GoogleCall::Operation*>(tag));
-      dispatcher.Post([operation = std::move(operation), ok]() mutable { operation->call->OnDone(operation->what, ok); });
+      dispatcher.Post(
+          [operation = std::move(operation), ok]() mutable { operation->call->OnDone(operation->what, ok); });
     }
   }
 
@@ -71,7 +73,8 @@ absl::StatusOr<std::string> ReadSource(event::Engine& engine, const DataSource& 
       absl::StrCat("google_grpc.channel_credentials.ssl_credentials.", field, ": ", text.status().message()));
 }
 
-absl::StatusOr<std::shared_ptr<::grpc::ChannelCredentials>> CredentialsOf(event::Engine& engine, const GoogleGrpc& config) {
+absl::StatusOr<std::shared_ptr<::grpc::ChannelCredentials>> CredentialsOf(event::Engine& engine,
+                                                                          const GoogleGrpc& config) {
   if (!config.has_channel_credentials()) return ::grpc::InsecureChannelCredentials();
   if (!config.channel_credentials().has_ssl_credentials()) {
     return absl::UnimplementedError("google_grpc.channel_credentials: only ssl_credentials are supported");

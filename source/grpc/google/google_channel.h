@@ -13,8 +13,8 @@ class GrpcService;
 
 namespace outrigger::grpc {
 
-// A channel of libgrpc for `google_grpc`: its own connections, name resolution and TLS. Everything that a stream tells comes on the
-// loop. Credentials are read from their files once, now. The error names the field.
+// A channel of libgrpc for `google_grpc`: its own connections, name resolution and TLS. Everything that a stream tells
+// comes on the loop. Credentials are read from their files once, now. The error names the field.
 absl::StatusOr<std::unique_ptr<Channel>> MakeGoogleChannel(event::Dispatcher& dispatcher,
                                                            const envoy::config::core::v3::GrpcService& service);
 

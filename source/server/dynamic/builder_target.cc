@@ -19,7 +19,8 @@ std::string RoutesPrefix(const Listener& listener, const std::string& routes) {
     for (const auto& filter : chain.filters()) {
       HttpConnectionManager manager;
       if (!filter.typed_config().UnpackTo(&manager)) continue;
-      if (manager.rds().route_config_name() == routes) return absl::StrCat("http.", manager.stat_prefix(), ".rds.", routes, ".");
+      if (manager.rds().route_config_name() == routes)
+        return absl::StrCat("http.", manager.stat_prefix(), ".rds.", routes, ".");
     }
     return "";
   };
@@ -31,29 +32,40 @@ std::string RoutesPrefix(const Listener& listener, const std::string& routes) {
 
 absl::StatusOr<net::Address> AddressOf(const envoy::config::core::v3::Address& address) {
   if (address.has_pipe()) return net::Address::UnixPath(address.pipe().path(), address.pipe().mode());
-  return net::Address::ParseIp(address.socket_address().address(), static_cast<uint16_t>(address.socket_address().port_value()));
+  return net::Address::ParseIp(address.socket_address().address(),
+                               static_cast<uint16_t>(address.socket_address().port_value()));
 }
 
 }  // namespace
 
 config::ResourceKind KindOf(xds::ResourceType type) {
   switch (type) {
-    case xds::ResourceType::kCluster: return config::ResourceKind::kCluster;
-    case xds::ResourceType::kEndpoints: return config::ResourceKind::kEndpoints;
-    case xds::ResourceType::kSecret: return config::ResourceKind::kSecret;
-    case xds::ResourceType::kListener: return config::ResourceKind::kListener;
-    case xds::ResourceType::kRoutes: break;
+    case xds::ResourceType::kCluster:
+      return config::ResourceKind::kCluster;
+    case xds::ResourceType::kEndpoints:
+      return config::ResourceKind::kEndpoints;
+    case xds::ResourceType::kSecret:
+      return config::ResourceKind::kSecret;
+    case xds::ResourceType::kListener:
+      return config::ResourceKind::kListener;
+    case xds::ResourceType::kRoutes:
+      break;
   }
   return config::ResourceKind::kRoutes;
 }
 
 xds::ResourceType TypeOf(config::ResourceKind kind) {
   switch (kind) {
-    case config::ResourceKind::kCluster: return xds::ResourceType::kCluster;
-    case config::ResourceKind::kEndpoints: return xds::ResourceType::kEndpoints;
-    case config::ResourceKind::kSecret: return xds::ResourceType::kSecret;
-    case config::ResourceKind::kListener: return xds::ResourceType::kListener;
-    case config::ResourceKind::kRoutes: break;
+    case config::ResourceKind::kCluster:
+      return xds::ResourceType::kCluster;
+    case config::ResourceKind::kEndpoints:
+      return xds::ResourceType::kEndpoints;
+    case config::ResourceKind::kSecret:
+      return xds::ResourceType::kSecret;
+    case config::ResourceKind::kListener:
+      return xds::ResourceType::kListener;
+    case config::ResourceKind::kRoutes:
+      break;
   }
   return xds::ResourceType::kRoutes;
 }
@@ -89,15 +101,18 @@ absl::StatusOr<xds::Needs> BuilderTarget::Check(xds::ResourceType type, const xd
 absl::Status BuilderTarget::PrepareListener(const xds::Resource& resource) {
   const auto& listener = static_cast<const Listener&>(*resource.message);
   const bool bind = !listener.has_bind_to_port() || listener.bind_to_port().value();
-  // What sets options of its own is bound when it is put to use: sockets are kept by address, and these must have their options.
-  if (!bind || listener.socket_options_size() != 0 || listener.has_tcp_fast_open_queue_length()) return absl::OkStatus();
+  // What sets options of its own is bound when it is put to use: sockets are kept by address, and these must have their
+  // options.
+  if (!bind || listener.socket_options_size() != 0 || listener.has_tcp_fast_open_queue_length())
+    return absl::OkStatus();
   if (leaving_since_ != dispatcher_.now()) leaving_.clear();
   BindRequest request;
   request.listener = listener.name();
   request.options.reuse_port = !listener.has_enable_reuse_port() || listener.enable_reuse_port().value();
   request.options.freebind = listener.freebind().value();
   request.options.transparent = listener.transparent().value();
-  if (listener.has_tcp_backlog_size()) request.options.backlog = static_cast<int>(listener.tcp_backlog_size().value() & INT32_MAX);
+  if (listener.has_tcp_backlog_size())
+    request.options.backlog = static_cast<int>(listener.tcp_backlog_size().value() & INT32_MAX);
   absl::StatusOr<net::Address> address = AddressOf(listener.address());
   if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("address: ", address.status().message()));
   request.addresses.push_back(*std::move(address));

@@ -15,7 +15,8 @@ namespace outrigger::server {
 
 config::ResourceKind KindOf(xds::ResourceType type);
 xds::ResourceType TypeOf(config::ResourceKind kind);
-// What the builder found a resource to need, in the words of xds/. `resource` tells the statistics' names of its subscriptions.
+// What the builder found a resource to need, in the words of xds/. `resource` tells the statistics' names of its
+// subscriptions.
 xds::Needs NeedsOf(const config::Dependencies& dependencies, const google::protobuf::Message& resource);
 
 // Staged resources go to the SnapshotBuilder; a listener's addresses are bound before it is acknowledged.

@@ -28,7 +28,8 @@ const std::string& OldPath(const ConfigSource& config) { return config.path(); }
 
 grpc::CallOptions CallOptionsOf(const GrpcService& service) {
   grpc::CallOptions options;
-  for (const auto& header : service.initial_metadata()) options.metadata.entries.emplace_back(header.key(), header.value());
+  for (const auto& header : service.initial_metadata())
+    options.metadata.entries.emplace_back(header.key(), header.value());
   options.authority = service.envoy_grpc().authority();
   if (service.envoy_grpc().has_max_receive_message_length()) {
     options.most_message_bytes = service.envoy_grpc().max_receive_message_length().value();
@@ -55,11 +56,12 @@ absl::Status SourceRegistry::CheckCluster(const std::string& cluster, bool ads) 
     if (wanted.source == nullptr) continue;
     const ApiConfigSource& api = wanted.source->api_config_source();
     const bool over_ads = wanted.source->has_ads() || IsAggregated(api);
-    const bool over_itself = api.grpc_services_size() > 0 && api.grpc_services(0).envoy_grpc().cluster_name() == cluster;
+    const bool over_itself =
+        api.grpc_services_size() > 0 && api.grpc_services(0).envoy_grpc().cluster_name() == cluster;
     if (!(ads && over_ads) && !over_itself) continue;
-    return absl::InvalidArgumentError(absl::StrCat("cluster \"", cluster, "\" carries the stream over which its own ",
-                                                   config::WordOf(wanted.kind), " \"", wanted.name,
-                                                   "\" would come: it could never connect; give it from a file or inline"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("cluster \"", cluster, "\" carries the stream over which its own ", config::WordOf(wanted.kind),
+                     " \"", wanted.name, "\" would come: it could never connect; give it from a file or inline"));
   }
   return absl::OkStatus();
 }
@@ -71,26 +73,29 @@ absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(con
   }
   const GrpcService& service = config.grpc_services(0);
   if (service.has_google_grpc()) {
-    if (around_.google == nullptr) return absl::UnimplementedError("grpc_services[0].google_grpc: not built into this process");
+    if (around_.google == nullptr)
+      return absl::UnimplementedError("grpc_services[0].google_grpc: not built into this process");
     absl::StatusOr<std::unique_ptr<grpc::Channel>> channel = around_.google(*around_.dispatcher, service);
     if (!channel.ok()) return channel.status();
     return std::make_unique<GrpcTransport>(*std::move(channel), CallOptionsOf(service));
   }
   const std::string& cluster = service.envoy_grpc().cluster_name();
   if (absl::Status status = CheckCluster(cluster, ads); !status.ok()) return status;
-  return std::make_unique<GrpcTransport>(std::make_unique<grpc::PoolChannel>(*around_.context, cluster), CallOptionsOf(service));
+  return std::make_unique<GrpcTransport>(std::make_unique<grpc::PoolChannel>(*around_.context, cluster),
+                                         CallOptionsOf(service));
 }
 
-std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfigSource& config, GrpcTransport& transport,
+std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfigSource& config,
+                                                                 GrpcTransport& transport,
                                                                  absl::optional<xds::ResourceType> only) {
   xds::DiscoveryStream::Options options;
   options.node = around_.node;
   options.node_on_first_message_only = config.set_node_on_first_message_only();
   options.only = only;
   options.decode = around_.decode;
-  return std::make_unique<xds::DiscoveryStream>(*around_.dispatcher, transport, *sink_,
-                                                around_.stats->main().Get(only.has_value() ? separate_scope_ : ads_scope_),
-                                                std::move(options));
+  return std::make_unique<xds::DiscoveryStream>(
+      *around_.dispatcher, transport, *sink_,
+      around_.stats->main().Get(only.has_value() ? separate_scope_ : ads_scope_), std::move(options));
 }
 
 absl::Status SourceRegistry::SetAds(const ApiConfigSource& config) {
@@ -117,8 +122,10 @@ absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type,
   const std::string key = StreamKey(type, config);
   if (auto at = separate_.find(key); at != separate_.end()) return at->second.stream.get();
   absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/false);
-  if (!transport.ok()) return absl::InvalidArgumentError(absl::StrCat("api_config_source.", transport.status().message()));
-  if (!separate_scope_) separate_scope_ = around_.stats->Register<observe::ControlPlaneStats>("control_plane.separate.");
+  if (!transport.ok())
+    return absl::InvalidArgumentError(absl::StrCat("api_config_source.", transport.status().message()));
+  if (!separate_scope_)
+    separate_scope_ = around_.stats->Register<observe::ControlPlaneStats>("control_plane.separate.");
   Stream& made = separate_[key];
   made.transport = *std::move(transport);
   made.stream = MakeStream(config, *made.transport, type);
@@ -145,7 +152,8 @@ absl::StatusOr<xds::Source*> SourceRegistry::SourceFor(xds::ResourceType type, c
     return FileFor(type, config.path_config_source().path(), config.path_config_source().watched_directory().path());
   }
   if (config.config_source_specifier_case() == ConfigSource::kPath) return FileFor(type, OldPath(config), "");
-  return absl::InvalidArgumentError("no usable configuration source (ads, api_config_source, path_config_source or path)");
+  return absl::InvalidArgumentError(
+      "no usable configuration source (ads, api_config_source, path_config_source or path)");
 }
 
 }  // namespace outrigger::server

@@ -21,7 +21,8 @@ namespace outrigger::server {
 using GoogleChannelFactory = std::function<absl::StatusOr<std::unique_ptr<grpc::Channel>>(
     event::Dispatcher& dispatcher, const envoy::config::core::v3::GrpcService& service)>;
 
-// The sources of one process: the ADS stream, separate streams and files, each made when first named. Sources that are the same share.
+// The sources of one process: the ADS stream, separate streams and files, each made when first named. Sources that are
+// the same share.
 class SourceRegistry final : public xds::SourceDirectory {
  public:
   struct Surroundings {
@@ -42,18 +43,21 @@ class SourceRegistry final : public xds::SourceDirectory {
   void StartAds();
   xds::DiscoveryStream* ads() { return ads_.get(); }
 
-  absl::StatusOr<xds::Source*> SourceFor(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config) override;
+  absl::StatusOr<xds::Source*> SourceFor(xds::ResourceType type,
+                                         const envoy::config::core::v3::ConfigSource& config) override;
 
  private:
   struct Stream {
     std::unique_ptr<GrpcTransport> transport;
     std::unique_ptr<xds::DiscoveryStream> stream;
   };
-  absl::StatusOr<std::unique_ptr<GrpcTransport>> MakeTransport(const envoy::config::core::v3::ApiConfigSource& config, bool ads);
+  absl::StatusOr<std::unique_ptr<GrpcTransport>> MakeTransport(const envoy::config::core::v3::ApiConfigSource& config,
+                                                               bool ads);
   absl::Status CheckCluster(const std::string& cluster, bool ads) const;
-  std::unique_ptr<xds::DiscoveryStream> MakeStream(const envoy::config::core::v3::ApiConfigSource& config, GrpcTransport& transport,
-                                                   absl::optional<xds::ResourceType> only);
-  absl::StatusOr<xds::Source*> SeparateFor(xds::ResourceType type, const envoy::config::core::v3::ApiConfigSource& config);
+  std::unique_ptr<xds::DiscoveryStream> MakeStream(const envoy::config::core::v3::ApiConfigSource& config,
+                                                   GrpcTransport& transport, absl::optional<xds::ResourceType> only);
+  absl::StatusOr<xds::Source*> SeparateFor(xds::ResourceType type,
+                                           const envoy::config::core::v3::ApiConfigSource& config);
   xds::Source* FileFor(xds::ResourceType type, const std::string& path, const std::string& folder);
 
   Surroundings around_;

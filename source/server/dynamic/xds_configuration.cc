@@ -17,7 +17,8 @@ Duration FetchTimeoutOf(const envoy::config::core::v3::ConfigSource& config) {
 }  // namespace
 
 XdsConfiguration::~XdsConfiguration() {
-  // The graph calls sources when it lets go of resources; sources call the graph when streams end: neither happens while dying.
+  // The graph calls sources when it lets go of resources; sources call the graph when streams end: neither happens
+  // while dying.
   sources_.reset();
   graph_.reset();
 }
@@ -65,7 +66,8 @@ void XdsConfiguration::Adopt(config::ResourceKind kind) {
   });
 }
 
-void XdsConfiguration::Watch(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config, absl::string_view field) {
+void XdsConfiguration::Watch(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config,
+                             absl::string_view field) {
   absl::StatusOr<xds::Source*> source = sources_->SourceFor(type, config);
   if (!source.ok()) return Fail(absl::InvalidArgumentError(absl::StrCat(field, ".", source.status().message())));
   graph_->WatchAll(type, **source, FetchTimeoutOf(config));
@@ -74,7 +76,8 @@ void XdsConfiguration::Watch(xds::ResourceType type, const envoy::config::core::
 void XdsConfiguration::BeginClusters() {
   Adopt(config::ResourceKind::kCluster);
   const auto& dynamic = server_->bootstrap().dynamic_resources();
-  if (dynamic.has_cds_config()) Watch(xds::ResourceType::kCluster, dynamic.cds_config(), "dynamic_resources.cds_config");
+  if (dynamic.has_cds_config())
+    Watch(xds::ResourceType::kCluster, dynamic.cds_config(), "dynamic_resources.cds_config");
   sources_->StartAds();
   OnSettled();
 }
@@ -83,7 +86,8 @@ void XdsConfiguration::BeginListeners() {
   phase_ = Phase::kListeners;
   Adopt(config::ResourceKind::kListener);
   const auto& dynamic = server_->bootstrap().dynamic_resources();
-  if (dynamic.has_lds_config()) Watch(xds::ResourceType::kListener, dynamic.lds_config(), "dynamic_resources.lds_config");
+  if (dynamic.has_lds_config())
+    Watch(xds::ResourceType::kListener, dynamic.lds_config(), "dynamic_resources.lds_config");
 }
 
 void XdsConfiguration::OnSettled() {

@@ -11,9 +11,11 @@
 
 namespace outrigger::server {
 
-// Configuration by xDS, from the bootstrap's dynamic_resources and whatever static resources subscribe to. Its start is in order:
+// Configuration by xDS, from the bootstrap's dynamic_resources and whatever static resources subscribe to. Its start is
+// in order:
 //
-//   ADS stream ─▶ clusters (CDS, and what static clusters need) ─▶ all settled ─▶ listeners (LDS, static ones' needs) ─▶ settled: live
+//   ADS stream ─▶ clusters (CDS, and what static clusters need) ─▶ all settled ─▶ listeners (LDS, static ones' needs)
+//   ─▶ settled: live
 //
 // Settled: everything that came is in use, or its fetch timeout is over.
 class XdsConfiguration final : public DynamicConfiguration {
