@@ -164,12 +164,6 @@ bootstrapExtensions:
     "@type": type.googleapis.com/udpa.type.v1.TypedStruct
     typeUrl: type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener
     value: {bufferSizeKb: 64}
-overloadManager:
-  refreshInterval: 0.25s
-  resourceMonitors:
-  - name: envoy.resource_monitors.global_downstream_max_connections
-    typedConfig:
-        {"@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig, maxActiveDownstreamConnections: "2147483647"}
 clusterManager: {outlierDetection: {eventLogPath: /dev/stdout}}
 dynamicResources:
   ldsConfig: {ads: {}, initialFetchTimeout: 0s, resourceApiVersion: V3}
@@ -191,9 +185,15 @@ staticResources:
 )yaml");
   EXPECT_TRUE(result.ok()) << result.ToStatus();
   EXPECT_THAT(Paths(result.warnings),
-              testing::UnorderedElementsAre("cluster_manager.outlier_detection", "overload_manager.refresh_interval",
-                                            "stats_config.stats_tags", "stats_config.use_all_default_tags",
+              testing::UnorderedElementsAre("cluster_manager.outlier_detection", "stats_config",
                                             "bootstrap_extensions[0].typed_config"));
+}
+
+// A limit that nothing enforces yet must not be believed to be one.
+TEST(TypicalConfig, AnOverloadManagerIsRefused) {
+  const ValidationResult result = Check("overload_manager: {refresh_interval: 0.25s}");
+  ASSERT_FALSE(result.ok());
+  EXPECT_THAT(result.ToStatus().message(), testing::HasSubstr("overload_manager"));
 }
 
 }  // namespace
