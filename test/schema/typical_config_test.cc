@@ -184,9 +184,8 @@ staticResources:
         endpoints: [{lbEndpoints: [{endpoint: {address: {pipe: {path: ./etc/proxy/XDS}}}}]}]}
 )yaml");
   EXPECT_TRUE(result.ok()) << result.ToStatus();
-  EXPECT_THAT(Paths(result.warnings),
-              testing::UnorderedElementsAre("cluster_manager.outlier_detection", "stats_config",
-                                            "bootstrap_extensions[0].typed_config"));
+  EXPECT_THAT(Paths(result.warnings), testing::UnorderedElementsAre("cluster_manager.outlier_detection", "stats_config",
+                                                                    "bootstrap_extensions[0].typed_config"));
 }
 
 // A limit that nothing enforces yet must not be believed to be one.
