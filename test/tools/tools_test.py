@@ -24,7 +24,7 @@ def load_script(name):
     return module
 
 
-lint, bench, tests = load_script("lint"), load_script("bench"), load_script("test")
+lint, bench, tests = load_script("lint"), load_script("bench"), load_script("testing/test.py")
 from demonstration.load import Load  # noqa: E402
 
 
