@@ -81,7 +81,8 @@ int Stream::PerRouteConfigs(const Filter& filter, const void* out[4]) const {
 
 void Stream::Touch() { last_activity_ = dispatcher_.now(); }
 
-// --- from the codec ---------------------------------------------------------------------------------------------------------
+// --- from the codec
+// ---------------------------------------------------------------------------------------------------------
 
 void Stream::OnHeaders(HeaderMap& headers, bool end) {
   if (done_) return;
@@ -125,14 +126,29 @@ void Stream::OnTrailers(HeaderMap& trailers) {
   if (!answered_ && !done_ && filters_ != nullptr) RunRequestTrailers(0);
 }
 
+namespace {
+
+observe::ResponseFlag DownstreamEndFlag(ResetReason reason) {
+  switch (reason) {
+    case ResetReason::kProtocolError:
+      return observe::ResponseFlag::kDownstreamProtocolError;
+    case ResetReason::kRemoteReset:  // this stream alone: its connection lives
+    case ResetReason::kRemoteRefused:
+    case ResetReason::kHttp11Required:
+      return observe::ResponseFlag::kDownstreamRemoteReset;
+    default:
+      return observe::ResponseFlag::kDownstreamConnectionTermination;
+  }
+}
+
+}  // namespace
+
 void Stream::OnReset(ResetReason reason, const char* detail) {
   if (done_) return;
   NoteWireBytes();
   sender_ = nullptr;
   info_.reset_by_downstream = true;
-  const bool protocol_error = reason == ResetReason::kProtocolError;
-  info_.flags.Set(protocol_error ? observe::ResponseFlag::kDownstreamProtocolError
-                                 : observe::ResponseFlag::kDownstreamConnectionTermination);
+  info_.flags.Set(DownstreamEndFlag(reason));
   if (info_.details.data() == nullptr || info_.details.empty() || response_head_sent_) {
     info_.details = detail != nullptr && *detail != '\0' ? detail : "downstream_remote_disconnect";
   }
@@ -148,7 +164,8 @@ void Stream::OnBelowWriteLow() {
   if (std::exchange(codec_above_high_, false)) ResumeResponseSource();
 }
 
-// --- what filters hold ------------------------------------------------------------------------------------------------------
+// --- what filters hold
+// ------------------------------------------------------------------------------------------------------
 
 Stream::Hold* Stream::FindHold(Direction& direction, int index) {
   for (Hold* hold = direction.holds; hold != nullptr; hold = hold->next) {
@@ -216,7 +233,8 @@ int Stream::NextDown(Hook hook, uint64_t held, int from) const {
   return todo == 0 ? -1 : 63 - __builtin_clzll(todo);
 }
 
-// --- the end ----------------------------------------------------------------------------------------------------------------
+// --- the end
+// ----------------------------------------------------------------------------------------------------------------
 
 void Stream::NoteWireBytes() {
   if (sender_ == nullptr) return;

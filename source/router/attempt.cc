@@ -15,8 +15,9 @@ Attempt::Attempt(Router& router, uint32_t number)
     : router_(router),
       number_(number),
       started_(router.stream().dispatcher().now()),
-      try_timeout_(*this, false),
-      idle_timeout_(*this, true) {}
+      try_timeout_(*this, TryLimit::kTry),
+      idle_timeout_(*this, TryLimit::kIdle),
+      longest_timeout_(*this, TryLimit::kStreamDuration) {}
 
 Attempt::~Attempt() { Stop(ResetReason::kLocalReset); }
 
@@ -66,6 +67,7 @@ void Attempt::OnStreamReady(http::StreamSender& sender, const upstream::Connecti
   sender_ = &sender;
   RecordConnection(facts);
   for (uint32_t i = 0; i < response_pauses_; ++i) sender.PauseReading();
+  ArmLongest();
   SendWhatThereIs();
   ArmIdle();
 }
@@ -110,14 +112,25 @@ void Attempt::ArmIdle() {
   }
 }
 
-void Attempt::OnTryTimeout(bool idle) {
-  if (!over_) router_.OnPerTryTimeout(*this, idle);
+// Counted from the stream's beginning, and still running while the response does.
+void Attempt::ArmLongest() {
+  const Duration longest = router_.StreamDuration();
+  if (longest > Duration::zero()) router_.stream().worker().timeouts().Add(longest_timeout_, longest);
+}
+
+void Attempt::DisarmAll() {
+  try_timeout_.Unlink();
+  idle_timeout_.Unlink();
+  longest_timeout_.Unlink();
+}
+
+void Attempt::OnTryTimeout(TryLimit limit) {
+  if (!over_) router_.OnTryTimeout(*this, limit);
 }
 
 void Attempt::OnStreamFailed(const upstream::PoolFailure& failure) {
   if (std::exchange(over_, true)) return;
-  try_timeout_.Unlink();
-  idle_timeout_.Unlink();
+  DisarmAll();
   router_.OnAttemptReset(*this, failure.reason, failure.transport_failure, failure.detail);
 }
 
@@ -153,7 +166,7 @@ void Attempt::OnTrailers(HeaderMap& trailers) {
 // The upstream's answer is whole; a request that is still going up goes on only for tunnels.
 void Attempt::ResponseEnded() {
   response_ended_ = true;
-  idle_timeout_.Unlink();
+  DisarmAll();
   http::UpstreamInfo& info = router_.stream().info().upstream;
   info.last_byte_received = router_.stream().dispatcher().now();
   info.wire_bytes_received = sender_->wire_bytes_received();
@@ -163,8 +176,7 @@ void Attempt::ResponseEnded() {
 void Attempt::OnReset(ResetReason reason, const char* detail) {
   if (std::exchange(over_, true)) return;
   sender_ = nullptr;
-  try_timeout_.Unlink();
-  idle_timeout_.Unlink();
+  DisarmAll();
   if (std::exchange(source_paused_, false)) router_.ResumeSource();
   if (response_ended_) return;  // kNone after a whole response: the peer needs no more of the request
   router_.OnAttemptReset(*this, reason, "", detail);
@@ -193,8 +205,7 @@ void Attempt::ResumeResponse() {
 
 void Attempt::Stop(ResetReason why) {
   if (std::exchange(over_, true)) return;
-  try_timeout_.Unlink();
-  idle_timeout_.Unlink();
+  DisarmAll();
   const bool paused = std::exchange(source_paused_, false);
   http::StreamSender* sender = std::exchange(sender_, nullptr);
   if (sender != nullptr && !(response_ended_ && request_end_sent_)) {

@@ -45,15 +45,17 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
  private:
   class TryTimeout final : public event::Timeout {
    public:
-    TryTimeout(Attempt& attempt, bool idle) : attempt_(attempt), idle_(idle) {}
-    void OnTimeout() override { attempt_.OnTryTimeout(idle_); }
+    TryTimeout(Attempt& attempt, TryLimit limit) : attempt_(attempt), limit_(limit) {}
+    void OnTimeout() override { attempt_.OnTryTimeout(limit_); }
 
    private:
     Attempt& attempt_;
-    bool idle_;
+    TryLimit limit_;
   };
-  void OnTryTimeout(bool idle);
+  void OnTryTimeout(TryLimit limit);
   void ArmIdle();
+  void ArmLongest();
+  void DisarmAll();
   void RecordConnection(const upstream::ConnectionFacts& facts);
   void SendWhatThereIs();
   void ResponseEnded();
@@ -64,6 +66,7 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   MonotonicTime started_;
   TryTimeout try_timeout_;
   TryTimeout idle_timeout_;
+  TryTimeout longest_timeout_;  // max_stream_duration of the cluster
   uint32_t response_pauses_ = 0;
   bool headers_sent_ = false, request_end_sent_ = false, response_begun_ = false, response_ended_ = false,
        over_ = false, source_paused_ = false;

@@ -172,6 +172,12 @@ void Router::OnTunnelFailed(ResetReason reason, absl::string_view transport_fail
   if (!over_) AnswerReset(reason, transport_failure);
 }
 
+void Router::OnTunnelTooLong() {
+  if (over_) return;
+  cluster_stats().upstream_rq_max_duration_reached.Inc();
+  AnswerStreamDuration();
+}
+
 // --- endings
 // ----------------------------------------------------------------------------------------------------------------
 
@@ -201,19 +207,28 @@ void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_v
   AnswerReset(reason, transport_failure);
 }
 
-void Router::OnPerTryTimeout(Attempt& attempt, bool idle) {
+void Router::OnTryTimeout(Attempt& attempt, TryLimit limit) {
   if (&attempt != attempt_ || over_) return;
-  (idle ? cluster_stats().upstream_rq_per_try_idle_timeout : cluster_stats().upstream_rq_per_try_timeout).Inc();
+  const bool idle = limit == TryLimit::kIdle;
+  const bool too_long = limit == TryLimit::kStreamDuration;
+  (too_long ? cluster_stats().upstream_rq_max_duration_reached
+   : idle   ? cluster_stats().upstream_rq_per_try_idle_timeout
+            : cluster_stats().upstream_rq_per_try_timeout)
+      .Inc();
+  if (!response_begun_ && MayRetry() &&
+      (too_long ? retry_->WantsRetry(ResetReason::kLocalReset, attempt.headers_sent())
+                : retry_->WantsRetryAfterPerTryTimeout()) &&
+      ReserveRetry()) {
+    cluster_stats().upstream_rq_retry_backoff_exponential.Inc();
+    EndAttempt(ResetReason::kLocalReset);
+    return RetryAfter(retry_->NextBackOff(worker_.dispatcher().engine()));
+  }
+  if (too_long) return AnswerStreamDuration();
   if (response_begun_) {
     over_ = true;
     EndAttempt(ResetReason::kLocalReset);
     stream_.Reset(ResetReason::kLocalReset, ResponseFlag::kUpstreamRequestTimeout, details::kUpstreamPerTryIdleTimeout);
     return;
-  }
-  if (MayRetry() && retry_->WantsRetryAfterPerTryTimeout() && ReserveRetry()) {
-    cluster_stats().upstream_rq_retry_backoff_exponential.Inc();
-    EndAttempt(ResetReason::kLocalReset);
-    return RetryAfter(retry_->NextBackOff(worker_.dispatcher().engine()));
   }
   AnswerTimeout(idle ? details::kUpstreamPerTryIdleTimeout : details::kUpstreamPerTryTimeout,
                 ResponseFlag::kUpstreamRequestTimeout);
@@ -241,6 +256,27 @@ void Router::AnswerTimeout(absl::string_view why, ResponseFlag flag) {
                           .body = status == 204 ? "" : "upstream request timeout",
                           .details = why,
                           .grpc_status = static_cast<int>(http::GrpcStatus::kDeadlineExceeded)});
+}
+
+Duration Router::StreamDuration() const {
+  return timeouts_.stream >= Duration::zero() ? timeouts_.stream : cluster_->config().max_stream_duration;
+}
+
+// max_stream_duration of the cluster: independent of all other limits, also when the response is already under way.
+void Router::AnswerStreamDuration() {
+  over_ = true;
+  GiveUp();
+  if (response_begun_) {
+    stream_.Reset(ResetReason::kLocalReset, ResponseFlag::kUpstreamMaxStreamDurationReached,
+                  details::kUpstreamMaxStreamDurationReached);
+    return;
+  }
+  stream_.info().flags.Set(ResponseFlag::kUpstreamMaxStreamDurationReached);
+  const uint32_t status = request_ended_ ? 504 : 408;
+  CountCode(status);
+  stream_.SendLocalReply({.status = status,
+                          .body = "upstream max stream duration reached",
+                          .details = details::kUpstreamMaxStreamDurationReached});
 }
 
 absl::string_view ResetReasonDetail(ResetReason reason) {

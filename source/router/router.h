@@ -14,6 +14,9 @@
 
 namespace outrigger::router {
 
+// Which limit of one attempt passed.
+enum class TryLimit : uint8_t { kTry, kIdle, kStreamDuration };
+
 class Attempt;
 class Mirror;
 class TcpTunnel;
@@ -59,7 +62,8 @@ class Router final : public http::Filter {
   // The attempt ended without a whole response.
   void OnAttemptReset(Attempt& attempt, http::ResetReason reason, absl::string_view transport_failure,
                       const char* detail);
-  void OnPerTryTimeout(Attempt& attempt, bool idle);
+  void OnTryTimeout(Attempt& attempt, TryLimit limit);
+  Duration StreamDuration() const;  // how long an upstream stream of this request may live; 0: as long as it wants
   void PauseSource();
   void ResumeSource();
 
@@ -69,6 +73,7 @@ class Router final : public http::Filter {
   void OnTunnelData(Buffer& body, bool end);
   void OnTunnelBroken();
   void OnTunnelFailed(http::ResetReason reason, absl::string_view transport_failure);
+  void OnTunnelTooLong();
 
  private:
   class GlobalTimeout final : public event::Timeout {
@@ -101,6 +106,7 @@ class Router final : public http::Filter {
   void ResponseComplete();
   void OnGlobalTimeout();
   void AnswerTimeout(absl::string_view why, observe::ResponseFlag flag);
+  void AnswerStreamDuration();
   void AnswerReset(http::ResetReason reason, absl::string_view transport_failure);
   void GiveUp();  // ends everything of this request that is still running
   void CountCode(uint32_t status);

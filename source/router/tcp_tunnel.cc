@@ -56,6 +56,8 @@ void TcpTunnel::OnTcpReady(std::unique_ptr<net::Connection> connection, const up
   info.connect_start = facts.connect_start;
   info.connect_done = facts.connect_done;
   stream.SetTunnel();
+  const Duration longest = router_.StreamDuration();
+  if (longest > Duration::zero()) stream.worker().timeouts().Add(longest_, longest);
   http::HeaderMap& headers = *stream.arena().New<http::HeaderMap>(stream.arena());
   headers.SetStatus(200);
   router_.OnTunnelReady(headers);
@@ -103,6 +105,7 @@ void TcpTunnel::ResumeResponse() {
 
 void TcpTunnel::OnClosed(const net::CloseInfo& why) {
   router_.stream().dispatcher().DestroyLater(std::move(connection_));
+  longest_.Unlink();
   if (std::exchange(over_, true)) return;
   const bool orderly = why.reason == net::CloseReason::kPeer || why.reason == net::CloseReason::kLocal;
   if (orderly && end_passed_) return;
@@ -114,6 +117,7 @@ void TcpTunnel::OnClosed(const net::CloseInfo& why) {
 }
 
 void TcpTunnel::Stop() {
+  longest_.Unlink();
   if (std::exchange(over_, true)) return;
   if (connection_ == nullptr) return Cancel();
   Leaving::Take(router_.stream().worker(), std::move(connection_));

@@ -13,7 +13,7 @@ namespace outrigger::router {
 // raw TCP byte stream. In the stream's arena. Half closes pass both ways; pressure passes both ways.
 class TcpTunnel final : public upstream::TcpRequest, public net::ConnectionHandler {
  public:
-  explicit TcpTunnel(Router& router) : router_(router) {}
+  explicit TcpTunnel(Router& router) : router_(router), longest_(*this) {}
   ~TcpTunnel() override { Stop(); }
 
   void Start(const upstream::Picked& picked);
@@ -32,7 +32,17 @@ class TcpTunnel final : public upstream::TcpRequest, public net::ConnectionHandl
   void Dump(DumpWriter& out) const override { out.Field("tcp_tunnel", connection_ != nullptr); }
 
  private:
+  class Longest final : public event::Timeout {  // max_stream_duration of the cluster
+   public:
+    explicit Longest(TcpTunnel& tunnel) : tunnel_(tunnel) {}
+    void OnTimeout() override { tunnel_.router_.OnTunnelTooLong(); }
+
+   private:
+    TcpTunnel& tunnel_;
+  };
+
   Router& router_;
+  Longest longest_;
   std::unique_ptr<net::Connection> connection_;
   bool source_paused_ = false, end_sent_ = false, end_passed_ = false, over_ = false;
 };

@@ -55,6 +55,8 @@ RequestTimeouts DecideTimeouts(const RouterConfig& config, const model::ForwardA
   headers.Remove(KnownHeader::kXEnvoyUpstreamRqTimeoutMs);
   if (ReadMillis(headers, KnownHeader::kXEnvoyUpstreamRqPerTryTimeoutMs, &told)) timeouts.per_try = told;
   headers.Remove(KnownHeader::kXEnvoyUpstreamRqPerTryTimeoutMs);
+  if (ReadMillis(headers, KnownHeader::kXEnvoyUpstreamStreamDurationMs, &told)) timeouts.stream = told;
+  headers.Remove(KnownHeader::kXEnvoyUpstreamStreamDurationMs);
   if (timeouts.global > Duration::zero() && timeouts.per_try >= timeouts.global) timeouts.per_try = Duration::zero();
 
   Duration expected = timeouts.per_try > Duration::zero() ? timeouts.per_try : timeouts.global;

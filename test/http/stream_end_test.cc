@@ -122,7 +122,7 @@ TEST_F(StreamEndTest, AResetByThePeerEndsItForFiltersAndOwnerOnce) {
   h_.stream().OnReset(ResetReason::kRemoteReset, "");
   h_.stream().OnReset(ResetReason::kRemoteReset, "");
   EXPECT_EQ(log_, "a.rh a.done b.done ");
-  EXPECT_TRUE(h_.flags.Has(observe::ResponseFlag::kDownstreamConnectionTermination));
+  EXPECT_TRUE(h_.flags.Has(observe::ResponseFlag::kDownstreamRemoteReset));
   EXPECT_EQ(h_.details, "downstream_remote_disconnect");
   EXPECT_EQ(h_.done, 1);
   EXPECT_EQ(h_.stream().info().wire_bytes_received, 7u);

@@ -1,4 +1,5 @@
-// HTTP/2 clients of a proxy on real sockets: many streams, trailers, gRPC's local replies, the ways a connection ends, tunnels.
+// HTTP/2 clients of a proxy on real sockets: many streams, trailers, gRPC's local replies, the ways a connection ends,
+// tunnels.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -115,7 +116,9 @@ TEST_F(H2FrontTest, AResetStreamLeavesTheOthersAlone) {
   gone.Cancel();
   ASSERT_TRUE(Until([&] { return other.done(); }));
   EXPECT_EQ(other.response().status, 200u);
-  EXPECT_EQ(log_->Take().flags, "DC");
+  const LogRecorder::Line line = log_->Take();
+  EXPECT_EQ(line.flags, "DR");
+  EXPECT_EQ(line.details, "http2.remote_reset");
   ASSERT_TRUE(Until([&] { return proxy_.Stat("http.test.downstream_rq_rx_reset") == 1; }));
 }
 

@@ -6,7 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "source/filters/http/fault/factory.h"
 #include "source/router/router.h"
+#include "test/harness/factory_context.h"
 #include "test/harness/loop.h"
 #include "test/integration/scripted_backend.h"
 #include "test/integration/threaded_proxy.h"
@@ -29,12 +32,14 @@ struct Rig {
   ThreadedProxy proxy;
   std::unique_ptr<ScriptedBackend> backend;
   std::unique_ptr<TestServer> server;
+  TestClient::Options client_options;
   std::unique_ptr<TestClient> client;
   ProxyConfig::Cluster cluster;
   ProxyConfig::Listener listener;
   ProxyConfig::Route route{"/", "backend", nullptr};
 
   ~Rig() { client.reset(); }
+  observe::StatsRegistry& registry() { return proxy.registry(); }
   void Backend(std::function<void(Peer&)> serve) {
     backend = std::make_unique<ScriptedBackend>([serve](Peer& peer, int) { serve(peer); });
     cluster.endpoints = {*net::Address::ParseIp("127.0.0.1", backend->port())};
@@ -49,7 +54,7 @@ struct Rig {
     proxy.config().SetRoutes({route});
     proxy.config().SetListener(listener);
     proxy.Start();
-    client = std::make_unique<TestClient>(loop, proxy.address(), TestClient::Options());
+    client = std::make_unique<TestClient>(loop, proxy.address(), client_options);
   }
   // Starts the proxy and makes one call; the log's line once there is one.
   LogRecorder::Line Call(simulation::Call call = {}) {
@@ -58,7 +63,8 @@ struct Rig {
     return Wait();
   }
   LogRecorder::Line Wait() {
-    harness::RunUntil(loop, [this] { return log->Has(); }, seconds(10));
+    harness::RunUntil(
+        loop, [this] { return log->Has(); }, seconds(10));
     return log->Take();
   }
 };
@@ -79,7 +85,8 @@ LogRecorder::Line LocalReset(Rig& rig) {
     peer.Write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
     peer.WaitForEnd();
   });
-  rig.Hcm([](filters::hcm::HcmConfig& hcm) { hcm.stream_idle_timeout = milliseconds(50); });  // too late for another answer
+  rig.Hcm(
+      [](filters::hcm::HcmConfig& hcm) { hcm.stream_idle_timeout = milliseconds(50); });  // too late for another answer
   return rig.Call();
 }
 
@@ -143,6 +150,54 @@ LogRecorder::Line BadEnvoyHeader(Rig& rig) {
   return rig.Call(call);
 }
 
+LogRecorder::Line UpstreamStreamTooLong(Rig& rig) {
+  rig.Backend(Silent);
+  rig.cluster.change = [](model::ClusterConfig& cluster) { cluster.max_stream_duration = milliseconds(50); };
+  return rig.Call();
+}
+
+// Only HTTP/2 can end one stream and keep the connection.
+LogRecorder::Line DownstreamResets(Rig& rig) {
+  rig.Backend(Silent);
+  rig.client_options.protocol = http::Protocol::kHttp2;
+  rig.Start();
+  TestClient::Exchange& call = rig.client->Send({});
+  harness::RunUntil(rig.loop, [&] { return rig.backend->connections() > 0; });
+  call.Cancel();
+  return rig.Wait();
+}
+
+LogRecorder::Line Fault(Rig& rig, std::function<void(envoy::extensions::filters::http::fault::v3::HTTPFault&)> set) {
+  rig.Backend([](Peer& peer) {
+    while (!peer.ReadRequest().empty()) peer.Write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  });
+  harness::FakeFactoryContext context(rig.registry());
+  envoy::extensions::filters::http::fault::v3::HTTPFault proto;
+  set(proto);
+  http::FilterSpec fault = *filters::kFaultFactory.create(proto, context);
+  fault.name = "fault";
+  rig.Hcm([fault](filters::hcm::HcmConfig& hcm) {
+    std::vector<http::FilterSpec> filters = {fault};
+    filters.push_back(http::MakeFilterSpec<router::Router>(std::make_shared<router::RouterConfig>(), true));
+    hcm.chain = std::make_shared<http::FilterChainSpec>(std::move(filters));
+  });
+  return rig.Call();
+}
+
+LogRecorder::Line DelayedByFault(Rig& rig) {
+  return Fault(rig, [](auto& fault) {
+    fault.mutable_delay()->mutable_fixed_delay()->set_nanos(1000 * 1000);
+    fault.mutable_delay()->mutable_percentage()->set_numerator(100);
+  });
+}
+
+LogRecorder::Line AbortedByFault(Rig& rig) {
+  return Fault(rig, [](auto& fault) {
+    fault.mutable_abort()->set_http_status(418);
+    fault.mutable_abort()->mutable_percentage()->set_numerator(100);
+  });
+}
+
 LogRecorder::Line DownstreamNonsense(Rig& rig) {
   rig.Backend(Silent);
   rig.Hcm([](filters::hcm::HcmConfig& hcm) { hcm.codec_options.max_header_count = 3; });
@@ -153,7 +208,9 @@ LogRecorder::Line DownstreamNonsense(Rig& rig) {
 
 std::map<ResponseFlag, Row> Table() {
   std::map<ResponseFlag, Row> rows;
-  const auto set = [&](ResponseFlag flag, std::function<LogRecorder::Line(Rig&)> scenario) { rows[flag] = {std::move(scenario), nullptr}; };
+  const auto set = [&](ResponseFlag flag, std::function<LogRecorder::Line(Rig&)> scenario) {
+    rows[flag] = {std::move(scenario), nullptr};
+  };
   const auto later = [&](ResponseFlag flag, const char* feature) { rows[flag] = {nullptr, feature}; };
   set(ResponseFlag::kNoHealthyUpstream, [](Rig& rig) { return rig.Call(); });
   set(ResponseFlag::kUpstreamRequestTimeout, [](Rig& rig) {
@@ -171,7 +228,8 @@ std::map<ResponseFlag, Row> Table() {
   set(ResponseFlag::kUpstreamOverflow, [](Rig& rig) {
     rig.Backend(Silent);
     rig.cluster.change = [](model::ClusterConfig& cluster) {
-      for (auto& breaker : cluster.circuit_breakers.by_priority) breaker = std::make_shared<model::CircuitBreaker>(1, 0, 1, 0);
+      for (auto& breaker : cluster.circuit_breakers.by_priority)
+        breaker = std::make_shared<model::CircuitBreaker>(1, 0, 1, 0);
     };
     return rig.Call();
   });
@@ -207,20 +265,20 @@ std::map<ResponseFlag, Row> Table() {
   });
   set(ResponseFlag::kInvalidEnvoyRequestHeaders, BadEnvoyHeader);
   set(ResponseFlag::kDownstreamProtocolError, DownstreamNonsense);
+  set(ResponseFlag::kUpstreamMaxStreamDurationReached, UpstreamStreamTooLong);
+  set(ResponseFlag::kDownstreamRemoteReset, DownstreamResets);
+  set(ResponseFlag::kDelayInjected, DelayedByFault);
+  set(ResponseFlag::kFaultInjected, AbortedByFault);
 
   later(ResponseFlag::kFailedLocalHealthCheck, "health check filter");
-  later(ResponseFlag::kDelayInjected, "HTTP filter fault");
-  later(ResponseFlag::kFaultInjected, "HTTP filter fault");
   later(ResponseFlag::kRateLimited, "local and global rate limits");
   later(ResponseFlag::kUnauthorizedExternalService, "external authorization");
   later(ResponseFlag::kRateLimitServiceError, "global rate limits");
-  later(ResponseFlag::kUpstreamMaxStreamDurationReached, "max_stream_duration of clusters");
   later(ResponseFlag::kResponseFromCacheFilter, "cache filter");
   later(ResponseFlag::kNoFilterConfigFound, "extension config discovery");
   later(ResponseFlag::kOverloadManager, "overload manager");
   later(ResponseFlag::kDnsResolutionFailed, "dynamic forward proxy");
   later(ResponseFlag::kDropOverload, "EDS drop_overloads");
-  later(ResponseFlag::kDownstreamRemoteReset, "telling a stream's reset from its connection's end");
   later(ResponseFlag::kUnconditionalDropOverload, "EDS drop_overloads");
   return rows;
 }
@@ -243,12 +301,15 @@ TEST_P(ResponseFlagScenarioTest, IsLogged) {
   if (row.scenario == nullptr) GTEST_SKIP() << "later: " << row.later;
   Rig rig;
   const LogRecorder::Line line = row.scenario(rig);
-  EXPECT_TRUE(line.set.Has(flag)) << "expected " << observe::ShortName(flag) << ", logged " << line.flags << " " << line.details;
+  EXPECT_TRUE(line.set.Has(flag)) << "expected " << observe::ShortName(flag) << ", logged " << line.flags << " "
+                                  << line.details;
   EXPECT_FALSE(line.details.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Flags, ResponseFlagScenarioTest, testing::Range(0, static_cast<int>(ResponseFlag::kCount)),
-                         [](const auto& of) { return std::string(observe::LongName(static_cast<ResponseFlag>(of.param))); });
+                         [](const auto& of) {
+                           return std::string(observe::LongName(static_cast<ResponseFlag>(of.param)));
+                         });
 
 }  // namespace
 }  // namespace outrigger::integration

@@ -129,12 +129,16 @@ TEST_F(RouterTest, PassesABodyUpAndDown) {
 }
 
 TEST_F(RouterTest, AnswersUfWhenNobodyListens) {
-  { ScriptedBackend gone([](Peer&, int) {}); options_.backend_port = gone.port(); }
+  {
+    ScriptedBackend gone([](Peer&, int) {});
+    options_.backend_port = gone.port();
+  }
   StartProxy();
   EXPECT_TRUE(absl::StartsWith(Get(), "HTTP/1.1 503 "));
   const Recorder::Line line = log_->Next();
   EXPECT_EQ(line.flags, "UF");
-  EXPECT_TRUE(absl::StartsWith(line.details, "upstream_reset_before_response_started{remote_connection_failure")) << line.details;
+  EXPECT_TRUE(absl::StartsWith(line.details, "upstream_reset_before_response_started{remote_connection_failure"))
+      << line.details;
 }
 
 TEST_F(RouterTest, AnswersUcWhenTheUpstreamClosesBeforeItsAnswer) {
@@ -233,6 +237,49 @@ TEST_F(RouterTest, TriesAgainWhenOneTryTakesTooLong) {
   EXPECT_EQ(log_->Next().attempts, 2u);
 }
 
+TEST_F(RouterTest, AnswersUmsdrWhenTheClustersStreamDurationPasses) {
+  options_.cluster = [](model::ClusterConfig& cluster) { cluster.max_stream_duration = milliseconds(50); };
+  Start([](Peer& peer, int) {
+    peer.ReadRequest();
+    peer.WaitForEnd();
+  });
+  EXPECT_TRUE(absl::StartsWith(Get(), "HTTP/1.1 504 "));
+  const Recorder::Line line = log_->Next();
+  EXPECT_EQ(line.flags, "UMSDR");
+  EXPECT_EQ(line.details, "upstream_max_stream_duration_reached");
+}
+
+TEST_F(RouterTest, CutsAnAnswerOffThatOutlivesTheClustersStreamDuration) {
+  options_.cluster = [](model::ClusterConfig& cluster) { cluster.max_stream_duration = milliseconds(50); };
+  options_.route = [](model::ForwardAction& route) { route.timeout = Duration::zero(); };  // independent of it
+  Start([](Peer& peer, int) {
+    peer.ReadRequest();
+    peer.Write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
+    peer.WaitForEnd();
+  });
+  EXPECT_TRUE(absl::EndsWith(Get(), "half"));
+  const Recorder::Line line = log_->Next();
+  EXPECT_EQ(line.code, 200u);
+  EXPECT_EQ(line.flags, "UMSDR");
+}
+
+TEST_F(RouterTest, ARequestMayShortenItsUpstreamStreamAndThePolicyRetryIt) {
+  Retry(model::kRetryReset, 1);
+  options_.hcm = [](filters::hcm::HcmConfig& hcm) {  // an internal client: others may not say it
+    hcm.use_remote_address = true;
+    hcm.internal_addresses = matching::CidrSet({*matching::CidrRange::Parse("127.0.0.0/8")});
+  };
+  std::string seen;
+  Start([&](Peer& peer, int number) {
+    seen = peer.ReadRequest();
+    if (number > 0) Ok(peer);
+    peer.WaitForEnd();
+  });
+  EXPECT_TRUE(absl::StartsWith(Get("/", "x-envoy-upstream-stream-duration-ms: 50\r\n"), "HTTP/1.1 200 "));
+  EXPECT_EQ(log_->Next().attempts, 2u);
+  EXPECT_FALSE(StrContains(seen, "x-envoy-upstream-stream-duration-ms")) << seen;
+}
+
 TEST_F(RouterTest, NeverRetriesWithoutAPolicy) {
   Start([this](Peer& peer, int) {
     while (!peer.ReadRequest().empty()) {
@@ -246,7 +293,8 @@ TEST_F(RouterTest, NeverRetriesWithoutAPolicy) {
 
 TEST_F(RouterTest, AnswersUoWhenTheCircuitBreakerIsOpen) {
   options_.cluster = [](model::ClusterConfig& cluster) {
-    for (auto& breaker : cluster.circuit_breakers.by_priority) breaker = std::make_shared<model::CircuitBreaker>(1, 0, 1, 0);
+    for (auto& breaker : cluster.circuit_breakers.by_priority)
+      breaker = std::make_shared<model::CircuitBreaker>(1, 0, 1, 0);
   };
   Start([](Peer& peer, int) {
     peer.ReadRequest();
@@ -358,8 +406,9 @@ TEST_F(RouterTest, StripsWhatUntrustedClientsMayNotSay) {
     Ok(peer);
     peer.WaitForEnd();
   });
-  Get("/", "x-envoy-max-retries: 9\r\nx-envoy-internal: true\r\nx-envoy-upstream-rq-timeout-ms: 1\r\n"
-           "x-forwarded-client-cert: By=me\r\nx-forwarded-for: 1.2.3.4\r\n");
+  Get("/",
+      "x-envoy-max-retries: 9\r\nx-envoy-internal: true\r\nx-envoy-upstream-rq-timeout-ms: 1\r\n"
+      "x-forwarded-client-cert: By=me\r\nx-forwarded-for: 1.2.3.4\r\n");
   EXPECT_FALSE(StrContains(seen, "x-envoy-max-retries")) << seen;
   EXPECT_FALSE(StrContains(seen, "x-envoy-internal")) << seen;
   EXPECT_FALSE(StrContains(seen, "x-forwarded-client-cert")) << seen;
@@ -400,7 +449,8 @@ TEST_F(RouterTest, AnswersPipelinedRequestsInOrder) {
     std::string request;
     while (!(request = peer.ReadRequest()).empty()) Ok(peer, request.substr(4, 2));
   });
-  client_->Send("GET /1 HTTP/1.1\r\nhost: a\r\n\r\nGET /2 HTTP/1.1\r\nhost: a\r\n\r\nGET /3 HTTP/1.1\r\nhost: a\r\n\r\n");
+  client_->Send(
+      "GET /1 HTTP/1.1\r\nhost: a\r\n\r\nGET /2 HTTP/1.1\r\nhost: a\r\n\r\nGET /3 HTTP/1.1\r\nhost: a\r\n\r\n");
   std::string all;
   char buffer[4096];
   while (!absl::EndsWith(all, "\r\n\r\n/3")) all.append(buffer, client_->ReadSome(buffer, sizeof(buffer)));

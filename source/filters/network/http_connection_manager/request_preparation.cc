@@ -145,7 +145,7 @@ void StripInternalHeaders(HeaderMap& headers, bool edge) {
     headers.Remove(KnownHeader::kXEnvoyDownstreamServiceNode);
     headers.Remove(KnownHeader::kXEnvoyOriginalPath);
   }
-  static constexpr std::array<KnownHeader, 13> kExternalMayNotSet = {KnownHeader::kXEnvoyRetriableStatusCodes,
+  static constexpr std::array<KnownHeader, 14> kExternalMayNotSet = {KnownHeader::kXEnvoyRetriableStatusCodes,
                                                                      KnownHeader::kXEnvoyRetriableHeaderNames,
                                                                      KnownHeader::kXEnvoyRetryOn,
                                                                      KnownHeader::kXEnvoyRetryGrpcOn,
@@ -153,6 +153,7 @@ void StripInternalHeaders(HeaderMap& headers, bool edge) {
                                                                      KnownHeader::kXEnvoyUpstreamAltStatName,
                                                                      KnownHeader::kXEnvoyUpstreamRqTimeoutMs,
                                                                      KnownHeader::kXEnvoyUpstreamRqPerTryTimeoutMs,
+                                                                     KnownHeader::kXEnvoyUpstreamStreamDurationMs,
                                                                      KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse,
                                                                      KnownHeader::kXEnvoyExpectedRqTimeoutMs,
                                                                      KnownHeader::kXEnvoyForceTrace,
