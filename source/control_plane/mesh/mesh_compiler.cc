@@ -56,6 +56,7 @@ class Compiler {
   void AddNode(const mesh_v1::Service& service, const mesh_v1::Workload& workload) {
     const std::string& node = workload.node();
     out_.identities[node] = ServiceSpiffeId(mesh_, service);
+    if (workload.has_uid()) out_.users[node] = workload.uid();
     for (const ResourcePtr& resource : shared_) catalog_->AddForNode(node, resource);
     AddOwn(node, InboundListener(mesh_, index_, service, workload));
     AddOwn(node, OutboundListener(mesh_, workload));
@@ -67,7 +68,7 @@ class Compiler {
   const MeshIndex index_;
   std::shared_ptr<Catalog> catalog_ = std::make_shared<Catalog>();
   std::vector<ResourcePtr> shared_;
-  CompiledMesh out_{catalog_, mesh_.trust_domain(), {}};
+  CompiledMesh out_{catalog_, mesh_.trust_domain(), {}, {}};
   absl::Status status_;
 };
 

@@ -1,6 +1,7 @@
 // Thread: any
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -15,6 +16,7 @@ struct CompiledMesh {
   CatalogPtr catalog;
   std::string trust_domain;
   std::map<std::string, std::string, std::less<>> identities;  // node id → the SPIFFE id that its workload has
+  std::map<std::string, uint32_t, std::less<>> users;          // node id → whose processes may have its keys, if said
 };
 
 // Pure: the same mesh gives the same resources, byte for byte. The mesh went through ReadMesh.

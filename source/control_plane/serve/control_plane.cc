@@ -115,7 +115,7 @@ void ControlPlane::Rotate() {
 
 void ControlPlane::Stop() {
   for (const auto& listener : listeners_) listener->Stop();
-  for (const auto& [node, listener] : node_sockets_) listener->Stop();
+  for (const auto& [node, listener] : node_sockets_) listener.server->Stop();
 }
 
 void ControlPlane::Refuse(const absl::Status& why) {
@@ -146,23 +146,37 @@ void ControlPlane::Complete(const NodeName& node, Snapshot& snapshot) {
   if (identity != mesh_.identities.end()) secrets_->AddTo(node.id, identity->second, snapshot);
 }
 
+std::optional<uint32_t> ControlPlane::UserOf(const std::string& node) const {
+  const auto user = mesh_.users.find(node);
+  return user == mesh_.users.end() ? std::nullopt : std::optional<uint32_t>(user->second);
+}
+
 // Sockets of nodes that are gone stay until the end: there is nothing behind them any more.
 void ControlPlane::ListenForNodes() {
   if (options_.node_sockets.empty()) return;
   const absl::Status made = dispatcher_.engine().MakeFolder(options_.node_sockets, 0700);
   if (!made.ok()) OUTRIGGER_LOG(kError, kControlPlane, made.message());
+  // Other users pass through the folder to their nodes' sockets; they cannot list it.
+  if (!mesh_.users.empty()) dispatcher_.engine().ChangeMode(options_.node_sockets, 0711);
   for (const auto& [node, spiffe_id] : mesh_.identities) {
-    if (node_sockets_.find(node) != node_sockets_.end()) continue;
-    const std::string path = absl::StrCat(options_.node_sockets, "/", node, ".sock");
-    dispatcher_.engine().RemoveFile(path).IgnoreError();  // left by an earlier run
+    const std::optional<uint32_t> uid = UserOf(node);
+    const auto known = node_sockets_.find(node);
+    if (known != node_sockets_.end()) {
+      if (known->second.uid == uid) continue;
+      known->second.uid = uid;
+      const absl::Status changed = known->second.server->SetBoundUser(uid);
+      if (!changed.ok()) OUTRIGGER_LOG(kError, kControlPlane, changed.message());
+      server_.DismissBound(node, "this node's socket belongs to another user now");
+      continue;
+    }
+    const std::string address = absl::StrCat("unix:", options_.node_sockets, "/", node, ".sock");
     auto listener =
-        GrpcServer::Listen(dispatcher_, server_, {.address = absl::StrCat("unix:", path), .bound_node = node});
+        GrpcServer::Listen(dispatcher_, server_, {.address = address, .bound_node = node, .bound_uid = uid});
     if (!listener.ok()) {
       OUTRIGGER_LOG(kError, kControlPlane, listener.status().message());
       continue;
     }
-    dispatcher_.engine().ChangeMode(path, 0600);
-    node_sockets_.emplace(node, *std::move(listener));
+    node_sockets_.emplace(node, NodeListener{*std::move(listener), uid});
   }
 }
 

@@ -1,7 +1,10 @@
 // Thread: main
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +47,7 @@ class ControlPlane {
   absl::Status ListenTls();
   absl::Status ListenOn(const GrpcListenOptions& options, bool enrolment);
   void ListenForNodes();
+  std::optional<uint32_t> UserOf(const std::string& node) const;
   absl::StatusOr<std::string> ReadPem(const std::string& path);
   void OnCatalog(const absl::StatusOr<CatalogPtr>& catalog);
   void OnMesh(absl::StatusOr<CompiledMesh> mesh);
@@ -60,7 +64,11 @@ class ControlPlane {
   std::unique_ptr<ResourceFolder> folder_;
   std::unique_ptr<MeshFile> mesh_file_;
   CompiledMesh mesh_;  // the last good one
-  std::map<std::string, std::unique_ptr<GrpcServer>> node_sockets_;
+  struct NodeListener {
+    std::unique_ptr<GrpcServer> server;
+    std::optional<uint32_t> uid;
+  };
+  std::map<std::string, NodeListener> node_sockets_;
   std::vector<std::unique_ptr<GrpcServer>> listeners_;
   std::vector<int> ports_;
   std::unique_ptr<PageServer> pages_;

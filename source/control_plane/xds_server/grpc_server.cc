@@ -11,14 +11,17 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "envoy/service/cluster/v3/cds.grpc.pb.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 #include "envoy/service/endpoint/v3/eds.grpc.pb.h"
 #include "envoy/service/listener/v3/lds.grpc.pb.h"
 #include "envoy/service/route/v3/rds.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
+#include "source/base/log.h"
 #include "source/control_plane/xds_server/grpc_peer.h"
 #include "source/control_plane/xds_server/grpc_streams.h"
+#include "source/control_plane/xds_server/node_socket.h"
 
 namespace outrigger::control_plane {
 namespace {
@@ -74,7 +77,13 @@ class LibgrpcServer final : public GrpcServer {
 
   absl::Status Start(const GrpcListenOptions& options, const std::vector<grpc::Service*>& extra) {
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(options.address, Credentials(options), &port_);
+    const bool bound = !options.bound_node.empty();
+    if (bound) {
+      acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+    } else {
+      builder.AddListeningPort(options.address, Credentials(options), &port_);
+    }
     std::apply([&builder](auto&... service) { (builder.RegisterService(&service), ...); }, services_);
     for (grpc::Service* service : extra) builder.RegisterService(service);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // an address in use is an error
@@ -83,6 +92,7 @@ class LibgrpcServer final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);  // per connection
     builder.SetMaxReceiveMessageSize(16 << 20);
     server_ = builder.BuildAndStart();
+    if (server_ != nullptr && bound) return ListenForNode(options);
     const bool unix_socket = absl::StartsWith(options.address, "unix:");
     if (server_ == nullptr || (port_ <= 0 && !unix_socket)) {
       return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,
@@ -94,7 +104,13 @@ class LibgrpcServer final : public GrpcServer {
 
   int port() const override { return port_; }
 
+  absl::Status SetBoundUser(std::optional<uint32_t> uid) override {
+    if (node_socket_ == nullptr) return absl::FailedPreconditionError("not a node's own socket");
+    return node_socket_->SetUser(uid);
+  }
+
   void Stop() override {
+    node_socket_.reset();
     if (server_ == nullptr) return;
     streams_.StopAll();
     std::atomic<bool> done{false};
@@ -110,11 +126,31 @@ class LibgrpcServer final : public GrpcServer {
   }
 
  private:
+  absl::Status ListenForNode(const GrpcListenOptions& options) {
+    NodeSocket::Events events;
+    events.accepted = [this](int fd) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+      connection.fd = fd;
+      acceptor_->HandleNewConnection(&connection);
+    };
+    events.denied = [this, address = options.address](uint32_t uid) {
+      OUTRIGGER_LOG(kWarn, kControlPlane, "refused user ", uid, " on ", address, ": the socket is another user's");
+      streams_.core().PeerDenied();
+    };
+    auto listening = NodeSocket::Listen(dispatcher_, std::string(absl::StripPrefix(options.address, "unix:")),
+                                        options.bound_uid, std::move(events));
+    if (!listening.ok()) return listening.status();
+    node_socket_ = *std::move(listening);
+    return absl::OkStatus();
+  }
+
   event::Dispatcher& dispatcher_;
   GrpcStreams streams_;
   ServiceOwner owner_;
   std::tuple<Ads, Lds, Rds, Cds, Eds, Sds> services_{owner_, owner_, owner_, owner_, owner_, owner_};
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;  // of what the node's socket took
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<NodeSocket> node_socket_;
   int port_ = 0;
 };
 

@@ -1,7 +1,9 @@
 // Thread: main
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +20,8 @@ namespace outrigger::control_plane {
 
 struct GrpcListenOptions {
   std::string address;     // "127.0.0.1:0", "[::1]:18000", "unix:/run/x.sock"
-  std::string bound_node;  // this socket belongs to one node; its path's permissions say who may use it
+  std::string bound_node;  // this Unix socket belongs to one node: its path's permissions say who may use it,
+  std::optional<uint32_t> bound_uid;  // or the peer's user id does, and every other is refused and counted
   // TLS if there is a certificate. With roots, clients may present a certificate, which is then verified.
   std::string certificate_pem, key_pem, client_roots_pem;
   bool require_client_certificate = false;
@@ -34,6 +37,8 @@ class GrpcServer {
                                                             const std::vector<grpc::Service*>& extra = {});
   virtual ~GrpcServer() = default;
   virtual int port() const = 0;  // 0 for a Unix socket
+  // Of a node's own socket: who may use it from now on.
+  virtual absl::Status SetBoundUser(std::optional<uint32_t> uid) = 0;
   // Ends all streams and stops listening; returns when libgrpc let go of everything. Turns the loop meanwhile, so it is
   // to be called when that does not run. The destructor does it too.
   virtual void Stop() = 0;

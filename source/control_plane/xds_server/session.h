@@ -57,6 +57,7 @@ class Session {
 
   void OnAsk(const DiscoveryAsk& ask);
   void OnSnapshot(SnapshotPtr snapshot);  // ignored before the node is known
+  void Dismiss(const std::string& reason) { End(true, reason); }
 
   bool admitted() const { return snapshot_ != nullptr; }
   const NodeName& node() const { return node_; }

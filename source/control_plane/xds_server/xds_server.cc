@@ -36,6 +36,12 @@ void XdsServer::Close(Session* session) {
   }
 }
 
+void XdsServer::DismissBound(absl::string_view node, const std::string& reason) {
+  for (auto& [id, session] : sessions_) {
+    if (session->peer().bound_node == node) session->Dismiss(reason);
+  }
+}
+
 void XdsServer::Publish(CatalogPtr catalog) {
   catalog_ = std::move(catalog);
   ++counters_.published;

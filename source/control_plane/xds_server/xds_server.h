@@ -22,7 +22,7 @@ class XdsServer {
   };
   struct Counters {
     Session::Events events;
-    uint64_t opened = 0, closed = 0, rejected = 0, published = 0, refused_configs = 0;
+    uint64_t opened = 0, closed = 0, rejected = 0, published = 0, refused_configs = 0, denied_peers = 0;
   };
 
   XdsServer(event::Dispatcher& dispatcher, Options options) : dispatcher_(dispatcher), options_(std::move(options)) {}
@@ -32,6 +32,10 @@ class XdsServer {
   // `only_type`: of a separate service; empty: ADS. The session lives until Close. Null: too many streams.
   Session* Open(AnswerSink& sink, PeerFacts peer, std::string only_type);
   void Close(Session* session);
+  // A connection to a node's own socket came from another user.
+  void PeerDenied() { ++counters_.denied_peers; }
+  // Ends the streams that came in by this node's own socket: it is somebody else's now.
+  void DismissBound(absl::string_view node, const std::string& reason);
 
   void Publish(CatalogPtr catalog);
   // A configuration did not make it: shown on the status page until the next that does.

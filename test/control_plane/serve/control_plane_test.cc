@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -31,6 +32,13 @@ services:
   workloads:
   - {node: b-1, address: 127.0.0.1, port: 1002, application: {port: 1}}
 )";
+
+std::string MeshWithUsers(uid_t of_a, uid_t of_b) {
+  std::string mesh = kMesh;
+  mesh.insert(mesh.find("port: 1001"), absl::StrCat("uid: ", of_a, ", "));
+  mesh.insert(mesh.find("port: 1002"), absl::StrCat("uid: ", of_b, ", "));
+  return mesh;
+}
 
 std::string ReadAll(const std::string& path) {
   std::ifstream in(path);
@@ -109,6 +117,12 @@ class ControlPlaneTest : public testing::Test {
     grpc::SslCredentialsOptions ssl{ReadAll(out + "root.pem"), ReadAll(out + "key.pem"), ReadAll(out + "cert.pem")};
     return grpc::CreateChannel(absl::StrCat("127.0.0.1:", control_plane_->ports()[0]), grpc::SslCredentials(ssl));
   }
+  std::shared_ptr<grpc::Channel> SocketOf(const std::string& node) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(absl::StrCat("unix:", folder_, "/nodes/", node, ".sock"),
+                                     grpc::InsecureChannelCredentials(), arguments);
+  }
   // Asks for "default" as `node`; empty if the stream was refused.
   static std::string KeyOver(const std::shared_ptr<grpc::Channel>& channel, const std::string& node) {
     grpc::ClientContext context;
@@ -151,6 +165,43 @@ TEST_F(ControlPlaneTest, ASocketOfANodeGivesItsKeyAndNoOther) {
   const auto mode = std::filesystem::status(folder_ + "/nodes/b-1.sock").permissions();
   EXPECT_EQ(mode & std::filesystem::perms::all,
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+// The kernel says who connects; here that is always this test's user, so another user's socket is one that is not ours.
+TEST_F(ControlPlaneTest, ASocketOfAUserServesThatUserOnlyAndCountsOthers) {
+  const uid_t self = ::geteuid();
+  Write(MeshWithUsers(self, self + 1));
+  ASSERT_TRUE(Until([this] { return control_plane_->server().counters().published == 2; }));
+  EXPECT_THAT(KeyOver(SocketOf("a-1"), "a-1"), HasSubstr("PRIVATE KEY"));
+  EXPECT_EQ(KeyOver(SocketOf("a-1"), "b-1"), "") << "the right user, but another node";
+  grpc::ClientContext context;
+  auto stream = discovery::AggregatedDiscoveryService::NewStub(SocketOf("b-1"))->StreamAggregatedResources(&context);
+  discovery::DiscoveryResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_GE(OnLoop([this] { return control_plane_->server().counters().denied_peers; }), 1u);
+  // Whoever is the right user must be able to get there.
+  using std::filesystem::perms;
+  EXPECT_EQ(std::filesystem::status(folder_ + "/nodes/b-1.sock").permissions() & perms::all, perms(0666));
+  EXPECT_EQ(std::filesystem::status(folder_ + "/nodes").permissions() & perms::all, perms(0711));
+}
+
+TEST_F(ControlPlaneTest, ASocketThatBecomesAnotherUsersEndsTheStreamsOfTheOldOne) {
+  const uid_t self = ::geteuid();
+  Write(MeshWithUsers(self, self));
+  ASSERT_TRUE(Until([this] { return control_plane_->server().counters().published == 2; }));
+  grpc::ClientContext context;
+  auto stream = discovery::AggregatedDiscoveryService::NewStub(SocketOf("b-1"))->StreamAggregatedResources(&context);
+  discovery::DiscoveryRequest ask;
+  ask.set_type_url(std::string(kSecretType));
+  ask.mutable_node()->set_id("b-1");
+  ask.add_resource_names("default");
+  stream->Write(ask);
+  discovery::DiscoveryResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  Write(MeshWithUsers(self, self + 1));
+  EXPECT_FALSE(stream->Read(&response));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
 }
 
 TEST_F(ControlPlaneTest, ATokenWorksOnceAndARestartRenewsWithTheCertificate) {
