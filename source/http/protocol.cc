@@ -25,6 +25,7 @@ absl::string_view ResetReasonName(ResetReason reason) {
     case ResetReason::kRemoteReset:
       return "remote_reset";
     case ResetReason::kRemoteRefused:
+    case ResetReason::kRemoteGoneAway:
       return "remote_refused_stream_reset";
     case ResetReason::kConnectFailure:
       return "connection_failure";

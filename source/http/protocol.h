@@ -13,11 +13,12 @@ absl::string_view ProtocolName(Protocol protocol);  // "HTTP/1.0", "HTTP/1.1", "
 // Why a stream ended before its messages were complete, as both sides of the codec seam say it.
 enum class ResetReason : uint8_t {
   kNone,
-  kLocalReset,             // we gave up on it (timeout, filter, the other side of the proxy went away)
-  kLocalRefused,           // refused before any processing (overload, drain, too many streams)
-  kRemoteReset,            // the peer reset it (RST_STREAM, or an h1 connection cut in the middle of a message)
-  kRemoteRefused,          // RST_STREAM REFUSED_STREAM, or above GOAWAY's last id: certainly not processed
-  kConnectFailure,         // no connection could be made
+  kLocalReset,      // we gave up on it (timeout, filter, the other side of the proxy went away)
+  kLocalRefused,    // refused before any processing (overload, drain, too many streams)
+  kRemoteReset,     // the peer reset it (RST_STREAM, or an h1 connection cut in the middle of a message)
+  kRemoteRefused,   // RST_STREAM REFUSED_STREAM: certainly not processed
+  kRemoteGoneAway,  // above GOAWAY's last id (RFC 9113 6.8): certainly not processed, and the connection takes no more
+  kConnectFailure,  // no connection could be made
   kConnectTimeout,
   kConnectionTermination,  // the connection ended underneath
   kProtocolError,          // the peer broke the protocol; detail says how

@@ -134,6 +134,7 @@ observe::ResponseFlag DownstreamEndFlag(ResetReason reason) {
       return observe::ResponseFlag::kDownstreamProtocolError;
     case ResetReason::kRemoteReset:  // this stream alone: its connection lives
     case ResetReason::kRemoteRefused:
+    case ResetReason::kRemoteGoneAway:
     case ResetReason::kHttp11Required:
       return observe::ResponseFlag::kDownstreamRemoteReset;
     default:

@@ -30,21 +30,23 @@ namespace outrigger::model {
 struct Listener;
 struct FilterChain;
 
-// What the server gives a network filter about the accepted connection it works for. Lives as long as the connection. Law 9:
-// the connection follows its slot, so Current() may name a newer chain than the one that accepted it.
+// What the server gives a network filter about the accepted connection it works for. Lives as long as the connection.
+// Law 9: the connection follows its slot, so Current() may name a newer chain than the one that accepted it.
 class DownstreamContext {
  public:
   virtual ~DownstreamContext() = default;
   virtual net::Connection& connection() = 0;
   virtual const net::ConnectionProperties& properties() const = 0;
   virtual upstream::WorkerContext& worker() = 0;
-  // The chain that new requests of this connection use now, pinned by `pin`; null if the connection must drain (its slot is gone, or
-  // something decided at connection time no longer holds).
+  // The chain that new requests of this connection use now, pinned by `pin`; null if the connection must drain (its
+  // slot is gone, or something decided at connection time no longer holds).
   virtual const FilterChain* Current() = 0;
   virtual const FilterChain& accepted_by() const = 0;
   virtual const Listener& listener() const = 0;
   // True while the listener or server drains: responses announce the close.
   virtual bool draining() const = 0;
+  // It drains because its peer might not be let in any more: not to be kept longer than it needs.
+  virtual bool trust_changed() const { return false; }
   // Who hears that this connection should finish what it does and close. One per connection; null: it is just closed.
   class DrainHandler {
    public:
@@ -61,7 +63,8 @@ struct NetworkFilterSpec {
   std::string name, type;
   bool terminal = false;
   std::shared_ptr<const void> config;
-  std::unique_ptr<net::NetworkFilter> (*make)(const std::shared_ptr<const void>& config, DownstreamContext& context) = nullptr;
+  std::unique_ptr<net::NetworkFilter> (*make)(const std::shared_ptr<const void>& config,
+                                              DownstreamContext& context) = nullptr;
   // Hash of what this filter decides at connection time (for the HCM: codec settings, not routes or HTTP filters).
   uint64_t connection_hash = 0;
 };
@@ -71,13 +74,13 @@ struct ListenerFilterSpec {
   std::unique_ptr<net::ListenerFilter> (*make)(const void* config, upstream::WorkerContext& worker) = nullptr;
 };
 
-// FilterChainMatch in Envoy's order of precedence: destination port, destination IP, server name, transport protocol, application
-// protocol, directly connected source IP, source type, source IP, source port.
+// FilterChainMatch in Envoy's order of precedence: destination port, destination IP, server name, transport protocol,
+// application protocol, directly connected source IP, source type, source IP, source port.
 struct FilterChainMatch {
-  uint32_t destination_port = 0;                      // 0: any
-  std::vector<matching::CidrRange> destination;       // empty: any
-  std::vector<std::string> server_names;              // lower case; "*.x" wildcards
-  std::string transport_protocol;                     // "", "tls", "raw_buffer"
+  uint32_t destination_port = 0;                 // 0: any
+  std::vector<matching::CidrRange> destination;  // empty: any
+  std::vector<std::string> server_names;         // lower case; "*.x" wildcards
+  std::string transport_protocol;                // "", "tls", "raw_buffer"
   std::vector<std::string> application_protocols;
   std::vector<matching::CidrRange> direct_source;
   enum class SourceType : uint8_t { kAny, kSameIpOrLoopback, kExternal } source_type = SourceType::kAny;
@@ -89,14 +92,14 @@ struct FilterChain {
   std::string name;
   OriginId origin = 0;
   FilterChainMatch match;
-  std::shared_ptr<const tls::ServerContext> tls;      // null: plain
-  bool tls_unavailable = false;                       // its secret has not come (timed out): accept and close, counted, never plaintext
-  std::vector<NetworkFilterSpec> filters;             // the last one is terminal
-  Duration transport_timeout = seconds(0);            // handshake limit; 0: none
+  std::shared_ptr<const tls::ServerContext> tls;  // null: plain
+  bool tls_unavailable = false;  // its secret has not come (timed out): accept and close, counted, never plaintext
+  std::vector<NetworkFilterSpec> filters;   // the last one is terminal
+  Duration transport_timeout = seconds(0);  // handshake limit; 0: none
   // Law 9: hash of everything decided at connection time (transport socket without certificates, network filters' own).
   uint64_t connection_hash = 0;
-  uint64_t trust_hash = 0;                            // of the validation settings; a change of trust always drains
-  uint64_t slot_hash = 0;                             // identity among the versions of its listener: name and match rules
+  uint64_t trust_hash = 0;  // of the validation settings; a change of trust always drains
+  uint64_t slot_hash = 0;   // identity among the versions of its listener: name and match rules
   Metadata metadata;
 };
 
@@ -118,29 +121,29 @@ struct Listener {
   std::string name;
   OriginId origin = 0;
   uint64_t content_hash = 0;
-  std::vector<net::Address> addresses;                // the first is the main one
+  std::vector<net::Address> addresses;  // the first is the main one
   bool bind_to_port = true;
   std::vector<std::shared_ptr<const FilterChain>> chains;
-  std::shared_ptr<const FilterChain> default_chain;   // may be null
+  std::shared_ptr<const FilterChain> default_chain;  // may be null
   FilterChainMatcher matcher;
   std::vector<ListenerFilterSpec> listener_filters;
-  Duration listener_filters_timeout = seconds(15);    // 0: none
+  Duration listener_filters_timeout = seconds(15);  // 0: none
   bool continue_on_listener_filters_timeout = false;
   bool use_original_dst = false;
   uint32_t buffer_limit = 1024 * 1024;
   TrafficDirection direction = TrafficDirection::kUnspecified;
   uint32_t tcp_backlog = 128;
-  bool ipv4_compat = false;                           // an IPv6 wildcard also takes IPv4
+  bool ipv4_compat = false;  // an IPv6 wildcard also takes IPv4
   bool reuse_port = true, freebind = false, transparent = false, exact_balance = false;
   std::optional<uint32_t> tcp_fast_open;
-  uint32_t max_accepts_per_event = 0;                 // 0: no limit of its own
+  uint32_t max_accepts_per_event = 0;  // 0: no limit of its own
   net::SocketOptions socket_options;
   std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
-  bool drain_on_healthcheck_fail = true;              // DrainType DEFAULT; MODIFY_ONLY: false
+  bool drain_on_healthcheck_fail = true;  // DrainType DEFAULT; MODIFY_ONLY: false
   bool ignore_global_conn_limit = false;
   Metadata metadata;
   observe::StatsScope<observe::ListenerStats> stats;  // "listener.ADDRESS."
-  observe::StatsScope<observe::SslStats> ssl_stats;       // "listener.ADDRESS.ssl."
+  observe::StatsScope<observe::SslStats> ssl_stats;   // "listener.ADDRESS.ssl."
 };
 
 }  // namespace outrigger::model

@@ -198,6 +198,13 @@ void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_v
     stream_.Reset(ResetReason::kLocalReset, flag, why);
     return;
   }
+  if (reason == ResetReason::kRemoteGoneAway && MayRepeat()) {
+    ++repeats_;
+    cluster_stats().upstream_rq_retry.Inc();
+    attempt_ = nullptr;
+    body_given_ = 0;
+    return RetryAfter(Duration::zero());
+  }
   if (MayRetry() && retry_->WantsRetry(reason, attempt.headers_sent()) && ReserveRetry()) {
     cluster_stats().upstream_rq_retry_backoff_exponential.Inc();
     attempt_ = nullptr;
@@ -294,6 +301,7 @@ absl::string_view ResetReasonDetail(ResetReason reason) {
     case ResetReason::kOverflow:
       return details::kResetOverflow;
     case ResetReason::kRemoteRefused:
+    case ResetReason::kRemoteGoneAway:
       return details::kResetRemoteRefused;
     case ResetReason::kProtocolError:
       return details::kResetProtocolError;

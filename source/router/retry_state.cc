@@ -159,6 +159,7 @@ bool RetryState::WantsRetry(ResetReason reason, bool sent) const {
       if ((on_ & (model::kRetryConnectFailure | model::kRetryResetBeforeRequest)) != 0) return true;
       break;
     case ResetReason::kRemoteRefused:
+    case ResetReason::kRemoteGoneAway:
       if ((on_ & (model::kRetryRefusedStream | model::kRetryResetBeforeRequest)) != 0) return true;
       break;
     default:

@@ -171,10 +171,11 @@ void Router::StartAttempt() {
     return;
   }
   if (retry_ != nullptr) {
-    const uint32_t most = retry_->remaining() + attempts_;
-    if (avoided_ == nullptr)
-      avoided_ = static_cast<uint64_t*>(stream_.arena().Allocate(sizeof(uint64_t) * most, alignof(uint64_t)));
-    if (avoided_count_ < most) avoided_[avoided_count_++] = picked.record->id;
+    if (avoided_ == nullptr) {
+      avoided_room_ = retry_->remaining() + 1 + kMostRepeats;
+      avoided_ = static_cast<uint64_t*>(stream_.arena().Allocate(sizeof(uint64_t) * avoided_room_, alignof(uint64_t)));
+    }
+    if (avoided_count_ < avoided_room_) avoided_[avoided_count_++] = picked.record->id;
   }
   cluster_pin_ = worker_.Pin();
   http::UpstreamInfo& info = stream_.info().upstream;
@@ -210,7 +211,10 @@ FilterStatus Router::OnRequestBody(http::Stream& /*stream*/, Buffer& body, bool 
     if (MayRetry() && !response_begun_) {
       retry_abandoned_ = true;
       cluster_stats().retry_or_shadow_abandoned.Inc();
-      if (attempt_ != nullptr && attempt_->ready()) body_.Drain(std::exchange(body_given_, 0));
+      if (attempt_ != nullptr && attempt_->ready()) {
+        body_let_go_ = body_let_go_ || body_given_ > 0;
+        body_.Drain(std::exchange(body_given_, 0));
+      }
     }
     if (body_.size() - body_given_ > stream_.buffer_limit() && !body_paused_) {
       body_paused_ = true;
@@ -239,6 +243,7 @@ void Router::RequestEnded() {
 
 void Router::GiveBody(Buffer& to) {
   if (!MayRetry() || response_begun_) {
+    body_let_go_ = body_let_go_ || body_given_ > 0 || !body_.empty();
     if (body_given_ > 0) body_.Drain(std::exchange(body_given_, 0));
     to.Append(std::move(body_));
   } else {

@@ -94,6 +94,9 @@ class Router final : public http::Filter {
   bool EndsConnect() const;  // connect_config on the route
   void RequestEnded();
 
+  // A request that raced a GOAWAY was not processed (RFC 9113 6.8), so it is sent again without asking the policy, if
+  // its body is still here. Takes no retry: the upstream did not see the first one.
+  bool MayRepeat() const { return repeats_ < kMostRepeats && !body_let_go_; }
   bool MayRetry() const { return retry_wanted_ && !retry_abandoned_; }
   // Takes one retry from the policy and the cluster's limits; false sets the flags and counters that say why not.
   bool ReserveRetry();
@@ -131,12 +134,15 @@ class Router final : public http::Filter {
   uint64_t body_given_ = 0;  // of body_: what the current attempt has
   http::HeaderMap* request_trailers_ = nullptr;
   uint64_t* avoided_ = nullptr;  // endpoints tried (previous_hosts)
-  uint32_t avoided_count_ = 0;
+  uint32_t avoided_count_ = 0, avoided_room_ = 0;
   uint32_t attempts_ = 0;
+  static constexpr uint32_t kMostRepeats = 3;
+  uint32_t repeats_ = 0;
   uint32_t source_pauses_ = 0;
   bool request_ended_ = false, retry_wanted_ = false, retry_abandoned_ = false, retry_held_ = false;
   bool response_begun_ = false, response_complete_ = false, over_ = false, upgrade_ = false, connect_ = false;
   bool body_paused_ = false, downstream_full_ = false;
+  bool body_let_go_ = false;  // some of the body was sent and is not kept
 };
 
 // How a reset is said: inside the details' braces, and as a response flag.

@@ -41,6 +41,7 @@ const model::FilterChain* DownstreamConnection::Current() {
   current_ = nullptr;
   if (listener == nullptr || !(listener->slot == owner_.slot())) return nullptr;
   const model::FilterChain* chain = ChooseChain(*listener, properties());
+  if (chain != nullptr && chain->trust_hash != chain_->trust_hash) trust_changed_ = true;
   if (chain == nullptr || chain->slot_hash != chain_->slot_hash || chain->connection_hash != chain_->connection_hash ||
       chain->trust_hash != chain_->trust_hash) {
     return nullptr;

@@ -14,8 +14,9 @@ namespace outrigger::server {
 
 class WorkerListener;
 
-// An accepted connection with its filter chain. Owned by its WorkerListener until it closed. Follows its slot (law 9): the chain that
-// new requests use is looked up in the newest Snapshot, as long as everything decided at connection time still holds.
+// An accepted connection with its filter chain. Owned by its WorkerListener until it closed. Follows its slot (law 9):
+// the chain that new requests use is looked up in the newest Snapshot, as long as everything decided at connection time
+// still holds.
 class DownstreamConnection final : public model::DownstreamContext,
                                    public net::FilterChainOnConnection::Owner,
                                    public event::Deferred,
@@ -30,7 +31,8 @@ class DownstreamConnection final : public model::DownstreamContext,
   void Recheck();
   // Finish what runs, then close.
   void Drain();
-  // Drain() at `ask`, CloseNow() at `end`, by the owner's clock (OnDrainDue when drain_due() came). ForgetDrain: unless asked already.
+  // Drain() at `ask`, CloseNow() at `end`, by the owner's clock (OnDrainDue when drain_due() came). ForgetDrain: unless
+  // asked already.
   void PlanDrain(MonotonicTime ask, MonotonicTime end);
   void ForgetDrain();
   MonotonicTime drain_due() const { return drain_due_; }
@@ -45,6 +47,7 @@ class DownstreamConnection final : public model::DownstreamContext,
   const model::FilterChain& accepted_by() const override { return *chain_; }
   const model::Listener& listener() const override { return *listener_config_; }
   bool draining() const override { return drain_asked_; }
+  bool trust_changed() const override { return trust_changed_; }
   void SetDrainHandler(DrainHandler* handler) override { drain_handler_ = handler; }
 
   // net::FilterChainOnConnection::Owner
@@ -55,15 +58,16 @@ class DownstreamConnection final : public model::DownstreamContext,
   WorkerListener& owner_;
   std::unique_ptr<net::Connection> connection_;
   std::unique_ptr<net::FilterChainOnConnection> filters_;
-  std::shared_ptr<const model::FilterChain> chain_;       // that accepted it
+  std::shared_ptr<const model::FilterChain> chain_;  // that accepted it
   std::shared_ptr<const model::Listener> listener_config_;
   DrainHandler* drain_handler_ = nullptr;
-  const model::FilterChain* current_ = nullptr;           // of generation current_generation_
+  const model::FilterChain* current_ = nullptr;  // of generation current_generation_
   uint64_t current_generation_ = 0;
   MonotonicTime opened_;
   MonotonicTime drain_due_ = MonotonicTime::max();  // the next step of draining
   MonotonicTime drain_end_ = MonotonicTime::max();
   bool drain_asked_ = false;
+  bool trust_changed_ = false;
   bool closed_ = false;
 };
 

@@ -35,7 +35,6 @@ class Decoder {
   void TakeTrailers(Buffer& in, const Head& trailers);
 
   const Refusal& refusal() const { return refusal_; }
-  bool in_head(const Buffer& in) const { return !in.empty() || skipped_lines_ > 0; }  // some of the next head is here
   bool body_needs_close() const { return body_.framing() == Framing::kUntilClose; }
   uint64_t missing() const { return body_.missing(); }
   Framing framing() const { return body_.framing(); }

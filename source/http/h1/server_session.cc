@@ -289,7 +289,8 @@ void ServerSession::OnEndOfTurn() {
   retired_ = nullptr;
   if (cut_pending_) {
     cut_pending_ = false;
-    connection_.Close(cut_reset_ ? CloseMode::kReset : CloseMode::kNow, {net::CloseReason::kLocalAbort, 0, "stream_reset"});
+    connection_.Close(cut_reset_ ? CloseMode::kReset : CloseMode::kNow,
+                      {net::CloseReason::kLocalAbort, 0, "stream_reset"});
   }
 }
 
@@ -319,11 +320,7 @@ void ServerSession::CutLater(bool reset) {
 
 // --- The owner, the connection ---
 
-void ServerSession::StartDrain(Duration) {
-  if (draining_) return;
-  draining_ = true;
-  if (stream_ == nullptr && !closing_ && !decoder_.in_head(connection_.input())) Close(CloseMode::kFlush);
-}
+void ServerSession::StartDrain(Duration) { draining_ = true; }
 
 void ServerSession::CloseAll(ResetReason reason, net::CloseInfo why) {
   closing_ = true;
@@ -352,7 +349,8 @@ void ServerSession::OnClosed(const net::CloseInfo& why) {
   closing_ = true;
   cut_pending_ = false;
   const bool local = why.reason == net::CloseReason::kLocal || why.reason == net::CloseReason::kLocalAbort;
-  DropStream(ResetReason::kConnectionTermination, local ? "downstream_local_disconnect" : "downstream_remote_disconnect");
+  DropStream(ResetReason::kConnectionTermination,
+             local ? "downstream_local_disconnect" : "downstream_remote_disconnect");
   owner_.OnSessionClosed(why);
 }
 
@@ -365,8 +363,9 @@ void ServerSession::Dump(DumpWriter& out) const {
 
 namespace outrigger::http {
 
-std::unique_ptr<Session> MakeHttp1Server(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
-                                         const Http1Options& http1, CodecCounters& counters) {
+std::unique_ptr<Session> MakeHttp1Server(net::Connection& connection, ServerSessionOwner& owner,
+                                         const CodecOptions& options, const Http1Options& http1,
+                                         CodecCounters& counters) {
   return std::make_unique<h1::ServerSession>(connection, owner, options, http1, counters);
 }
 

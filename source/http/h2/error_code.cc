@@ -24,6 +24,7 @@ ErrorCode CodeFor(ResetReason reason, bool server) {
     case ResetReason::kLocalRefused:
     case ResetReason::kOverflow:
     case ResetReason::kRemoteRefused:
+    case ResetReason::kRemoteGoneAway:
       return ErrorCode::kRefusedStream;
     case ResetReason::kProtocolError:
       return ErrorCode::kProtocolError;

@@ -70,7 +70,8 @@ bool Http2Session::RefuseBlock(Stream& stream, ErrorCode code, const char* detai
   return false;
 }
 
-bool Http2Session::OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name, bool static_value) {
+bool Http2Session::OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name,
+                            bool static_value) {
   if (stream.block_bad_ || stream.receiver_ == nullptr) return true;
   stream.header_bytes_ += static_cast<uint32_t>(name.size() + value.size());
   if (++stream.header_count_ > options_.max_header_count || stream.header_bytes_ > options_.max_header_bytes) {
@@ -88,8 +89,9 @@ bool Http2Session::OnHeader(Stream& stream, absl::string_view name, absl::string
     return RefuseBlock(stream, ErrorCode::kProtocolError, "http2.unexpected_underscore");
   }
   HeaderMap& headers = *stream.headers_;
-  const absl::string_view kept_name =
-      known != KnownHeader::kOther ? KnownHeaderName(known) : static_name ? name : headers.arena().Copy(name);
+  const absl::string_view kept_name = known != KnownHeader::kOther ? KnownHeaderName(known)
+                                      : static_name                ? name
+                                                                   : headers.arena().Copy(name);
   headers.AddWire(known, kept_name, static_value ? value : headers.arena().Copy(value), "");
   return true;
 }
@@ -148,7 +150,8 @@ void Http2Session::OnDataChunk(Stream* stream, uint32_t stream_id, const char* b
     return;
   }
   stream->received_ += n;
-  const bool inside = reading_ != nullptr && bytes >= reading_->data() && bytes + n <= reading_->data() + reading_->capacity;
+  const bool inside =
+      reading_ != nullptr && bytes >= reading_->data() && bytes + n <= reading_->data() + reading_->capacity;
   if (n >= kShareAtLeast && inside) {
     const uint32_t begin = static_cast<uint32_t>(bytes - reading_->data());
     stream->in_.AppendSlice(reading_, begin, begin + static_cast<uint32_t>(n));
@@ -271,26 +274,32 @@ void Http2Session::OnStreamClosed(Stream& stream, ErrorCode code) {
   stream.ListHook<StreamsToResume>::Unlink();
   if (stream.receiver_ == nullptr) return FinishIfDone(stream);
   const bool complete = stream.end_received_ && stream.headers_done_;
-  // Nothing to tell but what waits for a paused receiver: both ends are there, or the server wants no more of our request.
+  // Nothing to tell but what waits for a paused receiver: both ends are there, or the server wants no more of our
+  // request.
   const bool enough = client_owner_ != nullptr && stream.reset_by_peer_ && code == ErrorCode::kNoError;
   if (complete && (stream.end_sent_ || enough)) return FinishIfDone(stream);
-  if (stream.reset_by_peer_ || (code == ErrorCode::kRefusedStream && stream.detail_ == nullptr)) {
+  const bool refused = code == ErrorCode::kRefusedStream && stream.detail_ == nullptr;
+  if (refused && !stream.reset_by_peer_ && peer_goaway_) {
+    EndReceiver(stream, ResetReason::kRemoteGoneAway, "http2.goaway");
+  } else if (stream.reset_by_peer_ || refused) {
     EndReceiver(stream, ReasonOf(code), DetailOf(code));
   } else {
-    EndReceiver(stream, ResetReason::kProtocolError, stream.detail_ != nullptr ? stream.detail_ : "http2.violation.of.messaging.rule");
+    EndReceiver(stream, ResetReason::kProtocolError,
+                stream.detail_ != nullptr ? stream.detail_ : "http2.violation.of.messaging.rule");
   }
   if (!closed_) FinishIfDone(stream);
 }
 
 void Http2Session::OnRequestNotSent(uint32_t stream_id) {
-  // The library may not call OnStreamClosed for a request that never became a stream (GOAWAY came, or we reset it first).
+  // The library may not call OnStreamClosed for a request that never became a stream (GOAWAY came, or we reset it
+  // first).
   Stream* found = nullptr;
   streams_.ForEach([&](Stream& stream) {
     if (stream.id_ == stream_id && !stream.closed_) found = &stream;
   });
   if (found == nullptr) return;
   found->closed_ = true;
-  if (found->receiver_ != nullptr) EndReceiver(*found, ResetReason::kRemoteRefused, "http2.remote_refuse");
+  if (found->receiver_ != nullptr) EndReceiver(*found, ResetReason::kRemoteGoneAway, "http2.goaway");
   FinishIfDone(*found);
 }
 

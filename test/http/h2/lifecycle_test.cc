@@ -190,7 +190,7 @@ TEST_F(H2RawClientTest, StreamsAboveTheGoAwaysLastIdWereNotProcessed) {
   ASSERT_TRUE(Until([&] { return Count(1) == 2; }));
   Write(Frame(7, 0, 0, Number(1, 4) + Number(0, 4)));
   ASSERT_TRUE(Until([&] { return second.resets == 1; }));
-  EXPECT_EQ(second.reason, ResetReason::kRemoteRefused);
+  EXPECT_EQ(second.reason, ResetReason::kRemoteGoneAway);
   EXPECT_EQ(client_app.goaways, 1);
   EXPECT_EQ(first.resets, 0);
   EXPECT_FALSE(client->accepts_streams());
@@ -201,11 +201,12 @@ TEST_F(H2RawClientTest, StreamsAboveTheGoAwaysLastIdWereNotProcessed) {
 }
 
 TEST_F(H2RawClientTest, ResetCodesBecomeReasons) {
-  const std::vector<std::pair<ErrorCode, ResetReason>> codes = {{ErrorCode::kRefusedStream, ResetReason::kRemoteRefused},
-                                                                {ErrorCode::kHttp11Required, ResetReason::kHttp11Required},
-                                                                {ErrorCode::kCancel, ResetReason::kRemoteReset},
-                                                                {ErrorCode::kNoError, ResetReason::kRemoteReset},
-                                                                {static_cast<ErrorCode>(0xdead), ResetReason::kRemoteReset}};
+  const std::vector<std::pair<ErrorCode, ResetReason>> codes = {
+      {ErrorCode::kRefusedStream, ResetReason::kRemoteRefused},
+      {ErrorCode::kHttp11Required, ResetReason::kHttp11Required},
+      {ErrorCode::kCancel, ResetReason::kRemoteReset},
+      {ErrorCode::kNoError, ResetReason::kRemoteReset},
+      {static_cast<ErrorCode>(0xdead), ResetReason::kRemoteReset}};
   Open(false);
   uint32_t id = 1;
   for (const auto& [code, reason] : codes) {

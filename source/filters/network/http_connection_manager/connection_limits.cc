@@ -76,9 +76,21 @@ void ConnectionManager::OnTimer() {
       next = std::min(next, limit);
     } else if (!drain_begun_) {
       stats_->downstream_cx_max_duration_reached.Inc();
+      if (session_ == nullptr) {
+        return connection_.Close(net::Connection::CloseMode::kFlush,
+                                 {net::CloseReason::kLocal, 0, details::kCloseMaxConnectionDuration.data()});
+      }
       BeginDrain();
+      EndWhenIdle();
       if (closed_) return;
     }
+  }
+  if (streams_.empty() && idle_ends_ != MonotonicTime::max()) {
+    if (idle_ends_ <= now) {
+      return connection_.Close(net::Connection::CloseMode::kFlush,
+                               {net::CloseReason::kLocal, 0, details::kCloseDrained.data()});
+    }
+    next = std::min(next, idle_ends_);
   }
   if (streams_.empty() && config.idle_timeout > Duration::zero()) {
     const MonotonicTime limit = idle_since_ + config.idle_timeout;
@@ -101,12 +113,18 @@ void ConnectionManager::BeginDrain() {
 }
 
 void ConnectionManager::OnDrain() {
-  if (session_ == nullptr) {
-    if (!closed_) connection_.Close(net::Connection::CloseMode::kFlush);
-    return;
-  }
+  if (session_ == nullptr) return;  // its first bytes may be on their way: the session will know when it is made
   if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
   BeginDrain();
+  if (context_.trust_changed()) EndWhenIdle();
+}
+
+// Otherwise an idle HTTP/1 connection stays until its next response, which says close, or until its listener's drain
+// time is over: closing it would lose the request that is on its way.
+void ConnectionManager::EndWhenIdle() {
+  if (closed_ || session_ == nullptr || session_->protocol() == http::Protocol::kHttp2) return;
+  idle_ends_ = worker_.dispatcher().now() + accepted_config_->drain_timeout;
+  WatchUntil(idle_ends_);
 }
 
 // Codecs count in plain structs of their own; what is new goes to the published counters.

@@ -81,7 +81,10 @@ void ConnectionManager::MakeSession(http::Protocol protocol) {
     stats_->downstream_cx_http1_active.Add(1);
   }
   session_->OnConnected();
-  if (context_.draining()) BeginDrain();
+  if (context_.draining()) {
+    BeginDrain();
+    if (context_.trust_changed()) EndWhenIdle();
+  }
 }
 
 void ConnectionManager::OnAboveWriteHigh() {

@@ -74,6 +74,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void OnTimer();
   MonotonicTime CheckStream(http::Stream& stream, MonotonicTime now);
   void BeginDrain();
+  void EndWhenIdle();  // HTTP/1: closes if nothing comes within drain_timeout (HTTP/2 closes by itself)
 
   std::shared_ptr<const HcmConfig> accepted_config_;  // codec settings; decided at connection time
   model::DownstreamContext& context_;
@@ -87,6 +88,7 @@ class ConnectionManager final : public net::NetworkFilter,
   event::Timer timer_;
   MonotonicTime opened_;
   MonotonicTime idle_since_;
+  MonotonicTime idle_ends_ = MonotonicTime::max();  // draining: an idle connection closes then
   uint32_t requests_ = 0;
   bool drain_begun_ = false;
   bool closed_ = false;
