@@ -47,8 +47,9 @@ class StreamSender {
   virtual void SendTrailers(
       const HeaderMap& trailers) = 0;  // ends; dropped for HTTP/1.0 and where no chunking is possible
   // No receiver callback follows. kNone after the end was sent: the rest of the received message is not wanted, what
-  // was sent still goes out whole (h2: then RST_STREAM NO_ERROR; h1: drain or close after it). Any other reason: what
-  // was not written is dropped.
+  // was sent still goes out whole (h2: then RST_STREAM NO_ERROR; h1: drain or close after it). Any other reason: h2
+  // drops what was not written; h1 sends what it has of an answer whose framing shows that it was cut, unless the peer
+  // is slow to take it, and closes.
   virtual void Reset(ResetReason reason) = 0;
   // Backpressure on the received direction. Counted. Events already being delivered may still come.
   virtual void PauseReading() = 0;
@@ -74,6 +75,9 @@ class Session : public net::ConnectionHandler, public event::Deferred {
   // Idempotent.
   virtual void StartDrain(Duration grace) = 0;
   virtual bool draining() const = 0;
+  // h1: answers a head whose rest does not come with `status` and closes; the owner hears OnCodecError. Nothing
+  // otherwise.
+  virtual void RefuseHead(uint32_t /*status*/, const char* /*detail*/) {}
   // Ends every stream with `reason`, then closes the connection.
   virtual void CloseAll(ResetReason reason, net::CloseInfo why) = 0;
 };
@@ -85,6 +89,9 @@ class ServerSessionOwner {
   // A new request begins. The owner makes the receiver (with its arena), which lives until it released itself after the
   // end.
   virtual StreamReceiver& OnStream(StreamSender& sender) = 0;
+  // h1: some of a request's head came, not all of it. Once per request; OnStream, OnCodecError or the connection's end
+  // follows.
+  virtual void OnHeadBegun() {}
   // A malformed message before a stream exists, or that the codec refuses: the codec answers `status` itself (h1) or
   // resets (h2) and closes.
   virtual void OnCodecError(uint32_t status, const char* detail) = 0;

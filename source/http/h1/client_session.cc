@@ -217,9 +217,8 @@ void ClientSession::OnPeerEnd(Buffer& input) {
       return;
     case State::kBody:
       if (decoder_.body_needs_close()) return DeliverEnd();
-      return Fail(ResetReason::kConnectionTermination, "http1.response_cut", input);
     case State::kHead:
-      return Fail(ResetReason::kConnectionTermination, input.empty() ? "" : "http1.response_cut", input);
+      return Fail(ResetReason::kConnectionTermination, "", input);
     case State::kRest:
       AfterDelivery(stream_);
       return;

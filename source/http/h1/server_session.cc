@@ -75,8 +75,13 @@ bool ServerSession::BeginRequest(Buffer& input) {
       Refuse(decoder_.refusal(), input);
       return false;
     default:
+      if (!head_begun_ && !input.empty()) {
+        head_begun_ = true;
+        owner_.OnHeadBegun();
+      }
       return false;
   }
+  head_begun_ = false;
   ServerStream* const stream = Recycler<ServerStream>::Take();
   stream->Start(*this, connection_, head);
   stream_ = stream;
@@ -186,6 +191,11 @@ void ServerSession::DeliverEnd() {
 }
 
 // --- Errors and ends ---
+
+void ServerSession::RefuseHead(uint32_t status, const char* detail) {
+  if (state_ != State::kHead || closing_) return;
+  Refuse({static_cast<uint16_t>(status), detail}, connection_.input());
+}
 
 void ServerSession::Refuse(const Refusal& refusal, Buffer& input) {
   ++counters_.protocol_errors;

@@ -9,8 +9,8 @@ namespace outrigger::http::h1 {
 
 class ServerSession;
 
-// One exchange of a server session: the sending side of the response, and what is known of the request. Recycled; after its end
-// every call is ignored.
+// One exchange of a server session: the sending side of the response, and what is known of the request. Recycled; after
+// its end every call is ignored.
 class ServerStream final : public StreamSender {
  public:
   ServerStream() = default;
@@ -47,8 +47,8 @@ class ServerStream final : public StreamSender {
   bool request_done_ : 1 = false;
   bool response_started_ : 1 = false;
   bool response_done_ : 1 = false;
-  bool undecided_ : 1 = false;      // upgrade or CONNECT that was not answered yet: what follows the request waits
-  bool expect_pending_ : 1 = false; // waits for 100 before it sends the body
+  bool undecided_ : 1 = false;       // upgrade or CONNECT that was not answered yet: what follows the request waits
+  bool expect_pending_ : 1 = false;  // waits for 100 before it sends the body
 };
 
 // The server side of an HTTP/1 connection: one request at a time, answered in order. Owned by the connection manager.
@@ -57,7 +57,8 @@ class ServerStream final : public StreamSender {
 //     ▲               └─ discards the rest after an early response ─┘
 //                   kWait / kBody ──101, CONNECT 2xx──▶ kTunnel ──both ends──▶ close
 //
-// While it waits, bytes of later requests stay in the connection's input with reading paused: pipelining is bounded by one read.
+// While it waits, bytes of later requests stay in the connection's input with reading paused: pipelining is bounded by
+// one read.
 class ServerSession final : public Session, private event::EndOfTurn {
  public:
   ServerSession(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
@@ -68,6 +69,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
   uint32_t active_streams() const override { return stream_ != nullptr ? 1 : 0; }
   void StartDrain(Duration grace) override;
   bool draining() const override { return draining_; }
+  void RefuseHead(uint32_t status, const char* detail) override;
   void CloseAll(ResetReason reason, net::CloseInfo why) override;
 
   void OnData(Buffer& input, bool end) override;
@@ -113,7 +115,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
   ServerStream* retired_ = nullptr;  // ended this turn: stale calls are still safe
   uint64_t discarded_ = 0;
   State state_ = State::kHead;
-  bool held_ : 1 = false;         // reading is paused because the next request has to wait
+  bool held_ : 1 = false;  // reading is paused because the next request has to wait
   bool peer_ended_ : 1 = false;
   bool above_high_ : 1 = false;
   bool draining_ : 1 = false;
@@ -122,6 +124,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
   bool end_pending_ : 1 = false;  // the request's end is to be told at the end of the turn
   bool cut_pending_ : 1 = false;
   bool cut_reset_ : 1 = false;
+  bool head_begun_ : 1 = false;  // the owner knows that a head is being received
 };
 static_assert(sizeof(ServerSession) <= 256, "an idle downstream connection pays for this");
 static_assert(sizeof(ServerStream) <= 160);

@@ -124,17 +124,20 @@ void ServerStream::Reset(ResetReason reason) {
     request_done_ = true;
     return session->FinishStream();
   }
-  if (whole && !plan_.tunnel && !session->close_after_ &&
-      session->decoder_.missing() <= kMaxDiscardBytes) {
+  if (whole && !plan_.tunnel && !session->close_after_ && session->decoder_.missing() <= kMaxDiscardBytes) {
     for (; pauses_ > 0; --pauses_) connection_->ResumeReading();
     receiver_ = nullptr;  // the rest of the request is read and thrown away, to keep the connection
     return;
   }
   session->stream_ = nullptr;
   const bool looks_whole = response_started_ && !response_done_ && plan_.framing == Framing::kUntilClose;
+  // What the framing shows to be cut may still go out: the client has all that came before the end.
+  const bool partial = response_started_ && !response_done_ && !plan_.tunnel && !looks_whole;
   session->Retire(this);
   if (whole) {
     session->Close(CloseMode::kLinger);
+  } else if (partial && !connection_->above_write_high()) {
+    session->Close(CloseMode::kFlush, {net::CloseReason::kLocalAbort, 0, "stream_reset"});
   } else {
     session->CutLater(looks_whole);
   }

@@ -63,10 +63,31 @@ MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime
   return next;
 }
 
+// The time starts with the head's first byte, when HTTP/1 has no stream yet: who sends half a head holds nothing for
+// long.
+void ConnectionManager::OnHeadBegun() {
+  const Duration limit = accepted_config_->request_headers_timeout;
+  if (limit <= Duration::zero() || head_since_ != MonotonicTime::max()) return;
+  head_since_ = worker_.dispatcher().now();
+  WatchUntil(head_since_ + limit);
+}
+
+MonotonicTime ConnectionManager::CheckHead(MonotonicTime now) {
+  if (head_since_ == MonotonicTime::max()) return head_since_;
+  const MonotonicTime limit = head_since_ + accepted_config_->request_headers_timeout;
+  if (limit > now) return limit;
+  head_since_ = MonotonicTime::max();
+  stats_->downstream_rq_header_timeout.Inc();
+  if (session_ == nullptr) MakeSession(http::Protocol::kHttp11);
+  session_->RefuseHead(408, details::kRequestHeaderTimeout.data());
+  return head_since_;
+}
+
 void ConnectionManager::OnTimer() {
   if (closed_) return;
   const MonotonicTime now = worker_.dispatcher().now();
-  MonotonicTime next = MonotonicTime::max();
+  MonotonicTime next = CheckHead(now);
+  if (closed_) return;
   streams_.ForEach([&](http::Stream& stream) { next = std::min(next, CheckStream(stream, now)); });
   if (closed_) return;
   const HcmConfig& config = *accepted_config_;
@@ -166,7 +187,7 @@ void ConnectionManager::OnSessionIdle() {
 }
 
 void ConnectionManager::OnCodecError(uint32_t status, const char* detail) {
-  stats_->downstream_cx_protocol_error.Inc();
+  if (status != 408) stats_->downstream_cx_protocol_error.Inc();  // slow is not malformed
   if (status == 431 || status == 413 || status == 414) stats_->downstream_rq_too_large.Inc();
   if (status != 0) {
     if (auto* counter = observe::ResponseClassCounter(*stats_, status)) counter->Inc();

@@ -99,7 +99,11 @@ void ConnectionManager::OnData(Buffer& input, bool end) {
   if (session_ != nullptr) return session_->OnData(input, end);
   const size_t n = std::min(input.size(), kHttp2Preface.size());
   ChooseCodec(input.Linearize(n), end);
-  if (session_ != nullptr) session_->OnData(input, end);
+  if (session_ != nullptr) {
+    session_->OnData(input, end);
+  } else if (n > 0) {
+    OnHeadBegun();  // too little to tell which protocol: a limit of time all the same
+  }
 }
 
 void ConnectionManager::ChooseCodec(absl::string_view first_bytes, bool end) {
@@ -123,6 +127,7 @@ const HcmConfig& ConnectionManager::CurrentConfig() {
 
 http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   const HcmConfig& config = CurrentConfig();
+  head_since_ = MonotonicTime::max();
   auto* stream = new http::Stream(*this, worker_.dispatcher(), worker_, sender, context_.listener().buffer_limit);
   // What is pinned: the Snapshot that holds `config`; if the slot is gone, accepted_config_ is kept by this manager.
   stream->SetPin(worker_.Pin());
@@ -284,6 +289,7 @@ bool ConnectionManager::FilterEnabled(const http::Stream& stream, const http::Fi
 void ConnectionManager::OnRequestComplete(http::Stream& stream) { StateOf(stream).request_complete = true; }
 
 void ConnectionManager::OnLocalReply(http::Stream& stream, http::LocalReply& reply, HeaderMap& headers) {
+  if (reply.details == observe::details::kRequestPayloadTooLarge) stats_->downstream_rq_too_large.Inc();
   RewriteLocalReply(*StateOf(stream).config, stream, connection_, reply, headers);
 }
 

@@ -40,6 +40,7 @@ class ConnectionManager final : public net::NetworkFilter,
 
   // http::ServerSessionOwner
   http::StreamReceiver& OnStream(http::StreamSender& sender) override;
+  void OnHeadBegun() override;
   void OnCodecError(uint32_t status, const char* detail) override;
   void OnSessionIdle() override;
   void OnSessionClosed(const net::CloseInfo& why) override;
@@ -73,6 +74,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void WatchUntil(MonotonicTime when);
   void OnTimer();
   MonotonicTime CheckStream(http::Stream& stream, MonotonicTime now);
+  MonotonicTime CheckHead(MonotonicTime now);
   void BeginDrain();
   void EndWhenIdle();  // HTTP/1: closes if nothing comes within drain_timeout (HTTP/2 closes by itself)
 
@@ -88,7 +90,8 @@ class ConnectionManager final : public net::NetworkFilter,
   event::Timer timer_;
   MonotonicTime opened_;
   MonotonicTime idle_since_;
-  MonotonicTime idle_ends_ = MonotonicTime::max();  // draining: an idle connection closes then
+  MonotonicTime idle_ends_ = MonotonicTime::max();   // draining: an idle connection closes then
+  MonotonicTime head_since_ = MonotonicTime::max();  // a request's head is being received, and no stream exists yet
   uint32_t requests_ = 0;
   bool drain_begun_ = false;
   bool closed_ = false;
