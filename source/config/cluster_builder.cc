@@ -229,6 +229,30 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
   }
 }
 
+void RegisterStats(absl::string_view cluster, observe::StatsRegistry& stats, model::ClusterConfig* out) {
+  const std::string prefix = absl::StrCat("cluster.", cluster, ".");
+  const auto under = [&prefix](absl::string_view more) { return absl::StrCat(prefix, more); };
+  out->stats = stats.Register<observe::ClusterStats>(prefix);
+  if (out->protocol != model::UpstreamProtocol::kHttp2) {
+    out->http1_stats = stats.Register<observe::Http1Stats>(under("http1."));
+  }
+  if (out->protocol != model::UpstreamProtocol::kHttp1) {
+    out->http2_stats = stats.Register<observe::Http2Stats>(under("http2."));
+  }
+  for (const model::UpstreamTransport& transport : out->transports) {
+    if (transport.tls != nullptr) out->ssl_stats = stats.Register<observe::SslStats>(under("ssl."));
+  }
+  for (const auto& [i, name] : {std::pair(0, "circuit_breakers.default."), std::pair(1, "circuit_breakers.high.")}) {
+    out->breaker_stats[i] = stats.Register<observe::ClusterBreakerStats>(under(name));
+    if (!out->circuit_breakers.by_priority[i]->track_remaining) continue;
+    out->remaining_stats[i] = stats.Register<observe::ClusterRemainingStats>(under(name));
+  }
+  out->internal_stats = stats.Register<observe::AlternateCodeStats>(under("internal."));
+  out->external_stats = stats.Register<observe::AlternateCodeStats>(under("external."));
+  out->canary_stats = stats.Register<observe::AlternateCodeStats>(under("canary."));
+  out->retry_stats = stats.Register<observe::AlternateCodeStats>(under("retry."));
+}
+
 absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, const model::ClusterConfig* before,
                                           BuildContext& context) {
   BuiltCluster built;
@@ -251,7 +275,7 @@ absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, cons
   config->codec.stream_buffer_limit = config->buffer_limit;
   config->connection_hash = ConnectionHash(proto, *config, built.missing_transports);
   const std::string& stat_name = proto.alt_stat_name().empty() ? proto.name() : proto.alt_stat_name();
-  config->stats = context.stats().Register<observe::ClusterStats>(absl::StrCat("cluster.", stat_name, "."));
+  RegisterStats(stat_name, context.stats(), config.get());
   built.config = std::move(config);
   return built;
 }

@@ -32,6 +32,7 @@ void SnapshotBuilder::State::Count(const ClusterPart& part, const model::Members
   set(stats.membership_healthy, members.healthy);
   set(stats.membership_degraded, members.degraded);
   set(stats.membership_excluded, members.excluded);
+  set(stats.max_host_weight, members.max_weight);
 }
 
 void SnapshotBuilder::State::PutEndpoints(ClusterPart& part) {

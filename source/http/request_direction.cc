@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "source/http/stream.h"
+#include "source/observe/response_code_details.h"
 
 // The request's way through the chain: from filter 0 up to the terminal one.
 namespace outrigger::http {
@@ -31,7 +32,7 @@ void Stream::HoldRequest(int index, FilterStatus status, Buffer& body, bool end)
   hold.end = hold.end || end;
   if (hold.body.size() <= buffer_limit_) return;
   if (hold.buffering) {
-    SendLocalReply({.status = 413, .body = "Payload Too Large", .details = "request_payload_too_large"});
+    SendLocalReply({.status = 413, .body = "Payload Too Large", .details = observe::details::kRequestPayloadTooLarge});
   } else if (!std::exchange(hold.source_paused, true)) {
     PauseRequestSource();
   }

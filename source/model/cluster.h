@@ -109,8 +109,12 @@ struct ClusterConfig {
   observe::StatsScope<observe::ClusterStats> stats;  // "cluster.NAME."
   observe::StatsScope<observe::Http1Stats>
       http1_stats;  // "cluster.NAME.http1."; these may be empty: then nobody reads them
-  observe::StatsScope<observe::Http2Stats> http2_stats;  // "cluster.NAME.http2."
-  observe::StatsScope<observe::SslStats> ssl_stats;      // "cluster.NAME.ssl."
+  observe::StatsScope<observe::Http2Stats> http2_stats;                    // "cluster.NAME.http2."
+  observe::StatsScope<observe::SslStats> ssl_stats;                        // "cluster.NAME.ssl."
+  observe::StatsScope<observe::ClusterBreakerStats> breaker_stats[2];      // by RoutingPriority
+  observe::StatsScope<observe::ClusterRemainingStats> remaining_stats[2];  // empty without track_remaining
+  // Responses once more, by who asked, who answered and whether they were retried.
+  observe::StatsScope<observe::AlternateCodeStats> internal_stats, external_stats, canary_stats, retry_stats;
   bool request_response_sizes = false;
 };
 

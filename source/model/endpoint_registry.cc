@@ -28,6 +28,7 @@ Membership CountMembers(const EndpointSet& set) {
     for (const Endpoint& endpoint : priority.endpoints) {
       const uint32_t flags = endpoint.record->flags.load(std::memory_order_relaxed);
       ++count.total;
+      count.max_weight = std::max<uint64_t>(count.max_weight, endpoint.weight);
       if ((flags & (kEdsUnhealthy | kEdsDraining | kActiveUnhealthy | kEjected)) != 0) continue;
       ++((flags & kEdsDegraded) != 0 ? count.degraded : count.healthy);
     }

@@ -41,6 +41,7 @@ struct EndpointSetSpec {
 // What membership_* gauges say.
 struct Membership {
   uint64_t total = 0, healthy = 0, degraded = 0, excluded = 0;
+  uint64_t max_weight = 0;  // of any endpoint
 };
 Membership CountMembers(const EndpointSet& set);
 

@@ -33,6 +33,7 @@ struct StatSchema {
   absl::string_view kind;  // the block's type name, for dumps
   absl::Span<const StatField> fields;
   size_t size;
+  bool when_used;  // shown only after some worker wrote to it: for scopes that most owners never need
   void* (*construct)();
   void (*destroy)(void*);
 };
@@ -53,7 +54,9 @@ struct StatSchema {
 #define OUTRIGGER_STAT_FIELD_CODES(name) OUTRIGGER_STAT_FIELD(name, kCodes, kUnspecified)
 #define OUTRIGGER_STAT_FIELD_TEXT(name) OUTRIGGER_STAT_FIELD(name, kText, kUnspecified)
 
-#define OUTRIGGER_STATS_BLOCK(Type, LIST)                                                                \
+#define OUTRIGGER_STATS_BLOCK(Type, LIST) OUTRIGGER_STATS_BLOCK_OF(Type, LIST, false)
+#define OUTRIGGER_STATS_BLOCK_WHEN_USED(Type, LIST) OUTRIGGER_STATS_BLOCK_OF(Type, LIST, true)
+#define OUTRIGGER_STATS_BLOCK_OF(Type, LIST, WHEN_USED)                                                  \
   struct Type {                                                                                          \
     LIST(OUTRIGGER_STAT_MEMBER_COUNTER, OUTRIGGER_STAT_MEMBER_GAUGE, OUTRIGGER_STAT_MEMBER_HISTOGRAM,    \
          OUTRIGGER_STAT_MEMBER_CODES, OUTRIGGER_STAT_MEMBER_TEXT)                                        \
@@ -64,7 +67,11 @@ struct StatSchema {
           LIST(OUTRIGGER_STAT_FIELD_COUNTER, OUTRIGGER_STAT_FIELD_GAUGE, OUTRIGGER_STAT_FIELD_HISTOGRAM, \
                OUTRIGGER_STAT_FIELD_CODES, OUTRIGGER_STAT_FIELD_TEXT)};                                  \
       static constexpr ::outrigger::observe::StatSchema kSchema = {                                      \
-          #Type, kFields, sizeof(Self), []() -> void* { return new Self(); },                            \
+          #Type,                                                                                         \
+          kFields,                                                                                       \
+          sizeof(Self),                                                                                  \
+          WHEN_USED,                                                                                     \
+          []() -> void* { return new Self(); },                                                          \
           [](void* block) { delete static_cast<Self*>(block); }};                                        \
       return kSchema;                                                                                    \
     }                                                                                                    \

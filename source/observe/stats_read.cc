@@ -118,6 +118,10 @@ void ReadText(const ScopeRecord& record, const StatField& field, StatsSnapshot& 
   out.texts.push_back({absl::StrCat(record.prefix, field.name), std::move(text)});
 }
 
+bool HasBlock(const ScopeRecord& record) {
+  return std::any_of(record.blocks.begin(), record.blocks.end(), [](const auto& block) { return block != nullptr; });
+}
+
 void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
   ForEachCounter(record, [&](absl::string_view name, uint64_t value) {
     uint64_t before = 0;
@@ -166,7 +170,9 @@ StatsSnapshot StatsRegistry::Read() const {
   {
     MutexLock lock(mutex_);
     for (const auto& [key, record] : scopes_) {
-      if (record->refs.load(std::memory_order_acquire) != 0) ReadScope(*record, out);
+      if (record->refs.load(std::memory_order_acquire) == 0) continue;
+      if (record->schema.when_used && !HasBlock(*record)) continue;
+      ReadScope(*record, out);
     }
   }
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };

@@ -14,6 +14,7 @@
 #include "source/server/admin/all_pages.h"
 #include "source/server/process_stats.h"
 #include "source/server/server_parts.h"
+#include "source/upstream/breaker_gauges.h"
 
 namespace outrigger::server {
 
@@ -47,10 +48,12 @@ Server::Parts::Parts(const Options& o, Surroundings s)
         Publish();
       }) {
   if (around.catch_signals) {
-    signals = std::make_unique<event::SignalWatch>(dispatcher->engine(), std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1, SIGHUP},
+    signals = std::make_unique<event::SignalWatch>(dispatcher->engine(),
+                                                   std::initializer_list<int>{SIGTERM, SIGINT, SIGUSR1, SIGHUP},
                                                    [this](int signal) { OnSignal(signal); });
   }
-  access_logs = std::make_unique<observe::LogWriter>(stats, observe::LogWriterOptions{.flush_interval = options.file_flush_interval});
+  access_logs = std::make_unique<observe::LogWriter>(
+      stats, observe::LogWriterOptions{.flush_interval = options.file_flush_interval});
   server_scope = stats.Register<observe::ServerStats>("server.");
   listener_scope = stats.Register<observe::ListenerManagerStats>("listener_manager.");
   cluster_scope = stats.Register<observe::ClusterManagerStats>("cluster_manager.");
@@ -66,7 +69,8 @@ absl::Status Server::Parts::Load() {
   if (!read.ok()) return read.status();
   loaded.emplace(*std::move(read));
   for (const std::string& warning : loaded->warnings) OUTRIGGER_LOG(kWarn, kConfig, warning);
-  for (const std::string& unknown : loaded->unknown_fields) OUTRIGGER_LOG(kWarn, kConfig, "unknown field, tolerated: ", unknown);
+  for (const std::string& unknown : loaded->unknown_fields)
+    OUTRIGGER_LOG(kWarn, kConfig, "unknown field, tolerated: ", unknown);
   stats.main().Get(server_scope).static_unknown_fields.Add(loaded->unknown_fields.size());
 
   // The command line wins over the bootstrap's node.
@@ -80,8 +84,10 @@ absl::Status Server::Parts::Load() {
   facts.region = node.locality().region();
   facts.sub_zone = node.locality().sub_zone();
 
-  config::Environment environment{dispatcher->engine(), stats, tls, *access_logs, *around.factories,
-                                  [](const std::string& warning) { OUTRIGGER_LOG(kWarn, kConfig, warning); }};
+  config::Environment environment{
+      dispatcher->engine(), stats, tls, *access_logs, *around.factories, [](const std::string& warning) {
+        OUTRIGGER_LOG(kWarn, kConfig, warning);
+      }};
   builder = std::make_unique<config::SnapshotBuilder>(environment);
   return builder->SetStatic(*loaded->bootstrap);
 }
@@ -122,7 +128,8 @@ absl::Status Server::Parts::StartAdmin(Server& server) {
   settings.address = *std::move(address);
   for (int i = 0; i < config.access_log_size(); ++i) {
     auto log = builder->MakeAccessLog(config.access_log(i));
-    if (!log.ok()) return absl::Status(log.status().code(), absl::StrCat("admin.access_log[", i, "].", log.status().message()));
+    if (!log.ok())
+      return absl::Status(log.status().code(), absl::StrCat("admin.access_log[", i, "].", log.status().message()));
     settings.access_logs.push_back(*std::move(log));
   }
   if (!config.access_log_path().empty()) {  // the deprecated form of a file access log
@@ -131,7 +138,8 @@ absl::Status Server::Parts::StartAdmin(Server& server) {
     envoy::config::accesslog::v3::AccessLog log;
     log.mutable_typed_config()->PackFrom(file);
     auto made = builder->MakeAccessLog(log);
-    if (!made.ok()) return absl::Status(made.status().code(), absl::StrCat("admin.access_log_path: ", made.status().message()));
+    if (!made.ok())
+      return absl::Status(made.status().code(), absl::StrCat("admin.access_log_path: ", made.status().message()));
     settings.access_logs.push_back(*std::move(made));
   }
   auto made = AdminListener::Start(settings, pages, *context, stats);
@@ -139,7 +147,8 @@ absl::Status Server::Parts::StartAdmin(Server& server) {
   admin = *std::move(made);
   OUTRIGGER_LOG(kInfo, kAdmin, "admin address: ", admin->address().ToString());
   if (options.admin_address_path.empty()) return absl::OkStatus();
-  absl::Status written = dispatcher->engine().ReplaceFile(options.admin_address_path, admin->address().ToString(), 0644);
+  absl::Status written =
+      dispatcher->engine().ReplaceFile(options.admin_address_path, admin->address().ToString(), 0644);
   if (!written.ok()) return absl::Status(written.code(), absl::StrCat("--admin-address-path: ", written.message()));
   return written;
 }
@@ -148,8 +157,8 @@ absl::Status Server::Start() {
   Parts& p = *parts_;
   const size_t count = WorkerCount(p.options);
   const std::shared_ptr<const model::Snapshot> first = p.builder->Build();
-  p.context = std::make_unique<upstream::WorkerContext>(static_cast<int>(count), *p.dispatcher, p.stats.main(), p.facts, first,
-                                                        [](std::shared_ptr<const model::Snapshot>) {});
+  p.context = std::make_unique<upstream::WorkerContext>(static_cast<int>(count), *p.dispatcher, p.stats.main(), p.facts,
+                                                        first, [](std::shared_ptr<const model::Snapshot>) {});
   p.sockets = std::make_unique<ListenerSockets>(p.dispatcher->engine(), count);
   auto publication = std::make_shared<Publication>();
   publication->snapshot = std::make_shared<const model::Snapshot>();
@@ -226,6 +235,10 @@ void Server::Parts::RefreshGauges() {
   gauges.memory_physical_size.Set(static_cast<int64_t>(memory.physical));
   gauges.days_until_first_cert_expiring.Set(
       static_cast<int64_t>(DaysUntilFirstExpiry(*workers->current().snapshot, dispatcher->wall_now())));
+  const auto& clusters = workers->current().snapshot->clusters;
+  for (uint32_t i = 0; i < clusters.size(); ++i) {
+    if (const model::Cluster* cluster = clusters.Get(i)) upstream::UpdateBreakerGauges(*cluster->config, stats.main());
+  }
   const uint64_t bugs = BugsSeen();
   gauges.envoy_bug_failures.Add(bugs - std::exchange(bugs_counted, bugs));
 }

@@ -12,16 +12,22 @@ int64_t Remaining(const SharedLimit& limit) {
 
 }  // namespace
 
-void UpdateBreakerGauges(const model::CircuitBreaker& breaker, observe::ClusterBreakerStats& to) {
-  to.cx_open.Set(IsOpen(breaker.max_connections));
-  to.rq_pending_open.Set(IsOpen(breaker.max_pending));
-  to.rq_open.Set(IsOpen(breaker.max_requests));
-  to.rq_retry_open.Set(IsOpen(breaker.max_retries));
-  if (!breaker.track_remaining) return;
-  to.remaining_cx.Set(Remaining(breaker.max_connections));
-  to.remaining_pending.Set(Remaining(breaker.max_pending));
-  to.remaining_rq.Set(Remaining(breaker.max_requests));
-  to.remaining_retries.Set(Remaining(breaker.max_retries));
+void UpdateBreakerGauges(const model::ClusterConfig& cluster, observe::WorkerStats& main) {
+  for (int i = 0; i < 2; ++i) {
+    const model::CircuitBreaker* breaker = cluster.circuit_breakers.by_priority[i].get();
+    if (breaker == nullptr || !cluster.breaker_stats[i]) continue;
+    observe::ClusterBreakerStats& open = main.Get(cluster.breaker_stats[i]);
+    open.cx_open.Set(IsOpen(breaker->max_connections));
+    open.rq_pending_open.Set(IsOpen(breaker->max_pending));
+    open.rq_open.Set(IsOpen(breaker->max_requests));
+    open.rq_retry_open.Set(IsOpen(breaker->max_retries));
+    if (!cluster.remaining_stats[i]) continue;
+    observe::ClusterRemainingStats& remaining = main.Get(cluster.remaining_stats[i]);
+    remaining.remaining_cx.Set(Remaining(breaker->max_connections));
+    remaining.remaining_pending.Set(Remaining(breaker->max_pending));
+    remaining.remaining_rq.Set(Remaining(breaker->max_requests));
+    remaining.remaining_retries.Set(Remaining(breaker->max_retries));
+  }
 }
 
 }  // namespace outrigger::upstream

@@ -6,9 +6,9 @@
 
 namespace outrigger::upstream {
 
-// Writes a priority's circuit_breakers.* gauges from what all workers together have taken. Main calls it before
+// Writes a cluster's circuit_breakers.* gauges from what all workers together have taken. Main calls it before
 // statistics are read or flushed; requests pay nothing for these. `taken` counts the workers' small reserves too, so a
 // large limit may show as open early by as much (see SharedLimit).
-void UpdateBreakerGauges(const model::CircuitBreaker& breaker, observe::ClusterBreakerStats& to);
+void UpdateBreakerGauges(const model::ClusterConfig& cluster, observe::WorkerStats& main);
 
 }  // namespace outrigger::upstream

@@ -6,6 +6,7 @@
 // Statistics of a cluster, under Envoy's published names. Prefixes:
 //   ClusterStats          "cluster.<name>."
 //   ClusterBreakerStats   "cluster.<name>.circuit_breakers.<default|high>."
+//   ClusterRemainingStats the same, with track_remaining
 //   OutlierStats          "cluster.<name>.outlier_detection."
 //   HealthCheckStats      "cluster.<name>.health_check."
 //   AlternateCodeStats    "cluster.<name>.external.", ".internal.", ".canary.", ".retry.": response codes seen apart
@@ -115,11 +116,13 @@
   GAUGE(cx_pool_open)                                                           \
   GAUGE(rq_open)                                                                \
   GAUGE(rq_pending_open)                                                        \
-  GAUGE(rq_retry_open)                                                          \
-  GAUGE(remaining_cx)                                                           \
-  GAUGE(remaining_cx_pools)                                                     \
-  GAUGE(remaining_pending)                                                      \
-  GAUGE(remaining_retries)                                                      \
+  GAUGE(rq_retry_open)
+
+#define OUTRIGGER_CLUSTER_REMAINING_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  GAUGE(remaining_cx)                                                             \
+  GAUGE(remaining_cx_pools)                                                       \
+  GAUGE(remaining_pending)                                                        \
+  GAUGE(remaining_retries)                                                        \
   GAUGE(remaining_rq)
 
 // "cluster.<name>.timeout_budget." is not part of the prefix: the names stand beside the cluster's
@@ -177,9 +180,10 @@
 namespace outrigger::observe {
 OUTRIGGER_STATS_BLOCK(ClusterStats, OUTRIGGER_CLUSTER_STATS)
 OUTRIGGER_STATS_BLOCK(ClusterBreakerStats, OUTRIGGER_CLUSTER_BREAKER_STATS)
+OUTRIGGER_STATS_BLOCK(ClusterRemainingStats, OUTRIGGER_CLUSTER_REMAINING_STATS)
 OUTRIGGER_STATS_BLOCK(ClusterTimeoutBudgetStats, OUTRIGGER_CLUSTER_TIMEOUT_BUDGET_STATS)
 OUTRIGGER_STATS_BLOCK(ClusterSizeStats, OUTRIGGER_CLUSTER_SIZE_STATS)
-OUTRIGGER_STATS_BLOCK(AlternateCodeStats, OUTRIGGER_ALTERNATE_CODE_STATS)
+OUTRIGGER_STATS_BLOCK_WHEN_USED(AlternateCodeStats, OUTRIGGER_ALTERNATE_CODE_STATS)
 OUTRIGGER_STATS_BLOCK(OutlierStats, OUTRIGGER_OUTLIER_STATS)
 OUTRIGGER_STATS_BLOCK(HealthCheckStats, OUTRIGGER_HEALTH_CHECK_STATS)
 }  // namespace outrigger::observe
