@@ -4,6 +4,7 @@
 #include "absl/time/time.h"
 #include "source/http/grpc_status.h"
 #include "source/model/route.h"
+#include "source/observe/trace_context.h"
 
 namespace outrigger::model {
 
@@ -30,6 +31,8 @@ void SetOwned(std::string text, std::string* scratch, FormatValue* out) {
   *scratch = std::move(text);
   out->SetText(*scratch);
 }
+
+uint64_t Beyond(uint64_t all, uint64_t body) { return all > body ? all - body : 0; }
 
 absl::string_view LogEventName(http::LogEvent event) {
   switch (event) {
@@ -159,6 +162,22 @@ bool RecordSource::GetSizes(const FormatCommand& command, FormatValue* out) cons
       return number(info.upstream.wire_bytes_sent);
     case Operator::kUpstreamWireBytesReceived:
       return number(info.upstream.wire_bytes_received);
+    // Of a stream's bytes, those that were not body: with HTTP/1's chunk sizes and HTTP/2's frame heads.
+    case Operator::kDownstreamHeaderBytesSent:
+      return number(Beyond(info.wire_bytes_sent, info.bytes_sent));
+    case Operator::kDownstreamHeaderBytesReceived:
+      return number(Beyond(info.wire_bytes_received, info.bytes_received));
+    case Operator::kUpstreamHeaderBytesSent:
+      return number(Beyond(info.upstream.wire_bytes_sent, info.bytes_received));
+    case Operator::kUpstreamHeaderBytesReceived:
+      return number(Beyond(info.upstream.wire_bytes_received, info.bytes_sent));
+    case Operator::kDownstreamDecompressedHeaderBytesSent:
+      return number(info.response_header_bytes);
+    case Operator::kDownstreamDecompressedHeaderBytesReceived:
+      return number(info.request_header_bytes);
+    case Operator::kBytesRetransmitted:
+    case Operator::kPacketsRetransmitted:
+      return number(0);  // of HTTP/3
     case Operator::kResponseCode:
       return number(info.response_code);
     case Operator::kUpstreamRequestAttemptCount:
@@ -173,6 +192,12 @@ bool RecordSource::GetAddresses(const FormatCommand& command, std::string* scrat
   const net::ConnectionProperties& properties = record_.downstream->properties();
   const auto none = [](const net::Address& a) { return a.kind() == net::Address::Kind::kNone; };
   const net::Address& direct_local = none(properties.direct_local) ? properties.local : properties.direct_local;
+  // Whom trusted proxies name, if that is not who is connected; then no port is known.
+  const IpAddress& client = record_.info->client;
+  const bool forwarded =
+      client.family != IpAddress::Family::kNone && client != IpAddress::FromBytes(properties.remote.ip_bytes());
+  absl::StatusOr<net::Address> named = forwarded ? net::Address::ParseIp(client.ToString(), 0) : properties.remote;
+  const net::Address& remote = named.ok() ? *named : properties.remote;
   const auto text = [&](const net::Address& a) {
     SetOwned(a.ToString(), scratch, out);
     return true;
@@ -187,11 +212,11 @@ bool RecordSource::GetAddresses(const FormatCommand& command, std::string* scrat
   };
   switch (command.op) {
     case Operator::kDownstreamRemoteAddress:
-      return text(properties.remote);
+      return text(remote);
     case Operator::kDownstreamRemoteAddressWithoutPort:
-      return ip(properties.remote);
+      return ip(remote);
     case Operator::kDownstreamRemotePort:
-      return port(properties.remote);
+      return port(remote);
     case Operator::kDownstreamDirectRemoteAddress:
       return text(properties.source());
     case Operator::kDownstreamDirectRemoteAddressWithoutPort:
@@ -312,8 +337,11 @@ bool RecordSource::GetUpstream(const FormatCommand& command, std::string* scratc
         SetOwned(up.host->ToString(), scratch, out);
       return true;
     case Operator::kUpstreamHostNameWithoutPort:
-      return any(up.host_name.substr(0, up.host_name.find(':')));
+      if (!up.host_name.empty()) return any(up.host_name.substr(0, up.host_name.find(':')));
+      if (up.host != nullptr) SetOwned(up.host->IpString(), scratch, out);
+      return true;
     case Operator::kUpstreamCluster:
+      return any(up.cluster_stat_name.empty() ? up.cluster : up.cluster_stat_name);
     case Operator::kUpstreamClusterRaw:
       return any(up.cluster);
     case Operator::kUpstreamLocalAddress:
@@ -360,7 +388,7 @@ void RecordSource::Get(const FormatCommand& command, std::string* scratch, Forma
       return;
     case Operator::kResponseFlags:
     case Operator::kResponseFlagsLong:
-      if (info.flags.empty()) return;
+      if (info.flags.empty()) return out->SetText("-");  // in JSON too: it is known that there are none
       command.op == Operator::kResponseFlags ? info.flags.AppendShort(*scratch) : info.flags.AppendLong(*scratch);
       out->SetText(*scratch);
       return;
@@ -376,6 +404,12 @@ void RecordSource::Get(const FormatCommand& command, std::string* scratch, Forma
     case Operator::kStreamId:
       SetIfAny(info.request_id, out);
       return;
+    case Operator::kUniqueId: {
+      event::Engine& engine = record_.dispatcher->engine();
+      SetOwned(std::string(observe::View(observe::MakeRequestId(engine.RandomBits(), engine.RandomBits()))), scratch,
+               out);
+      return;
+    }
     case Operator::kFilterChainName:
       SetIfAny(record_.filter_chain, out);
       return;

@@ -72,6 +72,11 @@ void Attempt::OnStreamReady(http::StreamSender& sender, const upstream::Connecti
   ArmIdle();
 }
 
+void Attempt::NoteRequestEnd(bool end) {
+  request_end_sent_ = end;
+  if (end) router_.stream().info().upstream.last_byte_sent = router_.stream().dispatcher().now();
+}
+
 void Attempt::SendWhatThereIs() {
   if (sender_ == nullptr || request_end_sent_) return;
   Buffer body;
@@ -81,18 +86,18 @@ void Attempt::SendWhatThereIs() {
   if (!headers_sent_) {
     headers_sent_ = true;
     const bool only_headers = end && body.empty() && trailers == nullptr;
-    request_end_sent_ = only_headers;
+    NoteRequestEnd(only_headers);
     sender_->SendHeaders(router_.stream().request_headers(), only_headers);
     if (over_ || only_headers) return;
   }
   if (!body.empty() || (end && trailers == nullptr)) {
     const bool last = end && trailers == nullptr;
-    request_end_sent_ = last;
+    NoteRequestEnd(last);
     sender_->SendBody(body, last);
     if (over_ || last) return;
   }
   if (end && trailers != nullptr) {
-    request_end_sent_ = true;
+    NoteRequestEnd(true);
     sender_->SendTrailers(*trailers);
   }
 }

@@ -58,6 +58,7 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   void DisarmAll();
   void RecordConnection(const upstream::ConnectionFacts& facts);
   void SendWhatThereIs();
+  void NoteRequestEnd(bool end);
   void ResponseEnded();
 
   Router& router_;

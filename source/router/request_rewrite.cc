@@ -27,10 +27,11 @@ absl::string_view ReplacePrefix(absl::string_view path, const model::Route& rout
   return arena.Concat(replacement, path.substr(n));
 }
 
-void SetHost(HeaderMap& headers, absl::string_view host, bool append_forwarded) {
-  if (append_forwarded) {
-    const absl::string_view old = headers.authority();
-    if (!old.empty()) {
+void SetHost(HeaderMap& headers, absl::string_view host, bool append_forwarded, bool suppress) {
+  const absl::string_view old = headers.authority();
+  if (!old.empty()) {
+    if (!suppress) headers.Set(KnownHeader::kXEnvoyOriginalHost, old);
+    if (append_forwarded) {
       const absl::string_view before = headers.GetJoined(KnownHeader::kXForwardedHost);
       headers.Set(KnownHeader::kXForwardedHost, before.empty() ? old : headers.arena().Concat(before, ",", old));
     }
@@ -47,16 +48,17 @@ void RewriteRequest(http::Stream& stream, const model::Route& route, const model
 
   if (const model::WeightedClusterEntry* weighted = stream.weighted_cluster();
       weighted != nullptr && !weighted->host_rewrite.empty()) {
-    SetHost(headers, weighted->host_rewrite, action.append_x_forwarded_host);
+    SetHost(headers, weighted->host_rewrite, action.append_x_forwarded_host, suppress);
   } else if (!action.host_rewrite.empty()) {
-    SetHost(headers, action.host_rewrite, action.append_x_forwarded_host);
+    SetHost(headers, action.host_rewrite, action.append_x_forwarded_host, suppress);
   } else if (!action.host_rewrite_header.empty()) {
     const absl::string_view host = headers.Get(http::HeaderName(absl::string_view(action.host_rewrite_header)));
-    if (!host.empty()) SetHost(headers, host, action.append_x_forwarded_host);
+    if (!host.empty()) SetHost(headers, host, action.append_x_forwarded_host, suppress);
   } else if (action.host_rewrite_path != nullptr) {
     absl::string_view before, query;
     SplitPath(headers.path(), &before, &query);
-    SetHost(headers, action.host_rewrite_path->Replace(before, stream.arena()), action.append_x_forwarded_host);
+    SetHost(headers, action.host_rewrite_path->Replace(before, stream.arena()), action.append_x_forwarded_host,
+            suppress);
   }
 
   const absl::string_view path = headers.path();
@@ -77,11 +79,12 @@ void RewriteRequest(http::Stream& stream, const model::Route& route, const model
   headers.Set(KnownHeader::kPath, rewritten);
 }
 
-void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname) {
+void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname,
+                    bool suppress) {
   if (!action.auto_host_rewrite || endpoint_hostname.empty()) return;
   HeaderMap& headers = stream.request_headers();
   if (headers.authority() != endpoint_hostname)
-    SetHost(headers, stream.arena().Copy(endpoint_hostname), action.append_x_forwarded_host);
+    SetHost(headers, stream.arena().Copy(endpoint_hostname), action.append_x_forwarded_host, suppress);
 }
 
 void RewriteResponse(http::Stream& stream, const model::Route& route, HeaderMap& headers) {

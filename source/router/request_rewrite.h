@@ -12,7 +12,8 @@ namespace outrigger::router {
 // before a rewrite is kept in x-envoy-original-path unless `suppress`.
 void RewriteRequest(http::Stream& stream, const model::Route& route, const model::ForwardAction& action, bool suppress);
 // auto_host_rewrite: the host name of the endpoint that was picked.
-void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname);
+void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname,
+                    bool suppress);
 void RewriteResponse(http::Stream& stream, const model::Route& route, http::HeaderMap& headers);
 
 // The location of a redirect route, in the stream's arena.

@@ -31,7 +31,7 @@ void Router::OnAttemptHeaders(Attempt& attempt, HeaderMap& headers, bool end) {
   http::UpstreamInfo& info = stream_.info().upstream;
   info.first_byte_received = worker_.dispatcher().now();
   if (MayRetry() && retry_->WantsRetry(headers, end) && ReserveRetry()) {
-    CountCode(headers.status());
+    CountAlternate(cluster_->config().retry_stats, headers.status());
     Duration pause{0};
     event::Engine& engine = worker_.dispatcher().engine();
     const bool limited = retry_->RateLimitedBackOff(headers, worker_.dispatcher().wall_now(), engine, &pause);
@@ -95,6 +95,7 @@ void Router::EndAttempt(ResetReason why) {
 void Router::BeginResponse(HeaderMap& headers, bool end) {
   const uint32_t status = headers.status();
   response_begun_ = true;
+  canary_ = headers.Get(KnownHeader::kXEnvoyUpstreamCanary) == "true";
   CountCode(status);
   if (attempts_ > 1 && status < 500) cluster_stats().upstream_rq_retry_success.Inc();
   http::StreamInfo& info = stream_.info();
@@ -134,13 +135,28 @@ void Router::OnAttemptTrailers(Attempt& attempt, HeaderMap& trailers) {
 void Router::ResponseComplete() {
   response_complete_ = true;
   global_timeout_.Unlink();
-  cluster_stats().upstream_rq_time.Record(
-      static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - stream_.info().start)));
+  const auto taken = static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - stream_.info().start));
+  cluster_stats().upstream_rq_time.Record(taken);
+  worker_.stats().Get(OriginStats()).upstream_rq_time.Record(taken);
+  if (canary_) worker_.stats().Get(cluster_->config().canary_stats).upstream_rq_time.Record(taken);
+}
+
+const observe::StatsScope<observe::AlternateCodeStats>& Router::OriginStats() const {
+  const model::ClusterConfig& config = cluster_->config();
+  return stream_.info().internal_request ? config.internal_stats : config.external_stats;
+}
+
+void Router::CountAlternate(const observe::StatsScope<observe::AlternateCodeStats>& scope, uint32_t status) {
+  observe::AlternateCodeStats& stats = worker_.stats().Get(scope);
+  stats.upstream_rq_completed.Inc();
+  stats.upstream_rq.Inc(status);
 }
 
 void Router::CountCode(uint32_t status) {
   cluster_stats().upstream_rq_completed.Inc();
   cluster_stats().upstream_rq.Inc(status);
+  CountAlternate(OriginStats(), status);
+  if (canary_) CountAlternate(cluster_->config().canary_stats, status);
 }
 
 // --- a CONNECT that ends here

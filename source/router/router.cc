@@ -55,6 +55,7 @@ FilterStatus Router::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, 
   if (!ChooseCluster(headers)) return FilterStatus::kAnswered;
   if (!config_.strict_check_headers.empty() && !PassesStrictCheck(headers)) return FilterStatus::kAnswered;
   stream.info().upstream.cluster = cluster_->config().name;
+  stream.info().upstream.cluster_stat_name = cluster_->config().alt_stat_name;
   PrepareRequest(headers);
   StartMirrors(headers, end);
   if (end) RequestEnded();
@@ -186,7 +187,7 @@ void Router::StartAttempt() {
   if (stream_.route()->virtual_host->include_request_attempt_count) {
     headers.SetNumber(KnownHeader::kXEnvoyAttemptCount, attempts_);
   }
-  RewriteHostFor(stream_, *action_, picked.record->hostname);
+  RewriteHostFor(stream_, *action_, picked.record->hostname, config_.suppress_envoy_headers);
   if (connect_ && EndsConnect()) {
     tunnel_ = stream_.arena().New<TcpTunnel>(*this);
     return tunnel_->Start(picked);

@@ -113,6 +113,8 @@ class Router final : public http::Filter {
   void AnswerReset(http::ResetReason reason, absl::string_view transport_failure);
   void GiveUp();  // ends everything of this request that is still running
   void CountCode(uint32_t status);
+  const observe::StatsScope<observe::AlternateCodeStats>& OriginStats() const;
+  void CountAlternate(const observe::StatsScope<observe::AlternateCodeStats>& scope, uint32_t status);
   observe::ClusterStats& cluster_stats() { return cluster_->stats(); }
 
   const RouterConfig& config_;
@@ -141,7 +143,7 @@ class Router final : public http::Filter {
   uint32_t source_pauses_ = 0;
   bool request_ended_ = false, retry_wanted_ = false, retry_abandoned_ = false, retry_held_ = false;
   bool response_begun_ = false, response_complete_ = false, over_ = false, upgrade_ = false, connect_ = false;
-  bool body_paused_ = false, downstream_full_ = false;
+  bool body_paused_ = false, downstream_full_ = false, canary_ = false;
   bool body_let_go_ = false;  // some of the body was sent and is not kept
 };
 

@@ -324,6 +324,7 @@ TEST_F(RouterTest, RewritesPathAndHost) {
   });
   Get("/a?b");
   EXPECT_TRUE(StrContains(seen, "host: other.example\r\n")) << seen;
+  EXPECT_TRUE(StrContains(seen, "x-envoy-original-host: ")) << seen;
   EXPECT_TRUE(StrContains(seen, "x-envoy-original-path: /a?b\r\n")) << seen;
 }
 
