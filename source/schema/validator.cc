@@ -2,6 +2,7 @@
 
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/unknown_field_set.h>
 
 #include <map>
@@ -81,7 +82,13 @@ class Validator {
         if (const auto* any = google::protobuf::DynamicCastToGenerated<Any>(&message)) CheckAny(*any, place);
         return true;
       case Descriptor::WELLKNOWNTYPE_DURATION:
-        if (!IsValidDuration(message)) Error(Finding::Kind::kRule, "is no valid duration");
+        if (!IsValidDuration(message)) {
+          Error(Finding::Kind::kRule, "is no valid duration");
+        } else if (const auto* duration =
+                       google::protobuf::DynamicCastToGenerated<google::protobuf::Duration>(&message);
+                   duration != nullptr && (duration->seconds() < 0 || duration->nanos() < 0)) {
+          Error(Finding::Kind::kRule, "must not be negative");  // no published field has a use for that
+        }
         return true;
       default:
         return true;
