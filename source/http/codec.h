@@ -29,6 +29,8 @@ class StreamReceiver {
                          bool end) = 0;  // validated; h1 and h2 in one form: pseudo-headers, lower-case names
   virtual void OnBody(Buffer& body, bool end) = 0;  // take all of it (move); may be empty only with `end`
   virtual void OnTrailers(HeaderMap& trailers) = 0;
+  // h1 server: the codec itself answers a message that broke the protocol, with this status. OnReset follows.
+  virtual void OnRefused(uint32_t /*status*/) {}
   // `detail` is static text. kNone (client, h2): the complete response came, the peer needs no more of the request.
   virtual void OnReset(ResetReason reason, const char* detail) = 0;
   virtual void OnAboveWriteHigh() = 0;  // what was sent on this stream piles up: stop producing

@@ -161,6 +161,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void OnHeaders(HeaderMap& headers, bool end) override;
   void OnBody(Buffer& body, bool end) override;
   void OnTrailers(HeaderMap& trailers) override;
+  void OnRefused(uint32_t status) override { info_.response_code = status; }
   void OnReset(ResetReason reason, const char* detail) override;
   void OnAboveWriteHigh() override;
   void OnBelowWriteLow() override;

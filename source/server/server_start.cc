@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
 #include "envoy/config/core/v3/address.pb.h"
@@ -88,6 +89,9 @@ absl::Status Server::Parts::Load() {
       dispatcher->engine(), stats, tls, *access_logs, *around.factories, [](const std::string& warning) {
         OUTRIGGER_LOG(kWarn, kConfig, warning);
       }};
+  if (auto name = dispatcher->engine().ReadFile("/proc/sys/kernel/hostname", 256); name.ok()) {
+    environment.hostname = std::string(absl::StripAsciiWhitespace(*name));
+  }
   builder = std::make_unique<config::SnapshotBuilder>(environment);
   return builder->SetStatic(*loaded->bootstrap);
 }

@@ -213,6 +213,7 @@ void ServerSession::FailRequest(const Refusal& refusal, Buffer& input) {
   input.Clear();
   const bool started = stream_->response_started_;
   const bool looks_whole = AnswerLooksWhole();
+  if (!started && stream_->receiver_ != nullptr) stream_->receiver_->OnRefused(refusal.status);
   DropStream(ResetReason::kProtocolError, refusal.detail);
   if (looks_whole) return CutLater(/*reset=*/true);
   if (!started) {

@@ -332,7 +332,11 @@ void ConnectionManager::OnDone(http::Stream& stream) {
   const http::StreamInfo& info = stream.info();
   CountResponse(stream);
   stats_->downstream_rq_active.Sub(1);
-  if (info.reset_by_downstream) stats_->downstream_rq_rx_reset.Inc();
+  if (info.reset_by_downstream) {
+    stats_->downstream_rq_rx_reset.Inc();
+    const bool broke_off = info.protocol != http::Protocol::kHttp2;  // HTTP/2 goes on after one bad stream
+    if (broke_off && info.flags.Has(ResponseFlag::kDownstreamProtocolError)) stats_->downstream_cx_protocol_error.Inc();
+  }
   if (info.reset_by_us) stats_->downstream_rq_tx_reset.Inc();
   if (StateOf(stream).counted_upgrade) stats_->downstream_cx_upgrades_active.Sub(1);
   stats_->downstream_rq_time.Record(static_cast<uint64_t>(ToMillis(info.done - info.start)));
