@@ -28,9 +28,9 @@ namespace outrigger::http {
 struct LocalReply {
   uint32_t status = 500;
   absl::string_view body;
-  absl::string_view details;                  // static or arena text
+  absl::string_view details;  // static or arena text
   absl::string_view content_type = "text/plain";
-  int grpc_status = -1;                       // -1: mapped from the HTTP status, for gRPC requests
+  int grpc_status = -1;  // -1: mapped from the HTTP status, for gRPC requests
   void (*add_headers)(HeaderMap&, const void*) = nullptr;
   const void* context = nullptr;
 };
@@ -39,7 +39,8 @@ struct LocalReply {
 class StreamOwner {
  public:
   virtual ~StreamOwner() = default;
-  // Before the first filter: sanitise, forward-headers, request id, match the route, SetChain. False: answered or reset already.
+  // Before the first filter: sanitise, forward-headers, request id, match the route, SetChain. False: answered or reset
+  // already.
   virtual bool OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
   virtual void OnRequestComplete(Stream& stream) = 0;
   // A local reply is about to be made: may change status, body, headers.
@@ -51,16 +52,17 @@ class StreamOwner {
   // Matches the route again (ClearRoute), from the table pinned by the stream.
   virtual void MatchRoute(Stream& stream) = 0;
   virtual net::Connection* downstream() = 0;
-  // Per-route configuration of the filter configured as `filter`, least specific first (table, virtual host, route, weighted
-  // cluster). Returns how many were written.
+  // Per-route configuration of the filter configured as `filter`, least specific first (table, virtual host, route,
+  // weighted cluster). Returns how many were written.
   virtual int PerRouteConfigs(const Stream& stream, absl::string_view filter, const void* out[4]) = 0;
   // Whether this stream's route turns the filter off (or, for one disabled by default, on).
   virtual bool FilterEnabled(const Stream& stream, const FilterSpec& filter) = 0;
 };
 
-// One exchange: drives the filter chain between a codec's stream and the terminal filter. Owned by its StreamOwner; all its memory
-// is one arena. Request events enter through StreamReceiver; the terminal filter answers with SendResponse*; both run through the
-// filters that want them. Never deletes itself: the owner destroys it after OnDone, at the end of the turn.
+// One exchange: drives the filter chain between a codec's stream and the terminal filter. Owned by its StreamOwner; all
+// its memory is one arena. Request events enter through StreamReceiver; the terminal filter answers with SendResponse*;
+// both run through the filters that want them. Never deletes itself: the owner destroys it after OnDone, at the end of
+// the turn.
 class Stream final : public StreamReceiver, public event::Deferred, public ListHook<> {
  public:
   Stream(StreamOwner& owner, event::Dispatcher& dispatcher, upstream::WorkerContext& worker, StreamSender& sender,
@@ -72,7 +74,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // Chooses the chain; before OnHeaders is passed on. The spec outlives the stream (it is in the pinned Snapshot).
   void SetChain(const FilterChainSpec& chain) { chain_ = &chain; }
 
-  // --- for filters -------------------------------------------------------------------------------------------------------
+  // --- for filters
+  // -------------------------------------------------------------------------------------------------------
   Arena& arena() override { return arena_; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
   upstream::WorkerContext& worker() { return worker_; }
@@ -117,8 +120,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void SetBufferLimit(uint32_t limit) { buffer_limit_ = limit; }
   uint32_t buffer_limit() const { return buffer_limit_; }
 
-  // Answers from here: runs the response filters of the whole chain, ends the request side; drops what the terminal filter sends
-  // afterwards. Once the response has begun it resets.
+  // Answers from here: runs the response filters of the whole chain, ends the request side; drops what the terminal
+  // filter sends afterwards. Once the response has begun it resets.
   void SendLocalReply(const LocalReply& reply);
   void Reset(ResetReason reason, observe::ResponseFlag flag, absl::string_view details);
 
@@ -128,7 +131,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void PauseResponseSource();  // the same towards the response's producer, by OnDownstreamAboveHigh and -BelowLow
   void ResumeResponseSource();
 
-  // --- for the terminal filter -------------------------------------------------------------------------------------------
+  // --- for the terminal filter
+  // -------------------------------------------------------------------------------------------
   void SendResponseInterim(HeaderMap& headers);
   void SendResponseHeaders(HeaderMap& headers, bool end);
   void SendResponseBody(Buffer& body, bool end);
@@ -136,7 +140,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   bool response_started() const { return response_headers_ != nullptr; }
   bool response_ended() const { return response_.ended; }
   bool downstream_above_high() const { return response_source_pauses_ > 0; }
-  // The response is an accepted upgrade or CONNECT: bytes both ways until both ends are done; request end does not end the response.
+  // The response is an accepted upgrade or CONNECT: bytes both ways until both ends are done; request end does not end
+  // the response.
   void SetTunnel() { tunnel_ = true; }
   bool tunnel() const { return tunnel_; }
 
@@ -145,18 +150,21 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // Whether anybody will ask for facts of upstream certificates (they are copied when the stream gets its connection).
   void SetWantsUpstreamTls(bool wants) { wants_upstream_tls_ = wants; }
   bool wants_upstream_tls_facts() const { return wants_upstream_tls_; }
-  // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or earlier by
-  // SetPin({}) once a tunnel needs none of it any more.
+  // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or
+  // earlier by SetPin({}) once a tunnel needs none of it any more.
   void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
   // The owner ends the stream (timeout, drain, connection lost).
-  void Abort(ResetReason reason, observe::ResponseFlag flag, absl::string_view details) { Reset(reason, flag, details); }
+  void Abort(ResetReason reason, observe::ResponseFlag flag, absl::string_view details) {
+    Reset(reason, flag, details);
+  }
   bool done() const { return done_; }
   bool answered() const { return answered_; }
   MonotonicTime last_activity() const { return last_activity_; }
   void* owner_data = nullptr;  // the owner's own state of this stream, in the arena
   void Dump(DumpWriter& out) const;
 
-  // --- StreamReceiver: the codec ------------------------------------------------------------------------------------------
+  // --- StreamReceiver: the codec
+  // ------------------------------------------------------------------------------------------
   void OnInterim(HeaderMap&) override {}
   void OnHeaders(HeaderMap& headers, bool end) override;
   void OnBody(Buffer& body, bool end) override;
@@ -170,18 +178,18 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   struct Hold {  // what one filter holds back; in the arena, used again
     Hold* next = nullptr;
     int at = 0;
-    bool headers = false;        // paused at headers: the filters behind have not seen them
-    bool headers_end = false;    // and they end the message
-    bool buffering = false;      // by kBuffer: over the limit is an error, not back-pressure
+    bool headers = false;      // paused at headers: the filters behind have not seen them
+    bool headers_end = false;  // and they end the message
+    bool buffering = false;    // by kBuffer: over the limit is an error, not back-pressure
     bool source_paused = false;
-    bool end = false;            // the end (in body form) was seen
+    bool end = false;  // the end (in body form) was seen
     bool trailers = false;
     Buffer body;
   };
   struct Direction {  // positions are filter indices; the response runs from high to low
     Hold *holds = nullptr, *spare = nullptr;
-    uint64_t held = 0;           // bit i: filter i holds something
-    bool ended = false;          // the end passed the last filter
+    uint64_t held = 0;   // bit i: filter i holds something
+    bool ended = false;  // the end passed the last filter
   };
   void BuildFilters();
   int IndexOf(const Filter& filter) const;
@@ -199,7 +207,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void RunRequestHeaders(int from, bool end);
   void RunRequestBody(int from, Buffer& body, bool end);
   void RunRequestTrailers(int from);
-  void ReleaseRequest(int index);      // what was held goes on after filter `index`
+  void ReleaseRequest(int index);  // what was held goes on after filter `index`
   void HoldRequest(int index, FilterStatus status, Buffer& body, bool end);
   void RunResponseHeaders(int from, bool end);
   void RunResponseBody(int from, Buffer& body, bool end);
@@ -232,7 +240,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   uint32_t request_source_pauses_ = 0, response_source_pauses_ = 0;
   static constexpr uint8_t kMostLocalReplies = 2;
   uint8_t local_replies_ = 0;
-  bool request_end_seen_ = false;    // the codec gave the end
+  bool request_end_seen_ = false;  // the codec gave the end
   bool codec_above_high_ = false;
   bool response_head_sent_ = false;  // the codec has the response headers
   bool answered_ = false;            // a local reply was made: the request side is over

@@ -1,6 +1,7 @@
 #include "source/model/record_source.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "source/http/grpc_status.h"
 #include "source/model/route.h"
@@ -33,6 +34,28 @@ void SetOwned(std::string text, std::string* scratch, FormatValue* out) {
 }
 
 uint64_t Beyond(uint64_t all, uint64_t body) { return all > body ? all - body : 0; }
+
+// Every attempt's value, the last one's at the end.
+std::string Attempted(Operator which, const http::UpstreamInfo& up) {
+  const http::EarlierAttempts earlier = up.earlier == nullptr ? http::EarlierAttempts() : *up.earlier;
+  if (which == Operator::kUpstreamConnectionIdsAttempted) {
+    if (up.connection_id == 0) return std::string(absl::StripSuffix(earlier.connection_ids, ","));
+    return absl::StrCat(earlier.connection_ids, up.connection_id);
+  }
+  if (up.host == nullptr) return "";
+  const std::string host = up.host->ToString(), ip = up.host->ip() ? up.host->IpString() : host;
+  switch (which) {
+    case Operator::kUpstreamHostsAttempted:
+      return absl::StrCat(earlier.hosts, host);
+    case Operator::kUpstreamHostsAttemptedWithoutPort:
+      return absl::StrCat(earlier.ips, ip);
+    case Operator::kUpstreamHostNamesAttempted:
+      return absl::StrCat(earlier.names, up.host_name.empty() ? absl::string_view(host) : up.host_name);
+    default:
+      return absl::StrCat(earlier.bare_names, up.host_name.empty() ? absl::string_view(ip)
+                                                                   : up.host_name.substr(0, up.host_name.find(':')));
+  }
+}
 
 absl::string_view LogEventName(http::LogEvent event) {
   switch (event) {
@@ -339,6 +362,13 @@ bool RecordSource::GetUpstream(const FormatCommand& command, std::string* scratc
     case Operator::kUpstreamHostNameWithoutPort:
       if (!up.host_name.empty()) return any(up.host_name.substr(0, up.host_name.find(':')));
       if (up.host != nullptr) SetOwned(up.host->IpString(), scratch, out);
+      return true;
+    case Operator::kUpstreamHostsAttempted:
+    case Operator::kUpstreamHostsAttemptedWithoutPort:
+    case Operator::kUpstreamHostNamesAttempted:
+    case Operator::kUpstreamHostNamesAttemptedWithoutPort:
+    case Operator::kUpstreamConnectionIdsAttempted:
+      SetOwned(Attempted(command.op, up), scratch, out);
       return true;
     case Operator::kUpstreamCluster:
       return any(up.cluster_stat_name.empty() ? up.cluster : up.cluster_stat_name);

@@ -1,7 +1,9 @@
 #include "source/router/attempt.h"
 
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "source/base/bug.h"
 #include "source/router/request_rewrite.h"
 
@@ -219,6 +221,26 @@ void Attempt::Stop(ResetReason why) {
     Cancel();
   }
   if (paused) router_.ResumeSource();
+}
+
+void RememberAttempt(http::Stream& stream) {
+  http::UpstreamInfo& info = stream.info().upstream;
+  if (info.host == nullptr) return;
+  Arena& arena = stream.arena();
+  auto* all = arena.New<http::EarlierAttempts>();
+  if (info.earlier != nullptr) *all = *info.earlier;
+  const std::string host = info.host->ToString(), ip = info.host->ip() ? info.host->IpString() : host;
+  const absl::string_view name = info.host_name.empty() ? absl::string_view(host) : info.host_name;
+  const absl::string_view bare =
+      info.host_name.empty() ? absl::string_view(ip) : info.host_name.substr(0, info.host_name.find(':'));
+  all->hosts = arena.Concat(all->hosts, host, ",");
+  all->ips = arena.Concat(all->ips, ip, ",");
+  all->names = arena.Concat(all->names, name, ",");
+  all->bare_names = arena.Concat(all->bare_names, bare, ",");
+  if (info.connection_id != 0)
+    all->connection_ids = arena.Concat(all->connection_ids, absl::StrCat(info.connection_id), ",");
+  info.earlier = all;
+  info.connection_id = 0;  // of the attempt that failed
 }
 
 }  // namespace outrigger::router

@@ -73,4 +73,7 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
        over_ = false, source_paused_ = false;
 };
 
+// Keeps what logs say of the attempt that another one follows now.
+void RememberAttempt(http::Stream& stream);
+
 }  // namespace outrigger::router

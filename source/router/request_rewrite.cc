@@ -80,11 +80,12 @@ void RewriteRequest(http::Stream& stream, const model::Route& route, const model
 }
 
 void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname,
-                    bool suppress) {
+                    bool suppress, bool again) {
   if (!action.auto_host_rewrite || endpoint_hostname.empty()) return;
   HeaderMap& headers = stream.request_headers();
   if (headers.authority() != endpoint_hostname)
-    SetHost(headers, stream.arena().Copy(endpoint_hostname), action.append_x_forwarded_host, suppress);
+    SetHost(headers, stream.arena().Copy(endpoint_hostname), !again && action.append_x_forwarded_host,
+            again || suppress);
 }
 
 void RewriteResponse(http::Stream& stream, const model::Route& route, HeaderMap& headers) {

@@ -11,9 +11,10 @@ namespace outrigger::router {
 // Header mutations (weighted cluster, route, virtual host, table; or the reverse), then host, then path. The path
 // before a rewrite is kept in x-envoy-original-path unless `suppress`.
 void RewriteRequest(http::Stream& stream, const model::Route& route, const model::ForwardAction& action, bool suppress);
-// auto_host_rewrite: the host name of the endpoint that was picked.
+// auto_host_rewrite: the host name of the endpoint that was picked. `again`: of a further attempt, whose host before is
+// not the client's.
 void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname,
-                    bool suppress);
+                    bool suppress, bool again);
 void RewriteResponse(http::Stream& stream, const model::Route& route, http::HeaderMap& headers);
 
 // The location of a redirect route, in the stream's arena.
