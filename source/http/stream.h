@@ -39,8 +39,7 @@ struct LocalReply {
 class StreamOwner {
  public:
   virtual ~StreamOwner() = default;
-  // Before the first filter: sanitise, forward-headers, request id, match the route, SetChain. False: answered or reset
-  // already.
+  // Before the first filter: sanitise, forward-headers, request id, match the route, SetChain. False: answered already.
   virtual bool OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
   virtual void OnRequestComplete(Stream& stream) = 0;
   // A local reply is about to be made: may change status, body, headers.
@@ -75,7 +74,6 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void SetChain(const FilterChainSpec& chain) { chain_ = &chain; }
 
   // --- for filters
-  // -------------------------------------------------------------------------------------------------------
   Arena& arena() override { return arena_; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
   upstream::WorkerContext& worker() { return worker_; }
@@ -132,7 +130,6 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void ResumeResponseSource();
 
   // --- for the terminal filter
-  // -------------------------------------------------------------------------------------------
   void SendResponseInterim(HeaderMap& headers);
   void SendResponseHeaders(HeaderMap& headers, bool end);
   void SendResponseBody(Buffer& body, bool end);
@@ -154,9 +151,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // earlier by SetPin({}) once a tunnel needs none of it any more.
   void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
   // The owner ends the stream (timeout, drain, connection lost).
-  void Abort(ResetReason reason, observe::ResponseFlag flag, absl::string_view details) {
-    Reset(reason, flag, details);
-  }
+  void Abort(ResetReason reason, observe::ResponseFlag flag, absl::string_view why) { Reset(reason, flag, why); }
   bool done() const { return done_; }
   bool answered() const { return answered_; }
   MonotonicTime last_activity() const { return last_activity_; }
@@ -164,7 +159,6 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   void Dump(DumpWriter& out) const;
 
   // --- StreamReceiver: the codec
-  // ------------------------------------------------------------------------------------------
   void OnInterim(HeaderMap&) override {}
   void OnHeaders(HeaderMap& headers, bool end) override;
   void OnBody(Buffer& body, bool end) override;
