@@ -60,8 +60,7 @@ class StreamOwner {
 
 // One exchange: drives the filter chain between a codec's stream and the terminal filter. Owned by its StreamOwner; all
 // its memory is one arena. Request events enter through StreamReceiver; the terminal filter answers with SendResponse*;
-// both run through the filters that want them. Never deletes itself: the owner destroys it after OnDone, at the end of
-// the turn.
+// both run through the filters that want them. The owner destroys it after OnDone, at the end of the turn.
 class Stream final : public StreamReceiver, public event::Deferred, public ListHook<> {
  public:
   Stream(StreamOwner& owner, event::Dispatcher& dispatcher, upstream::WorkerContext& worker, StreamSender& sender,
@@ -137,8 +136,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   bool response_started() const { return response_headers_ != nullptr; }
   bool response_ended() const { return response_.ended; }
   bool downstream_above_high() const { return response_source_pauses_ > 0; }
-  // The response is an accepted upgrade or CONNECT: bytes both ways until both ends are done; request end does not end
-  // the response.
+  // An accepted upgrade or CONNECT: bytes both ways until both ends are done; the request's end is not the response's.
   void SetTunnel() { tunnel_ = true; }
   bool tunnel() const { return tunnel_; }
 
