@@ -217,6 +217,7 @@ void ClientSession::OnPeerEnd(Buffer& input) {
       return;
     case State::kBody:
       if (decoder_.body_needs_close()) return DeliverEnd();
+      return Fail(ResetReason::kConnectionTermination, "", input);
     case State::kHead:
       return Fail(ResetReason::kConnectionTermination, "", input);
     case State::kRest:
