@@ -1,13 +1,18 @@
 #include "source/config/bootstrap.h"
 
+#include <algorithm>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
+#include "envoy/config/core/v3/config_source.pb.h"
 #include "source/schema/reader.h"
 #include "source/schema/validator.h"
 
 namespace outrigger::config {
 
 using envoy::config::bootstrap::v3::Bootstrap;
+namespace core_v3 = envoy::config::core::v3;
 
 LoadedBootstrap::LoadedBootstrap() : bootstrap(std::make_unique<Bootstrap>()) {}
 LoadedBootstrap::LoadedBootstrap(LoadedBootstrap&&) noexcept = default;
@@ -43,6 +48,35 @@ absl::Status ReadFileInto(const BootstrapSource& source, event::Engine& engine, 
   return absl::OkStatus();
 }
 
+absl::Status CheckSource(absl::string_view field, const core_v3::ApiConfigSource& source, const Bootstrap& bootstrap) {
+  for (int i = 0; i < source.grpc_services_size(); ++i) {
+    if (!source.grpc_services(i).has_envoy_grpc()) continue;
+    const std::string& cluster = source.grpc_services(i).envoy_grpc().cluster_name();
+    const auto& known = bootstrap.static_resources().clusters();
+    if (std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.name() == cluster; })) continue;
+    return absl::InvalidArgumentError(absl::StrCat("dynamic_resources.", field, ".grpc_services[", i,
+                                                   "].envoy_grpc.cluster_name: \"", cluster,
+                                                   "\" is not a static cluster"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSource(absl::string_view field, const core_v3::ConfigSource& source, const Bootstrap& bootstrap) {
+  if (source.has_ads() && !bootstrap.dynamic_resources().has_ads_config()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dynamic_resources.", field, ".ads: the bootstrap has no dynamic_resources.ads_config"));
+  }
+  return CheckSource(absl::StrCat(field, ".api_config_source"), source.api_config_source(), bootstrap);
+}
+
+// What --mode validate should not call good: sources that can never give anything.
+absl::Status CheckSources(const Bootstrap& bootstrap) {
+  const auto& dynamic = bootstrap.dynamic_resources();
+  absl::Status status = CheckSource("ads_config", dynamic.ads_config(), bootstrap);
+  if (status.ok()) status = CheckSource("cds_config", dynamic.cds_config(), bootstrap);
+  return !status.ok() ? status : CheckSource("lds_config", dynamic.lds_config(), bootstrap);
+}
+
 }  // namespace
 
 absl::StatusOr<LoadedBootstrap> LoadBootstrap(const BootstrapSource& source, event::Engine& engine) {
@@ -63,6 +97,7 @@ absl::StatusOr<LoadedBootstrap> LoadBootstrap(const BootstrapSource& source, eve
   if (source.allow_unknown_fields) options.unknown = schema::ValidateOptions::Unknown::kCollect;
   const schema::ValidationResult result = schema::Validate(*out.bootstrap, options);
   if (!result.ok()) return result.ToStatus();
+  if (const absl::Status sources = CheckSources(*out.bootstrap); !sources.ok()) return sources;
   for (const auto& warning : result.warnings) out.warnings.push_back(schema::ToString(warning));
   for (const auto& unknown : result.unknown_fields) out.unknown_fields.push_back(schema::ToString(unknown));
   return out;

@@ -48,6 +48,17 @@ TEST_F(BootstrapTest, WhatIsNotImplementedIsRefusedByName) {
   EXPECT_THAT(std::string(loaded.status().message()), HasSubstr("static_resources.clusters[0].outlier_detection"));
 }
 
+TEST_F(BootstrapTest, SourcesThatCanNeverGiveAnythingAreRefused) {
+  constexpr char kAds[] =
+      "dynamic_resources: {ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: "
+      "{cluster_name: nobody}}]}, cds_config: {ads: {}, resource_api_version: V3}}";
+  EXPECT_THAT(std::string(LoadBootstrap({"", kAds, false}, *engine_).status().message()),
+              HasSubstr("dynamic_resources.ads_config.grpc_services[0].envoy_grpc.cluster_name: \"nobody\""));
+  constexpr char kNoAds[] = "dynamic_resources: {lds_config: {ads: {}, resource_api_version: V3}}";
+  EXPECT_THAT(std::string(LoadBootstrap({"", kNoAds, false}, *engine_).status().message()),
+              HasSubstr("dynamic_resources.lds_config.ads"));
+}
+
 TEST_F(BootstrapTest, AFileThatIsNotThereAndNoSourceAtAllAreErrors) {
   EXPECT_THAT(std::string(LoadBootstrap({"/nonexistent/b.yaml", "", false}, *engine_).status().message()),
               HasSubstr("/nonexistent/b.yaml"));

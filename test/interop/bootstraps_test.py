@@ -11,8 +11,7 @@ $admin and $NAME (of a listener) are host:port as bound, $NAME_port the port. Th
   files: {name: text}         written to $dir before the start
   flags: [...]                further flags of the binary
   refused:                    instead of checks: --mode validate refuses the bootstrap with these words in it
-  - {set: {NAME: text}, says: [text...]}   $NAME in the bootstrap is replaced; those that nobody sets are empty;
-                                           `serve: true`: it is known only when it starts
+  - {set: {NAME: text}, says: [text...]}   $NAME in the bootstrap is replaced; those that nobody sets are empty
   checks:
   - run: shell command        its standard output and error are looked at
     has: [text...]            a single text is a list of one; matches: are regular expressions, lacks: must not occur
@@ -216,8 +215,7 @@ class Scenario:
         names.update(self.names, **case["set"])
         with open(os.path.join(self.folder, "bad.yaml"), "w") as f:
             f.write(self.fill(string.Template(self.bootstrap).safe_substitute(names)))
-        mode = "serve" if case.get("serve") else "validate"
-        done = subprocess.run([OUTRIGGER, "--mode", mode, "-c", "bad.yaml"], cwd=self.folder, stdout=subprocess.PIPE,
+        done = subprocess.run([OUTRIGGER, "--mode", "validate", "-c", "bad.yaml"], cwd=self.folder, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=60)
         problems = self.judge({"has": case["says"]}, done.stdout) + ([] if done.returncode == 1 else ["exit code %d" % done.returncode])
         if problems:

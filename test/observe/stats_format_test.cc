@@ -33,7 +33,18 @@ TEST(StatsTextTest, LinesAreSortedAndHistogramsShowIntervalAndAllValues) {
 TEST(StatsTextTest, UnusedHistogramsSaySo) {
   StatsRegistry registry;
   auto scope = registry.Register<AlternateCodeStats>("c.");
+  registry.main().Get(scope);
   EXPECT_TRUE(absl::StrContains(FormatText(registry.Read(), {}), "c.upstream_rq_time: No recorded values\n"));
+}
+
+TEST(StatsTextTest, WhatMostNeverNeedIsShownOnceSomebodyWroteToIt) {
+  StatsRegistry registry;
+  auto rare = registry.Register<AlternateCodeStats>("cluster.a.canary.");
+  auto usual = registry.Register<ClusterBreakerStats>("cluster.a.circuit_breakers.default.");
+  EXPECT_FALSE(absl::StrContains(FormatText(registry.Read(), {}), "canary"));
+  EXPECT_TRUE(absl::StrContains(FormatText(registry.Read(), {}), "cluster.a.circuit_breakers.default.rq_open: 0\n"));
+  registry.main().Get(rare).upstream_rq.Inc(503);
+  EXPECT_TRUE(absl::StrContains(FormatText(registry.Read(), {}), "cluster.a.canary.upstream_rq_503: 1\n"));
 }
 
 TEST(StatsTextTest, AGaugeThatFellToZeroIsStillUsed) {
@@ -124,6 +135,7 @@ TEST(StatsPrometheusTest, HistogramsHaveCumulativeBucketsSumAndCount) {
 TEST(StatsPrometheusTest, TheDefaultBucketsPrintWithoutExponents) {
   StatsRegistry registry;
   auto scope = registry.Register<AlternateCodeStats>("c.");
+  registry.main().Get(scope);
   const std::string text = FormatPrometheus(registry.Read(), {});
   EXPECT_TRUE(absl::StrContains(text, "le=\"3600000\"")) << text;
   EXPECT_TRUE(absl::StrContains(text, "le=\"0.5\""));
