@@ -24,6 +24,9 @@ void Stream::SendLocalReply(const LocalReply& given) {
   LocalReply reply = given;
   HeaderMap& headers = *arena_.New<HeaderMap>(arena_);
   headers.SetStatus(reply.status);
+  if (!reply.location.empty()) headers.SetCopy(KnownHeader::kLocation, reply.location);
+  owner_.AddRouteHeaders(*this, headers);
+  if (reply.add_headers != nullptr) reply.add_headers(headers, reply.context);
   owner_.OnLocalReply(*this, reply, headers);
   headers.SetStatus(reply.status);
 
@@ -41,7 +44,6 @@ void Stream::SendLocalReply(const LocalReply& given) {
     if (!headers.Has(KnownHeader::kContentType)) headers.SetCopy(KnownHeader::kContentType, reply.content_type);
     if (!head) body.Append(reply.body);
   }
-  if (reply.add_headers != nullptr) reply.add_headers(headers, reply.context);
 
   response_headers_ = &headers;
   response_trailers_ = nullptr;

@@ -31,7 +31,8 @@ struct LocalReply {
   absl::string_view details;  // static or arena text
   absl::string_view content_type = "text/plain";
   int grpc_status = -1;  // -1: mapped from the HTTP status, for gRPC requests
-  void (*add_headers)(HeaderMap&, const void*) = nullptr;
+  absl::string_view location;                 // of a redirect
+  void (*add_headers)(HeaderMap&, const void*) = nullptr;  // after the route's, before local_reply_config
   const void* context = nullptr;
 };
 
@@ -42,6 +43,8 @@ class StreamOwner {
   // Before the first filter: sanitise, forward-headers, request id, match the route, SetChain. False: answered already.
   virtual bool OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
   virtual void OnRequestComplete(Stream& stream) = 0;
+  // The headers of a local reply begin: what the matched route adds to responses.
+  virtual void AddRouteHeaders(Stream& /*stream*/, HeaderMap& /*headers*/) {}
   // A local reply is about to be made: may change status, body, headers.
   virtual void OnLocalReply(Stream& /*stream*/, LocalReply& /*reply*/, HeaderMap& /*headers*/) {}
   // After the last response filter, before the codec: server, date, via, hop-by-hop fields, connection: close.
@@ -148,8 +151,6 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or
   // earlier by SetPin({}) once a tunnel needs none of it any more.
   void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
-  // The owner ends the stream (timeout, drain, connection lost).
-  void Abort(ResetReason reason, observe::ResponseFlag flag, absl::string_view why) { Reset(reason, flag, why); }
   bool done() const { return done_; }
   bool answered() const { return answered_; }
   MonotonicTime last_activity() const { return last_activity_; }

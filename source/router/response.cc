@@ -275,10 +275,10 @@ void Router::AnswerTimeout(absl::string_view why, ResponseFlag flag) {
   stream_.info().flags.Set(flag);
   const uint32_t status = stream_.request_headers().Has(KnownHeader::kXEnvoyUpstreamRqTimeoutAltResponse) ? 204 : 504;
   CountCode(status);
-  stream_.SendLocalReply({.status = status,
-                          .body = status == 204 ? "" : "upstream request timeout",
-                          .details = why,
-                          .grpc_status = static_cast<int>(http::GrpcStatus::kDeadlineExceeded)});
+  Answer({.status = status,
+          .body = status == 204 ? "" : "upstream request timeout",
+          .details = why,
+          .grpc_status = static_cast<int>(http::GrpcStatus::kDeadlineExceeded)});
 }
 
 Duration Router::StreamDuration() const {
@@ -297,9 +297,9 @@ void Router::AnswerStreamDuration() {
   stream_.info().flags.Set(ResponseFlag::kUpstreamMaxStreamDurationReached);
   const uint32_t status = request_ended_ ? 504 : 408;
   CountCode(status);
-  stream_.SendLocalReply({.status = status,
-                          .body = "upstream max stream duration reached",
-                          .details = details::kUpstreamMaxStreamDurationReached});
+  Answer({.status = status,
+          .body = "upstream max stream duration reached",
+          .details = details::kUpstreamMaxStreamDurationReached});
 }
 
 absl::string_view ResetReasonDetail(ResetReason reason) {
@@ -366,9 +366,23 @@ void Router::AnswerReset(ResetReason reason, absl::string_view transport_failure
   reply.status = status;
   reply.body = body;
   reply.details = stream_.arena().Copy(why);
-  if (reason == ResetReason::kOverflow && !config_.suppress_envoy_headers) {
-    reply.add_headers = [](HeaderMap& headers, const void*) { headers.Set(KnownHeader::kXEnvoyOverloaded, "true"); };
-  }
+  Answer(reply, reason == ResetReason::kOverflow);
+}
+
+void Router::Answer(http::LocalReply reply, bool overloaded) {
+  struct Context {
+    const Router& router;
+    bool overloaded;
+  } context{*this, overloaded && !config_.suppress_envoy_headers};
+  reply.context = &context;
+  reply.add_headers = [](HeaderMap& headers, const void* opaque) {
+    const auto& given = *static_cast<const Context*>(opaque);
+    const Router& router = given.router;
+    if (given.overloaded) headers.Set(KnownHeader::kXEnvoyOverloaded, "true");
+    if (router.attempts_ > 0 && router.stream_.route()->virtual_host->include_attempt_count_in_response) {
+      headers.SetNumber(KnownHeader::kXEnvoyAttemptCount, router.attempts_);
+    }
+  };
   stream_.SendLocalReply(reply);
 }
 

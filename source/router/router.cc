@@ -64,22 +64,9 @@ FilterStatus Router::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, 
 }
 
 void Router::AnswerFromRoute(uint32_t status, absl::string_view body, absl::string_view location) {
-  struct Context {
-    Router* router;
-    absl::string_view location;
-  } context{this, location};
-  http::LocalReply reply;
-  reply.status = status;
-  reply.body = body;
-  reply.details = details::kDirectResponse;
-  reply.context = &context;
-  reply.add_headers = [](HeaderMap& headers, const void* opaque) {
-    const auto& given = *static_cast<const Context*>(opaque);
-    if (!given.location.empty()) headers.Set(KnownHeader::kLocation, given.location);
-    RewriteResponse(given.router->stream_, *given.router->stream_.route(), headers);
-  };
   over_ = true;
-  stream_.SendLocalReply(reply);
+  stream_.SendLocalReply(
+      {.status = status, .body = body, .details = details::kDirectResponse, .location = location});
 }
 
 bool Router::ChooseCluster(HeaderMap& headers) {
@@ -168,7 +155,8 @@ void Router::StartAttempt() {
     stream_.info().flags.Set(ResponseFlag::kNoHealthyUpstream);
     GiveUp();
     CountCode(503);
-    stream_.SendLocalReply({.status = 503, .body = "no healthy upstream", .details = details::kNoHealthyUpstream});
+    --attempts_;  // this one was none
+    Answer({.status = 503, .body = "no healthy upstream", .details = details::kNoHealthyUpstream});
     return;
   }
   if (retry_ != nullptr) {

@@ -108,6 +108,8 @@ class Router final : public http::Filter {
   void BeginResponse(http::HeaderMap& headers, bool end);
   void ResponseComplete();
   void OnGlobalTimeout();
+  // A local reply of a request that was tried: says how often, and that the upstream is full, where that is wanted.
+  void Answer(http::LocalReply reply, bool overloaded = false);
   void AnswerTimeout(absl::string_view why, observe::ResponseFlag flag);
   void AnswerStreamDuration();
   void AnswerReset(http::ResetReason reason, absl::string_view transport_failure);

@@ -159,16 +159,7 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
 
 void ConnectionManager::Refuse(http::Stream& stream, uint32_t status, absl::string_view details,
                                absl::string_view location) {
-  http::LocalReply reply;
-  reply.status = status;
-  reply.details = details;
-  if (!location.empty()) {
-    reply.context = &location;
-    reply.add_headers = [](HeaderMap& headers, const void* context) {
-      headers.SetCopy(KnownHeader::kLocation, *static_cast<const absl::string_view*>(context));
-    };
-  }
-  stream.SendLocalReply(reply);
+  stream.SendLocalReply({.status = status, .details = details, .location = location});
 }
 
 bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, bool /*end*/) {
@@ -287,6 +278,10 @@ bool ConnectionManager::FilterEnabled(const http::Stream& stream, const http::Fi
 }
 
 void ConnectionManager::OnRequestComplete(http::Stream& stream) { StateOf(stream).request_complete = true; }
+
+void ConnectionManager::AddRouteHeaders(http::Stream& stream, HeaderMap& headers) {
+  if (stream.route() != nullptr) model::MutateResponse(stream, *stream.route(), headers);
+}
 
 void ConnectionManager::OnLocalReply(http::Stream& stream, http::LocalReply& reply, HeaderMap& headers) {
   if (reply.details == observe::details::kRequestPayloadTooLarge) stats_->downstream_rq_too_large.Inc();

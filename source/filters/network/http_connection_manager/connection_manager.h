@@ -48,6 +48,7 @@ class ConnectionManager final : public net::NetworkFilter,
   // http::StreamOwner
   bool OnRequestHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) override;
   void OnRequestComplete(http::Stream& stream) override;
+  void AddRouteHeaders(http::Stream& stream, http::HeaderMap& headers) override;
   void OnLocalReply(http::Stream& stream, http::LocalReply& reply, http::HeaderMap& headers) override;
   void OnResponseHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) override;
   void OnDone(http::Stream& stream) override;
