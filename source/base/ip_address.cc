@@ -7,22 +7,28 @@
 
 namespace outrigger {
 
-absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
+IpAddress IpAddress::ParseOrNone(absl::string_view text) {
   IpAddress out;
   char copy[INET6_ADDRSTRLEN];
-  if (text.size() < sizeof(copy) && text.find('\0') == absl::string_view::npos) {
-    memcpy(copy, text.data(), text.size());
-    copy[text.size()] = '\0';
-    if (inet_pton(AF_INET, copy, out.bytes) == 1) {
-      out.family = Family::kIpv4;
-      return out;
-    }
-    memset(out.bytes, 0, sizeof(out.bytes));
-    if (inet_pton(AF_INET6, copy, out.bytes) == 1) {
-      out.family = Family::kIpv6;
-      return out;
-    }
+  if (text.size() >= sizeof(copy) || text.find('\0') != absl::string_view::npos) return out;
+  memcpy(copy, text.data(), text.size());
+  copy[text.size()] = '\0';
+  if (inet_pton(AF_INET, copy, out.bytes) == 1) {
+    out.family = Family::kIpv4;
+    return out;
   }
+  memset(out.bytes, 0, sizeof(out.bytes));
+  if (inet_pton(AF_INET6, copy, out.bytes) == 1) {
+    out.family = Family::kIpv6;
+  } else {
+    memset(out.bytes, 0, sizeof(out.bytes));
+  }
+  return out;
+}
+
+absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
+  const IpAddress out = ParseOrNone(text);
+  if (out.family != Family::kNone) return out;
   return absl::InvalidArgumentError(absl::StrCat("\"", text.substr(0, 64), "\" is not an IP address"));
 }
 

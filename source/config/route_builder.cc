@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "source/config/route_parts.h"
 #include "source/extension/values.h"
+#include "source/model/header_mutation.h"
 
 namespace outrigger::config {
 
@@ -129,6 +130,7 @@ absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const r
       route.table = table.get();
     }
   }
+  table->upstream_tls_wish = model::UpstreamTlsWishOf(*table);
   return table;
 }
 

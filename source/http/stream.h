@@ -145,11 +145,11 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
 
   // --- for the owner -----------------------
   StreamSender* sender() { return sender_; }  // null after the downstream side ended or was reset
-  // Whether anybody will ask for facts of upstream certificates (they are copied when the stream gets its connection).
-  void SetWantsUpstreamTls(bool wants) { wants_upstream_tls_ = wants; }
-  bool wants_upstream_tls_facts() const { return wants_upstream_tls_; }
-  // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or
-  // earlier by SetPin({}) once a tunnel needs none of it any more.
+  // Which facts of upstream certificates somebody will ask for (they are copied when the stream gets its connection).
+  void SetUpstreamTlsWish(UpstreamTls::Wish wish) { upstream_tls_wish_ = wish; }
+  UpstreamTls::Wish upstream_tls_wish() const { return upstream_tls_wish_; }
+  // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or earlier by
+  // SetPin({}) once a tunnel needs none of it any more.
   void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
   bool done() const { return done_; }
   bool answered() const { return answered_; }
@@ -239,7 +239,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   bool answered_ = false;            // a local reply was made: the request side is over
   bool tunnel_ = false;
   bool done_ = false;
-  bool wants_upstream_tls_ = false;
+  UpstreamTls::Wish upstream_tls_wish_ = 0;
   MonotonicTime last_activity_;
   StreamInfo info_;
   FilterState filter_state_;

@@ -7,8 +7,8 @@
 #include "source/base/ip_address.h"
 #include "source/base/time.h"
 #include "source/http/protocol.h"
+#include "source/http/upstream_tls.h"
 #include "source/net/address.h"
-#include "source/net/transport.h"
 #include "source/observe/response_flags.h"
 
 namespace outrigger::http {
@@ -28,10 +28,8 @@ struct UpstreamInfo {
   const net::Address* host = nullptr;  // in the endpoint's record, which the stream keeps alive
   absl::string_view host_name;
   net::Address local;
-  absl::string_view transport_failure;  // arena copy
-  const net::TlsInfo* tls = nullptr;  // only valid while the attempt's connection lives; copied facts below survive it
-  absl::string_view tls_version, tls_cipher, peer_subject, peer_issuer, peer_uri_san, peer_dns_san, peer_cert_sha256,
-      local_uri_san;
+  absl::string_view transport_failure;   // arena copy
+  const UpstreamTls* tls = nullptr;      // in the arena; null: plaintext, or nobody asks
   Protocol protocol = Protocol::kHttp11;
   uint32_t attempts = 0;
   const EarlierAttempts* earlier = nullptr;

@@ -100,6 +100,25 @@ void TextFormat::Append(const FormatSource& source, std::string* out) const {
   if (program_ != nullptr) AppendParts(program_->parts, source, program_->omit_empty, out);
 }
 
+namespace {
+
+void Visit(const FormatCommand& command, const std::function<void(const FormatCommand&)>& visit) {
+  visit(command);
+  for (const FormatCommand& choice : command.first_of) Visit(choice, visit);
+}
+
+void VisitParts(const std::vector<FormatPart>& parts, const std::function<void(const FormatCommand&)>& visit) {
+  for (const FormatPart& part : parts) {
+    if (part.command != nullptr) Visit(*part.command, visit);
+  }
+}
+
+}  // namespace
+
+void TextFormat::ForEachCommand(const std::function<void(const FormatCommand&)>& visit) const {
+  if (program_ != nullptr) VisitParts(program_->parts, visit);
+}
+
 bool TextFormat::constant() const {
   return program_ == nullptr || program_->parts.empty() ||
          (program_->parts.size() == 1 && program_->parts[0].command == nullptr);
@@ -122,6 +141,10 @@ struct JsonFormat::Node {
   bool Append(const FormatSource& source, std::string* out) const;
   bool AppendCommandValue(const FormatSource& source, std::string* out) const;
   void AppendItems(const FormatSource& source, std::string* out) const;
+  void ForEachCommand(const std::function<void(const FormatCommand&)>& visit) const {
+    VisitParts(parts, visit);
+    for (const Node& item : items) item.ForEachCommand(visit);
+  }
 };
 
 absl::Status JsonFormat::Node::CompileText(const std::string& text, const FormatOptions& options, Node* out) {
@@ -248,6 +271,10 @@ void JsonFormat::Append(const FormatSource& source, std::string* out) const {
   if (root_ == nullptr) return;
   root_->Append(source, out);
   out->push_back('\n');
+}
+
+void JsonFormat::ForEachCommand(const std::function<void(const FormatCommand&)>& visit) const {
+  if (root_ != nullptr) root_->ForEachCommand(visit);
 }
 
 // --- headers

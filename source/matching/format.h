@@ -1,6 +1,7 @@
 // Thread: any (formats are immutable; a FormatSource belongs to one worker)
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class TextFormat {
   void Append(const FormatSource& source, std::string* out) const;
   // No command in it: always this text.
   bool constant() const;
+  // Every command in it, for who wants to know what a format will ask for.
+  void ForEachCommand(const std::function<void(const FormatCommand&)>& visit) const;
 
  private:
   friend class HeaderFormat;
@@ -44,6 +47,7 @@ class JsonFormat {
   JsonFormat() = default;
   static absl::StatusOr<JsonFormat> Create(const Value::Struct& format, const FormatOptions& options = {});
   void Append(const FormatSource& source, std::string* out) const;
+  void ForEachCommand(const std::function<void(const FormatCommand&)>& visit) const;
 
  private:
   struct Node;
@@ -60,6 +64,7 @@ class HeaderFormat {
   // stream and its configuration, provided that the source's own text is. "" if there is nothing.
   absl::string_view Evaluate(const FormatSource& source, Arena& arena) const;
   bool constant() const { return format_.constant(); }
+  void ForEachCommand(const std::function<void(const FormatCommand&)>& visit) const { format_.ForEachCommand(visit); }
 
  private:
   TextFormat format_;

@@ -154,12 +154,12 @@ void FromServerName(const FormatCommand& command, const FormatSource& source, st
 // "10.1.2.3" with a mask of 16 as "10.1.0.0/16".
 void Mask(int32_t bits, std::string* scratch, FormatValue* out) {
   if (bits < 0 || out->kind != FormatValue::Kind::kText) return;
-  const absl::StatusOr<IpAddress> address = IpAddress::Parse(out->text);
-  if (!address.ok() || bits > address->bit_length()) {
+  const IpAddress address = IpAddress::ParseOrNone(out->text);
+  if (address.family == IpAddress::Family::kNone || bits > address.bit_length()) {
     *out = FormatValue();
     return;
   }
-  *scratch = absl::StrCat(address->Masked(bits).ToString(), "/", bits);
+  *scratch = absl::StrCat(address.Masked(bits).ToString(), "/", bits);
   out->SetText(*scratch);
 }
 

@@ -74,6 +74,10 @@ bool AccessLogFilter::Accepts(const http::AccessLogRecord& record) const {
   return false;
 }
 
+http::UpstreamTls::Wish BodyFormat::upstream_tls_wish() const {
+  return is_json_ ? UpstreamTlsWishOf(json_) : UpstreamTlsWishOf(text_);
+}
+
 void FormattedAccessLog::Log(observe::WorkerStats& worker, const http::AccessLogRecord& record) const {
   if (!filter_.Accepts(record)) return;
   // One line's memory per thread, kept: formatting does not allocate in the steady state.

@@ -56,6 +56,7 @@ class BodyFormat {
   void Append(const matching::FormatSource& source, std::string* out) const {
     is_json_ ? json_.Append(source, out) : text_.Append(source, out);
   }
+  http::UpstreamTls::Wish upstream_tls_wish() const;
   std::string content_type;  // empty: text/plain or application/json
 
  private:
@@ -73,13 +74,18 @@ class BodyFormat {
 class FormattedAccessLog final : public observe::AccessLog {
  public:
   FormattedAccessLog(AccessLogFilter filter, BodyFormat format, std::shared_ptr<observe::AccessLogSink> sink)
-      : filter_(std::move(filter)), format_(std::move(format)), sink_(std::move(sink)) {}
+      : filter_(std::move(filter)),
+        format_(std::move(format)),
+        sink_(std::move(sink)),
+        upstream_tls_wish_(format_.upstream_tls_wish()) {}
   void Log(observe::WorkerStats& worker, const http::AccessLogRecord& record) const override;
+  uint32_t upstream_tls_wish() const override { return upstream_tls_wish_; }
 
  private:
   AccessLogFilter filter_;
   BodyFormat format_;
   std::shared_ptr<observe::AccessLogSink> sink_;
+  const uint32_t upstream_tls_wish_;
 };
 
 }  // namespace outrigger::model

@@ -20,6 +20,26 @@ http::AccessLogRecord RecordOf(http::Stream& stream) {
   return record;
 }
 
+uint32_t UpstreamTlsWishOf(const HeaderMutation& mutation) {
+  uint32_t wish = 0;
+  for (const HeaderMutation::Add& add : mutation.add) wish |= UpstreamTlsWishOf(add.value);
+  return wish;
+}
+
+uint32_t UpstreamTlsWishOf(const RouteTable& table) {
+  uint32_t wish = UpstreamTlsWishOf(table.headers.response);
+  for (const VirtualHost& host : table.virtual_hosts) {
+    wish |= UpstreamTlsWishOf(host.headers.response);
+    for (const Route& route : host.routes) {
+      wish |= UpstreamTlsWishOf(route.headers.response);
+      const auto* forward = std::get_if<ForwardAction>(&route.action);
+      if (forward == nullptr) continue;
+      for (const WeightedClusterEntry& entry : forward->weighted) wish |= UpstreamTlsWishOf(entry.headers.response);
+    }
+  }
+  return wish;
+}
+
 void Mutate(http::Stream& stream, const HeaderMutation& mutation, HeaderMap& headers) {
   if (mutation.empty()) return;
   for (const std::string& name : mutation.remove) headers.Remove(http::HeaderName(absl::string_view(name)));

@@ -16,6 +16,10 @@ void Mutate(http::Stream& stream, const HeaderMutation& mutation, http::HeaderMa
 void MutateRequest(http::Stream& stream, const Route& route, http::HeaderMap& headers);
 void MutateResponse(http::Stream& stream, const Route& route, http::HeaderMap& headers);
 
+// Which facts of upstream certificates the response headers of all the table's routes ask for.
+uint32_t UpstreamTlsWishOf(const RouteTable& table);
+uint32_t UpstreamTlsWishOf(const HeaderMutation& mutation);
+
 // The record of a stream as it is now.
 http::AccessLogRecord RecordOf(http::Stream& stream);
 

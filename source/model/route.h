@@ -199,6 +199,7 @@ struct RouteTable {
   Metadata metadata;
   std::vector<std::string> internal_only_headers;
   bool most_specific_header_mutations_wins = false;
+  uint32_t upstream_tls_wish = 0;  // what its response headers ask for (bits of http::UpstreamTls::Wish)
   bool ignore_port = false;
   bool ignore_path_parameters = false;
 };

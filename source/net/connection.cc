@@ -151,6 +151,7 @@ void Connection::SetWriteLimits(uint32_t high) {
 
 void Connection::OnReady(uint32_t ready_bits) {
   if (closed_) return;
+  const NotesAtEnd notes{*this};
   last_activity_ = dispatcher_.now();
   if ((ready_bits & event::kPeerClosed) != 0) peer_closed_hint_ = true;
   if ((ready_bits & (event::kReadable | event::kPeerClosed | event::kError)) != 0) readable_ = true;
@@ -171,6 +172,7 @@ void Connection::OnReady(uint32_t ready_bits) {
 
 void Connection::OnEndOfTurn() {
   if (closed_) return;
+  const NotesAtEnd notes{*this};
   if (closing_ && !announced_) return FinishClose(close_info_);
   if (broken_) {
     if (connecting_) return FinishClose({CloseReason::kConnectFailed, error_, "connect_failed"});
@@ -183,6 +185,7 @@ void Connection::OnEndOfTurn() {
 
 void Connection::OnNextTurn() {
   if (closed_) return;
+  const NotesAtEnd notes{*this};
   if (closing_) {
     if (linger_) DiscardInput();
     return;
@@ -471,6 +474,7 @@ void Connection::FinishClose(CloseInfo why) {
   NextTurn::Unlink();
   if (fd_ >= 0) dispatcher_.engine().Close(std::exchange(fd_, -1));
   output_.Clear();
+  NoteBuffered(0, 0);
   if (!delivering_) input_.Clear();  // the handler may be reading it right now
   ConnectionHandler* handler = std::exchange(handler_, nullptr);
   if (handler != nullptr) handler->OnClosed(why);

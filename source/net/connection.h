@@ -12,6 +12,7 @@
 #include "source/net/connection_properties.h"
 #include "source/net/socket_options.h"
 #include "source/net/transport.h"
+#include "source/observe/cells.h"
 
 namespace outrigger::net {
 
@@ -126,6 +127,11 @@ class Connection final : public event::IoHandler,
 
   void SetWriteLimits(uint32_t high);  // low = high / 2; 0: no marks
   bool above_write_high() const { return above_high_; }
+  // Bytes waiting in input() and output() are part of these while the connection lives; set once, before Start. They outlive it.
+  void SetBufferGauges(observe::Gauge& input, observe::Gauge& output) {
+    gauges_[0] = &input;
+    gauges_[1] = &output;
+  }
   // For kFlush and kLinger: how long without progress. 0: only what the socket takes at once.
   void SetFlushTimeout(Duration timeout) { flush_timeout_ = timeout; }
   void SetHandshakeTimeout(Duration timeout);  // accepted TLS; then kTransportFailed "handshake_timeout"
@@ -177,6 +183,17 @@ class Connection final : public event::IoHandler,
   bool Flushed() const;
   void ArmTimer(Duration delay);
   void FinishClose(CloseInfo why);
+  // At the end of whatever moved bytes: mostly nothing changed.
+  void NoteBuffered(size_t input, size_t output) {
+    if (input == noted_[0] && output == noted_[1]) return;
+    if (gauges_[0] == nullptr) return;
+    gauges_[0]->Add(static_cast<int64_t>(input) - static_cast<int64_t>(std::exchange(noted_[0], input)));
+    gauges_[1]->Add(static_cast<int64_t>(output) - static_cast<int64_t>(std::exchange(noted_[1], output)));
+  }
+  struct NotesAtEnd {
+    ~NotesAtEnd() { of.NoteBuffered(of.input_.size(), of.output_.size()); }
+    Connection& of;
+  };
 
   event::Dispatcher& dispatcher_;
   std::unique_ptr<Transport> transport_;
@@ -202,6 +219,8 @@ class Connection final : public event::IoHandler,
   MonotonicTime last_activity_;
   uint64_t id_;
   Stats stats_;
+  observe::Gauge* gauges_[2] = {nullptr, nullptr};
+  size_t noted_[2] = {0, 0};  // what the gauges have of input_ and output_
 };
 // One per idle client: the architecture counts on about 1 KiB for connection and session together.
 static_assert(sizeof(Connection) <= 640);

@@ -25,6 +25,8 @@ class AccessLog {
   virtual ~AccessLog() = default;
   // Called once per stream or connection (and type of log) when it ended. `worker`: the caller's own.
   virtual void Log(WorkerStats& worker, const http::AccessLogRecord& record) const = 0;
+  // Which facts of upstream certificates a record must have (bits of http::UpstreamTls::Wish); the others are not copied.
+  virtual uint32_t upstream_tls_wish() const { return 0; }
 };
 
 // Where finished access-log lines go. Shared by all workers and by every logger with the same path; lives as long as a

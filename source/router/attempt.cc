@@ -47,17 +47,8 @@ void Attempt::RecordConnection(const upstream::ConnectionFacts& facts) {
   info.connect_done = facts.connect_done;
   info.first_byte_sent = stream.dispatcher().now();
   if (const net::TlsInfo* tls = facts.connection->transport().tls();
-      tls != nullptr && stream.wants_upstream_tls_facts()) {
-    using Fact = net::TlsInfo::Fact;
-    Arena& arena = stream.arena();
-    info.tls_version = arena.Copy(tls->version());
-    info.tls_cipher = arena.Copy(tls->cipher());
-    info.peer_subject = arena.Copy(tls->Peer(Fact::kSubject));
-    info.peer_issuer = arena.Copy(tls->Peer(Fact::kIssuer));
-    info.peer_uri_san = arena.Copy(tls->Peer(Fact::kUriSans));
-    info.peer_dns_san = arena.Copy(tls->Peer(Fact::kDnsSans));
-    info.peer_cert_sha256 = arena.Copy(tls->Peer(Fact::kSha256));
-    info.local_uri_san = arena.Copy(tls->Local(Fact::kUriSans));
+      tls != nullptr && stream.upstream_tls_wish() != 0) {
+    info.tls = http::UpstreamTls::Copy(*tls, stream.upstream_tls_wish(), stream.arena());
   }
 }
 

@@ -11,19 +11,20 @@ using http::HeaderMap;
 using http::KnownHeader;
 using http::ResetReason;
 
-Mirror::Mirror(upstream::WorkerContext& worker, upstream::WorkerCluster& cluster, uint32_t buffer_limit)
+Mirror::Mirror(upstream::WorkerContext& worker, upstream::WorkerCluster& cluster, const Limits& limits)
     : worker_(worker),
       cluster_(cluster),
       headers_(arena_),
       timer_([this] { End(true); }),
-      buffer_limit_(buffer_limit) {}
+      longest_([this] { End(true); }),
+      limits_(limits) {}
 
 Mirror::~Mirror() {
   if (owner_ != nullptr) *owner_ = nullptr;
 }
 
 Mirror* Mirror::Begin(upstream::WorkerContext& worker, const model::MirrorPolicy& policy, const HeaderMap& headers,
-                      uint64_t random, bool end, uint32_t buffer_limit) {
+                      uint64_t random, bool end, const Limits& limits) {
   if (policy.denominator == 0 || random % policy.denominator >= policy.numerator) return nullptr;
   upstream::WorkerCluster* cluster;
   if (policy.cluster_header.empty()) {
@@ -35,7 +36,7 @@ Mirror* Mirror::Begin(upstream::WorkerContext& worker, const model::MirrorPolicy
   if (cluster == nullptr) return nullptr;
   const upstream::Picked picked = cluster->Pick({});
   if (!picked) return nullptr;
-  auto* mirror = new Mirror(worker, *cluster, buffer_limit);
+  auto* mirror = new Mirror(worker, *cluster, limits);
   worker.Start(std::unique_ptr<upstream::Background>(mirror));
   HeaderMap& copy = mirror->headers_;
   copy.CopyFrom(headers);
@@ -48,8 +49,7 @@ Mirror* Mirror::Begin(upstream::WorkerContext& worker, const model::MirrorPolicy
     copy.Set(KnownHeader::kAuthority, port ? mirror->arena_.Concat(host.substr(0, colon), "-shadow", host.substr(colon))
                                            : mirror->arena_.Concat(host, "-shadow"));
   }
-  mirror->request_ended_ = end;
-  worker.dispatcher().Arm(mirror->timer_, kLongest);
+  if (end) mirror->RequestEnded();
   upstream::StreamOptions options;
   options.authority = copy.authority();
   cluster->Request(picked, *mirror, options);
@@ -62,9 +62,9 @@ void Mirror::SendBody(const Buffer& body, bool end) {
     const Buffer::Slice& slice = body.slice(i);
     body_.AppendSlice(slice.block, slice.begin, slice.end);
   }
-  request_ended_ = request_ended_ || end;
+  if (end) RequestEnded();
   Flush();
-  if (!over_ && body_.size() > buffer_limit_) {
+  if (!over_ && body_.size() > limits_.buffer) {
     cluster_.stats().retry_or_shadow_abandoned.Inc();
     End(true);
   }
@@ -74,8 +74,13 @@ void Mirror::SendTrailers(const HeaderMap& trailers) {
   if (over_) return;
   trailers_ = arena_.New<HeaderMap>(arena_);
   trailers_->CopyFrom(trailers);
-  request_ended_ = true;
+  RequestEnded();
   Flush();
+}
+
+void Mirror::RequestEnded() {
+  request_ended_ = true;
+  if (limits_.timeout > Duration::zero()) worker_.dispatcher().Arm(timer_, limits_.timeout);
 }
 
 void Mirror::Flush() {
@@ -106,6 +111,8 @@ void Mirror::OwnerGone(bool request_complete) {
 void Mirror::OnStreamReady(http::StreamSender& sender, const upstream::ConnectionFacts& /*facts*/) {
   if (over_) return sender.Reset(ResetReason::kLocalReset);
   sender_ = &sender;
+  const Duration longest = cluster_.config().max_stream_duration;
+  if (longest > Duration::zero()) worker_.dispatcher().Arm(longest_, longest);
   Flush();
 }
 
@@ -144,6 +151,7 @@ void Mirror::OnBelowWriteLow() {
 void Mirror::End(bool reset) {
   if (std::exchange(over_, true)) return;
   timer_.Disarm();
+  longest_.Disarm();
   if (owner_ != nullptr) *std::exchange(owner_, nullptr) = nullptr;
   if (http::StreamSender* sender = std::exchange(sender_, nullptr);
       sender != nullptr && !(end_sent_ && response_ended_)) {

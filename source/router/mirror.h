@@ -15,10 +15,14 @@ namespace outrigger::router {
 // down: when it cannot keep up within the buffer limit it is dropped (cluster stat retry_or_shadow_abandoned).
 class Mirror final : public upstream::Background, public upstream::StreamRequest, public http::StreamReceiver {
  public:
+  struct Limits {
+    Duration timeout{0};  // the request's own, counted from its end; 0: none
+    uint32_t buffer = 0;
+  };
   // Null if the policy's fraction says no, the cluster is unknown, or no endpoint is healthy. `random` decides the
   // fraction.
   static Mirror* Begin(upstream::WorkerContext& worker, const model::MirrorPolicy& policy,
-                       const http::HeaderMap& headers, uint64_t random, bool end, uint32_t buffer_limit);
+                       const http::HeaderMap& headers, uint64_t random, bool end, const Limits& limits);
   ~Mirror() override;
 
   // *owner is set to null when the mirror ends before its owner does.
@@ -41,8 +45,8 @@ class Mirror final : public upstream::Background, public upstream::StreamRequest
   void OnBelowWriteLow() override;
 
  private:
-  static constexpr Duration kLongest = seconds(15);  // a mirrored request that nobody answers is not kept for ever
-  Mirror(upstream::WorkerContext& worker, upstream::WorkerCluster& cluster, uint32_t buffer_limit);
+  Mirror(upstream::WorkerContext& worker, upstream::WorkerCluster& cluster, const Limits& limits);
+  void RequestEnded();
   void Flush();
   void End(bool reset);
 
@@ -55,7 +59,8 @@ class Mirror final : public upstream::Background, public upstream::StreamRequest
   http::StreamSender* sender_ = nullptr;
   Mirror** owner_ = nullptr;
   event::Timer timer_;
-  const uint32_t buffer_limit_;
+  event::Timer longest_;  // max_stream_duration of its cluster
+  const Limits limits_;
   bool request_ended_ = false, headers_sent_ = false, end_sent_ = false, response_ended_ = false, blocked_ = false,
        over_ = false;
 };

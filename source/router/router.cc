@@ -123,7 +123,8 @@ void Router::StartMirrors(HeaderMap& headers, bool end) {
   mirrors_ =
       static_cast<Mirror**>(stream_.arena().Allocate(sizeof(Mirror*) * action_->mirrors.size(), alignof(Mirror*)));
   for (const model::MirrorPolicy& policy : action_->mirrors) {
-    Mirror* mirror = Mirror::Begin(worker_, policy, headers, stream_.random() >> 8, end, stream_.buffer_limit());
+    Mirror* mirror = Mirror::Begin(worker_, policy, headers, stream_.random() >> 8, end,
+                                   {.timeout = timeouts_.global, .buffer = stream_.buffer_limit()});
     if (mirror == nullptr) continue;
     mirror->SetOwner(&mirrors_[mirror_count_]);
     mirrors_[mirror_count_++] = mirror;

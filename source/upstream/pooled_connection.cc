@@ -46,6 +46,12 @@ void ConnectionAccount::GiveBack() {
   if (host_leased_) endpoint_.host_connections.Release();
 }
 
+void ConnectionAccount::Watch(net::Connection& connection) {
+  observe::ClusterStats& stats = *endpoint_.books.stats;
+  connection.SetWriteLimits(config->buffer_limit);
+  connection.SetBufferGauges(stats.upstream_cx_rx_bytes_buffered, stats.upstream_cx_tx_bytes_buffered);
+}
+
 void ConnectionAccount::OnConnected(MonotonicTime now) {
   connect_done = now;
   endpoint_.books.stats->upstream_cx_connect_ms.Record(static_cast<uint64_t>(ToMillis(now - connect_start)));
@@ -95,7 +101,7 @@ PooledConnection::~PooledConnection() {
 
 void PooledConnection::Start(std::unique_ptr<net::Connection> connection) {
   connection_ = std::move(connection);
-  connection_->SetWriteLimits(account_.config->buffer_limit);
+  account_.Watch(*connection_);
   connection_->SetHandler(this);
 }
 
@@ -276,7 +282,7 @@ DedicatedConnection::DedicatedConnection(EndpointPool& pool, TcpRequest& request
 
 void DedicatedConnection::Start(std::unique_ptr<net::Connection> connection) {
   connecting_ = std::move(connection);
-  connecting_->SetWriteLimits(account_.config->buffer_limit);
+  account_.Watch(*connecting_);
   connecting_->SetHandler(this);
 }
 

@@ -14,6 +14,7 @@ class ConnectionAccount {
  public:
   ConnectionAccount(EndpointPool& pool, bool leased, bool host_leased);
   ~ConnectionAccount();
+  void Watch(net::Connection& connection);  // a new connection gets its limits and gauges
   void OnConnected(MonotonicTime now);
   // Adds the bytes since the last call to the published counters.
   void CountBytes(const net::Connection& connection);

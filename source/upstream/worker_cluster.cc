@@ -29,7 +29,8 @@ UpstreamProtocol DefaultProtocol(const model::ClusterConfig& config) {
 absl::string_view ServerName(absl::string_view authority, std::string& scratch) {
   http::Authority parts;
   if (!http::ParseAuthority(authority, &parts) || parts.host.empty() || parts.host[0] == '[') return "";
-  if (parts.host.back() >= '0' && parts.host.back() <= '9' && IpAddress::Parse(parts.host).ok()) return "";
+  const bool digit = parts.host.back() >= '0' && parts.host.back() <= '9';
+  if (digit && IpAddress::ParseOrNone(parts.host).family != IpAddress::Family::kNone) return "";
   scratch.assign(parts.host.data(), parts.host.size());
   absl::AsciiStrToLower(&scratch);
   return scratch;

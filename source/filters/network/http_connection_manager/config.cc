@@ -17,6 +17,7 @@
 #include "source/extension/typed.h"
 #include "source/extension/values.h"
 #include "source/filters/network/http_connection_manager/connection_manager.h"
+#include "source/model/header_mutation.h"
 #include "source/schema/typed_struct.h"
 
 namespace outrigger::filters::hcm {
@@ -227,6 +228,16 @@ absl::Status SetFilters(const Proto& proto, FactoryContext& context, HcmConfig* 
   return absl::OkStatus();
 }
 
+uint32_t UpstreamTlsWish(const HcmConfig& config) {
+  uint32_t wish = config.local_reply_format == nullptr ? 0 : config.local_reply_format->upstream_tls_wish();
+  for (const LocalReplyMapper& mapper : config.local_reply_mappers) {
+    if (mapper.format != nullptr) wish |= mapper.format->upstream_tls_wish();
+    wish |= model::UpstreamTlsWishOf(mapper.headers);
+  }
+  for (const auto& log : config.access_logs) wish |= log->upstream_tls_wish();
+  return wish;
+}
+
 // What is announced to the peer or decided at connection time: a change of it drains (law 9).
 uint64_t ConnectionHash(const Proto& proto) {
   Proto decided;
@@ -259,6 +270,7 @@ absl::StatusOr<model::NetworkFilterSpec> Create(const Proto& proto, FactoryConte
   OUTRIGGER_CHECK("", SetLocalReplies(proto, context, config.get()));
   OUTRIGGER_CHECK("", SetLogs(proto, context, config.get()));
   OUTRIGGER_CHECK("", SetFilters(proto, context, config.get()));
+  config->upstream_tls_wish = UpstreamTlsWish(*config);
 
   model::NetworkFilterSpec spec;
   spec.type = "envoy.filters.network.http_connection_manager";

@@ -42,6 +42,7 @@ ConnectionManager::~ConnectionManager() = default;
 
 ConnectionManager::Verdict ConnectionManager::OnNewConnection(net::FilterChainOnConnection& /*chain*/) {
   context_.SetDrainHandler(this);
+  connection_.SetBufferGauges(stats_->downstream_cx_rx_bytes_buffered, stats_->downstream_cx_tx_bytes_buffered);
   connection_.SetFlushTimeout(accepted_config_->delayed_close_timeout);
   const HcmConfig& config = *accepted_config_;
   MonotonicTime first = MonotonicTime::max();
@@ -265,6 +266,8 @@ void ConnectionManager::MatchRoute(http::Stream& stream) {
   }
   const model::FoundRoute found = state.table == nullptr ? model::FoundRoute() : model::FindRoute(*state.table, stream);
   stream.SetRoute(found.route, found.weighted);
+  stream.SetUpstreamTlsWish(state.config->upstream_tls_wish |
+                            (state.table == nullptr ? 0 : state.table->upstream_tls_wish));
 }
 
 int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) {

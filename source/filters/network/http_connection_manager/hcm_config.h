@@ -94,6 +94,7 @@ struct HcmConfig {
   bool scheme_match_upstream = false;
   std::vector<LocalReplyMapper> local_reply_mappers;
   std::shared_ptr<const model::BodyFormat> local_reply_format;
+  uint32_t upstream_tls_wish = 0;  // what its logs and local replies ask for (bits of http::UpstreamTls::Wish)
 };
 
 }  // namespace outrigger::filters::hcm

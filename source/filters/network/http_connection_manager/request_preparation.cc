@@ -182,8 +182,7 @@ XffAddress LastFromXff(const HeaderMap& headers, uint32_t hops) {
   }
   const size_t comma = rest.rfind(',');
   absl::string_view text = absl::StripAsciiWhitespace(comma == absl::string_view::npos ? rest : rest.substr(comma + 1));
-  auto parsed = IpAddress::Parse(text);
-  if (parsed.ok()) found.address = *parsed;
+  found.address = IpAddress::ParseOrNone(text);
   return found;
 }
 

@@ -32,6 +32,7 @@ TcpProxy::~TcpProxy() = default;
 
 TcpProxy::Verdict TcpProxy::OnNewConnection(net::FilterChainOnConnection& /*chain*/) {
   stats_.downstream_cx_total.Inc();
+  connection_.SetBufferGauges(stats_.downstream_cx_rx_bytes_buffered, stats_.downstream_cx_tx_bytes_buffered);
   context_.SetDrainHandler(this);
   connection_.PauseReading();  // until there is somebody to give it to
   if (config_->access_log_flush_interval > Duration::zero()) {
@@ -115,18 +116,10 @@ void TcpProxy::OnUpstreamReady(const upstream::ConnectionFacts& facts) {
 }
 
 void TcpProxy::NoteUpstreamTls(Connection& connection) {
-  using Fact = net::TlsInfo::Fact;
   const net::TlsInfo* tls = connection.transport().tls();
-  if (tls == nullptr) return;
-  http::UpstreamInfo& to = info_.upstream;
-  to.tls_version = text_.Copy(tls->version());
-  to.tls_cipher = text_.Copy(tls->cipher());
-  to.peer_subject = text_.Copy(tls->Peer(Fact::kSubject));
-  to.peer_issuer = text_.Copy(tls->Peer(Fact::kIssuer));
-  to.peer_uri_san = text_.Copy(tls->Peer(Fact::kUriSans));
-  to.peer_dns_san = text_.Copy(tls->Peer(Fact::kDnsSans));
-  to.peer_cert_sha256 = text_.Copy(tls->Peer(Fact::kSha256));
-  to.local_uri_san = text_.Copy(tls->Local(Fact::kUriSans));
+  http::UpstreamTls::Wish wish = 0;
+  for (const auto& log : config_->access_logs) wish |= log->upstream_tls_wish();
+  if (tls != nullptr && wish != 0) info_.upstream.tls = http::UpstreamTls::Copy(*tls, wish, text_);
 }
 
 // --- bytes
