@@ -4,22 +4,23 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "source/base/ip_text.h"
 
 namespace outrigger {
 
-IpAddress IpAddress::ParseOrNone(absl::string_view text) {
+IpAddress ParseIpOrNone(absl::string_view text) {
   IpAddress out;
   char copy[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof(copy) || text.find('\0') != absl::string_view::npos) return out;
   memcpy(copy, text.data(), text.size());
   copy[text.size()] = '\0';
   if (inet_pton(AF_INET, copy, out.bytes) == 1) {
-    out.family = Family::kIpv4;
+    out.family = IpAddress::Family::kIpv4;
     return out;
   }
   memset(out.bytes, 0, sizeof(out.bytes));
   if (inet_pton(AF_INET6, copy, out.bytes) == 1) {
-    out.family = Family::kIpv6;
+    out.family = IpAddress::Family::kIpv6;
   } else {
     memset(out.bytes, 0, sizeof(out.bytes));
   }
@@ -27,7 +28,7 @@ IpAddress IpAddress::ParseOrNone(absl::string_view text) {
 }
 
 absl::StatusOr<IpAddress> IpAddress::Parse(absl::string_view text) {
-  const IpAddress out = ParseOrNone(text);
+  const IpAddress out = ParseIpOrNone(text);
   if (out.family != Family::kNone) return out;
   return absl::InvalidArgumentError(absl::StrCat("\"", text.substr(0, 64), "\" is not an IP address"));
 }

@@ -20,8 +20,6 @@ struct IpAddress {
 
   // "10.0.0.1" or "::1", nothing around it (no brackets, zone or port).
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
-  // The same for the data path; kNone if it is none.
-  static IpAddress ParseOrNone(absl::string_view text);
   // 4 or 16 raw bytes in network order; any other length gives kNone.
   static IpAddress FromBytes(absl::string_view raw);
 

@@ -119,8 +119,10 @@ void SetTimes(const route_v3::RouteAction& proto, model::ForwardAction* out) {
   if (proto.has_grpc_timeout_offset()) out->grpc_timeout_offset = DurationOf(proto.grpc_timeout_offset());
   const auto& most = proto.max_stream_duration();
   if (most.has_max_stream_duration()) out->max_stream_duration = DurationOf(most.max_stream_duration());
-  if (most.has_grpc_timeout_header_max()) out->grpc_timeout_max = DurationOf(most.grpc_timeout_header_max());
-  if (most.has_grpc_timeout_header_offset()) out->grpc_timeout_offset = DurationOf(most.grpc_timeout_header_offset());
+  if (most.has_grpc_timeout_header_max()) out->grpc_timeout_header_max = DurationOf(most.grpc_timeout_header_max());
+  if (most.has_grpc_timeout_header_offset()) {
+    out->grpc_timeout_header_offset = DurationOf(most.grpc_timeout_header_offset());
+  }
 }
 
 using MirrorList = google::protobuf::RepeatedPtrField<route_v3::RouteAction::RequestMirrorPolicy>;

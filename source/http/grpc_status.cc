@@ -62,16 +62,18 @@ bool ParseGrpcTimeout(absl::string_view text, int64_t* nanoseconds) {
     if (text[i] < '0' || text[i] > '9') return false;
     value = value * 10 + (text[i] - '0');
   }
+  int64_t unit = 0;
   switch (text[text.size() - 1]) {
-    case 'H': value *= 3600LL * 1000000000LL; break;
-    case 'M': value *= 60LL * 1000000000LL; break;
-    case 'S': value *= 1000000000LL; break;
-    case 'm': value *= 1000000LL; break;
-    case 'u': value *= 1000LL; break;
-    case 'n': break;
+    case 'H': unit = 3600LL * 1000000000LL; break;
+    case 'M': unit = 60LL * 1000000000LL; break;
+    case 'S': unit = 1000000000LL; break;
+    case 'm': unit = 1000000LL; break;
+    case 'u': unit = 1000LL; break;
+    case 'n': unit = 1; break;
     default: return false;
   }
-  *nanoseconds = value;
+  constexpr int64_t kLongest = 10LL * 365 * 24 * 3600 * 1000000000LL;  // beyond ten years nobody waits; and it must fit
+  *nanoseconds = value > kLongest / unit ? kLongest : value * unit;
   return true;
 }
 

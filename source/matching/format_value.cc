@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "source/base/ip_text.h"
 #include "source/matching/format_command.h"
 #include "source/matching/query.h"
 #include "source/matching/string_matcher.h"
@@ -154,7 +155,7 @@ void FromServerName(const FormatCommand& command, const FormatSource& source, st
 // "10.1.2.3" with a mask of 16 as "10.1.0.0/16".
 void Mask(int32_t bits, std::string* scratch, FormatValue* out) {
   if (bits < 0 || out->kind != FormatValue::Kind::kText) return;
-  const IpAddress address = IpAddress::ParseOrNone(out->text);
+  const IpAddress address = ParseIpOrNone(out->text);
   if (address.family == IpAddress::Family::kNone || bits > address.bit_length()) {
     *out = FormatValue();
     return;

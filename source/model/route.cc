@@ -50,7 +50,8 @@ int PerRouteConfigs(const Route& route, const WeightedClusterEntry* weighted, ab
   return n;
 }
 
-bool FilterEnabled(const Route& route, absl::string_view filter, bool by_default) {
+bool FilterEnabled(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter,
+                   bool by_default) {
   bool enabled = by_default;
   const auto look = [&](const PerFilterConfig& level) {
     const PerFilterConfig::Item* item = level.items.empty() ? nullptr : level.Find(filter);
@@ -63,6 +64,7 @@ bool FilterEnabled(const Route& route, absl::string_view filter, bool by_default
   look(route.table->per_filter);
   look(route.virtual_host->per_filter);
   look(route.per_filter);
+  if (weighted != nullptr) look(weighted->per_filter);
   return enabled;
 }
 

@@ -129,7 +129,9 @@ struct ForwardAction {
   uint32_t cluster_not_found_code = 503;
   Duration timeout = seconds(15);                                                  // 0: disabled
   Duration idle_timeout{-1};                                                       // -1: the HCM's stream_idle_timeout
-  Duration max_stream_duration{-1}, grpc_timeout_max{-1}, grpc_timeout_offset{0};  // -1: not given
+  Duration grpc_timeout_max{-1}, grpc_timeout_offset{0};                           // instead of timeout; -1: not given
+  Duration max_stream_duration{-1};                                                // -1: the HCM's
+  Duration grpc_timeout_header_max{-1}, grpc_timeout_header_offset{0};  // instead of max_stream_duration; -1: not given
   std::shared_ptr<const RetryPolicy> retry;  // of the route, else of the virtual host; null: none
   std::vector<MirrorPolicy> mirrors;
   std::string prefix_rewrite;
@@ -214,7 +216,7 @@ FoundRoute FindRoute(const RouteTable& table, http::Stream& stream);
 // The configurations given for `filter`, least specific first; how many (at most 4).
 int PerRouteConfigs(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter,
                     const void* out[4]);
-// Whether the route, virtual host or table turns the filter off or on.
-bool FilterEnabled(const Route& route, absl::string_view filter, bool by_default);
+// Whether the weighted cluster, route, virtual host or table turns the filter off or on.
+bool FilterEnabled(const Route& route, const WeightedClusterEntry* weighted, absl::string_view filter, bool by_default);
 
 }  // namespace outrigger::model

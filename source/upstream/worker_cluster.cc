@@ -7,7 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "source/base/bug.h"
-#include "source/base/ip_address.h"
+#include "source/base/ip_text.h"
 #include "source/http/authority.h"
 #include "source/upstream/cluster_books.h"
 #include "source/upstream/endpoint_pool.h"
@@ -30,7 +30,7 @@ absl::string_view ServerName(absl::string_view authority, std::string& scratch) 
   http::Authority parts;
   if (!http::ParseAuthority(authority, &parts) || parts.host.empty() || parts.host[0] == '[') return "";
   const bool digit = parts.host.back() >= '0' && parts.host.back() <= '9';
-  if (digit && IpAddress::ParseOrNone(parts.host).family != IpAddress::Family::kNone) return "";
+  if (digit && ParseIpOrNone(parts.host).family != IpAddress::Family::kNone) return "";
   scratch.assign(parts.host.data(), parts.host.size());
   absl::AsciiStrToLower(&scratch);
   return scratch;

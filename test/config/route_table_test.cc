@@ -69,7 +69,7 @@ virtual_hosts:
   EXPECT_TRUE(weighted.weighted[0].slot == builder_->ClusterSlotOf("a"));
   EXPECT_EQ(weighted.timeout, Duration::zero());
   EXPECT_EQ(weighted.idle_timeout, seconds(3));
-  EXPECT_EQ(weighted.grpc_timeout_max, seconds(9));
+  EXPECT_EQ(weighted.grpc_timeout_header_max, seconds(9));
   EXPECT_EQ(weighted.host_rewrite, "other.example");
   ASSERT_NE(weighted.retry, nullptr);
   EXPECT_EQ(weighted.retry->on, uint32_t{model::kRetry5xx | model::kRetryConnectFailure});

@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "test/harness/process.h"
 #include "test/integration/scripted_backend.h"
 #include "test/integration/small_proxy.h"
 
@@ -437,6 +438,30 @@ TEST_F(RouterTest, MirrorsARequestWithoutWaitingForIt) {
   });
   EXPECT_TRUE(absl::StartsWith(Get(), "HTTP/1.1 200 "));
   while (shadows == 0) std::this_thread::yield();
+}
+
+TEST_F(RouterTest, AMirroredRequestLivesAsLongAsTheRoutesTimeout) {
+  options_.route = [](model::ForwardAction& route) {
+    model::MirrorPolicy mirror;
+    mirror.cluster = "backend";
+    mirror.slot = {0, 1};
+    route.mirrors.push_back(mirror);
+    route.timeout = milliseconds(50);
+  };
+  std::atomic<int> given_up{0};
+  Start([&](Peer& peer, int) {
+    std::string request;
+    while (!(request = peer.ReadRequest()).empty()) {
+      if (!StrContains(request, "host: a.example-shadow\r\n")) {
+        Ok(peer);
+      } else if (peer.WaitForEnd()) {
+        ++given_up;
+        return;
+      }
+    }
+  });
+  EXPECT_TRUE(absl::StartsWith(Get(), "HTTP/1.1 200 "));
+  EXPECT_TRUE(harness::WaitFor([&] { return given_up == 1; }, std::chrono::seconds(10))) << "not after the usual 15 seconds";
 }
 
 TEST_F(RouterTest, AnswersWhatARequestWithoutHostDeserves) {

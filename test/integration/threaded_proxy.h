@@ -66,12 +66,14 @@ class LogRecorder final : public observe::AccessLog {
     uint32_t code = 0;
     std::string flags, details, transport_failure;
     observe::ResponseFlags set;
+    bool knows_upstream_tls = false;
   };
   void Log(observe::WorkerStats&, const http::AccessLogRecord& record) const override {
     Line line;
     line.code = record.info->response_code;
     record.info->flags.AppendShort(line.flags);
     line.set = record.info->flags;
+    line.knows_upstream_tls = record.info->upstream.tls != nullptr;
     line.details = std::string(record.info->details);
     line.transport_failure = std::string(record.info->upstream.transport_failure);
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -83,7 +85,7 @@ class LogRecorder final : public observe::AccessLog {
   }
   Line Take() const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (lines_.empty()) return {0, "nothing was logged", "", "", {}};
+    if (lines_.empty()) return {0, "nothing was logged", "", "", {}, false};
     Line line = lines_.front();
     lines_.pop_front();
     return line;

@@ -6,7 +6,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "test/harness/loop.h"
+#include "test/harness/process.h"
+#include "test/harness/proxy_harness.h"
 #include "test/integration/threaded_proxy.h"
 #include "test/simulation/proxy/peer.h"
 #include "test/tls/authority.h"
@@ -154,6 +157,47 @@ TEST_F(TlsHopTest, LosesNoCallWhileBothEndsRenewTheirCertificates) {
     ASSERT_EQ(calls.back()->response().status, 200u) << "call " << i << ": " << calls.back()->response().text;
   }
   EXPECT_EQ(server_->requests(), 30u);
+}
+
+// As users configure it: the facts are copied because a format asks for them.
+TEST_F(TlsHopTest, LogsAndHeadersKnowWhoTheUpstreamIs) {
+  TestServer::Options options;
+  options.tls = *tls::ServerContext::Build(server_spec_);
+  options.answer = [](const simulation::Incoming&) { return simulation::Reply(); };
+  TestServer callee(loop_, *net::Address::ParseIp("127.0.0.1", 0), options);
+  const std::string folder = harness::TempFolder();
+  const auto pem = [](const std::string& text) { return absl::StrCat("{inline_string: \"", absl::StrReplaceAll(text, {{"\n", "\\n"}}), "\"}"); };
+  const tls::CertificateSpec mine = authority_->Uri("spiffe://mesh/front");
+  std::string cluster = harness::StaticCluster("callee", callee.address().port());
+  absl::StrAppend(&cluster, "    transport_socket: {name: tls, typed_config: {\"@type\": "
+                  "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: callee.example, common_tls_context: "
+                  "{tls_certificates: [{certificate_chain: ", pem(mine.chain_pem), ", private_key: ", pem(std::string(mine.key_pem.view())),
+                  "}], validation_context: {trusted_ca: ", pem(authority_->pem()), "}}}}\n");
+  std::string listener = harness::HttpListener("in", "callee", absl::StrCat(
+      "          access_log:\n          - name: f\n            typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: ", folder,
+      "/log, log_format: {text_format_source: {inline_string: \"%UPSTREAM_TLS_VERSION% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_LOCAL_URI_SAN% "
+      "%UPSTREAM_SERVER_NAME% %UPSTREAM_PEER_DNS_SAN%\\n\"}}}\n"));
+  listener.replace(listener.find("virtual_hosts:"), 0,
+                   "response_headers_to_add: [{header: {key: x-callee, value: \"%UPSTREAM_PEER_URI_SAN%\"}}]\n            ");
+  server::Options fast;
+  fast.file_flush_interval = milliseconds(20);
+  harness::ProxyHarness proxy(harness::Bootstrap(listener, cluster), fast);
+  ASSERT_EQ(proxy.error(), "");
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  TestClient client(loop_, *net::Address::ParseIp("127.0.0.1", proxy.port("in")), TestClient::Options());
+  const TestClient::Exchange& call = client.Send(Call());
+  ASSERT_TRUE(Eventually([&] { return call.done(); }));
+  EXPECT_EQ(call.response().status, 200u) << call.response().text;
+  EXPECT_EQ(call.response().Get("x-callee"), "spiffe://mesh/back");
+  EXPECT_TRUE(Eventually([&] { return !harness::ReadFile(folder + "/log").empty(); }));
+  EXPECT_EQ(harness::ReadFile(folder + "/log"), "TLSv1.3 spiffe://mesh/back spiffe://mesh/front callee.example -\n");
+}
+
+TEST_F(TlsHopTest, NothingIsCopiedForNobody) {
+  Start();
+  ASSERT_EQ(Get().response().status, 200u);
+  EXPECT_FALSE(log_->Take().knows_upstream_tls);
 }
 
 // Law 9: connections that the tightened trust might refuse do not go on.

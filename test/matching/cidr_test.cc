@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "source/base/ip_text.h"
 
 namespace outrigger::matching {
 namespace {
@@ -12,6 +13,14 @@ IpAddress Ip(absl::string_view text) {
   absl::StatusOr<IpAddress> parsed = IpAddress::Parse(text);
   EXPECT_TRUE(parsed.ok()) << text;
   return parsed.ok() ? *parsed : IpAddress();
+}
+
+TEST(IpAddressTest, WhatIsNoAddressIsNone) {
+  EXPECT_EQ(ParseIpOrNone("10.0.0.1").ToString(), "10.0.0.1");
+  EXPECT_EQ(ParseIpOrNone("::1").ToString(), "::1");
+  for (const char* text : {"", "10.0.0", "10.0.0.1:80", "[::1]", "::g", "10.0.0.256"}) {
+    EXPECT_TRUE(ParseIpOrNone(text) == IpAddress()) << text;
+  }
 }
 
 TEST(IpAddressTest, ParsesAndPrintsBothFamiliesAndRefusesTheRest) {

@@ -122,8 +122,23 @@ TEST_F(TcpProxyTest, ASlowClientSlowsTheServer) {
   At(0).connection->Write(much);
   p_.simulated.RunFor(seconds(1));
   EXPECT_LT(Stats().downstream_cx_tx_bytes_total.value(), 1u << 20);
+  EXPECT_GT(Stats().downstream_cx_tx_bytes_buffered.value(), 32 * 1024) << "what waits for the client";
   p_.client->ResumeReading();
   ASSERT_TRUE(p_.Until([&] { return p_.recorder.got.size() == much.size(); }));
+  EXPECT_TRUE(p_.Until([&] { return Stats().downstream_cx_tx_bytes_buffered.value() == 0; }));
+}
+
+TEST_F(TcpProxyTest, WhatWaitsForAConnectionIsForgottenWithIt) {
+  p_.on_connection = [](Connection& connection) { connection.SetWriteLimits(64 * 1024); };
+  Open();
+  p_.client->PauseReading();
+  At(0).connection->Write(std::string(4 << 20, 'y'));
+  p_.simulated.RunFor(seconds(1));
+  EXPECT_GT(Stats().downstream_cx_tx_bytes_buffered.value(), 0);
+  p_.client->Close(Connection::CloseMode::kReset);
+  ASSERT_TRUE(p_.Closed());
+  EXPECT_EQ(Stats().downstream_cx_tx_bytes_buffered.value(), 0);
+  EXPECT_EQ(Stats().downstream_cx_rx_bytes_buffered.value(), 0);
 }
 
 TEST_F(TcpProxyTest, ClosesTheClientWithoutACluster) {

@@ -8,6 +8,7 @@
 #include "source/base/bug.h"
 #include "source/filters/network/http_connection_manager/request_preparation.h"
 #include "source/filters/network/http_connection_manager/stream_state.h"
+#include "source/http/grpc_status.h"
 #include "source/model/header_mutation.h"
 #include "source/observe/response_code_details.h"
 
@@ -163,6 +164,23 @@ void ConnectionManager::Refuse(http::Stream& stream, uint32_t status, absl::stri
   stream.SendLocalReply({.status = status, .details = details, .location = location});
 }
 
+namespace {
+
+// How long a stream of this route may last: what its client says by grpc-timeout, where the route believes it, else the
+// route's own or the connection manager's limit.
+Duration StreamDuration(const model::ForwardAction& forward, const HeaderMap& headers, Duration otherwise) {
+  int64_t nanos = 0;
+  if (forward.grpc_timeout_header_max < Duration::zero() ||
+      !http::ParseGrpcTimeout(headers.Get(KnownHeader::kGrpcTimeout), &nanos)) {
+    return forward.max_stream_duration >= Duration::zero() ? forward.max_stream_duration : otherwise;
+  }
+  Duration told(nanos);
+  if (forward.grpc_timeout_header_max > Duration::zero()) told = std::min(told, forward.grpc_timeout_header_max);
+  return std::max(Duration(1), told - forward.grpc_timeout_header_offset);
+}
+
+}  // namespace
+
 bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, bool /*end*/) {
   StreamState& state = StateOf(stream);
   const HcmConfig& config = *state.config;
@@ -200,8 +218,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     }
     if (const auto* forward = std::get_if<model::ForwardAction>(&route->action)) {
       if (forward->idle_timeout >= Duration::zero()) state.idle_timeout = forward->idle_timeout;
-      state.max_duration =
-          forward->max_stream_duration >= Duration::zero() ? forward->max_stream_duration : state.max_duration;
+      state.max_duration = StreamDuration(*forward, headers, state.max_duration);
     }
     if (route->request_buffer_limit > 0) stream.SetBufferLimit(route->request_buffer_limit);
     if (state.idle_timeout > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.idle_timeout);
@@ -209,9 +226,8 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     if (route->virtual_host->require_tls != model::VirtualHost::RequireTls::kNone &&
         headers.Get(KnownHeader::kXForwardedProto) != "https" &&
         (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll || !origin.internal)) {
-      const absl::string_view host = headers.authority();
       Refuse(stream, 301, observe::details::kDirectResponse,
-             stream.arena().Concat("https://", host.substr(0, host.find(':')), headers.path()));
+             stream.arena().Concat("https://", headers.authority(), headers.path()));
       return false;
     }
   }
@@ -277,7 +293,7 @@ int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_
 
 bool ConnectionManager::FilterEnabled(const http::Stream& stream, const http::FilterSpec& filter) {
   if (filter.terminal || stream.route() == nullptr) return !filter.disabled || filter.terminal;
-  return model::FilterEnabled(*stream.route(), filter.name, !filter.disabled);
+  return model::FilterEnabled(*stream.route(), stream.weighted_cluster(), filter.name, !filter.disabled);
 }
 
 void ConnectionManager::OnRequestComplete(http::Stream& stream) { StateOf(stream).request_complete = true; }

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "source/base/ip_text.h"
 #include "source/observe/response_code_details.h"
 #include "source/observe/trace_context.h"
 
@@ -182,7 +183,7 @@ XffAddress LastFromXff(const HeaderMap& headers, uint32_t hops) {
   }
   const size_t comma = rest.rfind(',');
   absl::string_view text = absl::StripAsciiWhitespace(comma == absl::string_view::npos ? rest : rest.substr(comma + 1));
-  found.address = IpAddress::ParseOrNone(text);
+  found.address = ParseIpOrNone(text);
   return found;
 }
 
