@@ -11,11 +11,6 @@ namespace {
 
 using CloseMode = net::Connection::CloseMode;
 
-std::string* WireScratch() {
-  thread_local std::string scratch;
-  return &scratch;
-}
-
 }  // namespace
 
 ClientSession::ClientSession(net::Connection& connection, ClientSessionOwner& owner, const CodecOptions& options,
@@ -24,11 +19,6 @@ ClientSession::ClientSession(net::Connection& connection, ClientSessionOwner& ow
 
 ClientSession::~ClientSession() {
   if (stream_ != nullptr) Retire(stream_);
-  for (ClientStream* stream = retired_; stream != nullptr;) {
-    ClientStream* next = stream->next_retired_;
-    Recycler<ClientStream>::Give(stream);
-    stream = next;
-  }
 }
 
 void ClientSession::OnConnected() {
@@ -100,7 +90,7 @@ bool ClientSession::ReadHead(Buffer& input) {
   }
   Arena& arena = stream->receiver_->arena();
   HeaderMap* map = arena.New<HeaderMap>(arena);
-  BuildResponseHeaders(head, http1_.preserve_case ? WireScratch()->data() : nullptr, *map);
+  BuildResponseHeaders(head, wire_names(), *map);
   stream->wire_received_ += head.size;
   decoder_.TakeHead(input, head, head.framing, head.content_length);
   if (head.status < 200 && head.status != 101) {
@@ -155,7 +145,7 @@ bool ClientSession::ReadBody(Buffer& input) {
   if (step == Decoder::Step::kTrailers) {
     Arena& arena = stream->receiver_->arena();
     map = arena.New<HeaderMap>(arena);
-    BuildTrailers(trailers, http1_.preserve_case ? WireScratch()->data() : nullptr, *map);
+    BuildTrailers(trailers, wire_names(), *map);
     ++counters_.trailers;
     decoder_.TakeTrailers(input, trailers);
   }
@@ -286,8 +276,7 @@ void ClientSession::Retire(ClientStream* stream) {
   stream->early_.Clear();
   stream->session_ = nullptr;
   stream->receiver_ = nullptr;
-  stream->next_retired_ = retired_;
-  retired_ = stream;
+  retired_.Add(stream);
   fail_detail_ = nullptr;
   connection_.dispatcher().AtEndOfTurn(*this);
 }
@@ -315,12 +304,7 @@ void ClientSession::OnEndOfTurn() {
     DropStream(ResetReason::kProtocolError, detail);
     if (!cut_pending_) owner_.OnStreamClosed();
   }
-  for (ClientStream* stream = retired_; stream != nullptr;) {
-    ClientStream* next = stream->next_retired_;
-    Recycler<ClientStream>::Give(stream);
-    stream = next;
-  }
-  retired_ = nullptr;
+  retired_.Recycle();
   if (cut_pending_) {
     cut_pending_ = false;
     connection_.Close(CloseMode::kNow, {net::CloseReason::kLocalAbort, 0, "stream_reset"});

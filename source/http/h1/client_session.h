@@ -3,6 +3,7 @@
 
 #include "source/http/codec.h"
 #include "source/http/h1/decoder.h"
+#include "source/http/h1/recycler.h"
 #include "source/http/h1/serializer.h"
 
 namespace outrigger::http::h1 {
@@ -28,6 +29,7 @@ class ClientStream final : public StreamSender {
 
  private:
   friend class ClientSession;
+  friend class RetiredStreams<ClientStream>;
   void Start(ClientSession& session, net::Connection& connection, StreamReceiver& receiver);
   bool complete() const { return request_done_ && response_done_; }
   bool waits_for_switch() const { return (facts_.upgrade || facts_.connect) && !tunnel_open_; }
@@ -88,6 +90,7 @@ class ClientSession final : public http::ClientSession, private event::EndOfTurn
   enum class State : uint8_t { kIdle, kHead, kBody, kRest, kTunnel };
 
   void OnEndOfTurn() override;
+  const char* wire_names() const { return http1_.preserve_case ? WireScratch()->data() : nullptr; }
   ParseContext context() { return ParseContext{options_, http1_, counters_}; }
   bool Advance(Buffer& input);
   bool ReadHead(Buffer& input);
@@ -115,7 +118,7 @@ class ClientSession final : public http::ClientSession, private event::EndOfTurn
   const Http1Options http1_;
   Decoder decoder_{Decoder::Kind::kResponse};
   ClientStream* stream_ = nullptr;
-  ClientStream* retired_ = nullptr;
+  RetiredStreams<ClientStream> retired_;
   const char* fail_detail_ = nullptr;  // the stream is to fail at the end of the turn
   State state_ = State::kIdle;
   bool ready_ : 1 = false;

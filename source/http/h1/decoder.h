@@ -11,6 +11,12 @@
 
 namespace outrigger::http::h1 {
 
+// Where a block is kept before its names are lower-cased, if spellings are wanted. Used between two lines of one call.
+inline std::string* WireScratch() {
+  thread_local std::string scratch;
+  return &scratch;
+}
+
 // One direction of a connection as a sequence of messages. The owner asks for a head, then for the body, then for the
 // next head; the same bytes give the same answers however they are split. Used by both sessions, the fuzz targets and
 // the tests. Holds no memory of its own.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 namespace outrigger::http::h1 {
 
@@ -36,5 +37,23 @@ class Recycler {
 };
 template <class T>
 thread_local typename Recycler<T>::Shelf Recycler<T>::shelf_;
+
+// Streams of one session that ended this turn: their sender may still be called, so they are reused from the next turn on only.
+// T links them by next_retired_.
+template <class T>
+class RetiredStreams {
+ public:
+  ~RetiredStreams() { Recycle(); }
+  void Add(T* stream) {
+    stream->next_retired_ = first_;
+    first_ = stream;
+  }
+  void Recycle() {
+    while (first_ != nullptr) Recycler<T>::Give(std::exchange(first_, first_->next_retired_));
+  }
+
+ private:
+  T* first_ = nullptr;
+};
 
 }  // namespace outrigger::http::h1

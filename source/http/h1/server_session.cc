@@ -11,12 +11,6 @@ namespace {
 
 using CloseMode = net::Connection::CloseMode;
 
-// Where a block is kept before its names are lower-cased, if spellings are wanted. Used between two lines of one call.
-std::string* WireScratch() {
-  thread_local std::string scratch;
-  return &scratch;
-}
-
 }  // namespace
 
 ServerSession::ServerSession(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
@@ -25,11 +19,6 @@ ServerSession::ServerSession(net::Connection& connection, ServerSessionOwner& ow
 
 ServerSession::~ServerSession() {
   if (stream_ != nullptr) Retire(stream_);
-  for (ServerStream* stream = retired_; stream != nullptr;) {
-    ServerStream* next = stream->next_retired_;
-    Recycler<ServerStream>::Give(stream);
-    stream = next;
-  }
 }
 
 // --- Input ---
@@ -89,7 +78,7 @@ bool ServerSession::BeginRequest(Buffer& input) {
   if (stream_ != stream) return !closing_;
   stream->receiver_ = &receiver;
   HeaderMap* map = receiver.arena().New<HeaderMap>(receiver.arena());
-  BuildRequestHeaders(head, http1_.preserve_case ? WireScratch()->data() : nullptr,
+  BuildRequestHeaders(head, wire_names(),
                       connection_.transport().tls() != nullptr ? "https" : "http", *map);
   decoder_.TakeHead(input, head, head.framing, head.content_length);
   state_ = head.framing == Framing::kNone ? State::kWait : State::kBody;
@@ -113,7 +102,7 @@ bool ServerSession::ReadBody(Buffer& input) {
     if (stream->receiver_ != nullptr) {
       Arena& arena = stream->receiver_->arena();
       map = arena.New<HeaderMap>(arena);
-      BuildTrailers(trailers, http1_.preserve_case ? WireScratch()->data() : nullptr, *map);
+      BuildTrailers(trailers, wire_names(), *map);
       ++counters_.trailers;
     }
     decoder_.TakeTrailers(input, trailers);
@@ -272,8 +261,7 @@ void ServerSession::Retire(ServerStream* stream) {
   for (; stream->pauses_ > 0; --stream->pauses_) connection_.ResumeReading();
   stream->session_ = nullptr;
   stream->receiver_ = nullptr;
-  stream->next_retired_ = retired_;
-  retired_ = stream;
+  retired_.Add(stream);
   connection_.dispatcher().AtEndOfTurn(*this);
 }
 
@@ -292,12 +280,7 @@ void ServerSession::OnEndOfTurn() {
     end_pending_ = false;
     DeliverEnd();
   }
-  for (ServerStream* stream = retired_; stream != nullptr;) {
-    ServerStream* next = stream->next_retired_;
-    Recycler<ServerStream>::Give(stream);
-    stream = next;
-  }
-  retired_ = nullptr;
+  retired_.Recycle();
   if (cut_pending_) {
     cut_pending_ = false;
     connection_.Close(cut_reset_ ? CloseMode::kReset : CloseMode::kNow,

@@ -3,6 +3,7 @@
 
 #include "source/http/codec.h"
 #include "source/http/h1/decoder.h"
+#include "source/http/h1/recycler.h"
 #include "source/http/h1/serializer.h"
 
 namespace outrigger::http::h1 {
@@ -29,6 +30,7 @@ class ServerStream final : public StreamSender {
 
  private:
   friend class ServerSession;
+  friend class RetiredStreams<ServerStream>;
   void Start(ServerSession& session, net::Connection& connection, const Head& head);
   bool complete() const { return request_done_ && response_done_; }
   void EndResponse();
@@ -83,6 +85,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
   enum class State : uint8_t { kHead, kBody, kWait, kTunnel };
 
   void OnEndOfTurn() override;
+  const char* wire_names() const { return http1_.preserve_case ? WireScratch()->data() : nullptr; }
   ParseContext context() { return ParseContext{options_, http1_, counters_}; }
   bool Advance(Buffer& input);  // false: nothing more can be done now
   bool BeginRequest(Buffer& input);
@@ -112,7 +115,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
   const Http1Options http1_;
   Decoder decoder_{Decoder::Kind::kRequest};
   ServerStream* stream_ = nullptr;
-  ServerStream* retired_ = nullptr;  // ended this turn: stale calls are still safe
+  RetiredStreams<ServerStream> retired_;
   uint64_t discarded_ = 0;
   State state_ = State::kHead;
   bool held_ : 1 = false;  // reading is paused because the next request has to wait
