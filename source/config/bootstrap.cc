@@ -6,13 +6,20 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/extensions/bootstrap/internal_listener/v3/internal_listener.pb.h"
+#include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
+#include "source/config/cluster_builder.h"
+#include "source/extension/fault.h"
+#include "source/extension/runtime.h"
 #include "source/schema/reader.h"
+#include "source/schema/typed_struct.h"
 #include "source/schema/validator.h"
 
 namespace outrigger::config {
 
 using envoy::config::bootstrap::v3::Bootstrap;
 namespace core_v3 = envoy::config::core::v3;
+using extension::Fault;
 
 LoadedBootstrap::LoadedBootstrap() : bootstrap(std::make_unique<Bootstrap>()) {}
 LoadedBootstrap::LoadedBootstrap(LoadedBootstrap&&) noexcept = default;
@@ -77,7 +84,48 @@ absl::Status CheckSources(const Bootstrap& bootstrap) {
   return !status.ok() ? status : CheckSource("lds_config", dynamic.lds_config(), bootstrap);
 }
 
+// Extensions that the process has one of. What has no effect was said by the rules; anything else does not belong
+// there.
+absl::Status CheckExtensions(const Bootstrap& bootstrap) {
+  using envoy::extensions::bootstrap::internal_listener::v3::InternalListener;
+  for (int i = 0; i < bootstrap.bootstrap_extensions_size(); ++i) {
+    const auto& config = bootstrap.bootstrap_extensions(i).typed_config();
+    if (schema::TypeOf(config.type_url()) != InternalListener::descriptor()) {
+      return Fault(extension::Item("bootstrap_extensions", i) + ".typed_config",
+                   "is no bootstrap extension known here");
+    }
+  }
+  OUTRIGGER_TRY("typed_dns_resolver_config", CheckResolver(bootstrap.typed_dns_resolver_config()));
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const Bootstrap& bootstrap) {
+  using envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
+  std::optional<uint64_t> limit;
+  Value::Struct runtime;
+  for (const auto& layer : bootstrap.layered_runtime().layers()) {
+    extension::AddRuntimeLayer(layer.static_layer(), &runtime);
+  }
+  const auto given = runtime.find("overload.global_downstream_max_connections");
+  double number = 0;
+  if (given != runtime.end() && extension::NumberOf(&given->second, &number) && number > 0) {
+    limit = number < 1e18 ? static_cast<uint64_t>(number) : UINT64_MAX;
+  }
+  const auto& monitors = bootstrap.overload_manager().resource_monitors();
+  for (int i = 0; i < monitors.size(); ++i) {
+    const std::string path = extension::Item("overload_manager.resource_monitors", i);
+    DownstreamConnectionsConfig config;
+    if (schema::TypeOf(monitors[i].typed_config().type_url()) != config.GetDescriptor()) {
+      return Fault(path + ".typed_config", "is no resource monitor known here");
+    }
+    if (i > 0) return Fault(path, "there is another monitor of downstream connections");
+    OUTRIGGER_TRY(path + ".typed_config", schema::UnpackInto(monitors[i].typed_config(), config));
+    limit = static_cast<uint64_t>(config.max_active_downstream_connections());
+  }
+  return limit;
+}
 
 absl::StatusOr<LoadedBootstrap> LoadBootstrap(const BootstrapSource& source, event::Engine& engine) {
   LoadedBootstrap out;
@@ -98,6 +146,7 @@ absl::StatusOr<LoadedBootstrap> LoadBootstrap(const BootstrapSource& source, eve
   const schema::ValidationResult result = schema::Validate(*out.bootstrap, options);
   if (!result.ok()) return result.ToStatus();
   if (const absl::Status sources = CheckSources(*out.bootstrap); !sources.ok()) return sources;
+  if (const absl::Status checked = CheckExtensions(*out.bootstrap); !checked.ok()) return checked;
   for (const auto& warning : result.warnings) out.warnings.push_back(schema::ToString(warning));
   for (const auto& unknown : result.unknown_fields) out.unknown_fields.push_back(schema::ToString(unknown));
   return out;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,5 +35,9 @@ struct LoadedBootstrap {
 // kMostBootstrapBytes long.
 inline constexpr size_t kMostBootstrapBytes = 64 << 20;
 absl::StatusOr<LoadedBootstrap> LoadBootstrap(const BootstrapSource& source, event::Engine& engine);
+
+// The most connections that all listeners together may have: the overload manager's monitor of downstream connections,
+// else the runtime value overload.global_downstream_max_connections. None: no limit.
+absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
 
 }  // namespace outrigger::config

@@ -1,8 +1,11 @@
 #include "source/config/cluster_builder.h"
 
+#include <utility>
+
 #include "absl/strings/str_replace.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
+#include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb.h"
 #include "source/base/hash.h"
 #include "source/config/tls_builder.h"
 #include "source/extension/matchers.h"
@@ -21,6 +24,24 @@ using DnsCluster = envoy::extensions::clusters::dns::v3::DnsCluster;
 const std::string& EdsNameOf(const cluster_v3::Cluster& proto) {
   const std::string& name = proto.eds_cluster_config().service_name();
   return name.empty() ? proto.name() : name;
+}
+
+absl::Status CheckResolver(const core::TypedExtensionConfig& resolver) {
+  envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig cares;
+  using envoy::extensions::network::dns_resolver::getaddrinfo::v3::GetAddrInfoDnsResolverConfig;
+  if (!resolver.has_typed_config()) return absl::OkStatus();
+  const google::protobuf::Descriptor* type = schema::TypeOf(resolver.typed_config().type_url());
+  if (type == GetAddrInfoDnsResolverConfig::descriptor()) return absl::OkStatus();
+  if (type != cares.GetDescriptor()) return Fault("typed_config", "is no DNS resolver known here");
+  OUTRIGGER_TRY("typed_config", schema::UnpackInto(resolver.typed_config(), cares));
+  if (cares.resolvers_size() > 0) {
+    return Fault("typed_config.resolvers", "is not supported: the system's configuration says whom to ask");
+  }
+  const auto& options = cares.dns_resolver_options();
+  if (options.use_tcp_for_dns_lookups() || options.no_default_search_domain()) {
+    return Fault("typed_config.dns_resolver_options", "is not supported: the system's configuration says how to ask");
+  }
+  return absl::OkStatus();
 }
 
 namespace {
@@ -47,26 +68,11 @@ void SetDns(const Proto& proto, model::DnsConfig* out) {
   out->respect_ttl = proto.respect_dns_ttl();
 }
 
-// A resolver of a cluster's own: the process has one, so anything it says beyond that is refused.
-absl::Status CheckResolver(const core::TypedExtensionConfig& resolver) {
-  envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig cares;
-  if (schema::TypeOf(resolver.typed_config().type_url()) != cares.GetDescriptor()) return absl::OkStatus();
-  OUTRIGGER_CHECK("typed_config", schema::UnpackInto(resolver.typed_config(), cares));
-  if (cares.resolvers_size() > 0) {
-    return Fault("typed_config.resolvers", "is not supported for one cluster: the process has one resolver");
-  }
-  const auto& options = cares.dns_resolver_options();
-  if (options.use_tcp_for_dns_lookups() || options.no_default_search_domain()) {
-    return Fault("typed_config.dns_resolver_options", "is not supported for one cluster: the process has one resolver");
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SetDnsCluster(const google::protobuf::Any& any, model::ClusterConfig* out, BuiltCluster* built) {
   DnsCluster dns;
-  OUTRIGGER_CHECK("typed_config", schema::UnpackInto(any, dns));
+  OUTRIGGER_TRY("typed_config", schema::UnpackInto(any, dns));
   namespace dns_v3 = envoy::extensions::clusters::common::dns::v3;
-  OUTRIGGER_CHECK("typed_config.typed_dns_resolver_config", CheckResolver(dns.typed_dns_resolver_config()));
+  OUTRIGGER_TRY("typed_config.typed_dns_resolver_config", CheckResolver(dns.typed_dns_resolver_config()));
   SetDns(dns, &out->dns);
   out->dns.family =
       FamilyOf(dns.dns_lookup_family(), dns_v3::V4_ONLY, dns_v3::V6_ONLY, dns_v3::V4_PREFERRED, dns_v3::ALL);
@@ -79,11 +85,11 @@ absl::Status SetDnsCluster(const google::protobuf::Any& any, model::ClusterConfi
 absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, model::ClusterConfig* out,
                      BuiltCluster* built) {
   using C = cluster_v3::Cluster;
-  OUTRIGGER_CHECK("typed_dns_resolver_config", CheckResolver(proto.typed_dns_resolver_config()));
+  OUTRIGGER_TRY("typed_dns_resolver_config", CheckResolver(proto.typed_dns_resolver_config()));
   SetDns(proto, &out->dns);
   out->dns.family = FamilyOf(proto.dns_lookup_family(), C::V4_ONLY, C::V6_ONLY, C::V4_PREFERRED, C::ALL);
   if (proto.has_cluster_type()) {
-    OUTRIGGER_CHECK("cluster_type", SetDnsCluster(proto.cluster_type().typed_config(), out, built));
+    OUTRIGGER_TRY("cluster_type", SetDnsCluster(proto.cluster_type().typed_config(), out, built));
   } else {
     switch (proto.type()) {
       case C::STATIC:
@@ -197,8 +203,10 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
     std::optional<double> budget;
     uint32_t least_retries = 3;
     bool track = false;
+    bool given = false;
     for (const auto& threshold : proto.circuit_breakers().thresholds()) {
-      if ((threshold.priority() == core::HIGH ? 1 : 0) != i) continue;
+      // Of several for one priority the first counts, as published.
+      if ((threshold.priority() == core::HIGH ? 1 : 0) != i || std::exchange(given, true)) continue;
       if (threshold.has_max_connections()) limit.connections = threshold.max_connections().value();
       if (threshold.has_max_pending_requests()) limit.pending = threshold.max_pending_requests().value();
       if (threshold.has_max_requests()) limit.requests = threshold.max_requests().value();
@@ -225,7 +233,9 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
     built->limits.push_back(std::move(limit));
   }
   for (const auto& threshold : proto.circuit_breakers().per_host_thresholds()) {
-    if (threshold.priority() == core::DEFAULT) out->per_host_max_connections = threshold.max_connections().value();
+    if (!threshold.has_max_connections()) continue;
+    out->per_host_max_connections = threshold.max_connections().value();
+    break;
   }
 }
 
@@ -253,6 +263,19 @@ void RegisterStats(absl::string_view cluster, observe::StatsRegistry& stats, mod
   out->retry_stats = stats.Register<observe::AlternateCodeStats>(under("retry."));
 }
 
+namespace {
+
+// Endpoints count their connections once, for all priorities.
+absl::Status CheckPerHost(const cluster_v3::CircuitBreakers& breakers) {
+  for (int i = 0; i < breakers.per_host_thresholds_size(); ++i) {
+    if (breakers.per_host_thresholds(i).priority() == core::DEFAULT) continue;
+    return Fault(Item("per_host_thresholds", i) + ".priority", "is supported for DEFAULT only");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, const model::ClusterConfig* before,
                                           BuildContext& context) {
   BuiltCluster built;
@@ -262,16 +285,15 @@ absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, cons
   config->origin = context.origin();
   config->content_hash = extension::HashOf(proto);
   if (proto.has_connect_timeout()) config->connect_timeout = DurationOf(proto.connect_timeout());
-  OUTRIGGER_CHECK("", SetType(proto, context, config.get(), &built));
-  OUTRIGGER_CHECK("", SetLoadBalancing(proto, context, config.get()));
-  OUTRIGGER_CHECK("", SetProtocols(proto, context, config.get()));
-  OUTRIGGER_CHECK("", SetTransports(proto, context, config.get(), &built));
-  OUTRIGGER_CHECK("", SetSockets(proto, config.get()));
+  OUTRIGGER_TRY("", SetType(proto, context, config.get(), &built));
+  OUTRIGGER_TRY("", SetLoadBalancing(proto, context, config.get()));
+  OUTRIGGER_TRY("", SetProtocols(proto, context, config.get()));
+  OUTRIGGER_TRY("", SetTransports(proto, context, config.get(), &built));
+  OUTRIGGER_TRY("", SetSockets(proto, config.get()));
+  OUTRIGGER_TRY("circuit_breakers", CheckPerHost(proto.circuit_breakers()));
   SetCircuitBreakers(proto, before, config.get(), &built);
   config->metadata = extension::MetadataOf(proto.metadata());
   config->close_connections_on_host_health_failure = proto.close_connections_on_host_health_failure();
-  config->ignore_health_on_host_removal = proto.ignore_health_on_host_removal();
-  config->request_response_sizes = proto.track_cluster_stats().request_response_sizes();
   config->codec.stream_buffer_limit = config->buffer_limit;
   config->connection_hash = ConnectionHash(proto, *config, built.missing_transports);
   const std::string& stat_name = proto.alt_stat_name().empty() ? proto.name() : proto.alt_stat_name();

@@ -29,6 +29,9 @@ struct BuiltCluster {
 absl::StatusOr<BuiltCluster> BuildCluster(const envoy::config::cluster::v3::Cluster& proto,
                                           const model::ClusterConfig* before, BuildContext& context);
 
+// A DNS resolver's configuration: the process has one resolver, so anything beyond its type is refused.
+absl::Status CheckResolver(const envoy::config::core::v3::TypedExtensionConfig& resolver);
+
 // EDS names endpoints by service_name, else by the cluster's own.
 const std::string& EdsNameOf(const envoy::config::cluster::v3::Cluster& proto);
 

@@ -18,8 +18,8 @@ namespace {
 template <class LocalityConfig>
 void SetLocality(const LocalityConfig& proto, model::LbConfig* out) {
   if (proto.has_locality_weighted_lb_config()) out->locality_weighted = true;
+  // The rest of it asks for a local cluster, which a bootstrap cannot name here.
   if (proto.has_zone_aware_lb_config()) {
-    out->zone_aware = true;
     out->fail_traffic_on_panic = proto.zone_aware_lb_config().fail_traffic_on_panic();
   }
 }
@@ -51,7 +51,7 @@ absl::Status SetPolicy(const google::protobuf::Message& config, int depth, const
   }
   if (const auto* wrr = dynamic_cast<const lb_v3::wrr_locality::v3::WrrLocality*>(&config); wrr != nullptr) {
     if (depth > 4) return Fault("endpoint_picking_policy", "is nested too deep");
-    OUTRIGGER_CHECK("endpoint_picking_policy", SetPolicies(wrr->endpoint_picking_policy(), depth + 1, context, out));
+    OUTRIGGER_TRY("endpoint_picking_policy", SetPolicies(wrr->endpoint_picking_policy(), depth + 1, context, out));
     out->locality_weighted = true;
     return absl::OkStatus();
   }
@@ -81,7 +81,7 @@ absl::Status SetLoadBalancing(const cluster_v3::Cluster& proto, const BuildConte
   lb.close_connections_on_host_set_change = common.close_connections_on_host_set_change();
   SetLocality(common, &lb);
   if (proto.has_load_balancing_policy()) {
-    OUTRIGGER_CHECK("load_balancing_policy", SetPolicies(proto.load_balancing_policy(), 0, context, &lb));
+    OUTRIGGER_TRY("load_balancing_policy", SetPolicies(proto.load_balancing_policy(), 0, context, &lb));
     return absl::OkStatus();
   }
   switch (proto.lb_policy()) {

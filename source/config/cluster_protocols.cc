@@ -39,7 +39,7 @@ void SetUpstream(const core::UpstreamHttpProtocolOptions& options, model::Cluste
 // One of the three protocol choices: each has options of both codecs.
 template <class Options>
 absl::Status SetBoth(const Options& options, model::ClusterConfig* out) {
-  OUTRIGGER_CHECK("http_protocol_options", extension::SetHttp1Options(options.http_protocol_options(), &out->http1));
+  OUTRIGGER_TRY("http_protocol_options", extension::SetHttp1Options(options.http_protocol_options(), &out->http1));
   extension::SetHttp2Options(options.http2_protocol_options(), &out->http2);
   return absl::OkStatus();
 }
@@ -49,15 +49,15 @@ absl::Status SetExplicit(const ProtocolOptions& options, model::ClusterConfig* o
     case ProtocolOptions::kExplicitHttpConfig:
       out->protocol = options.explicit_http_config().has_http2_protocol_options() ? model::UpstreamProtocol::kHttp2
                                                                                   : model::UpstreamProtocol::kHttp1;
-      OUTRIGGER_CHECK("explicit_http_config", SetBoth(options.explicit_http_config(), out));
+      OUTRIGGER_TRY("explicit_http_config", SetBoth(options.explicit_http_config(), out));
       return absl::OkStatus();
     case ProtocolOptions::kUseDownstreamProtocolConfig:
       out->protocol = model::UpstreamProtocol::kUseDownstream;
-      OUTRIGGER_CHECK("use_downstream_protocol_config", SetBoth(options.use_downstream_protocol_config(), out));
+      OUTRIGGER_TRY("use_downstream_protocol_config", SetBoth(options.use_downstream_protocol_config(), out));
       return absl::OkStatus();
     case ProtocolOptions::kAutoConfig:
       out->protocol = model::UpstreamProtocol::kAuto;
-      OUTRIGGER_CHECK("auto_config", SetBoth(options.auto_config(), out));
+      OUTRIGGER_TRY("auto_config", SetBoth(options.auto_config(), out));
       return absl::OkStatus();
     default:
       return Fault("", "needs explicit_http_config, use_downstream_protocol_config or auto_config");
@@ -85,7 +85,7 @@ absl::Status CheckFilters(const ProtocolOptions& options) {
 absl::Status SetDeprecated(const cluster_v3::Cluster& proto, model::ClusterConfig* out) {
   SetCommon(proto.common_http_protocol_options(), out);
   SetUpstream(proto.upstream_http_protocol_options(), out);
-  OUTRIGGER_CHECK("http_protocol_options", extension::SetHttp1Options(proto.http_protocol_options(), &out->http1));
+  OUTRIGGER_TRY("http_protocol_options", extension::SetHttp1Options(proto.http_protocol_options(), &out->http1));
   extension::SetHttp2Options(proto.http2_protocol_options(), &out->http2);
   if (proto.has_http2_protocol_options()) out->protocol = model::UpstreamProtocol::kHttp2;
   if (proto.protocol_selection() == cluster_v3::Cluster::USE_DOWNSTREAM_PROTOCOL) {
@@ -100,7 +100,7 @@ absl::Status SetDeprecated(const cluster_v3::Cluster& proto, model::ClusterConfi
 }  // namespace
 
 absl::Status SetProtocols(const cluster_v3::Cluster& proto, BuildContext&, model::ClusterConfig* out) {
-  OUTRIGGER_CHECK("", SetDeprecated(proto, out));
+  OUTRIGGER_TRY("", SetDeprecated(proto, out));
   for (const auto& [key, any] : proto.typed_extension_protocol_options()) {
     const std::string path = Item("typed_extension_protocol_options", key);
     if (key != kOptionsKey) return Fault(path, "no such options are known here");
@@ -109,11 +109,11 @@ absl::Status SetProtocols(const cluster_v3::Cluster& proto, BuildContext&, model
       return Fault(path, "excludes the deprecated protocol options of the cluster itself");
     }
     ProtocolOptions options;
-    OUTRIGGER_CHECK(path, schema::UnpackInto(any, options));
+    OUTRIGGER_TRY(path, schema::UnpackInto(any, options));
     SetCommon(options.common_http_protocol_options(), out);
     SetUpstream(options.upstream_http_protocol_options(), out);
-    OUTRIGGER_CHECK(path, SetExplicit(options, out));
-    OUTRIGGER_CHECK(path, CheckFilters(options));
+    OUTRIGGER_TRY(path, SetExplicit(options, out));
+    OUTRIGGER_TRY(path, CheckFilters(options));
   }
   out->http1.default_host_for_http_10 = {};
   return absl::OkStatus();

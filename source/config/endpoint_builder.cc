@@ -72,7 +72,7 @@ class EndpointSpecs {
     for (int i = 0; i < proto.lb_endpoints_size(); ++i) {
       const auto& endpoint = proto.lb_endpoints(i);
       weight += endpoint.has_load_balancing_weight() ? endpoint.load_balancing_weight().value() : 1;
-      OUTRIGGER_CHECK(Item("lb_endpoints", i), AddEndpoint(endpoint, metadata, out.endpoints));
+      OUTRIGGER_TRY(Item("lb_endpoints", i), AddEndpoint(endpoint, metadata, out.endpoints));
     }
     if (weight > std::numeric_limits<uint32_t>::max()) {
       return Fault("lb_endpoints", "the weights sum up to over 2^32-1");

@@ -87,7 +87,7 @@ absl::StatusOr<std::shared_ptr<const model::FilterChain>> BuildFilterChain(const
                    ServerTransportOf(proto.has_transport_socket(), proto.transport_socket(), context));
   out->tls = transport.context;
   out->tls_unavailable = transport.missing;
-  OUTRIGGER_CHECK("", AddFilters(proto, context, out.get()));
+  OUTRIGGER_TRY("", AddFilters(proto, context, out.get()));
   if (proto.has_transport_socket_connect_timeout()) {
     out->transport_timeout = extension::DurationOf(proto.transport_socket_connect_timeout());
   }

@@ -15,6 +15,12 @@ using extension::Item;
 
 namespace {
 
+// Says a choice of sockets that does not exist here; its default does no harm.
+absl::Status CheckOriginalDestination(const listener_v3::Listener& proto) {
+  if (!proto.use_original_dst().value()) return absl::OkStatus();
+  return Fault("use_original_dst", "is not supported: a connection stays with the listener that accepted it");
+}
+
 absl::Status AddAddresses(const listener_v3::Listener& proto, model::Listener* out) {
   if (!proto.has_address()) return Fault("address", "is not set");
   OUTRIGGER_ASSIGN(out->addresses.emplace_back(), "address", extension::AddressOf(proto.address()));
@@ -79,7 +85,6 @@ void SetSockets(const listener_v3::Listener& proto, model::Listener* out) {
   out->bind_to_port = proto.has_bind_to_port()                   ? proto.bind_to_port().value()
                       : proto.deprecated_v1().has_bind_to_port() ? proto.deprecated_v1().bind_to_port().value()
                                                                  : true;
-  out->use_original_dst = proto.use_original_dst().value();
   if (proto.has_per_connection_buffer_limit_bytes())
     out->buffer_limit = proto.per_connection_buffer_limit_bytes().value();
   if (proto.has_tcp_backlog_size()) out->tcp_backlog = proto.tcp_backlog_size().value();
@@ -89,7 +94,6 @@ void SetSockets(const listener_v3::Listener& proto, model::Listener* out) {
   out->ipv4_compat = proto.address().socket_address().ipv4_compat();
   out->freebind = proto.freebind().value();
   out->transparent = proto.transparent().value();
-  out->exact_balance = proto.connection_balance_config().has_exact_balance();
   if (proto.has_tcp_fast_open_queue_length()) out->tcp_fast_open = proto.tcp_fast_open_queue_length().value();
   out->max_accepts_per_event = proto.max_connections_to_accept_per_socket_event().value();
   for (const auto& option : proto.socket_options()) out->socket_options.push_back(extension::SocketOptionOf(option));
@@ -123,7 +127,7 @@ absl::Status CheckApiListener(const listener_v3::Listener& proto, BuildContext& 
 absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const listener_v3::Listener& proto,
                                                                      model::ListenerSlot slot, BuildContext& context) {
   if (proto.has_api_listener()) {
-    OUTRIGGER_CHECK("", CheckApiListener(proto, context));
+    OUTRIGGER_TRY("", CheckApiListener(proto, context));
     return nullptr;
   }
   auto out = std::make_shared<model::Listener>();
@@ -132,13 +136,14 @@ absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const liste
   out->origin = context.origin();
   out->content_hash = extension::HashOf(proto);
   out->direction = DirectionOf(proto);
-  OUTRIGGER_CHECK("", AddAddresses(proto, out.get()));
+  OUTRIGGER_TRY("", CheckOriginalDestination(proto));
+  OUTRIGGER_TRY("", AddAddresses(proto, out.get()));
   SetSockets(proto, out.get());
   const std::string stat_prefix = absl::StrCat("listener.", StatName(proto, *out), ".");
   BuildContext below(context, stat_prefix);
   below.set_direction(out->direction);
-  OUTRIGGER_CHECK("", AddListenerFilters(proto, below, out.get()));
-  OUTRIGGER_CHECK("", AddChains(proto, below, out.get()));
+  OUTRIGGER_TRY("", AddListenerFilters(proto, below, out.get()));
+  OUTRIGGER_TRY("", AddChains(proto, below, out.get()));
   for (int i = 0; i < proto.access_log_size(); ++i) {
     OUTRIGGER_ASSIGN(out->access_logs.emplace_back(), Item("access_log", i), MakeAccessLog(proto.access_log(i), below));
   }

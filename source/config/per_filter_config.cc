@@ -32,15 +32,15 @@ absl::StatusOr<model::PerFilterConfig::Item> ItemOf(const std::string& filter, c
   model::PerFilterConfig::Item item;
   item.filter = filter;
   if (schema::TypeOf(config.type_url()) != route_v3::FilterConfig::descriptor()) {
-    OUTRIGGER_CHECK("", SetConfig(config, false, context, &item));
+    OUTRIGGER_TRY("", SetConfig(config, false, context, &item));
     return item;
   }
   route_v3::FilterConfig wrapper;
-  OUTRIGGER_CHECK("", schema::UnpackInto(config, wrapper));
+  OUTRIGGER_TRY("", schema::UnpackInto(config, wrapper));
   item.disabled = wrapper.disabled();
   item.enabled = !wrapper.disabled();
   if (wrapper.has_config() && !wrapper.config().type_url().empty() && !wrapper.disabled()) {
-    OUTRIGGER_CHECK("config", SetConfig(wrapper.config(), wrapper.is_optional(), context, &item));
+    OUTRIGGER_TRY("config", SetConfig(wrapper.config(), wrapper.is_optional(), context, &item));
   } else if (!wrapper.disabled() && !wrapper.has_config()) {
     return Fault("", "needs config, or disabled: true");
   }

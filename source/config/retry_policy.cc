@@ -1,9 +1,9 @@
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "source/config/route_parts.h"
 #include "source/extension/matchers.h"
 #include "source/extension/values.h"
+#include "source/model/retry_on.h"
 #include "source/schema/typed_struct.h"
 
 namespace outrigger::config {
@@ -14,41 +14,6 @@ using extension::Fault;
 using extension::Item;
 
 namespace {
-
-struct RetryWord {
-  absl::string_view word;
-  uint32_t bit;
-};
-constexpr RetryWord kRetryWords[] = {
-    {"5xx", model::kRetry5xx},
-    {"gateway-error", model::kRetryGatewayError},
-    {"reset", model::kRetryReset},
-    {"reset-before-request", model::kRetryResetBeforeRequest},
-    {"connect-failure", model::kRetryConnectFailure},
-    {"retriable-4xx", model::kRetryRetriable4xx},
-    {"refused-stream", model::kRetryRefusedStream},
-    {"retriable-status-codes", model::kRetryRetriableStatusCodes},
-    {"retriable-headers", model::kRetryRetriableHeaders},
-    {"envoy-ratelimited", model::kRetryEnvoyRatelimited},
-    {"http3-post-connect-failure", model::kRetryHttp3PostConnectFailure},
-    {"cancelled", model::kRetryGrpcCancelled},
-    {"deadline-exceeded", model::kRetryGrpcDeadlineExceeded},
-    {"internal", model::kRetryGrpcInternal},
-    {"resource-exhausted", model::kRetryGrpcResourceExhausted},
-    {"unavailable", model::kRetryGrpcUnavailable},
-};
-
-// Words nobody knows mean nothing, as published: a policy may name conditions of a later version.
-uint32_t RetryOnOf(absl::string_view words) {
-  uint32_t bits = 0;
-  for (absl::string_view word : absl::StrSplit(words, ',')) {
-    word = absl::StripAsciiWhitespace(word);
-    for (const RetryWord& known : kRetryWords) {
-      if (known.word == word) bits |= known.bit;
-    }
-  }
-  return bits;
-}
 
 absl::Status SetBackOff(const route_v3::RetryPolicy& proto, model::RetryPolicy* policy) {
   if (proto.has_retry_back_off()) {
@@ -75,7 +40,7 @@ absl::Status SetBackOff(const route_v3::RetryPolicy& proto, model::RetryPolicy* 
 
 absl::StatusOr<std::shared_ptr<const model::RetryPolicy>> RetryPolicyOf(const route_v3::RetryPolicy& proto) {
   auto policy = std::make_shared<model::RetryPolicy>();
-  policy->on = RetryOnOf(proto.retry_on());
+  policy->on = model::ParseRetryOn(proto.retry_on());
   if (proto.has_num_retries()) policy->retries = proto.num_retries().value();
   policy->per_try_timeout = DurationOf(proto.per_try_timeout());
   policy->per_try_idle_timeout = DurationOf(proto.per_try_idle_timeout());
@@ -84,14 +49,14 @@ absl::StatusOr<std::shared_ptr<const model::RetryPolicy>> RetryPolicyOf(const ro
                    extension::BuildHeaderMatchers(proto.retriable_headers()));
   OUTRIGGER_ASSIGN(policy->retriable_request_headers, "retriable_request_headers",
                    extension::BuildHeaderMatchers(proto.retriable_request_headers()));
-  OUTRIGGER_CHECK("", SetBackOff(proto, policy.get()));
+  OUTRIGGER_TRY("", SetBackOff(proto, policy.get()));
   for (int i = 0; i < proto.retry_host_predicate_size(); ++i) {
     const auto& predicate = proto.retry_host_predicate(i);
     const std::string path = Item("retry_host_predicate", i);
     namespace previous = envoy::extensions::retry::host::previous_hosts::v3;
     if (predicate.has_typed_config()) {
       previous::PreviousHostsPredicate unused;
-      OUTRIGGER_CHECK(path + ".typed_config", schema::UnpackInto(predicate.typed_config(), unused));
+      OUTRIGGER_TRY(path + ".typed_config", schema::UnpackInto(predicate.typed_config(), unused));
     } else if (predicate.name() != "envoy.retry_host_predicates.previous_hosts") {
       return Fault(path + ".name", absl::StrCat("no host predicate is called \"", predicate.name(), "\""));
     }

@@ -76,7 +76,7 @@ absl::Status SetCluster(const route_v3::RouteAction& proto, RouteScope& scope, m
       out->cluster_header = absl::AsciiStrToLower(proto.cluster_header());
       return absl::OkStatus();
     case route_v3::RouteAction::kWeightedClusters:
-      OUTRIGGER_CHECK("weighted_clusters", SetWeighted(proto.weighted_clusters(), scope, out));
+      OUTRIGGER_TRY("weighted_clusters", SetWeighted(proto.weighted_clusters(), scope, out));
       return absl::OkStatus();
     default:
       return Fault("", "needs cluster, cluster_header or weighted_clusters");
@@ -182,7 +182,7 @@ absl::Status SetUpgrades(const route_v3::RouteAction& proto, model::ForwardActio
 
 absl::StatusOr<model::ForwardAction> ForwardActionOf(const route_v3::RouteAction& proto, RouteScope& scope) {
   model::ForwardAction out;
-  OUTRIGGER_CHECK("", SetCluster(proto, scope, &out));
+  OUTRIGGER_TRY("", SetCluster(proto, scope, &out));
   switch (proto.cluster_not_found_response_code()) {
     case route_v3::RouteAction::NOT_FOUND:
       out.cluster_not_found_code = 404;
@@ -194,15 +194,15 @@ absl::StatusOr<model::ForwardAction> ForwardActionOf(const route_v3::RouteAction
       out.cluster_not_found_code = 503;
       break;
   }
-  OUTRIGGER_CHECK("", SetRewrites(proto, &out));
+  OUTRIGGER_TRY("", SetRewrites(proto, &out));
   SetTimes(proto, &out);
   out.retry = scope.host_retry;
   if (proto.has_retry_policy()) {
     OUTRIGGER_ASSIGN(out.retry, "retry_policy", RetryPolicyOf(proto.retry_policy()));
   }
-  OUTRIGGER_CHECK("", SetMirrors(proto, scope, &out));
+  OUTRIGGER_TRY("", SetMirrors(proto, scope, &out));
   if (proto.priority() == envoy::config::core::v3::HIGH) out.priority = model::RoutingPriority::kHigh;
-  OUTRIGGER_CHECK("", SetUpgrades(proto, &out));
+  OUTRIGGER_TRY("", SetUpgrades(proto, &out));
   return out;
 }
 

@@ -49,11 +49,10 @@ absl::StatusOr<model::Route> RouteOf(const route_v3::Route& proto, RouteScope& s
   route.origin = scope.context.origin();
   OUTRIGGER_ASSIGN(spec->match, "match", RouteMatchOf(proto.match(), scope.context));
   SetMatched(spec->match, &route);
-  OUTRIGGER_CHECK("", SetAction(proto, scope, &route));
+  OUTRIGGER_TRY("", SetAction(proto, scope, &route));
   OUTRIGGER_ASSIGN(route.headers, "", HeaderMutationsOf(proto, scope.context));
   OUTRIGGER_ASSIGN(route.per_filter, "", PerFilterConfigOf(proto.typed_per_filter_config(), scope.context));
   route.metadata = extension::MetadataOf(proto.metadata());
-  route.stat_prefix = proto.stat_prefix();
   if (proto.has_per_request_buffer_limit_bytes()) {
     route.request_buffer_limit = proto.per_request_buffer_limit_bytes().value();
   } else {
@@ -113,7 +112,6 @@ absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const r
   }
   OUTRIGGER_ASSIGN(table->headers, "", HeaderMutationsOf(proto, context));
   OUTRIGGER_ASSIGN(table->per_filter, "", PerFilterConfigOf(proto.typed_per_filter_config(), context));
-  table->metadata = extension::MetadataOf(proto.metadata());
   for (const std::string& name : proto.internal_only_headers()) {
     table->internal_only_headers.push_back(absl::AsciiStrToLower(name));
   }

@@ -64,7 +64,7 @@ absl::Status SetPath(const route_v3::RouteMatch& match, matching::RouteMatchSpec
 
 absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const route_v3::RouteMatch& match, const BuildContext& context) {
   matching::RouteMatchSpec spec;
-  OUTRIGGER_CHECK("", SetPath(match, &spec));
+  OUTRIGGER_TRY("", SetPath(match, &spec));
   spec.case_sensitive = !match.has_case_sensitive() || match.case_sensitive().value();
   spec.grpc = match.has_grpc();
   OUTRIGGER_ASSIGN(spec.headers, "headers", extension::BuildHeaderMatchers(match.headers()));

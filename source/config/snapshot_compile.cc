@@ -104,7 +104,7 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
         const auto at = clusters.find(part.proto->name());
         const ClusterPart* before = at == clusters.end() ? nullptr : &at->second;
         part.name = names.clusters.Get(part.proto->name());
-        OUTRIGGER_CHECK("", CheckSlot(part.name->slot.index));
+        OUTRIGGER_TRY("", CheckSlot(part.name->slot.index));
         OUTRIGGER_ASSIGN(part.built, "",
                          BuildCluster(*part.proto, before == nullptr ? nullptr : before->built.config.get(), context));
         if (part.built.dns) {
@@ -135,7 +135,7 @@ absl::StatusOr<ListenerPart> SnapshotBuilder::State::Compile(std::shared_ptr<con
   return CompilePart<ListenerPart>(
       *this, std::move(proto), given, [this](ListenerPart& part, BuildContext& context) -> absl::Status {
         part.name = names.listeners.Get(part.proto->name());
-        OUTRIGGER_CHECK("", CheckSlot(part.name->slot.index));
+        OUTRIGGER_TRY("", CheckSlot(part.name->slot.index));
         OUTRIGGER_ASSIGN(part.listener, "", BuildListener(*part.proto, part.name->slot, context));
         return absl::OkStatus();
       });
@@ -145,7 +145,7 @@ absl::StatusOr<RoutesPart> SnapshotBuilder::State::Compile(std::shared_ptr<const
   return CompilePart<RoutesPart>(
       *this, std::move(proto), given, [this](RoutesPart& part, BuildContext& context) -> absl::Status {
         part.name = names.routes.Get(part.proto->name());
-        OUTRIGGER_CHECK("", CheckSlot(part.name->slot.index));
+        OUTRIGGER_TRY("", CheckSlot(part.name->slot.index));
         OUTRIGGER_ASSIGN(part.table, "",
                          BuildRouteTable(*part.proto, RouteOwner::kDiscovery, part.given.version, context));
         return absl::OkStatus();
@@ -158,11 +158,11 @@ absl::StatusOr<EndpointsPart> SnapshotBuilder::State::Compile(std::shared_ptr<co
                                     [this](EndpointsPart& part, BuildContext&) -> absl::Status {
                                       EndpointInput input;
                                       input.assignment = part.proto.get();
-                                      OUTRIGGER_CHECK("", BuildEndpoints(input).status());
+                                      OUTRIGGER_TRY("", BuildEndpoints(input).status());
                                       for (const auto& [name, cluster] : clusters) {
                                         if (cluster.built.config->eds_service_name != part.proto->cluster_name())
                                           continue;
-                                        OUTRIGGER_CHECK("", EndpointsOf(cluster, part.proto.get()).status());
+                                        OUTRIGGER_TRY("", EndpointsOf(cluster, part.proto.get()).status());
                                       }
                                       return absl::OkStatus();
                                     });

@@ -141,7 +141,7 @@ absl::StatusOr<tls::ValidationSpec> ValidationOf(const tls_v3::CertificateValida
   OUTRIGGER_ASSIGN(out.san_matchers, "",
                    extension::ListOf<tls::SanMatcher>("match_typed_subject_alt_names",
                                                       proto.match_typed_subject_alt_names(), SanOf));
-  OUTRIGGER_CHECK("", AddUntypedSans(proto, &out));
+  OUTRIGGER_TRY("", AddUntypedSans(proto, &out));
   out.certificate_hashes.assign(proto.verify_certificate_hash().begin(), proto.verify_certificate_hash().end());
   out.spki_hashes.assign(proto.verify_certificate_spki().begin(), proto.verify_certificate_spki().end());
   out.allow_expired_certificate = proto.allow_expired_certificate();
@@ -240,7 +240,7 @@ absl::StatusOr<bool> SetTickets(const tls_v3::DownstreamTlsContext& proto, Build
   using Case = tls_v3::DownstreamTlsContext;
   switch (proto.session_ticket_keys_type_case()) {
     case Case::kSessionTicketKeys:
-      OUTRIGGER_CHECK("session_ticket_keys", SetTicketKeys(proto.session_ticket_keys(), context, out));
+      OUTRIGGER_TRY("session_ticket_keys", SetTicketKeys(proto.session_ticket_keys(), context, out));
       return true;
     case Case::kSessionTicketKeysSdsSecretConfig: {
       const auto& config = proto.session_ticket_keys_sds_secret_config();
@@ -249,7 +249,7 @@ absl::StatusOr<bool> SetTickets(const tls_v3::DownstreamTlsContext& proto, Build
       if (secret == nullptr) return false;
       if (!secret->has_session_ticket_keys())
         return extension::Under(kPath, WrongSecret(config, "session_ticket_keys"));
-      OUTRIGGER_CHECK(kPath, SetTicketKeys(secret->session_ticket_keys(), context, out));
+      OUTRIGGER_TRY(kPath, SetTicketKeys(secret->session_ticket_keys(), context, out));
       return true;
     }
     case Case::kDisableStatelessSessionResumption:
@@ -257,6 +257,14 @@ absl::StatusOr<bool> SetTickets(const tls_v3::DownstreamTlsContext& proto, Build
       return true;
     default:
       return true;
+  }
+}
+
+// A certificate whose time has passed, or has not come: peers may refuse it, but that is for them to say.
+template <class Context>
+void WarnOf(const Context& made, BuildContext& context) {
+  for (const std::string& warning : made.Warnings(context.environment().engine.WallNow())) {
+    context.Warn(absl::StrCat("common_tls_context: ", warning));
   }
 }
 
@@ -285,6 +293,7 @@ absl::StatusOr<Transport<tls::ServerContext>> ServerTls(const tls_v3::Downstream
     return Fault("require_client_certificate", "needs a validation context with a trusted_ca or with pins");
   }
   OUTRIGGER_ASSIGN(out.context, "common_tls_context", Made(context.environment().tls.Server(spec)));
+  WarnOf(*out.context, context);
   return out;
 }
 
@@ -308,6 +317,7 @@ absl::StatusOr<Transport<tls::ClientContext>> ClientTls(const tls_v3::UpstreamTl
     return out;
   }
   OUTRIGGER_ASSIGN(out.context, "common_tls_context", Made(context.environment().tls.Client(spec)));
+  WarnOf(*out.context, context);
   return out;
 }
 
@@ -321,7 +331,7 @@ absl::StatusOr<bool> UnpackSocket(const core::TransportSocket& socket, google::p
       envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer::descriptor()) {
     return false;
   }
-  OUTRIGGER_CHECK("typed_config", schema::UnpackInto(socket.typed_config(), tls));
+  OUTRIGGER_TRY("typed_config", schema::UnpackInto(socket.typed_config(), tls));
   return true;
 }
 
@@ -364,7 +374,7 @@ absl::Status CheckSecret(const tls_v3::Secret& secret, BuildContext& context) {
     }
     case tls_v3::Secret::kSessionTicketKeys: {
       tls::ServerSpec spec;
-      OUTRIGGER_CHECK("session_ticket_keys", SetTicketKeys(secret.session_ticket_keys(), context, &spec));
+      OUTRIGGER_TRY("session_ticket_keys", SetTicketKeys(secret.session_ticket_keys(), context, &spec));
       return absl::OkStatus();
     }
     default:

@@ -7,6 +7,7 @@
 #include "source/event/engine.h"
 #include "source/exe/extensions.h"
 #include "source/exe/flags.h"
+#include "source/exe/host.h"
 #include "source/grpc/google/google_channel.h"
 #include "source/server/dynamic/xds_configuration.h"
 #include "source/server/server.h"
@@ -34,13 +35,19 @@ int Main(int argc, char** argv) {
   const auto flags = ParseFlags(arguments);
   if (!flags.ok()) return Fail(flags.status());
   switch (flags->command) {
-    case Command::kHelp: std::fputs(HelpText().c_str(), stdout); return 0;
-    case Command::kVersion: std::puts(VersionText().c_str()); return 0;
-    case Command::kRun: break;
+    case Command::kHelp:
+      std::fputs(HelpText().c_str(), stdout);
+      return 0;
+    case Command::kVersion:
+      std::puts(VersionText().c_str());
+      return 0;
+    case Command::kRun:
+      break;
   }
   const server::Options& options = flags->options;
   if (options.config_path.empty() && options.config_yaml.empty()) {
-    return Fail(absl::InvalidArgumentError("no configuration: give --config-path FILE or --config-yaml YAML (see --help)"));
+    return Fail(
+        absl::InvalidArgumentError("no configuration: give --config-path FILE or --config-yaml YAML (see --help)"));
   }
   if (absl::Status log = ConfigureLog(options); !log.ok()) return Fail(log);
 
@@ -49,6 +56,8 @@ int Main(int argc, char** argv) {
   around.factories = &factories;
   around.make_engine = [] { return event::MakeEpollEngine(); };
   around.dynamic = [] { return std::make_unique<server::XdsConfiguration>(grpc::MakeGoogleChannel); };
+  around.hostname = Hostname();
+  around.environment_variable = &EnvironmentVariable;
   around.catch_signals = options.mode != server::Mode::kValidate;
   auto made = server::Server::Create(options, std::move(around));
   if (!made.ok()) return Fail(made.status());

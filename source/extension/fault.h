@@ -16,7 +16,7 @@ namespace outrigger::extension {
 // that nobody has to know where his own message stands: `filter_chains[0].filters[1].typed_config: cause`.
 //
 //   OUTRIGGER_ASSIGN(auto range, "prefix_ranges[2]", CidrOf(proto));
-//   OUTRIGGER_CHECK("route", CheckRoute(proto));
+//   OUTRIGGER_TRY("route", CheckRoute(proto));
 
 // An InvalidArgument error of the message that the caller builds from itself; the one at a field of it.
 absl::Status Invalid(absl::string_view cause);
@@ -46,7 +46,7 @@ absl::StatusOr<std::vector<Out>> ListOf(absl::string_view field, const List& lis
 
 }  // namespace outrigger::extension
 
-#define OUTRIGGER_CHECK(path, expression)                               \
+#define OUTRIGGER_TRY(path, expression)                                 \
   do {                                                                  \
     if (absl::Status check_status = (expression); !check_status.ok()) { \
       return ::outrigger::extension::Under((path), check_status);       \

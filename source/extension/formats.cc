@@ -152,6 +152,14 @@ uint32_t LogTypeBit(int type) {
       return bit(http::LogEvent::kDownstreamStart);
     case envoy::data::accesslog::v3::DownstreamEnd:
       return bit(http::LogEvent::kDownstreamEnd);
+    case envoy::data::accesslog::v3::TcpUpstreamConnected:
+      return bit(http::LogEvent::kTcpUpstreamConnected);
+    case envoy::data::accesslog::v3::TcpPeriodic:
+      return bit(http::LogEvent::kTcpPeriodic);
+    case envoy::data::accesslog::v3::DownstreamPeriodic:
+      return bit(http::LogEvent::kDownstreamPeriodic);
+    case envoy::data::accesslog::v3::DownstreamTunnelSuccessfullyEstablished:
+      return bit(http::LogEvent::kDownstreamTunnelEstablished);
     case envoy::data::accesslog::v3::UpstreamEnd:
       return bit(http::LogEvent::kUpstreamEnd);
     case envoy::data::accesslog::v3::NotSet:
@@ -198,6 +206,7 @@ absl::StatusOr<AccessLogFilter> AccessLogFilterOf(const log_v3::AccessLogFilter&
             RuntimeFraction(filter.runtime_filter().percent_sampled(), filter.runtime_filter().runtime_key(), context);
         out.numerator = fraction.numerator;
         out.denominator = fraction.denominator;
+        out.independent = filter.runtime_filter().use_independent_randomness();
       }
       return out;
     case Case::kAndFilter: {

@@ -25,6 +25,10 @@ void SetCodecOptions(const core::HttpProtocolOptions& from, http::CodecOptions* 
 }
 
 absl::Status SetHttp1Options(const core::Http1ProtocolOptions& from, http::Http1Options* to) {
+  if (from.override_stream_error_on_invalid_http_message().value()) {
+    return Fault("override_stream_error_on_invalid_http_message",
+                 "is not supported: after a broken message the connection is closed");
+  }
   to->accept_http_10 = from.accept_http_10();
   to->enable_trailers = from.enable_trailers();
   if (from.has_allow_absolute_url()) to->allow_absolute_url = from.allow_absolute_url().value();
@@ -34,8 +38,8 @@ absl::Status SetHttp1Options(const core::Http1ProtocolOptions& from, http::Http1
   to->proper_case = format.has_proper_case_words();
   if (format.has_stateful_formatter()) {
     envoy::extensions::http::header_formatters::preserve_case::v3::PreserveCaseFormatterConfig unused;
-    OUTRIGGER_CHECK("header_key_format.stateful_formatter.typed_config",
-                    schema::UnpackInto(format.stateful_formatter().typed_config(), unused));
+    OUTRIGGER_TRY("header_key_format.stateful_formatter.typed_config",
+                  schema::UnpackInto(format.stateful_formatter().typed_config(), unused));
     to->preserve_case = true;
   }
   return absl::OkStatus();

@@ -23,7 +23,10 @@ void AddUnder(absl::string_view prefix, const google::protobuf::Struct& layer, i
   }
 }
 
-// Numbers may be written as text.
+uint32_t Clamped(double n) { return n <= 0 ? 0 : n >= 4294967295.0 ? 4294967295u : static_cast<uint32_t>(n); }
+
+}  // namespace
+
 bool NumberOf(const Value* value, double* out) {
   if (value == nullptr) return false;
   if (const double* number = value->as_number(); number != nullptr) {
@@ -33,10 +36,6 @@ bool NumberOf(const Value* value, double* out) {
   const std::string* text = value->as_string();
   return text != nullptr && absl::SimpleAtod(*text, out);
 }
-
-uint32_t Clamped(double n) { return n <= 0 ? 0 : n >= 4294967295.0 ? 4294967295u : static_cast<uint32_t>(n); }
-
-}  // namespace
 
 void AddRuntimeLayer(const google::protobuf::Struct& layer, Value::Struct* values) { AddUnder("", layer, 0, values); }
 

@@ -17,6 +17,9 @@ Fraction RuntimeFraction(const envoy::config::core::v3::RuntimeFractionalPercent
                          const FactoryContext& context);
 double RuntimeNumber(double by_default, absl::string_view key, const FactoryContext& context);
 
+// A number, which may be written as text; false: it is none.
+bool NumberOf(const Value* value, double* out);
+
 // Adds a layer to `values`: nested structs become keys with dots, but for fractions, which stay structs.
 void AddRuntimeLayer(const google::protobuf::Struct& layer, Value::Struct* values);
 

@@ -17,11 +17,19 @@ namespace outrigger::http {
 
 // When a record is made; %ACCESS_LOG_TYPE%.
 enum class LogEvent : uint8_t {
-  kDownstreamStart, kDownstreamEnd, kTcpConnectionEnd, kConnectionRefused, kUpstreamEnd, kTcpUpstreamConnected, kTcpPeriodic,
+  kDownstreamStart,
+  kDownstreamEnd,
+  kTcpConnectionEnd,
+  kConnectionRefused,
+  kUpstreamEnd,
+  kTcpUpstreamConnected,
+  kTcpPeriodic,
+  kDownstreamPeriodic,
+  kDownstreamTunnelEstablished,
 };
 
-// What a log, a format or a filter may read of a stream or a connection. Pointers may be null; all is the caller's, valid during the
-// call only.
+// What a log, a format or a filter may read of a stream or a connection. Pointers may be null; all is the caller's,
+// valid during the call only.
 struct AccessLogRecord {
   const StreamInfo* info = nullptr;  // never null
   const HeaderMap* request = nullptr;

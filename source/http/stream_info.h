@@ -6,6 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "source/base/ip_address.h"
 #include "source/base/time.h"
+#include "source/base/value.h"
 #include "source/http/protocol.h"
 #include "source/http/upstream_tls.h"
 #include "source/net/address.h"
@@ -27,6 +28,8 @@ struct UpstreamInfo {
   absl::string_view cluster_stat_name;
   const net::Address* host = nullptr;  // in the endpoint's record, which the stream keeps alive
   absl::string_view host_name;
+  const Metadata* cluster_metadata = nullptr;  // both live as long as host
+  const Metadata* host_metadata = nullptr;
   net::Address local;
   absl::string_view transport_failure;   // arena copy
   const UpstreamTls* tls = nullptr;      // in the arena; null: plaintext, or nobody asks
@@ -56,7 +59,11 @@ struct StreamInfo {
   IpAddress client;  // whom trusted proxies name, else the connection's peer; kNone: nobody looked
   bool health_check = false;
   bool internal_request = false;
+  bool scheme_follows_upstream = false;  // scheme_header_transformation.match_upstream
   bool reset_by_downstream = false, reset_by_us = false;
+  // Of the configuration that accepted the connection; null: nobody said.
+  const Metadata* listener_metadata = nullptr;
+  const Metadata* filter_chain_metadata = nullptr;
   UpstreamInfo upstream;
 };
 

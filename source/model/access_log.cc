@@ -4,6 +4,7 @@
 
 #include "source/http/grpc_status.h"
 #include "source/model/record_source.h"
+#include "source/observe/trace_context.h"
 
 namespace outrigger::model {
 
@@ -30,6 +31,14 @@ uint32_t GrpcStatusOf(const http::AccessLogRecord& record) {
   return static_cast<uint32_t>(status);
 }
 
+// By the request id where there is one, so that all hops log the same requests.
+uint64_t DrawOf(const http::AccessLogRecord& record, bool independent) {
+  if (!independent) {
+    if (const auto number = observe::RequestIdNumber(record.info->request_id); number.has_value()) return *number;
+  }
+  return record.random;
+}
+
 }  // namespace
 
 bool AccessLogFilter::Accepts(const http::AccessLogRecord& record) const {
@@ -49,7 +58,7 @@ bool AccessLogFilter::Accepts(const http::AccessLogRecord& record) const {
     case Kind::kTraceable:
       return false;  // nothing is traced yet
     case Kind::kRuntime:
-      return denominator != 0 && record.random % denominator < numerator;
+      return denominator != 0 && DrawOf(record, independent) % denominator < numerator;
     case Kind::kAnd:
       return std::all_of(parts.begin(), parts.end(), accepts);
     case Kind::kOr:

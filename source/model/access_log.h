@@ -37,6 +37,7 @@ struct AccessLogFilter {
   Compare compare = Compare::kEqual;
   uint64_t value = 0;                               // status code, or milliseconds
   uint32_t numerator = 0, denominator = 100;        // kRuntime
+  bool independent = false;                         // kRuntime: of the request id, which hops share
   std::vector<AccessLogFilter> parts;               // kAnd, kOr
   std::vector<matching::HeaderMatcher> header;      // kHeader: one
   observe::ResponseFlags flags;                     // kResponseFlags; empty: any flag

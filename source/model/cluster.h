@@ -48,7 +48,6 @@ struct LbConfig {
   uint32_t choice_count = 2;  // least request
   double active_request_bias = 1.0;
   bool locality_weighted = false;
-  bool zone_aware = false;                // accepted only where it cannot change routing (see config/)
   double healthy_panic_threshold = 50.0;  // percent; 0 disables panic
   bool fail_traffic_on_panic = false;
   bool close_connections_on_host_set_change = false;
@@ -105,7 +104,6 @@ struct ClusterConfig {
   Metadata metadata;
   std::shared_ptr<const http::FilterChainSpec> upstream_filters;  // null: none
   bool close_connections_on_host_health_failure = false;
-  bool ignore_health_on_host_removal = false;
   observe::StatsScope<observe::ClusterStats> stats;  // "cluster.NAME."
   observe::StatsScope<observe::Http1Stats>
       http1_stats;  // "cluster.NAME.http1."; these may be empty: then nobody reads them
@@ -115,7 +113,6 @@ struct ClusterConfig {
   observe::StatsScope<observe::ClusterRemainingStats> remaining_stats[2];  // empty without track_remaining
   // Responses once more, by who asked, who answered and whether they were retried.
   observe::StatsScope<observe::AlternateCodeStats> internal_stats, external_stats, canary_stats, retry_stats;
-  bool request_response_sizes = false;
 };
 
 // One version of a cluster as workers see it, at its slot of the Snapshot.

@@ -129,7 +129,6 @@ struct Listener {
   std::vector<ListenerFilterSpec> listener_filters;
   Duration listener_filters_timeout = seconds(15);  // 0: none
   bool continue_on_listener_filters_timeout = false;
-  bool use_original_dst = false;
   uint32_t buffer_limit = 1024 * 1024;
   TrafficDirection direction = TrafficDirection::kUnspecified;
   uint32_t tcp_backlog = 128;

@@ -73,6 +73,10 @@ absl::string_view LogEventName(http::LogEvent event) {
       return "TcpUpstreamConnected";
     case http::LogEvent::kTcpPeriodic:
       return "TcpPeriodic";
+    case http::LogEvent::kDownstreamPeriodic:
+      return "DownstreamPeriodic";
+    case http::LogEvent::kDownstreamTunnelEstablished:
+      return "DownstreamTunnelSuccessfullyEstablished";
   }
   return "NotSet";
 }
@@ -87,9 +91,16 @@ const Metadata* RecordSource::FindMetadata(matching::MetadataKind kind) const {
       return record_.route == nullptr ? nullptr : &record_.route->metadata;
     case matching::MetadataKind::kVirtualHost:
       return record_.route == nullptr ? nullptr : &record_.route->virtual_host->metadata;
-    default:
-      return nullptr;
+    case matching::MetadataKind::kCluster:
+      return record_.info->upstream.cluster_metadata;
+    case matching::MetadataKind::kUpstreamHost:
+      return record_.info->upstream.host_metadata;
+    case matching::MetadataKind::kListener:
+      return record_.info->listener_metadata;
+    case matching::MetadataKind::kFilterChain:
+      return record_.info->filter_chain_metadata;
   }
+  return nullptr;
 }
 
 bool RecordSource::GetTimes(const FormatCommand& command, FormatValue* out) const {

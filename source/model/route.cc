@@ -1,9 +1,24 @@
 #include "source/model/route.h"
 
+#include "absl/strings/numbers.h"
 #include "source/http/stream.h"
 #include "source/net/connection.h"
 
 namespace outrigger::model {
+
+namespace {
+
+// The number that a proxy before this one drew, where the route says which header has it.
+uint64_t DrawOf(const ForwardAction& forward, http::Stream& stream) {
+  uint64_t given = 0;
+  if (!forward.weighted_random_header.empty() &&
+      absl::SimpleAtoi(stream.request_headers().Get(http::HeaderName(forward.weighted_random_header)), &given)) {
+    return given;
+  }
+  return stream.random() >> 16;
+}
+
+}  // namespace
 
 FoundRoute FindRoute(const RouteTable& table, http::Stream& stream) {
   FoundRoute found;
@@ -25,7 +40,7 @@ FoundRoute FindRoute(const RouteTable& table, http::Stream& stream) {
   const auto* forward = std::get_if<ForwardAction>(&found.route->action);
   if (forward == nullptr || forward->weighted.empty() || forward->total_weight == 0) return found;
   // The same draw for the same stream at each evaluation: a filter that clears the route does not move the stream.
-  uint64_t draw = (stream.random() >> 16) % forward->total_weight;
+  uint64_t draw = DrawOf(*forward, stream) % forward->total_weight;
   for (const WeightedClusterEntry& entry : forward->weighted) {
     if (draw < entry.weight) {
       found.weighted = &entry;

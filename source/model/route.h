@@ -173,7 +173,6 @@ struct Route {
   HeaderMutations headers;
   PerFilterConfig per_filter;
   Metadata metadata;
-  std::string stat_prefix;
   uint32_t request_buffer_limit = 0;  // 0: the listener's
   const VirtualHost* virtual_host = nullptr;
   const RouteTable* table = nullptr;
@@ -198,7 +197,6 @@ struct RouteTable {
   std::vector<VirtualHost> virtual_hosts;
   HeaderMutations headers;
   PerFilterConfig per_filter;
-  Metadata metadata;
   std::vector<std::string> internal_only_headers;
   bool most_specific_header_mutations_wins = false;
   uint32_t upstream_tls_wish = 0;  // what its response headers ask for (bits of http::UpstreamTls::Wish)

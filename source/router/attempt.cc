@@ -28,7 +28,7 @@ void Attempt::Start(const upstream::Picked& picked) {
   upstream::StreamOptions options;
   options.priority = router_.priority();
   options.downstream_protocol = router_.stream().info().protocol;
-  options.authority = headers.authority();
+  options.authority = ServerNameSource(router_.cluster().config(), headers);
   options.dedicated = router_.upgrade() || router_.connect();
   router_.cluster().Request(picked, *this, options);
   if (over_) return;
@@ -59,6 +59,10 @@ void Attempt::OnStreamReady(http::StreamSender& sender, const upstream::Connecti
   }
   sender_ = &sender;
   RecordConnection(facts);
+  if (router_.stream().info().scheme_follows_upstream) {
+    const bool secure = facts.connection->transport().tls() != nullptr;
+    router_.stream().request_headers().Set(KnownHeader::kScheme, secure ? "https" : "http");
+  }
   for (uint32_t i = 0; i < response_pauses_; ++i) sender.PauseReading();
   ArmLongest();
   SendWhatThereIs();

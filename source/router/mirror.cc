@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "source/router/request_rewrite.h"
 
 namespace outrigger::router {
 
@@ -51,7 +52,7 @@ Mirror* Mirror::Begin(upstream::WorkerContext& worker, const model::MirrorPolicy
   }
   if (end) mirror->RequestEnded();
   upstream::StreamOptions options;
-  options.authority = copy.authority();
+  options.authority = ServerNameSource(cluster->config(), copy);
   cluster->Request(picked, *mirror, options);
   return mirror->over_ ? nullptr : mirror;
 }

@@ -88,6 +88,14 @@ void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, ab
             again || suppress);
 }
 
+absl::string_view ServerNameSource(const model::ClusterConfig& cluster, const HeaderMap& headers) {
+  if (!cluster.override_auto_sni_header.empty()) {
+    const absl::string_view given = headers.Get(http::HeaderName(cluster.override_auto_sni_header));
+    if (!given.empty()) return given;
+  }
+  return headers.authority();
+}
+
 void RewriteResponse(http::Stream& stream, const model::Route& route, HeaderMap& headers) {
   model::MutateResponse(stream, route, headers);
 }

@@ -3,6 +3,7 @@
 
 #include "absl/strings/string_view.h"
 #include "source/http/stream.h"
+#include "source/model/cluster.h"
 #include "source/model/route.h"
 
 // What a route changes in messages: header additions and removals of all its levels, path and host rewrites, redirects.
@@ -15,6 +16,8 @@ void RewriteRequest(http::Stream& stream, const model::Route& route, const model
 // not the client's.
 void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, absl::string_view endpoint_hostname,
                     bool suppress, bool again);
+// What auto_sni and auto_san_validation take the name from: the header that the cluster says, where the request has it.
+absl::string_view ServerNameSource(const model::ClusterConfig& cluster, const http::HeaderMap& headers);
 void RewriteResponse(http::Stream& stream, const model::Route& route, http::HeaderMap& headers);
 
 // The location of a redirect route, in the stream's arena.

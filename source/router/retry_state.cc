@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "source/http/grpc_status.h"
+#include "source/model/retry_on.h"
 
 namespace outrigger::router {
 
@@ -25,52 +26,11 @@ void ForEachWord(absl::string_view list, F&& f) {
   }
 }
 
-struct RetryWord {
-  absl::string_view word;
-  uint32_t bit;
-};
-constexpr RetryWord kWords[] = {
-    {"5xx", model::kRetry5xx},
-    {"gateway-error", model::kRetryGatewayError},
-    {"reset", model::kRetryReset},
-    {"reset-before-request", model::kRetryResetBeforeRequest},
-    {"connect-failure", model::kRetryConnectFailure},
-    {"retriable-4xx", model::kRetryRetriable4xx},
-    {"refused-stream", model::kRetryRefusedStream},
-    {"retriable-status-codes", model::kRetryRetriableStatusCodes},
-    {"retriable-headers", model::kRetryRetriableHeaders},
-    {"envoy-ratelimited", model::kRetryEnvoyRatelimited},
-    {"http3-post-connect-failure", model::kRetryHttp3PostConnectFailure},
-    {"cancelled", model::kRetryGrpcCancelled},
-    {"deadline-exceeded", model::kRetryGrpcDeadlineExceeded},
-    {"internal", model::kRetryGrpcInternal},
-    {"resource-exhausted", model::kRetryGrpcResourceExhausted},
-    {"unavailable", model::kRetryGrpcUnavailable},
-};
 constexpr uint32_t kAnyGrpc = model::kRetryGrpcCancelled | model::kRetryGrpcDeadlineExceeded |
                               model::kRetryGrpcInternal | model::kRetryGrpcResourceExhausted |
                               model::kRetryGrpcUnavailable;
 
 }  // namespace
-
-uint32_t ParseRetryOn(absl::string_view list) {
-  uint32_t on = 0;
-  ForEachWord(list, [&on](absl::string_view word) {
-    for (const RetryWord& known : kWords) {
-      if (known.word == word) on |= known.bit;
-    }
-  });
-  return on;
-}
-
-bool AllRetryWordsKnown(absl::string_view list) {
-  bool all = true;
-  ForEachWord(list, [&all](absl::string_view word) {
-    all = all && std::any_of(std::begin(kWords), std::end(kWords),
-                             [word](const RetryWord& known) { return known.word == word; });
-  });
-  return all;
-}
 
 RetryState::RetryState(const model::RetryPolicy* policy, HeaderMap& request) : policy_(policy) {
   if (policy != nullptr) {
@@ -79,8 +39,8 @@ RetryState::RetryState(const model::RetryPolicy* policy, HeaderMap& request) : p
   }
   const absl::string_view on = request.GetJoined(KnownHeader::kXEnvoyRetryOn);
   const absl::string_view grpc_on = request.GetJoined(KnownHeader::kXEnvoyRetryGrpcOn);
-  if (!on.empty()) on_ |= ParseRetryOn(on) & ~kAnyGrpc;
-  if (!grpc_on.empty()) on_ |= ParseRetryOn(grpc_on) & kAnyGrpc;
+  if (!on.empty()) on_ |= model::ParseRetryOn(on) & ~kAnyGrpc;
+  if (!grpc_on.empty()) on_ |= model::ParseRetryOn(grpc_on) & kAnyGrpc;
   if ((!on.empty() || !grpc_on.empty()) && policy == nullptr) remaining_ = 1;
   uint32_t most = 0;
   if (absl::SimpleAtoi(request.Get(KnownHeader::kXEnvoyMaxRetries), &most)) remaining_ = most;

@@ -51,9 +51,4 @@ class RetryState {
   absl::string_view header_names_;  // x-envoy-retriable-header-names
 };
 
-// "5xx,reset,..." of retry_on or the headers to RetryOn bits; unknown words are ignored, as published. `grpc`: gRPC
-// words only.
-uint32_t ParseRetryOn(absl::string_view list);
-bool AllRetryWordsKnown(absl::string_view list);
-
 }  // namespace outrigger::router

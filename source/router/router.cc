@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "source/base/bug.h"
 #include "source/http/grpc_status.h"
+#include "source/model/retry_on.h"
 #include "source/observe/response_code_details.h"
 #include "source/router/attempt.h"
 #include "source/router/mirror.h"
@@ -95,7 +96,7 @@ bool Router::PassesStrictCheck(const HeaderMap& headers) {
     if (value.data() == nullptr) continue;
     uint32_t number = 0;
     const bool words = name.known() == KnownHeader::kXEnvoyRetryOn || name.known() == KnownHeader::kXEnvoyRetryGrpcOn;
-    if (words ? AllRetryWordsKnown(value) : absl::SimpleAtoi(value, &number)) continue;
+    if (words ? model::AllRetryWordsKnown(value) : absl::SimpleAtoi(value, &number)) continue;
     stream_.info().flags.Set(ResponseFlag::kInvalidEnvoyRequestHeaders);
     over_ = true;
     stream_.SendLocalReply({.status = 400,
@@ -172,6 +173,8 @@ void Router::StartAttempt() {
   if (attempts_ > 1) RememberAttempt(stream_);
   info.host = &picked.record->address;
   info.host_name = picked.record->hostname;
+  info.host_metadata = picked.endpoint->metadata.get();
+  info.cluster_metadata = &cluster_->config().metadata;
   info.attempts = attempts_;
   HeaderMap& headers = stream_.request_headers();
   if (stream_.route()->virtual_host->include_request_attempt_count) {

@@ -27,8 +27,8 @@ class WorkerSet;
 class DynamicConfiguration {
  public:
   virtual ~DynamicConfiguration() = default;
-  // On the running loop, after static configuration is published to main. Takes a HoldInit() as long as the first configuration is on its
-  // way, changes server.builder() and calls RequestPublish().
+  // On the running loop, after static configuration is published to main. Takes a HoldInit() as long as the first
+  // configuration is on its way, changes server.builder() and calls RequestPublish().
   virtual void Start(Server& server) = 0;
   // Why the bootstrap's sources cannot be used: looked at after Start(), an error of the start.
   virtual const absl::Status& error() const {
@@ -40,19 +40,24 @@ class DynamicConfiguration {
 // What the process gives the server: effects and the list of extensions.
 struct Surroundings {
   const extension::FactoryTable* factories = nullptr;
-  std::function<std::unique_ptr<event::Engine>()> make_engine;            // one for main, one for each worker
-  std::function<std::unique_ptr<DynamicConfiguration>()> dynamic;         // null: none
-  bool threads = true;                                                    // false: workers are stepped by the caller (simulator)
-  bool catch_signals = false;                                             // the real process
+  std::function<std::unique_ptr<event::Engine>()> make_engine;     // one for main, one for each worker
+  std::function<std::unique_ptr<DynamicConfiguration>()> dynamic;  // null: none
+  bool threads = true;         // false: workers are stepped by the caller (simulator)
+  bool catch_signals = false;  // the real process
+  std::string hostname;        // %HOSTNAME%
+  const char* (*environment_variable)(const char* name) =
+      nullptr;  // %ENVIRONMENT(X)%, DataSource.environment_variable; null: none is set
 };
 
 // The composition root: everything of one proxy process, in the order it starts and ends.
 //
-//   Create: bootstrap read and compiled ─▶ Start: admin bound, DNS and xDS begin ─▶ every HoldInit() gone: listeners bound, workers start
-//   ─▶ live ─▶ Shutdown(): stop listening, drain ─▶ no connection left, or drain time over ─▶ Run() returns 0
+//   Create: bootstrap read and compiled ─▶ Start: admin bound, DNS and xDS begin ─▶ every HoldInit() gone: listeners
+//   bound, workers start ─▶ live ─▶ Shutdown(): stop listening, drain ─▶ no connection left, or drain time over ─▶
+//   Run() returns 0
 class Server final {
  public:
-  // Reads the bootstrap and compiles static configuration. Opens nothing on the network. The error is what to tell the user.
+  // Reads the bootstrap and compiles static configuration. Opens nothing on the network. The error is what to tell the
+  // user.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const Options& options, Surroundings surroundings);
   ~Server();
   Server(const Server&) = delete;
@@ -65,12 +70,14 @@ class Server final {
   void SetHealthCheckFailed(bool failed);  // drains while it lasts; /ready says no
   void ReopenLogs();
 
-  // --- for whoever configures -------------------------------------------------------------------------------------------------
+  // --- for whoever configures
+  // -------------------------------------------------------------------------------------------------
   config::SnapshotBuilder& builder();
   // What the builder holds now becomes a publication at the end of this loop turn (law 2: at most one per turn).
   void RequestPublish();
-  // Binds (without listening) what this listener would need, so that a failure refuses the resource before it is acknowledged. An address
-  // that another listener has is a conflict, unless that one is named in `leaving`: it goes in the same update.
+  // Binds (without listening) what this listener would need, so that a failure refuses the resource before it is
+  // acknowledged. An address that another listener has is a conflict, unless that one is named in `leaving`: it goes in
+  // the same update.
   absl::Status PrepareListener(const BindRequest& request, const std::vector<std::string>& leaving = {});
   uint64_t published_generation() const;
   uint64_t in_use_generation() const;  // all workers (and main) use at least this one
@@ -81,7 +88,8 @@ class Server final {
 
   void RefreshGauges();  // of the process, before they are read
 
-  // --- what everybody may use --------------------------------------------------------------------------------------------------
+  // --- what everybody may use
+  // --------------------------------------------------------------------------------------------------
   enum class State : uint8_t { kLive, kDraining, kPreInitializing, kInitializing };  // envoy.admin.v3.ServerInfo.State
   State state() const;
   const Options& options() const;

@@ -64,6 +64,7 @@ struct Server::Parts final : public event::EndOfTurn {
   std::unique_ptr<config::SnapshotBuilder> builder;
   std::unique_ptr<upstream::WorkerContext> context;
   std::unique_ptr<ListenerSockets> sockets;
+  std::optional<SharedLimit> connection_limit;  // of the overload manager
   std::unique_ptr<WorkerSet> workers;
   AdminPages pages;
   std::unique_ptr<AdminListener> admin;
@@ -82,8 +83,8 @@ struct Server::Parts final : public event::EndOfTurn {
   WallTime started_wall;
   std::multimap<uint64_t, std::function<void()>> waiting_for_use;  // by generation
   std::map<std::string, int> init_holds;                           // what the start waits for
-  std::shared_ptr<Parts*> self;                                    // null inside once gone: holds may outlive the server
-  std::map<std::string, std::string> bind_errors;                  // by listener, said once
+  std::shared_ptr<Parts*> self;                    // null inside once gone: holds may outlive the server
+  std::map<std::string, std::string> bind_errors;  // by listener, said once
   event::Timer stats_timer, drain_timer, stop_timer;
 };
 

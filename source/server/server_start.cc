@@ -89,9 +89,11 @@ absl::Status Server::Parts::Load() {
       dispatcher->engine(), stats, tls, *access_logs, *around.factories, [](const std::string& warning) {
         OUTRIGGER_LOG(kWarn, kConfig, warning);
       }};
-  if (auto name = dispatcher->engine().ReadFile("/proc/sys/kernel/hostname", 256); name.ok()) {
-    environment.hostname = std::string(absl::StripAsciiWhitespace(*name));
-  }
+  environment.hostname = around.hostname;
+  environment.variable = around.environment_variable;
+  auto limit = config::ConnectionLimitOf(*loaded->bootstrap);
+  if (!limit.ok()) return limit.status();
+  if (limit->has_value()) connection_limit.emplace(**limit);
   builder = std::make_unique<config::SnapshotBuilder>(environment);
   return builder->SetStatic(*loaded->bootstrap);
 }
@@ -166,14 +168,16 @@ absl::Status Server::Start() {
   p.sockets = std::make_unique<ListenerSockets>(p.dispatcher->engine(), count);
   auto publication = std::make_shared<Publication>();
   publication->snapshot = std::make_shared<const model::Snapshot>();
-  p.workers = std::make_unique<WorkerSet>(WorkerSet::Settings{.count = count,
-                                                              .threads = p.around.threads,
-                                                              .main = p.dispatcher.get(),
-                                                              .stats = &p.stats,
-                                                              .facts = &p.facts,
-                                                              .drain = p.plan(),
-                                                              .make_engine = p.around.make_engine},
-                                          std::move(publication));
+  p.workers = std::make_unique<WorkerSet>(
+      WorkerSet::Settings{.count = count,
+                          .threads = p.around.threads,
+                          .main = p.dispatcher.get(),
+                          .stats = &p.stats,
+                          .facts = &p.facts,
+                          .connection_limit = p.connection_limit ? &*p.connection_limit : nullptr,
+                          .drain = p.plan(),
+                          .make_engine = p.around.make_engine},
+      std::move(publication));
   p.workers->OnInUse([&p] { p.OnInUse(); });
   if (absl::Status bound = p.PrepareStatic(); !bound.ok()) return bound;
   if (absl::Status admin = p.StartAdmin(*this); !admin.ok()) return admin;

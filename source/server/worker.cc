@@ -10,13 +10,14 @@ namespace outrigger::server {
 namespace {
 constexpr Duration kReapEvery = seconds(1);
 constexpr Duration kReapInDrain = milliseconds(20);  // somebody waits for the last connection
-}
+}  // namespace
 
 Worker::Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first)
     : options_(std::move(options)),
       dispatcher_(std::make_unique<event::Dispatcher>(std::move(engine))),
       publication_(std::move(first)),
       reap_timer_([this] { OnReapTimer(); }) {
+  if (options_.connection_limit != nullptr) connection_units_.emplace(*options_.connection_limit);
   event::Dispatcher* main = options_.main;
   context_ = std::make_unique<upstream::WorkerContext>(
       options_.index, *dispatcher_, *options_.stats, *options_.facts, publication_->snapshot,
@@ -87,7 +88,9 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
     const ListenSockets& bound = sockets == publication_->sockets.end() ? kNone : sockets->second;
     std::unique_ptr<WorkerListener>& mine = listeners_[i];
     if (mine == nullptr) {
-      mine = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index), snapshot.listeners.Share(i), options_.drain);
+      mine =
+          std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index), snapshot.listeners.Share(i),
+                                           options_.drain, connection_units_ ? &*connection_units_ : nullptr);
     } else if (mine->config().get() == now && mine->Watches(bound)) {
       continue;  // unchanged: its connections still find their chain
     }

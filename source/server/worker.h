@@ -5,11 +5,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "source/base/shared_limit.h"
 #include "source/model/snapshot.h"
 #include "source/server/worker_listener.h"
 #include "source/upstream/worker_context.h"
@@ -22,16 +24,18 @@ struct Publication {
   absl::flat_hash_map<uint32_t, ListenSockets> sockets;
 };
 
-// A thread with its event loop, its listeners and its upstream state. In the simulator there is no thread: the loop is stepped.
+// A thread with its event loop, its listeners and its upstream state. In the simulator there is no thread: the loop is
+// stepped.
 class Worker final {
  public:
   struct Options {
     int index = 0;
-    event::Dispatcher* main = nullptr;                    // where reports and last references are posted
+    event::Dispatcher* main = nullptr;  // where reports and last references are posted
     observe::WorkerStats* stats = nullptr;
     const upstream::ProcessFacts* facts = nullptr;
+    SharedLimit* connection_limit = nullptr;                      // null: none
     std::function<void(int worker, uint64_t generation)> in_use;  // on main, after each swap
-    DrainPlan drain;                                      // for listeners that configuration removes
+    DrainPlan drain;                                              // for listeners that configuration removes
   };
   Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first);
   ~Worker();
@@ -39,12 +43,14 @@ class Worker final {
   void StartThread();
   void Publish(std::shared_ptr<const Publication> next);
   // Each runs on the worker. (To stop accepting, publish without the sockets.) CloseAll ends what is left.
-  void Drain(std::function<bool(const model::Listener&)> which, DrainPlan plan);  // also of connections that come while it lasts
-  void EndDrain();                                        // those not yet told go on; not of removed listeners
+  void Drain(std::function<bool(const model::Listener&)> which,
+             DrainPlan plan);  // also of connections that come while it lasts
+  void EndDrain();             // those not yet told go on; not of removed listeners
   void CloseAll();
   void SetAcceptingPaused(bool paused);
-  void StopThread();                                      // joins; connections still open are closed
-  // Without a thread, where somebody steps dispatcher() (the simulator). After StopStepped: until dispatcher().stopping().
+  void StopThread();  // joins; connections still open are closed
+  // Without a thread, where somebody steps dispatcher() (the simulator). After StopStepped: until
+  // dispatcher().stopping().
   void StartStepped();
   void StopStepped();
 
@@ -66,8 +72,10 @@ class Worker final {
   std::unique_ptr<event::Dispatcher> dispatcher_;
   std::unique_ptr<upstream::WorkerContext> context_;
   std::shared_ptr<const Publication> publication_;
-  std::map<uint32_t, std::unique_ptr<WorkerListener>> listeners_;  // by slot index, in an order that is the same everywhere
-  std::vector<std::unique_ptr<WorkerListener>> leaving_;                      // removed or replaced, with connections left
+  std::optional<SharedLimit::Lease> connection_units_;  // before the listeners, which give back what they hold
+  std::map<uint32_t, std::unique_ptr<WorkerListener>>
+      listeners_;                                         // by slot index, in an order that is the same everywhere
+  std::vector<std::unique_ptr<WorkerListener>> leaving_;  // removed or replaced, with connections left
   event::Timer reap_timer_;
   bool draining_ = false;
   std::thread thread_;

@@ -13,15 +13,18 @@ const model::FilterChain* ChooseChain(const model::Listener& listener, const net
   return index >= 0 ? listener.chains[index].get() : listener.default_chain.get();
 }
 
-std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& listener, const net::ConnectionProperties& properties) {
+std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& listener,
+                                                     const net::ConnectionProperties& properties) {
   const int index = listener.matcher.Find(properties);
   return index >= 0 ? listener.chains[index] : listener.default_chain;
 }
 
-WorkerListener::WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config,
-                               const DrainPlan& drain)
+WorkerListener::WorkerListener(upstream::WorkerContext& worker, size_t worker_index,
+                               std::shared_ptr<const model::Listener> config, const DrainPlan& drain,
+                               SharedLimit::Lease* units)
     : worker_(worker),
       worker_index_(worker_index),
+      units_(units),
       config_(std::move(config)),
       stats_(&worker.stats().Get(config_->stats)),
       drain_(drain) {}
@@ -33,6 +36,8 @@ WorkerListener::~WorkerListener() {
     worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&run));
   });
   CloseConnections();
+  run_count_ = connection_count_ = 0;
+  GiveBackUnits();
 }
 
 void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets) {
@@ -46,7 +51,8 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
       kept.push_back(std::move(*at));
       continue;
     }
-    kept.push_back(std::make_unique<net::TcpListener>(worker_.dispatcher(), socket, worker_index_, config_->max_accepts_per_event, *this));
+    kept.push_back(std::make_unique<net::TcpListener>(worker_.dispatcher(), socket, worker_index_,
+                                                      config_->max_accepts_per_event, *this));
     kept.back()->Start();
   }
   std::swap(listeners_, kept);
@@ -108,16 +114,38 @@ void WorkerListener::SetPaused(bool paused) {
   for (auto& listener : listeners_) paused ? listener->Pause() : listener->Resume();
 }
 
-void WorkerListener::OnAccepted(net::TcpListener& /*listener*/, net::AcceptedSocket socket) { Adopt(std::move(socket)); }
+void WorkerListener::OnAccepted(net::TcpListener& /*listener*/, net::AcceptedSocket socket) {
+  Adopt(std::move(socket));
+}
+
+bool WorkerListener::TakeUnit() {
+  if (units_ == nullptr || config_->ignore_global_conn_limit) return true;
+  if (!units_->TryAcquire()) return false;
+  ++units_held_;
+  return true;
+}
+
+void WorkerListener::GiveBackUnits() {
+  for (; units_held_ > run_count_ + connection_count_; --units_held_) units_->Release();
+}
 
 void WorkerListener::Adopt(net::AcceptedSocket socket) {
-  if (config_->listener_filters.empty()) return MakeConnection(std::move(socket));
+  if (!TakeUnit()) {
+    stats_->downstream_global_cx_overflow.Inc();
+    return net::CloseAccepted(worker_.dispatcher().engine(), socket);
+  }
+  if (config_->listener_filters.empty()) {
+    MakeConnection(std::move(socket));
+    return GiveBackUnits();
+  }
   std::vector<std::unique_ptr<net::ListenerFilter>> filters;
-  for (const model::ListenerFilterSpec& spec : config_->listener_filters) filters.push_back(spec.make(spec.config.get(), worker_));
+  for (const model::ListenerFilterSpec& spec : config_->listener_filters)
+    filters.push_back(spec.make(spec.config.get(), worker_));
   net::ListenerFilterRun::Options options;
   options.timeout = config_->listener_filters_timeout;
   options.continue_on_timeout = config_->continue_on_listener_filters_timeout;
   stats_->downstream_pre_cx_active.Add(1);
+  ++run_count_;
   auto* run = new net::ListenerFilterRun(worker_.dispatcher(), std::move(socket), std::move(filters), options, *this);
   runs_.PushBack(*run);
   run->Start();
@@ -129,15 +157,24 @@ void WorkerListener::OnListenerFiltersDone(net::ListenerFilterRun& run, net::Acc
   run.Unlink();
   worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&run));
   stats_->downstream_pre_cx_active.Sub(1);
+  --run_count_;
   switch (outcome) {
     case Outcome::kTimedOut:
-    case Outcome::kTimeout: stats_->downstream_pre_cx_timeout.Inc(); break;
-    case Outcome::kPeerClosed: stats_->downstream_listener_filter_remote_close.Inc(); break;
+    case Outcome::kTimeout:
+      stats_->downstream_pre_cx_timeout.Inc();
+      break;
+    case Outcome::kPeerClosed:
+      stats_->downstream_listener_filter_remote_close.Inc();
+      break;
     case Outcome::kError:
-    case Outcome::kRefused: stats_->downstream_listener_filter_error.Inc(); break;
-    case Outcome::kDone: break;
+    case Outcome::kRefused:
+      stats_->downstream_listener_filter_error.Inc();
+      break;
+    case Outcome::kDone:
+      break;
   }
   if (net::ListenerFilterRun::HandedOver(outcome)) MakeConnection(std::move(socket));
+  GiveBackUnits();
 }
 
 void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
@@ -172,6 +209,7 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
 void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length) {
   connection.Unlink();
   --connection_count_;
+  GiveBackUnits();
   stats_->downstream_cx_destroy.Inc();
   stats_->downstream_cx_active.Sub(1);
   stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(length)));
@@ -191,6 +229,7 @@ void WorkerListener::Log(net::Connection* connection, http::LogEvent event, absl
   info.start = info.done - length;
   info.start_wall = dispatcher.wall_now() - length;
   info.termination = detail;
+  info.listener_metadata = &config_->metadata;
   if (connection != nullptr) {
     info.bytes_received = info.wire_bytes_received = connection->stats().bytes_read;
     info.bytes_sent = info.wire_bytes_sent = connection->stats().bytes_written;
@@ -209,7 +248,9 @@ void WorkerListener::Dump(DumpWriter& out) const {
   out.Field("name", config_->name);
   out.Field("accepting", accepting());
   out.Field("connections", connection_count_);
-  const_cast<IntrusiveList<DownstreamConnection>&>(connections_).ForEach([&out](DownstreamConnection& c) { c.Dump(out); });
+  const_cast<IntrusiveList<DownstreamConnection>&>(connections_).ForEach([&out](DownstreamConnection& c) {
+    c.Dump(out);
+  });
   out.Close();
 }
 

@@ -16,6 +16,7 @@ WorkerSet::WorkerSet(Settings settings, std::shared_ptr<const Publication> first
     options.main = settings_.main;
     options.stats = &settings_.stats->AddWorker(absl::StrCat("worker_", i));
     options.facts = settings_.facts;
+    options.connection_limit = settings_.connection_limit;
     options.drain = settings_.drain;
     options.in_use = [this](int worker, uint64_t generation) { OnReport(worker, generation); };
     workers_.push_back(std::make_unique<Worker>(std::move(options), settings_.make_engine(), publications_.back()));

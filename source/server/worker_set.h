@@ -19,6 +19,7 @@ class WorkerSet final {
     event::Dispatcher* main = nullptr;
     observe::StatsRegistry* stats = nullptr;
     const upstream::ProcessFacts* facts = nullptr;
+    SharedLimit* connection_limit = nullptr;  // of all listeners that do not ignore it; null: none
     DrainPlan drain;
     std::function<std::unique_ptr<event::Engine>()> make_engine;
   };
@@ -40,7 +41,8 @@ class WorkerSet final {
   uint64_t connections() const;
   // Runs `f` on main after every worker has done what was posted to it before.
   void Barrier(std::function<void()> f);
-  // Frees publications that no worker uses any more (large trees are freed on main); true while some are left besides the current one.
+  // Frees publications that no worker uses any more (large trees are freed on main); true while some are left besides
+  // the current one.
   bool Reap();
 
  private:

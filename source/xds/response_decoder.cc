@@ -53,6 +53,10 @@ absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, 
   if (resource->name.empty()) return absl::InvalidArgumentError(absl::StrCat(place, "has no name"));
   resource->hash = StableHash((*any)->value());
   const schema::Origin origin{std::string(WordOf(type)), resource->name, resource->version, ""};
+  if (holder.has_ttl()) {  // it would bound how long the resource holds
+    out->refused.push_back({resource->name, schema::NackDetail(origin, "ttl: is not supported")});
+    return absl::OkStatus();
+  }
   if (const absl::Status status = schema::ExpandTypedStructs(*message); !status.ok()) {
     out->refused.push_back({resource->name, schema::NackDetail(origin, status.message())});
     return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -174,6 +175,7 @@ class RulesTest : public testing::Test {
  protected:
   void Expect(const Message& message, const std::string& path, const std::string& what) {
     ++broken_;
+    tried_.insert(what);
     ValidateOptions options;
     options.check_support = false;  // rules hold for fields that are not implemented, too
     options.max_findings = 1000;
@@ -189,7 +191,7 @@ class RulesTest : public testing::Test {
     if (!field.options().HasExtension(rule)) return;
     ++rules_;
     const Rule& rules = field.options().GetExtension(rule);
-    const int before = broken_;
+    tried_.clear();
     if (rules.required() && field.real_containing_oneof() == nullptr) Expect(*New(type), field.name(), "required");
     if (field.is_map()) {
       TryMap(type, field, rules);
@@ -201,10 +203,32 @@ class RulesTest : public testing::Test {
         if (violation.make(Setter{*message, field})) Expect(*message, field.name(), violation.what);
       }
     }
-    const bool says_nothing_more = rules.required() && field.real_containing_oneof() != nullptr;
-    const bool always_true = rules.has_ge() && rules.ge() == 0 && !rules.has_le() && !rules.has_lt();
-    EXPECT_TRUE(broken_ > before || says_nothing_more || always_true)
-        << "no way to break the rule of " << field.full_name();
+    ExpectTried(rules, field, "");
+  }
+
+  // Every part of the rule was broken once, but for what no value can break.
+  void ExpectTried(const Rule& rules, const FieldDescriptor& field, const std::string& prefix) {
+    const Descriptor& parts = *Rule::descriptor();
+    for (int i = 0; i < parts.field_count(); ++i) {
+      const FieldDescriptor& part = *parts.field(i);
+      const Reflection& reflection = *rules.GetReflection();
+      if (part.is_repeated() ? reflection.FieldSize(rules, &part) == 0 : !reflection.HasField(rules, &part)) continue;
+      const std::string name = prefix + part.name();
+      if (part.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+        ExpectTried(*google::protobuf::DynamicCastToGenerated<Rule>(&reflection.GetMessage(rules, &part)), field,
+                    name + ".");
+        continue;
+      }
+      const bool of_a_oneof = part.name() == "required" && field.real_containing_oneof() != nullptr;
+      const bool nothing_is_less =
+          (part.name() == "ge" && rules.ge() == 0) ||
+          ((part.name() == "min_len" || part.name() == "min_bytes") && rules.min_len() == 0 && rules.min_bytes() == 0);
+      const bool never_broken = part.name() == "ignore_empty" || (part.name() == "min_items" && rules.ignore_empty());
+      const bool bound = part.name() == "gt" || part.name() == "ge" || part.name() == "lt" || part.name() == "le";
+      EXPECT_TRUE(tried_.count(name) > 0 || (bound && tried_.count(prefix + "between") > 0) || of_a_oneof ||
+                  nothing_is_less || never_broken)
+          << "no value breaks " << name << " of " << field.full_name();
+    }
   }
 
   void TryList(const Descriptor& type, const FieldDescriptor& field, const Rule& rules) {
@@ -235,7 +259,8 @@ class RulesTest : public testing::Test {
     if (!rules.has_each()) return;
     for (const Violation& violation : ValueViolations(field, rules.each())) {
       const std::unique_ptr<Message> message = New(type);
-      if (violation.make(Setter{*message, field})) Expect(*message, absl::StrCat(field.name(), "[0]"), violation.what);
+      if (violation.make(Setter{*message, field}))
+        Expect(*message, absl::StrCat(field.name(), "[0]"), "each." + violation.what);
     }
   }
 
@@ -244,7 +269,7 @@ class RulesTest : public testing::Test {
     if (rules.key().min_len() > 0) {
       const std::unique_ptr<Message> message = New(type);
       message->GetReflection()->AddMessage(message.get(), &field);
-      Expect(*message, absl::StrCat(field.name(), "[\"\"]"), "the key's min_len");
+      Expect(*message, absl::StrCat(field.name(), "[\"\"]"), "key.min_len");
     }
   }
 
@@ -261,6 +286,7 @@ class RulesTest : public testing::Test {
 
   int rules_ = 0;
   int broken_ = 0;
+  std::set<std::string> tried_;  // parts of the present field's rule
 };
 
 TEST_F(RulesTest, EveryRuleIsEnforcedAtItsPath) {

@@ -59,6 +59,40 @@ TEST_F(BootstrapTest, SourcesThatCanNeverGiveAnythingAreRefused) {
               HasSubstr("dynamic_resources.lds_config.ads"));
 }
 
+TEST_F(BootstrapTest, AnExtensionInTheWrongPlaceIsRefused) {
+  constexpr absl::string_view kRouter =
+      "typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}";
+  const auto error = [this](const std::string& yaml) {
+    return std::string(LoadBootstrap({"", yaml, false}, *engine_).status().message());
+  };
+  EXPECT_THAT(error(absl::StrCat("bootstrap_extensions: [{name: x, ", kRouter, "}]")),
+              HasSubstr("bootstrap_extensions[0].typed_config: is no bootstrap extension"));
+  EXPECT_THAT(error(absl::StrCat("typed_dns_resolver_config: {name: x, ", kRouter, "}")),
+              HasSubstr("typed_dns_resolver_config.typed_config: is no DNS resolver"));
+  EXPECT_THAT(error("typed_dns_resolver_config: {name: x, typed_config: {'@type': type.googleapis.com/"
+                    "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig, dns_resolver_options: "
+                    "{use_tcp_for_dns_lookups: true}}}"),
+              HasSubstr("typed_dns_resolver_config.typed_config.dns_resolver_options: is not supported"));
+}
+
+TEST_F(BootstrapTest, TheLimitOfConnectionsIsTheMonitorsElseTheRuntimes) {
+  const auto limit = [this](const std::string& yaml) {
+    const auto loaded = LoadBootstrap({"", yaml, false}, *engine_);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
+    const auto limit = ConnectionLimitOf(*loaded->bootstrap);
+    return limit.ok() ? limit->value_or(0) : 999999;
+  };
+  const std::string runtime =
+      "layered_runtime: {layers: [{name: s, static_layer: {overload: {global_downstream_max_connections: 50000}}}]}\n";
+  const std::string monitor =
+      "overload_manager: {resource_monitors: [{name: c, typed_config: {'@type': type.googleapis.com/"
+      "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig, "
+      "max_active_downstream_connections: 9}}]}\n";
+  EXPECT_EQ(limit("node: {id: a}"), 0u);
+  EXPECT_EQ(limit(runtime), 50000u);
+  EXPECT_EQ(limit(runtime + monitor), 9u);
+}
+
 TEST_F(BootstrapTest, AFileThatIsNotThereAndNoSourceAtAllAreErrors) {
   EXPECT_THAT(std::string(LoadBootstrap({"/nonexistent/b.yaml", "", false}, *engine_).status().message()),
               HasSubstr("/nonexistent/b.yaml"));

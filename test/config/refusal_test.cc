@@ -163,6 +163,68 @@ TEST_F(RefusalTest, ClustersNameTheFieldThatIsWrong) {
   EXPECT_THAT(ErrorOf<Cluster>("{name: c, outlier_detection: {}}"), HasSubstr("outlier_detection"));
 }
 
+TEST_F(RefusalTest, WhatIsHeldOnlyInPartIsRefusedByItsValue) {
+  EXPECT_THAT(ErrorOf<Cluster>("{name: c, circuit_breakers: {per_host_thresholds: [{max_connections: 1}, "
+                               "{priority: HIGH, max_connections: 1}]}}"),
+              HasSubstr("circuit_breakers.per_host_thresholds[1].priority: "));
+  EXPECT_THAT(
+      ErrorOf<Cluster>("{name: c, http_protocol_options: {override_stream_error_on_invalid_http_message: true}}"),
+      HasSubstr("http_protocol_options.override_stream_error_on_invalid_http_message: "));
+  EXPECT_EQ(
+      ErrorOf<Listener>("{name: a, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: "
+                        "[{}], use_original_dst: false}"),
+      "no error");
+  EXPECT_THAT(
+      ErrorOf<Listener>("{name: b, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: "
+                        "[{}], use_original_dst: true}"),
+      HasSubstr("use_original_dst: is not supported"));
+}
+
+TEST_F(RefusalTest, OriginalAddressesAreDetectedOneWay) {
+  const auto error = [this](absl::string_view more) {
+    ErrorOf<Cluster>(kBackend);
+    return ErrorOf<Listener>(
+        absl::StrCat(HttpListener("in", 1, kInlineRoutes), more,
+                     "      original_ip_detection_extensions:\n      - name: xff\n        typed_config:\n"
+                     "          \"@type\": "
+                     "type.googleapis.com/envoy.extensions.http.original_ip_detection.xff.v3.XffConfig\n"
+                     "          xff_num_trusted_hops: 1\n"));
+  };
+  constexpr absl::string_view kHere = "original_ip_detection_extensions[0].typed_config";
+  EXPECT_EQ(error(""), "no error");
+  EXPECT_THAT(error("      use_remote_address: true\n"),
+              HasSubstr(absl::StrCat(kHere, ": it cannot be used together")));
+  EXPECT_THAT(error("      xff_num_trusted_hops: 1\n"), HasSubstr(absl::StrCat(kHere, ": it cannot be used together")));
+}
+
+TEST_F(RefusalTest, MoreFiltersThanAChainHoldsAreRefused) {
+  std::string listener = HttpListener("in", 1, kInlineRoutes);
+  std::string filters;
+  for (int i = 0; i < 63; ++i) {
+    absl::StrAppend(&filters, "      - {name: f", i,
+                    ", typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}\n");
+  }
+  listener.insert(listener.find("      - name: envoy.filters.http.router"), filters);
+  EXPECT_THAT(ErrorOf<Listener>(listener),
+              HasSubstr("filter_chains[0].filters[0].typed_config.http_filters: more than 63 filters"));
+}
+
+TEST_F(RefusalTest, DuplicatesAreNamed) {
+  EXPECT_THAT(ErrorOf<RouteConfiguration>(
+                  "{name: r, virtual_hosts: [{name: a, domains: [x.com]}, {name: a, domains: [y.com]}]}"),
+              HasSubstr("virtual_hosts"));
+  const auto chains = [](absl::string_view list) {
+    return absl::StrCat("{name: in, address: {socket_address: {address: 127.0.0.1, port_value: 1}}, filter_chains: [",
+                        list, "]}");
+  };
+  EXPECT_THAT(ErrorOf<Listener>(chains("{name: a, filter_chain_match: {destination_port: 1}}, {name: a}")),
+              HasSubstr("filter_chains[1].name: a second filter chain \"a\""));
+  EXPECT_THAT(ErrorOf<Listener>(chains("{name: a}, {name: b}")),
+              HasSubstr("has the same matching rules as filter_chains[0"));
+  EXPECT_THAT(ErrorOf<Cluster>("{name: c, transport_socket_matches: [{name: m, match: {}}, {name: m, match: {}}]}"),
+              HasSubstr("transport_socket_matches[1].name: a second match \"m\""));
+}
+
 TEST_F(RefusalTest, TwoStaticResourcesOfOneNameOrAddressAreRefusedTogether) {
   Bootstrap bootstrap;
   auto* resources = bootstrap.mutable_static_resources();

@@ -227,6 +227,17 @@ TEST_F(SnapshotBuilderTest, ASecretWhoseKeyDoesNotFitIsRefusedAndTheOldOneStays)
   EXPECT_EQ(builder_->Build(), before);
 }
 
+TEST_F(SnapshotBuilderTest, ACertificateOutsideOfItsTimeIsTakenWithAWarning) {
+  tls::IssueOptions options = authority_.Options({.dns = {"a.test"}});
+  options.not_before = engine_->WallNow() - hours(2);
+  options.not_after = engine_->WallNow() - hours(1);
+  ASSERT_TRUE(builder_->SetCluster(Yaml<Cluster>(kBackend), given_).ok());
+  ASSERT_TRUE(builder_->SetSecret(Yaml<Secret>(SecretYaml("server", authority_.Leaf(options))), given_).ok());
+  ASSERT_TRUE(builder_->SetListener(Yaml<Listener>(HttpListener("in", 10000, kInlineRoutes, kTlsBySds)), given_).ok());
+  ASSERT_FALSE(warnings_.empty());
+  EXPECT_THAT(warnings_.back(), HasSubstr("has expired"));
+}
+
 TEST_F(SnapshotBuilderTest, AChangedFileCompilesWhatReadItAndABrokenOneChangesNothing) {
   const std::string folder = testing::TempDir();
   const auto write = [&](const tls::CertificateSpec& certificate) {

@@ -1,7 +1,6 @@
 // The real program: its flags, signals and exit codes, asked by curl.
-#include <signal.h>
-
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -59,10 +58,12 @@ class BinaryTest : public testing::Test {
     harness::WriteFile(folder_ + "/a.yaml", Config(upstream_.port(), folder_ + "/access.log"));
   }
   void Start() {
-    process_ = std::make_unique<Process>(std::vector<std::string>{
-        kBinary, "-c", folder_ + "/a.yaml", "--concurrency=2", "--admin-address-path", folder_ + "/admin", "--drain-time-s", "5",
-        "--drain-strategy", "immediate", "--file-flush-interval-msec", "20", "--log-path", folder_ + "/process.log"});
-    ASSERT_TRUE(WaitFor([this] { return Admin("/ready") == "LIVE\n"; })) << process_->output() << ReadFile(folder_ + "/process.log");
+    process_ = std::make_unique<Process>(
+        std::vector<std::string>{kBinary, "-c", folder_ + "/a.yaml", "--concurrency=2", "--admin-address-path",
+                                 folder_ + "/admin", "--drain-time-s", "5", "--drain-strategy", "immediate",
+                                 "--file-flush-interval-msec", "20", "--log-path", folder_ + "/process.log"});
+    ASSERT_TRUE(WaitFor([this] { return Admin("/ready") == "LIVE\n"; }))
+        << process_->output() << ReadFile(folder_ + "/process.log");
   }
   std::string Admin(const std::string& path, const std::string& flags = "") {
     const std::string address = ReadFile(folder_ + "/admin");
@@ -89,6 +90,18 @@ TEST_F(BinaryTest, ItServesAStaticBootstrapAndEndsOnSigterm) {
   EXPECT_EQ(ReadFile(folder_ + "/access.log"), "/a 200\n");
 }
 
+TEST_F(BinaryTest, LogsNameItsHostAndEnvironment) {
+  std::string config = Config(upstream_.port(), folder_ + "/access.log");
+  constexpr absl::string_view kFormat = "%REQ(:PATH)% %RESPONSE_CODE%";
+  config.replace(config.find(std::string(kFormat)), kFormat.size(), "%HOSTNAME% %ENVIRONMENT(PATH)%");
+  harness::WriteFile(folder_ + "/a.yaml", config);
+  Start();
+  EXPECT_EQ(Get("/"), "one");
+  const std::string host = Shell("printf %s $(uname -n)"), path = Shell("printf %s \"$PATH\"");
+  EXPECT_TRUE(WaitFor([&] { return ReadFile(folder_ + "/access.log") == absl::StrCat(host, " ", path, "\n"); }))
+      << ReadFile(folder_ + "/access.log");
+}
+
 TEST_F(BinaryTest, Sigusr1ReopensLogsAndSighupIsIgnored) {
   Start();
   EXPECT_EQ(Get("/before"), "one");
@@ -96,7 +109,8 @@ TEST_F(BinaryTest, Sigusr1ReopensLogsAndSighupIsIgnored) {
   Shell(absl::StrCat("mv ", folder_, "/access.log ", folder_, "/access.old"));
   process_->Signal(SIGUSR1);
   process_->Signal(SIGHUP);
-  ASSERT_TRUE(WaitFor([this] { return Shell(absl::StrCat("test -e ", folder_, "/access.log && echo yes")) == "yes\n"; }));
+  ASSERT_TRUE(
+      WaitFor([this] { return Shell(absl::StrCat("test -e ", folder_, "/access.log && echo yes")) == "yes\n"; }));
   EXPECT_EQ(Get("/after"), "one");
   EXPECT_TRUE(WaitFor([this] { return ReadFile(folder_ + "/access.log") == "/after 200\n"; }));
   EXPECT_TRUE(process_->running());

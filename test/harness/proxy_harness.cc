@@ -20,6 +20,10 @@ ProxyHarness::ProxyHarness(const std::string& bootstrap, server::Options options
   around.factories = &factories;
   around.make_engine = [] { return event::MakeEpollEngine(); };
   around.dynamic = std::move(dynamic);
+  around.hostname = "harness-host";
+  around.environment_variable = [](const char* name) -> const char* {
+    return absl::string_view(name) == "HARNESS" ? "from the environment" : nullptr;
+  };
   std::promise<void> started;
   thread_ = std::thread([&, this] {
     auto made = server::Server::Create(options, std::move(around));
@@ -94,8 +98,8 @@ uint16_t ProxyHarness::admin_port() {
 }
 
 std::string ProxyHarness::Admin(const std::string& path, const std::string& method, int* status) {
-  std::string got = Shell(absl::StrCat("curl -s -X ", method, method == "HEAD" ? " -I" : "", " -w '\n%{http_code}' 'http://127.0.0.1:",
-                                       admin_port(), path, "'"));
+  std::string got = Shell(absl::StrCat("curl -s -X ", method, method == "HEAD" ? " -I" : "",
+                                       " -w '\n%{http_code}' 'http://127.0.0.1:", admin_port(), path, "'"));
   const size_t line = got.rfind('\n');
   if (line == std::string::npos) return got;
   if (status != nullptr && !absl::SimpleAtoi(absl::ClippedSubstr(got, line + 1), status)) *status = 0;
@@ -122,11 +126,13 @@ std::string StaticCluster(const std::string& name, uint16_t port, bool http2) {
       cluster_name: $0
       endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: $1}}}}]}]
 )yaml",
-                          name, port, http2 ? R"yaml(
+                          name, port,
+                          http2 ? R"yaml(
     typed_extension_protocol_options:
       envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
         "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-        explicit_http_config: {http2_protocol_options: {}})yaml" : "");
+        explicit_http_config: {http2_protocol_options: {}})yaml"
+                                : "");
 }
 
 std::string HttpListener(const std::string& name, const std::string& cluster, const std::string& more_hcm) {
@@ -150,9 +156,10 @@ $2)yaml",
 }
 
 std::string Bootstrap(const std::string& listeners, const std::string& clusters) {
-  return absl::StrCat("node: {id: harness, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n",
-                      "static_resources:\n  listeners:", listeners.empty() ? " []\n" : listeners, "\n  clusters:",
-                      clusters.empty() ? " []\n" : clusters, "\n");
+  return absl::StrCat(
+      "node: {id: harness, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n",
+      "static_resources:\n  listeners:", listeners.empty() ? " []\n" : listeners,
+      "\n  clusters:", clusters.empty() ? " []\n" : clusters, "\n");
 }
 
 }  // namespace outrigger::harness

@@ -188,11 +188,34 @@ staticResources:
                                                                     "bootstrap_extensions[0].typed_config"));
 }
 
-// A limit that nothing enforces yet must not be believed to be one.
-TEST(TypicalConfig, AnOverloadManagerIsRefused) {
-  const ValidationResult result = Check("overload_manager: {refresh_interval: 0.25s}");
-  ASSERT_FALSE(result.ok());
-  EXPECT_THAT(result.ToStatus().message(), testing::HasSubstr("overload_manager"));
+// What nothing enforces must not be believed to be a limit: of overload managers the monitor of connections alone is
+// known.
+TEST(TypicalConfig, AnOverloadManagerMayLimitConnectionsAndNothingElse) {
+  EXPECT_TRUE(Check("overload_manager: {resource_monitors: [{name: c, typed_config: {'@type': "
+                    "type.googleapis.com/"
+                    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig, "
+                    "max_active_downstream_connections: 9}}]}")
+                  .ok());
+  const ValidationResult heap = Check(
+      "overload_manager: {resource_monitors: [{name: h, typed_config: {'@type': "
+      "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig, max_heap_size_bytes: "
+      "9}}], "
+      "actions: [{name: a, triggers: [{name: h, threshold: {value: 0.5}}]}]}");
+  EXPECT_THAT(Paths(heap.errors), testing::UnorderedElementsAre("overload_manager.actions",
+                                                                "overload_manager.resource_monitors[0].typed_config"));
+}
+
+// Envoy is aware of zones as soon as a bootstrap names the local cluster; without it, it does what is done here.
+TEST(TypicalConfig, AwarenessOfZonesIsRefusedWhereItWouldChangeAChoice) {
+  EXPECT_THAT(Paths(Check("cluster_manager: {local_cluster_name: here}").errors),
+              testing::ElementsAre("cluster_manager.local_cluster_name"));
+  const ValidationResult result = Check(
+      "static_resources: {clusters: [{name: a, common_lb_config: {zone_aware_lb_config: "
+      "{min_cluster_size: 3}}}, {name: b, common_lb_config: {zone_aware_lb_config: {}}}]}");
+  EXPECT_TRUE(result.ok()) << result.ToStatus();
+  EXPECT_THAT(
+      Paths(result.warnings),
+      testing::ElementsAre("static_resources.clusters[0].common_lb_config.zone_aware_lb_config.min_cluster_size"));
 }
 
 }  // namespace

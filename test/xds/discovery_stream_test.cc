@@ -135,6 +135,17 @@ TEST(DiscoveryStreamTest, AWrappedResourceIsUnwrappedAndHasItsOwnVersion) {
   EXPECT_EQ(scene.Last(T::kCluster).version_info(), "v1");
 }
 
+TEST(DiscoveryStreamTest, AResourceThatShallNotLastIsRefusedAsNothingWouldEndIt) {
+  Scene scene;
+  scene.WatchBoth();
+  envoy::service::discovery::v3::Resource wrapper;
+  wrapper.mutable_ttl()->set_seconds(5);
+  wrapper.mutable_resource()->PackFrom(StaticCluster("a"));
+  scene.Say<envoy::service::discovery::v3::Resource>(T::kCluster, "v1", {wrapper});
+  EXPECT_THAT(scene.Last(T::kCluster).error_detail().message(), HasSubstr("cluster \"a\" (version v1): ttl: "));
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
+}
+
 TEST(DiscoveryStreamTest, ANewStreamSaysTheLastVersionWithoutNonceAndDropsNothing) {
   Scene scene;
   scene.WatchBoth();

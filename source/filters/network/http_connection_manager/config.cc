@@ -26,6 +26,7 @@ namespace {
 
 namespace v3 = envoy::extensions::filters::network::http_connection_manager::v3;
 using Proto = v3::HttpConnectionManager;
+using XffConfig = envoy::extensions::http::original_ip_detection::xff::v3::XffConfig;
 using extension::DurationOf;
 using extension::FactoryContext;
 
@@ -59,7 +60,7 @@ absl::Status SetCodec(const Proto& proto, HcmConfig* config) {
       break;
   }
   extension::SetCodecOptions(proto.common_http_protocol_options(), &config->codec_options);
-  OUTRIGGER_CHECK("http_protocol_options", extension::SetHttp1Options(proto.http_protocol_options(), &config->http1));
+  OUTRIGGER_TRY("http_protocol_options", extension::SetHttp1Options(proto.http_protocol_options(), &config->http1));
   config->http1_default_host = proto.http_protocol_options().default_host_for_http_10();
   config->http1.default_host_for_http_10 = config->http1_default_host;
   extension::SetHttp2Options(proto.http2_protocol_options(), &config->http2);
@@ -91,19 +92,36 @@ void SetTimes(const Proto& proto, HcmConfig* config) {
   config->max_requests_per_connection = common.max_requests_per_connection().value();
 }
 
+absl::Status SetXff(const XffConfig& xff, HcmConfig* config) {
+  config->xff_trusted_hops = xff.xff_num_trusted_hops();
+  config->append_detected_xff = xff.has_skip_xff_append() && !xff.skip_xff_append().value();
+  if (!xff.has_xff_trusted_cidrs()) return absl::OkStatus();
+  if (xff.xff_num_trusted_hops() > 0) {
+    return extension::Fault("xff_trusted_cidrs", "cannot be used together with xff_num_trusted_hops");
+  }
+  std::vector<matching::CidrRange> trusted;
+  OUTRIGGER_ASSIGN(
+      trusted, "xff_trusted_cidrs",
+      extension::ListOf<matching::CidrRange>("cidrs", xff.xff_trusted_cidrs().cidrs(), extension::BuildCidr));
+  config->xff_trusts_proxies = !trusted.empty();
+  config->xff_trusted_proxies = matching::CidrSet(trusted);
+  return absl::OkStatus();
+}
+
 absl::Status SetOrigin(const Proto& proto, HcmConfig* config) {
   config->use_remote_address = proto.use_remote_address().value();
   config->xff_trusted_hops = proto.xff_num_trusted_hops();
   config->skip_xff_append = proto.skip_xff_append();
   for (int i = 0; i < proto.original_ip_detection_extensions_size(); ++i) {
     const std::string path = absl::StrCat(extension::Item("original_ip_detection_extensions", i), ".typed_config");
-    envoy::extensions::http::original_ip_detection::xff::v3::XffConfig xff;
-    OUTRIGGER_CHECK(path, schema::UnpackInto(proto.original_ip_detection_extensions(i).typed_config(), xff));
+    XffConfig xff;
+    OUTRIGGER_TRY(path, schema::UnpackInto(proto.original_ip_detection_extensions(i).typed_config(), xff));
     if (i > 0) return extension::Fault(path, "only one extension is supported");
     if (config->use_remote_address) return extension::Fault(path, "it cannot be used together with use_remote_address");
-    if (xff.has_xff_trusted_cidrs()) return extension::Fault(absl::StrCat(path, ".xff_trusted_cidrs"), "not supported");
-    config->xff_trusted_hops = xff.xff_num_trusted_hops();
-    config->skip_xff_append = !xff.has_skip_xff_append() || xff.skip_xff_append().value();
+    if (proto.xff_num_trusted_hops() > 0) {
+      return extension::Fault(path, "it cannot be used together with xff_num_trusted_hops");
+    }
+    OUTRIGGER_TRY(path, SetXff(xff, config));
   }
   std::vector<matching::CidrRange> internal;
   OUTRIGGER_ASSIGN(internal, "internal_address_config",
@@ -113,6 +131,9 @@ absl::Status SetOrigin(const Proto& proto, HcmConfig* config) {
   config->internal_unix_sockets = proto.internal_address_config().unix_sockets();
   return absl::OkStatus();
 }
+
+// A percentage (0 to 100 by its rule) as a whole number of its parts.
+uint32_t Whole(double percent) { return static_cast<uint32_t>(percent + 0.5); }
 
 absl::Status SetHeaders(const Proto& proto, HcmConfig* config) {
   config->via = proto.via();
@@ -132,9 +153,16 @@ absl::Status SetHeaders(const Proto& proto, HcmConfig* config) {
   config->always_set_request_id_in_response = proto.always_set_request_id_in_response();
   if (proto.request_id_extension().has_typed_config()) {
     envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig uuid;
-    OUTRIGGER_CHECK("request_id_extension.typed_config",
-                    schema::UnpackInto(proto.request_id_extension().typed_config(), uuid));
+    OUTRIGGER_TRY("request_id_extension.typed_config",
+                  schema::UnpackInto(proto.request_id_extension().typed_config(), uuid));
     if (uuid.has_pack_trace_reason()) config->pack_trace_reason = uuid.pack_trace_reason().value();
+  }
+  config->sampling.on = proto.has_tracing();
+  const auto& tracing = proto.tracing();
+  if (tracing.has_client_sampling()) config->sampling.client_percent = Whole(tracing.client_sampling().value());
+  if (tracing.has_overall_sampling()) config->sampling.overall_percent = Whole(tracing.overall_sampling().value());
+  if (tracing.has_random_sampling()) {
+    config->sampling.random_per_ten_thousand = Whole(tracing.random_sampling().value() * 100);
   }
   return absl::OkStatus();
 }
@@ -203,6 +231,7 @@ absl::Status SetLogs(const Proto& proto, FactoryContext& context, HcmConfig* con
                                           ? DurationOf(proto.access_log_flush_interval())
                                           : DurationOf(options.access_log_flush_interval());
   config->log_on_new_request = proto.flush_access_log_on_new_request() || options.flush_access_log_on_new_request();
+  config->log_on_tunnel = options.flush_log_on_tunnel_successfully_established();
   return absl::OkStatus();
 }
 
@@ -261,15 +290,15 @@ absl::StatusOr<model::NetworkFilterSpec> Create(const Proto& proto, FactoryConte
   }
   config->http1_stats = context.stats().Register<observe::Http1Stats>("http1.");
   config->http2_stats = context.stats().Register<observe::Http2Stats>("http2.");
-  OUTRIGGER_CHECK("", SetCodec(proto, config.get()));
-  OUTRIGGER_CHECK("", SetRoutes(proto, context, config.get()));
+  OUTRIGGER_TRY("", SetCodec(proto, config.get()));
+  OUTRIGGER_TRY("", SetRoutes(proto, context, config.get()));
   SetTimes(proto, config.get());
-  OUTRIGGER_CHECK("", SetOrigin(proto, config.get()));
-  OUTRIGGER_CHECK("", SetHeaders(proto, config.get()));
+  OUTRIGGER_TRY("", SetOrigin(proto, config.get()));
+  OUTRIGGER_TRY("", SetHeaders(proto, config.get()));
   SetPath(proto, config.get());
-  OUTRIGGER_CHECK("", SetLocalReplies(proto, context, config.get()));
-  OUTRIGGER_CHECK("", SetLogs(proto, context, config.get()));
-  OUTRIGGER_CHECK("", SetFilters(proto, context, config.get()));
+  OUTRIGGER_TRY("", SetLocalReplies(proto, context, config.get()));
+  OUTRIGGER_TRY("", SetLogs(proto, context, config.get()));
+  OUTRIGGER_TRY("", SetFilters(proto, context, config.get()));
   config->upstream_tls_wish = UpstreamTlsWish(*config);
 
   model::NetworkFilterSpec spec;

@@ -29,6 +29,11 @@ MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime
     next = std::min(next, since + limit);
     return false;
   };
+  if (StateOf(stream).next_log <= now) {
+    Log(stream, http::LogEvent::kDownstreamPeriodic);
+    StateOf(stream).next_log = now + config.access_log_flush_interval;
+  }
+  next = std::min(next, state.next_log);
   const MonotonicTime start = stream.info().start;
   if (!state.headers_complete && passed(config.request_headers_timeout, start)) {
     stats_->downstream_rq_header_timeout.Inc();

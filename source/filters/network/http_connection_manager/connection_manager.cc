@@ -142,6 +142,8 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   (sender.protocol() == http::Protocol::kHttp2 ? stats_->downstream_rq_http2_total : stats_->downstream_rq_http1_total)
       .Inc();
   stream->info().start_wall = worker_.dispatcher().wall_now();
+  stream->info().listener_metadata = &context_.listener().metadata;
+  stream->info().filter_chain_metadata = &context_.accepted_by().metadata;
 
   const MonotonicTime now = worker_.dispatcher().now();
   Duration first = config.stream_idle_timeout;
@@ -151,6 +153,10 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   consider(config.request_timeout);
   consider(config.request_headers_timeout);
   consider(config.max_stream_duration);
+  if (config.access_log_flush_interval > Duration::zero() && !config.access_logs.empty()) {
+    state->next_log = now + config.access_log_flush_interval;
+    consider(config.access_log_flush_interval);
+  }
   if (first > Duration::zero()) WatchUntil(now + first);
   if (config.max_requests_per_connection > 0 && requests_ >= config.max_requests_per_connection) {
     stats_->downstream_cx_max_requests_reached.Inc();
@@ -198,6 +204,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   StripHopByHop(headers, state.upgrade);
   const ClientOrigin origin = PrepareForwarding(config, connection_, headers);
   stream.info().internal_request = origin.internal;
+  stream.info().scheme_follows_upstream = config.scheme_match_upstream;
   state.client = origin.address;
   stream.info().client = origin.address;
   if (config.add_user_agent && !worker_.facts().node_cluster.empty()) {
@@ -331,6 +338,7 @@ void ConnectionManager::OnResponseHeaders(http::Stream& stream, HeaderMap& heade
     BeginDrain();
   }
   if (!stream.request_complete() && !stream.tunnel()) stats_->downstream_rq_response_before_rq_complete.Inc();
+  if (config.log_on_tunnel && stream.tunnel()) Log(stream, http::LogEvent::kDownstreamTunnelEstablished);
 }
 
 void ConnectionManager::CountResponse(const http::Stream& stream) {

@@ -60,6 +60,7 @@ struct HcmConfig {
   std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
   Duration access_log_flush_interval{0};
   bool log_on_new_request = false;
+  bool log_on_tunnel = false;
 
   Duration stream_idle_timeout = minutes(5);  // 0: none, like all below
   Duration request_timeout{0};
@@ -74,11 +75,21 @@ struct HcmConfig {
   bool use_remote_address = false;
   uint32_t xff_trusted_hops = 0;
   bool skip_xff_append = false;
+  // By the xff extension of original IP detection; instead of xff_trusted_hops where there are any.
+  matching::CidrSet xff_trusted_proxies;
+  bool xff_trusts_proxies = false;
+  bool append_detected_xff = false;      // its skip_xff_append: false
   matching::CidrSet internal_addresses;  // empty: none is internal
   bool internal_unix_sockets = false;    // peers on Unix sockets are
   std::string via;
   bool generate_request_id = true, preserve_external_request_id = false, always_set_request_id_in_response = false;
   bool pack_trace_reason = true;
+  // What `tracing` asks of the request id; without it nothing is decided.
+  struct Sampling {
+    bool on = false;
+    uint32_t client_percent = 100, overall_percent = 100;
+    uint32_t random_per_ten_thousand = 10000;
+  } sampling;
   ForwardClientCert forward_client_cert = ForwardClientCert::kSanitize;
   struct {
     bool subject = false, cert = false, chain = false, dns = false, uri = false;

@@ -1,5 +1,6 @@
 #include "source/filters/network/http_connection_manager/request_preparation.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/ascii.h"
@@ -187,6 +188,27 @@ XffAddress LastFromXff(const HeaderMap& headers, uint32_t hops) {
   return found;
 }
 
+// The rightmost address that is no trusted proxy's, the leftmost if all are; kNone if the peer itself is none, or where
+// what stands right of it is no address.
+XffAddress LastUntrustedFromXff(const HeaderMap& headers, const IpAddress& peer, const matching::CidrSet& trusted) {
+  XffAddress found;
+  absl::string_view rest = headers.GetJoined(KnownHeader::kXForwardedFor);
+  if (rest.empty() || !trusted.Contains(peer)) return found;
+  const bool single = rest.find(',') == absl::string_view::npos;
+  for (;;) {
+    const size_t comma = rest.rfind(',');
+    const absl::string_view text =
+        absl::StripAsciiWhitespace(comma == absl::string_view::npos ? rest : rest.substr(comma + 1));
+    auto parsed = IpAddress::Parse(text);
+    if (!parsed.ok()) return found;
+    found.address = *parsed;
+    if (!trusted.Contains(*parsed) || comma == absl::string_view::npos) break;
+    rest = rest.substr(0, comma);
+  }
+  found.single = single;
+  return found;
+}
+
 void AppendXff(HeaderMap& headers, absl::string_view address) {
   const absl::string_view old = headers.GetJoined(KnownHeader::kXForwardedFor);
   if (old.empty()) {
@@ -219,12 +241,16 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
       headers.SetNumber(KnownHeader::kXForwardedPort, connection.local().port());
     }
   } else {
-    const XffAddress last = LastFromXff(headers, config.xff_trusted_hops);
+    const XffAddress last = config.xff_trusts_proxies ? LastUntrustedFromXff(headers, ToIpAddress(connection.remote()),
+                                                                             config.xff_trusted_proxies)
+                                                      : LastFromXff(headers, config.xff_trusted_hops);
     origin.address = last.address;
     single_hop = last.single;
     if (origin.address.family == IpAddress::Family::kNone) {
       origin.address = ToIpAddress(connection.remote());
       if (!headers.Has(KnownHeader::kXForwardedFor)) single_hop = false;
+    } else if (config.append_detected_xff && connection.remote().ip()) {
+      AppendXff(headers, headers.arena().Copy(connection.remote().IpString()));
     }
     if (!headers.Has(KnownHeader::kXForwardedProto)) headers.Set(KnownHeader::kXForwardedProto, hop_scheme);
   }
@@ -261,14 +287,54 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
   return origin;
 }
 
+namespace {
+
+using observe::TraceReason;
+
+// Whether this request would be traced, as the published tracing settings decide it from the id: all hops agree.
+TraceReason Sampled(const HcmConfig::Sampling& sampling, TraceReason reason, uint64_t number, event::Engine& engine,
+                    const HeaderMap& headers) {
+  if (reason == TraceReason::kNotTraceable) {
+    if (headers.Has(KnownHeader::kXClientTraceId) && engine.RandomBits() % 100 < sampling.client_percent) {
+      reason = TraceReason::kClient;
+    } else if (headers.Has(KnownHeader::kXEnvoyForceTrace)) {
+      reason = TraceReason::kForced;
+    } else if (number % 10000 < sampling.random_per_ten_thousand) {
+      reason = TraceReason::kSampled;
+    }
+  }
+  return number % 10000 % 100 < sampling.overall_percent ? reason : TraceReason::kNotTraceable;
+}
+
+// Packs the reason into the id, where anything is to be said or unsaid.
+void PackTraceReason(const HcmConfig& config, bool from_outside, event::Engine& engine, HeaderMap& headers) {
+  if (!config.pack_trace_reason || (!config.sampling.on && !from_outside)) return;
+  const absl::string_view id = headers.Get(KnownHeader::kXRequestId);
+  const auto number = observe::RequestIdNumber(id);
+  if (!number.has_value() || !observe::IsUuid(id)) return;
+  TraceReason reason = from_outside ? TraceReason::kNotTraceable : observe::TraceReasonOf(id);
+  if (config.sampling.on) reason = Sampled(config.sampling, reason, *number, engine, headers);
+  if (reason == observe::TraceReasonOf(id)) return;
+  std::array<char, observe::kRequestIdLength> packed;
+  std::copy(id.begin(), id.end(), packed.begin());
+  observe::SetTraceReason(packed.data(), packed.size(), reason);
+  headers.SetCopy(KnownHeader::kXRequestId, observe::View(packed));
+}
+
+}  // namespace
+
 absl::string_view PrepareRequestId(const HcmConfig& config, const ClientOrigin& origin, event::Engine& engine,
                                    HeaderMap& headers) {
   const absl::string_view given = headers.Get(KnownHeader::kXRequestId);
   if (!config.generate_request_id) return given;
   const bool replace = origin.edge && !config.preserve_external_request_id;
-  if (!given.empty() && !replace) return given;
+  if (!given.empty() && !replace) {
+    PackTraceReason(config, origin.edge, engine, headers);
+    return headers.Get(KnownHeader::kXRequestId);
+  }
   const observe::RequestIdText id = observe::MakeRequestId(engine.RandomBits(), engine.RandomBits());
   headers.SetCopy(KnownHeader::kXRequestId, observe::View(id));
+  PackTraceReason(config, false, engine, headers);
   return headers.Get(KnownHeader::kXRequestId);
 }
 

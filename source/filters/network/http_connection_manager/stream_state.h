@@ -14,6 +14,7 @@ struct ConnectionManager::StreamState {
   IpAddress client;
   Duration idle_timeout;
   Duration max_duration;
+  MonotonicTime next_log = MonotonicTime::max();  // of access_log_flush_interval
   bool headers_complete = false, request_complete = false, upgrade = false, counted_upgrade = false;
 };
 

@@ -44,6 +44,8 @@ TcpProxy::Verdict TcpProxy::OnNewConnection(net::FilterChainOnConnection& /*chai
 
 void TcpProxy::OnConnected() {
   info_.client = IpAddress::FromBytes(connection_.remote().ip_bytes());
+  info_.listener_metadata = &context_.listener().metadata;
+  info_.filter_chain_metadata = &context_.accepted_by().metadata;
   target_ = &Draw();
   info_.upstream.cluster = target_->cluster;
   info_.upstream.cluster_stat_name = target_->cluster;
