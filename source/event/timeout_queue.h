@@ -10,8 +10,8 @@
 
 namespace outrigger::event {
 
-// Something that should hear of a timeout unless it ends before: a request waiting for its response. Hearing it once leaves the
-// queue; the destructor leaves it too.
+// Something that should hear of a timeout unless it ends before: a request waiting for its response. Hearing it once
+// leaves the queue; the destructor leaves it too.
 class Timeout : public ListHook<Timeout> {
  public:
   virtual void OnTimeout() = 0;
@@ -25,16 +25,19 @@ class Timeout : public ListHook<Timeout> {
   MonotonicTime deadline_;
 };
 
-// Timeouts that usually do not happen, at the price of two pointers: all waits of one length form a queue that is ordered by itself,
-// and only its front needs a timer, which is moved when it fires and not before. Adding and leaving cost no timer operation.
-// One per worker. Lengths come from configuration, so there are few; beyond kMostLengths they are rounded up to whole seconds.
+// Timeouts that usually do not happen, at the price of two pointers: all waits of one length form a queue that is
+// ordered by itself, and only its front needs a timer, which is moved when it fires and not before. Adding and leaving
+// cost no timer operation. One per worker. Lengths come from configuration, so there are few; but also from clients
+// (grpc-timeout). Beyond kMostLengths a queue in which nobody waits takes the new length; if somebody waits in all of
+// them, a length is rounded up to three significant bits of seconds.
 class TimeoutQueues {
  public:
   static constexpr size_t kMostLengths = 256;
   explicit TimeoutQueues(Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
   // `length` > 0, counted from dispatcher.now(). Re-adding moves it.
   void Add(Timeout& timeout, Duration length);
-  size_t length_count() const { return queues_.size(); }
+  size_t length_count() const { return queues_.size(); }  // at most kMostLengths + kMostRounded
+  static constexpr size_t kMostRounded = 256;             // four lengths per power of two
 
  private:
   struct Queue {
@@ -44,10 +47,12 @@ class TimeoutQueues {
     Timer timer;
   };
   Queue& QueueOf(Duration length);
+  Queue* Reuse(Duration length);
   void Fire(Queue& queue);
 
   Dispatcher& dispatcher_;
   std::vector<std::unique_ptr<Queue>> queues_;
+  size_t next_reused_ = 0;
   Queue* last_ = nullptr;  // the one used before: mostly the right one
 };
 
