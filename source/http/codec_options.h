@@ -20,9 +20,9 @@ struct Http1Options {
   absl::string_view default_host_for_http_10;
   bool enable_trailers = false;
   bool allow_absolute_url = true;
-  bool allow_chunked_length = false;   // TE + CL together: still refused unless set, then CL is dropped
-  bool preserve_case = false;          // header_key_format: stateful preserve_case formatter
-  bool proper_case = false;            // header_key_format: proper_case_words
+  bool allow_chunked_length = false;  // TE + CL together: still refused unless set, then CL is dropped
+  bool preserve_case = false;         // header_key_format: stateful preserve_case formatter
+  bool proper_case = false;           // header_key_format: proper_case_words
   bool send_fully_qualified_url = false;
 };
 struct Http2Options {
@@ -40,17 +40,20 @@ struct Http2Options {
   Duration keepalive_interval{0};
   Duration keepalive_timeout{0};
   uint32_t keepalive_jitter_percent = 15;
+  Duration stream_flush_timeout{0};  // what the owner ended, but the peer's window lets nothing of through; 0: for ever
   Duration connection_idle_interval{0};
-  uint32_t resets_burst = 200;         // received RST_STREAM budget (rapid reset) and its refill per second
+  uint32_t resets_burst = 200;  // received RST_STREAM budget (rapid reset) and its refill per second
   uint32_t resets_per_second = 33;
 };
 
 // Counters the codecs move; owned by the session's owner, one per worker and stats scope (see observe/).
 struct CodecCounters {
-  uint64_t rx_reset = 0, tx_reset = 0, header_overflow = 0, header_underscore_rejected = 0, header_underscore_dropped = 0;
+  uint64_t rx_reset = 0, tx_reset = 0, header_overflow = 0, header_underscore_rejected = 0,
+           header_underscore_dropped = 0;
   uint64_t metadata_rejected = 0, trailers = 0, rx_messaging_error = 0, tx_flush_timeout = 0, protocol_errors = 0;
   uint64_t inbound_empty_frames_flood = 0, inbound_priority_frames_flood = 0, inbound_window_update_flood = 0,
-           outbound_flood = 0, outbound_control_flood = 0, inbound_resets_flood = 0, keepalive_timeout = 0, dropped_chunk_extensions = 0;
+           outbound_flood = 0, outbound_control_flood = 0, inbound_resets_flood = 0, keepalive_timeout = 0,
+           dropped_chunk_extensions = 0;
 };
 
 }  // namespace outrigger::http

@@ -19,8 +19,9 @@ Framer::Limits LimitsOf(const CodecOptions& options, const Http2Options& http2) 
 
 }  // namespace
 
-Http2Session::Http2Session(net::Connection& connection, ServerSessionOwner* server_owner, ClientSessionOwner* client_owner,
-                           const CodecOptions& options, const Http2Options& http2, CodecCounters& counters)
+Http2Session::Http2Session(net::Connection& connection, ServerSessionOwner* server_owner,
+                           ClientSessionOwner* client_owner, const CodecOptions& options, const Http2Options& http2,
+                           CodecCounters& counters)
     : connection_(connection),
       server_owner_(server_owner),
       client_owner_(client_owner),
@@ -74,12 +75,14 @@ void Http2Session::OnData(Buffer& input, bool end) {
   if (end) connection_.Close(net::Connection::CloseMode::kNow, {net::CloseReason::kPeer, 0, "remote_close"});
 }
 
-// From here on nothing happens but the connection's own end: streams are over, input is ignored, nothing more is written.
+// From here on nothing happens but the connection's own end: streams are over, input is ignored, nothing more is
+// written.
 void Http2Session::EndSession(ResetReason reason, const char* detail) {
   if (closed_) return;
   closed_ = true;
   if (drain_timer_ != nullptr) drain_timer_->Disarm();
   if (keepalive_timer_ != nullptr) keepalive_timer_->Disarm();
+  if (flush_timer_ != nullptr) flush_timer_->Disarm();
   ListHook<event::EndOfTurnTag>::Unlink();
   streams_.ForEach([](Stream& stream) { stream.closed_ = true; });
   // Streams stay in the list until the session is destroyed, so receivers may reset others meanwhile.
@@ -124,8 +127,23 @@ void Http2Session::SendFinalGoAway() {
   const uint32_t last = framer_.is_server() ? framer_.last_processed_stream() : 0;
   const uint32_t code = static_cast<uint32_t>(fail_code_);
   const auto byte = [](uint32_t value, int shift) { return static_cast<char>(static_cast<uint8_t>(value >> shift)); };
-  const char frame[17] = {0, 0, 8, 7, 0, 0, 0, 0, 0, byte(last, 24), byte(last, 16), byte(last, 8), byte(last, 0),
-                          byte(code, 24), byte(code, 16), byte(code, 8), byte(code, 0)};
+  const char frame[17] = {0,
+                          0,
+                          8,
+                          7,
+                          0,
+                          0,
+                          0,
+                          0,
+                          0,
+                          byte(last, 24),
+                          byte(last, 16),
+                          byte(last, 8),
+                          byte(last, 0),
+                          byte(code, 24),
+                          byte(code, 16),
+                          byte(code, 8),
+                          byte(code, 0)};
   PushOutput(absl::string_view(frame, sizeof(frame)));
   connection_.WroteOutput();
 }
@@ -190,7 +208,8 @@ Duration Http2Session::Jittered(Duration interval) {
 void Http2Session::StartKeepalive() {
   if (http2_.keepalive_interval <= Duration(0) && http2_.connection_idle_interval <= Duration(0)) return;
   keepalive_timer_ = std::make_unique<event::Timer>([this] { OnKeepaliveTimer(); });
-  if (http2_.keepalive_interval > Duration(0)) connection_.dispatcher().Arm(*keepalive_timer_, Jittered(http2_.keepalive_interval));
+  if (http2_.keepalive_interval > Duration(0))
+    connection_.dispatcher().Arm(*keepalive_timer_, Jittered(http2_.keepalive_interval));
 }
 
 void Http2Session::OnKeepaliveTimer() {
@@ -215,7 +234,8 @@ void Http2Session::OnKeepaliveTimer() {
   dispatcher.Arm(*keepalive_timer_, std::max<Duration>(http2_.keepalive_timeout, milliseconds(1)));
 }
 
-// connection_idle_interval: a connection that was quiet for long is asked for a sign of life together with its next request.
+// connection_idle_interval: a connection that was quiet for long is asked for a sign of life together with its next
+// request.
 void Http2Session::CheckIdleBeforeUse() {
   if (http2_.connection_idle_interval <= Duration(0) || keepalive_timer_ == nullptr || ping_outstanding_) return;
   event::Dispatcher& dispatcher = connection_.dispatcher();
@@ -228,12 +248,15 @@ void Http2Session::OnPingAck() {
   if (!ping_outstanding_) return;
   ping_outstanding_ = false;
   keepalive_timer_->Disarm();
-  if (http2_.keepalive_interval > Duration(0)) connection_.dispatcher().Arm(*keepalive_timer_, Jittered(http2_.keepalive_interval));
+  if (http2_.keepalive_interval > Duration(0))
+    connection_.dispatcher().Arm(*keepalive_timer_, Jittered(http2_.keepalive_interval));
 }
 
 // ---- client
 
-uint32_t Http2Session::stream_limit() const { return std::min(http2_.max_concurrent_streams, framer_.peer_stream_limit()); }
+uint32_t Http2Session::stream_limit() const {
+  return std::min(http2_.max_concurrent_streams, framer_.peer_stream_limit());
+}
 
 bool Http2Session::accepts_streams() const {
   return client_owner_ != nullptr && ready_ && !closed_ && !draining_ && !peer_goaway_ && fail_detail_ == nullptr &&
@@ -272,13 +295,15 @@ void Http2Session::Dump(DumpWriter& out) const {
 
 namespace outrigger::http {
 
-std::unique_ptr<Session> MakeHttp2Server(net::Connection& connection, ServerSessionOwner& owner, const CodecOptions& options,
-                                         const Http2Options& http2, CodecCounters& counters) {
+std::unique_ptr<Session> MakeHttp2Server(net::Connection& connection, ServerSessionOwner& owner,
+                                         const CodecOptions& options, const Http2Options& http2,
+                                         CodecCounters& counters) {
   return std::make_unique<h2::Http2Session>(connection, &owner, nullptr, options, http2, counters);
 }
 
-std::unique_ptr<ClientSession> MakeHttp2Client(net::Connection& connection, ClientSessionOwner& owner, const CodecOptions& options,
-                                               const Http2Options& http2, CodecCounters& counters) {
+std::unique_ptr<ClientSession> MakeHttp2Client(net::Connection& connection, ClientSessionOwner& owner,
+                                               const CodecOptions& options, const Http2Options& http2,
+                                               CodecCounters& counters) {
   return std::make_unique<h2::Http2Session>(connection, nullptr, &owner, options, http2, counters);
 }
 

@@ -12,8 +12,9 @@
 
 namespace outrigger::http::h2 {
 
-// One HTTP/2 connection, either end (`server_owner` or `client_owner` is set). Frames become stream events while input is read; what is
-// sent during a turn is written once, at its end, in rounds of one quantum per stream. Owner: see codec.h.
+// One HTTP/2 connection, either end (`server_owner` or `client_owner` is set). Frames become stream events while input
+// is read; what is sent during a turn is written once, at its end, in rounds of one quantum per stream. Owner: see
+// codec.h.
 class Http2Session final : public ClientSession, private FrameEvents, private event::EndOfTurn {
  public:
   Http2Session(net::Connection& connection, ServerSessionOwner* server_owner, ClientSessionOwner* client_owner,
@@ -43,12 +44,14 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   // Smaller pieces of DATA are copied: a 128 KiB block is not kept for a few bytes of it.
   static constexpr size_t kShareAtLeast = 4096;
   static constexpr size_t kAnnounceEvery = 64 * 1024;
+  static constexpr uint8_t kMostInterims = 64;  // 1xx of one response: http2.too_many_interim_responses
 
   // FrameEvents.
   bool OnFrameBegin(const FrameHead& head) override;
   Stream* OnRequestBegin(uint32_t stream_id) override;
   bool OnHeaderBlockBegin(Stream& stream) override;
-  bool OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name, bool static_value) override;
+  bool OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name,
+                bool static_value) override;
   bool OnHeaderBlockEnd(Stream& stream, bool end) override;
   void OnDataChunk(Stream* stream, uint32_t stream_id, const char* bytes, size_t n) override;
   bool OnDataFrame(Stream* stream, bool end, bool empty) override;
@@ -84,6 +87,9 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void PushOutput(absl::string_view bytes);
   void FireLowMarks();
   void NotifyOwner();
+  void Leave(Stream& stream);
+  void Left(Stream& stream);
+  void OnFlushTimer();
   void CloseIfDone();
   // The connection cannot go on: GOAWAY with `code`, then close. Acts at the end of the read or write in progress.
   void Fail(ErrorCode code, const char* detail, bool flood);
@@ -110,6 +116,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   IntrusiveList<Stream, StreamsAboveHigh> above_high_;
   std::unique_ptr<event::Timer> drain_timer_;
   std::unique_ptr<event::Timer> keepalive_timer_;
+  std::unique_ptr<event::Timer> flush_timer_;
   Block* reading_ = nullptr;  // whose bytes are being read
   uint64_t appended_ = 0;     // bytes ever put into the connection's output
   uint64_t unannounced_ = 0;  // of them, since the connection was last told
@@ -118,11 +125,13 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   const char* fail_detail_ = nullptr;  // set: failing
   const char* library_detail_ = "http2.protocol_error";
   uint32_t active_ = 0;
+  uint32_t leaving_ = 0;     // streams that wait for flow control alone
   uint32_t block_wire_ = 0;  // bytes of the header block being read, as encoded
   bool library_failed_ : 1 = false;
-  bool ready_ : 1 = false, closed_ : 1 = false, draining_ : 1 = false, final_goaway_ : 1 = false, peer_goaway_ : 1 = false,
-       receiving_ : 1 = false, flushing_ : 1 = false, flush_wanted_ : 1 = false, stream_ended_ : 1 = false, went_idle_ : 1 = false,
-       ping_outstanding_ : 1 = false, drain_ping_ : 1 = false, settings_sent_ : 1 = false;
+  bool ready_ : 1 = false, closed_ : 1 = false, draining_ : 1 = false, final_goaway_ : 1 = false,
+                peer_goaway_ : 1 = false, receiving_ : 1 = false, flushing_ : 1 = false, flush_wanted_ : 1 = false,
+                stream_ended_ : 1 = false, went_idle_ : 1 = false, ping_outstanding_ : 1 = false,
+                drain_ping_ : 1 = false, settings_sent_ : 1 = false;
 };
 
 }  // namespace outrigger::http::h2

@@ -124,6 +124,10 @@ bool Http2Session::OnResponseHeaders(Stream& stream, bool end) {
   const uint32_t status = headers.status();
   if (status < 200) {
     if (end) return OnInvalidMessage(&stream, "http2.violation.of.messaging.rule");  // RFC 9113 8.1
+    if (++stream.interim_count_ > kMostInterims) {  // each takes memory of the stream until it ends
+      RefuseBlock(stream, ErrorCode::kEnhanceYourCalm, "http2.too_many_interim_responses");
+      return !closed_;
+    }
     stream.receiver_->OnInterim(headers);
     return !closed_;
   }
@@ -258,6 +262,7 @@ void Http2Session::Forget(Stream& stream) {
   stream.receiver_ = nullptr;
   stream.ListHook<StreamsAboveHigh>::Unlink();
   DropReceived(stream);
+  Leave(stream);
 }
 
 void Http2Session::EndReceiver(Stream& stream, ResetReason reason, const char* detail) {
@@ -271,6 +276,7 @@ void Http2Session::EndReceiver(Stream& stream, ResetReason reason, const char* d
 
 void Http2Session::OnStreamClosed(Stream& stream, ErrorCode code) {
   stream.closed_ = true;
+  Left(stream);
   stream.ListHook<StreamsToResume>::Unlink();
   if (stream.receiver_ == nullptr) return FinishIfDone(stream);
   const bool complete = stream.end_received_ && stream.headers_done_;
@@ -317,6 +323,7 @@ void Http2Session::FinishIfDone(Stream& stream) {
 void Http2Session::Release(Stream& stream) {
   if (stream.released_) return;
   stream.released_ = true;
+  Left(stream);
   stream.receiver_ = nullptr;
   stream.ListHook<AllStreams>::Unlink();
   stream.ListHook<StreamsToDeliver>::Unlink();

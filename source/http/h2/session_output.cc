@@ -15,6 +15,7 @@ void Http2Session::OnEndOfTurn() {
   if (!ready_) return;  // OnConnected asks again
   DeliverPending();
   if (!closed_) Flush();
+  if (!closed_ && leaving_ > 0 && (flush_timer_ == nullptr || !flush_timer_->armed())) OnFlushTimer();
   if (!closed_) NotifyOwner();
   if (!closed_) CloseIfDone();
 }
@@ -34,8 +35,8 @@ void Http2Session::Flush() {
   if (!closed_ && fail_detail_ != nullptr) FinishFailure();
 }
 
-// Streams made earlier in this turn count as sent before what is read now: a GOAWAY in it must not refuse them here, the peer may still
-// take them. Announced at the end of the turn with the rest.
+// Streams made earlier in this turn count as sent before what is read now: a GOAWAY in it must not refuse them here,
+// the peer may still take them. Announced at the end of the turn with the rest.
 void Http2Session::WriteWaiting() {
   flushing_ = true;
   FlushOnce();
@@ -102,6 +103,7 @@ void Http2Session::OnDataFrameReady(Stream& stream, absl::string_view frame_head
   appended_ += length;
   unannounced_ += length;
   stream.round_sent_ += static_cast<uint32_t>(length);
+  if (stream.leaving_) stream.flush_progress_ = connection_.dispatcher().now();
   if (unannounced_ >= kAnnounceEvery) {  // the connection flushes early when there is much, and its marks stay true
     unannounced_ = 0;
     connection_.WroteOutput();
@@ -111,20 +113,23 @@ void Http2Session::OnDataFrameReady(Stream& stream, absl::string_view frame_head
 
 void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) {
   const bool data = head.type == FrameType::kData;
-  const bool control = head.type == FrameType::kRstStream || head.type == FrameType::kSettings || head.type == FrameType::kPing;
+  const bool control =
+      head.type == FrameType::kRstStream || head.type == FrameType::kSettings || head.type == FrameType::kPing;
   if (const char* flood = floods_.OnFrameSent(control, data, appended_)) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
   if (stream != nullptr) {
     stream->sent_ += 9 + head.length;
     const bool ends = (data || head.type == FrameType::kHeaders) && (head.flags & 1) != 0;
     if (ends) {
       stream->end_sent_ = true;
+      Left(*stream);
       if (stream->reset_after_end_ && !stream->end_received_) framer_.SubmitReset(stream->id_, ErrorCode::kNoError);
     }
   }
   if (head.type == FrameType::kRstStream && server_owner_ != nullptr && code != ErrorCode::kRefusedStream &&
       (stream == nullptr || !stream->reset_by_us_)) {
     // The peer made us reset it ("MadeYouReset"): costs it as much as a reset of its own.
-    if (const char* flood = floods_.OnReset(connection_.dispatcher().now())) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+    if (const char* flood = floods_.OnReset(connection_.dispatcher().now()))
+      Fail(ErrorCode::kEnhanceYourCalm, flood, true);
   }
   if (head.type == FrameType::kGoAway && code != ErrorCode::kNoError && fail_detail_ == nullptr) {
     // The library found a connection error and says so itself; CloseIfDone closes after it.
@@ -132,6 +137,45 @@ void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode 
     library_failed_ = true;
     ++counters_.protocol_errors;
   }
+}
+
+// What is left of these streams waits for the peer's window alone: without a limit it could keep them, and what they
+// hold, for ever.
+void Http2Session::Leave(Stream& stream) {
+  if (stream.leaving_ || stream.closed_ || stream.end_sent_ || http2_.stream_flush_timeout <= Duration(0)) return;
+  stream.leaving_ = true;
+  stream.flush_progress_ = connection_.dispatcher().now();
+  ++leaving_;
+}
+
+void Http2Session::Left(Stream& stream) {
+  if (!stream.leaving_) return;
+  stream.leaving_ = false;
+  --leaving_;
+}
+
+void Http2Session::OnFlushTimer() {
+  if (closed_ || leaving_ == 0) return;
+  const MonotonicTime now = connection_.dispatcher().now();
+  MonotonicTime first = MonotonicTime::max();
+  streams_.ForEach([&](Stream& stream) {
+    if (!stream.leaving_) return;
+    if (now - stream.flush_progress_ < http2_.stream_flush_timeout) {
+      first = std::min(first, stream.flush_progress_);
+      return;
+    }
+    Left(stream);
+    stream.out_.Clear();
+    stream.reset_by_us_ = true;
+    stream.reset_after_end_ = false;
+    ++counters_.tx_flush_timeout;
+    ++counters_.tx_reset;
+    framer_.SubmitReset(stream.id_, ErrorCode::kInternalError);
+    ScheduleFlush();
+  });
+  if (leaving_ == 0) return;
+  if (flush_timer_ == nullptr) flush_timer_ = std::make_unique<event::Timer>([this] { OnFlushTimer(); });
+  connection_.dispatcher().Arm(*flush_timer_, http2_.stream_flush_timeout - (now - first));
 }
 
 void Http2Session::FireLowMarks() {

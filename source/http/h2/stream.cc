@@ -70,7 +70,8 @@ void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
     if (!session_.framer_.peer_allows_extended_connect()) {
       detail_ = "http2.extended_connect_not_allowed";
       session_.stream_ended_ = true;
-      if (!ListHook<StreamsToDeliver>::linked()) session_.to_deliver_.PushBack(*this);  // tells the receiver at the end of the turn
+      if (!ListHook<StreamsToDeliver>::linked())
+        session_.to_deliver_.PushBack(*this);  // tells the receiver at the end of the turn
       return;
     }
     HeaderMap changed(receiver_->arena());
@@ -143,6 +144,7 @@ void Stream::Reset(ResetReason reason) {
     if (finish) {
       reset_after_end_ = true;
       if (end_sent_ && !end_received_) session_.framer_.SubmitReset(id_, ErrorCode::kNoError);
+      session_.Leave(*this);
     } else {
       out_.Clear();
       ++session_.counters_.tx_reset;

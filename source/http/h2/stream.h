@@ -17,11 +17,13 @@ struct StreamsToDeliver;  // have received bytes that their receiver has not see
 struct StreamsToResume;   // DATA was held back: connection full, or the stream's turn was over
 struct StreamsAboveHigh;  // their receiver was told to stop producing
 
-// One exchange of an Http2Session, as a StreamSender. Owned by the session, which frees it (DestroyLater) when the library closed the
-// stream and the receiver has heard everything.
+// One exchange of an Http2Session, as a StreamSender. Owned by the session, which frees it (DestroyLater) when the
+// library closed the stream and the receiver has heard everything.
 //
-//   receiver:  headers -> body* -> (trailers) -> end_delivered          Reset()/OnReset: receiver_ = null, nothing more is delivered;
-//              likewise once it heard the end and its owner sent the end: what waits for flow control goes out without it
+//   receiver:  headers -> body* -> (trailers) -> end_delivered          Reset()/OnReset: receiver_ = null, nothing more
+//   is delivered;
+//              likewise once it heard the end and its owner sent the end: what waits for flow control goes out without
+//              it
 //   library:   id_ == 0 (client, before SendHeaders) -> open -> closed_
 class Stream final : public StreamSender,
                      public event::Deferred,
@@ -64,20 +66,22 @@ class Stream final : public StreamSender,
 
   Http2Session& session_;
   StreamReceiver* receiver_ = nullptr;
-  HeaderMap* headers_ = nullptr;   // the block being read, or trailers that wait for a paused receiver
-  absl::string_view upgrade_;      // client: name of the protocol asked for with extended CONNECT (in the receiver's arena)
-  Buffer in_;                      // received, not delivered; its credit has not been returned
-  Buffer out_;                     // to be sent as DATA
+  HeaderMap* headers_ = nullptr;  // the block being read, or trailers that wait for a paused receiver
+  absl::string_view upgrade_;  // client: name of the protocol asked for with extended CONNECT (in the receiver's arena)
+  Buffer in_;                  // received, not delivered; its credit has not been returned
+  Buffer out_;                 // to be sent as DATA
   struct SavedTrailers;
   SavedTrailers* trailers_ = nullptr;  // sent after out_
   uint64_t sent_ = 0;
   uint64_t received_ = 0;
   uint32_t id_;
   uint32_t pauses_ = 0;
-  uint32_t owed_credit_ = 0;       // delivered while the receiver was pausing: returned when it resumes
+  uint32_t owed_credit_ = 0;  // delivered while the receiver was pausing: returned when it resumes
   uint32_t round_sent_ = 0;
+  MonotonicTime flush_progress_;  // leaving_: when something was sent last
   uint32_t header_count_ = 0;
   uint32_t header_bytes_ = 0;
+  uint8_t interim_count_ = 0;
   const char* detail_ = nullptr;   // why the stream will be reset by the library
   bool headers_done_ : 1 = false;  // the (final) header section was delivered
   bool block_bad_ : 1 = false;     // the rest of this header block is skipped
@@ -87,15 +91,16 @@ class Stream final : public StreamSender,
   bool head_request_ : 1 = false;
   bool body_forbidden_ : 1 = false;  // HEAD, 204, 304: what is sent as body is dropped
   bool headers_sent_ : 1 = false;
-  bool end_queued_ : 1 = false;      // the last byte or the trailers were handed over
-  bool owner_ended_ : 1 = false;     // and the owner knows (end_queued_ may come from what a HEAD or 204 forbids)
-  bool end_sent_ : 1 = false;        // END_STREAM went to the output
-  bool data_idle_ : 1 = false;       // the library's data source sleeps
+  bool end_queued_ : 1 = false;   // the last byte or the trailers were handed over
+  bool owner_ended_ : 1 = false;  // and the owner knows (end_queued_ may come from what a HEAD or 204 forbids)
+  bool end_sent_ : 1 = false;     // END_STREAM went to the output
+  bool data_idle_ : 1 = false;    // the library's data source sleeps
   bool above_high_ : 1 = false;
-  bool reset_by_us_ : 1 = false;     // a reset that our side wanted: not the peer's fault
+  bool reset_by_us_ : 1 = false;  // a reset that our side wanted: not the peer's fault
   bool reset_by_peer_ : 1 = false;
   bool closed_ : 1 = false;
   bool released_ : 1 = false;
+  bool leaving_ : 1 = false;          // nobody above knows it any more, and not all of it was sent
   bool reset_after_end_ : 1 = false;  // Reset(kNone): RST_STREAM NO_ERROR once the end was sent
 };
 

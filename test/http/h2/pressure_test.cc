@@ -120,13 +120,57 @@ TEST_F(H2PressureTest, StreamsTakeTurns) {
 
 struct H2StalledPeerTest : testing::Test, Raw {};
 
+// Answers that nobody above remembers must not stay because the peer's window never opens.
+TEST_F(H2StalledPeerTest, ACompleteAnswerBehindAClosedWindowIsResetAfterTheFlushTimeout) {
+  http2.stream_flush_timeout = milliseconds(30);
+  server_app.on_stream = [](Exchange& exchange) {
+    exchange.on_end = [](Exchange& e) {
+      e.Send({{":status", "200"}}, false);
+      e.SendBody(std::string(100'000, 'x'), true);
+    };
+  };
+  Open(true);
+  Write(Settings({{4, 0}}));  // INITIAL_WINDOW_SIZE
+  for (uint32_t i = 0; i < 10; ++i) Write(Headers(1 + 2 * i, Get(), true));
+  ASSERT_TRUE(Until([&] { return server_app.exchanges.size() == 10 && Count(1) == 10; }));
+  EXPECT_EQ(server->active_streams(), 10u);
+  ASSERT_TRUE(Until([&] { return server->active_streams() == 0; }));
+  ASSERT_TRUE(Until([&] { return Count(3) == 10; }));
+  EXPECT_EQ(counters.tx_flush_timeout, 10u);
+  EXPECT_FALSE(closed());
+}
+
+TEST_F(H2StalledPeerTest, AnAnswerThatGoesOutSlowlyIsNotCut) {
+  http2.stream_flush_timeout = milliseconds(60);
+  server_app.on_stream = [](Exchange& exchange) {
+    exchange.on_end = [](Exchange& e) {
+      e.Send({{":status", "200"}}, false);
+      e.SendBody(std::string(1000, 'x'), true);
+    };
+  };
+  Open(true);
+  Write(Settings({{4, 0}}));
+  Write(Headers(1, Get(), true));
+  ASSERT_TRUE(Until([&] { return Count(1) == 1; }));
+  for (int i = 1; i <= 10; ++i) {
+    const MonotonicTime next = loop.now() + milliseconds(20);
+    ASSERT_TRUE(Until([&] { return loop.now() >= next; }));
+    Write(Frame(8, 0, 1, Number(100, 4)));
+    ASSERT_TRUE(Until([&] { return Count(0) == static_cast<size_t>(i); }));
+  }
+  ASSERT_TRUE(Until([&] { return server->active_streams() == 0; }));
+  EXPECT_EQ(Count(3), 0u);
+  EXPECT_EQ(counters.tx_flush_timeout, 0u);
+}
+
 TEST_F(H2StalledPeerTest, APeerThatDoesNotReadBoundsWhatWeKeep) {
   options.stream_buffer_limit = 256 * 1024;
   Open(true);
   connection->SetWriteLimits(256 * 1024);
   Write(Frame(8, 0, 0, Number(0x7fff0000 - 65535, 4)));
   std::string open;
-  for (uint32_t i = 0; i < 20; ++i) open += Headers(1 + 2 * i, Get(), true) + Frame(8, 0, 1 + 2 * i, Number(0x7fff0000 - 65535, 4));
+  for (uint32_t i = 0; i < 20; ++i)
+    open += Headers(1 + 2 * i, Get(), true) + Frame(8, 0, 1 + 2 * i, Number(0x7fff0000 - 65535, 4));
   Write(open);
   ASSERT_TRUE(Until([&] { return server_app.exchanges.size() == 20 && server_app.exchanges[19]->done(); }));
   (*peer)->PauseReading();

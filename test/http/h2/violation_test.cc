@@ -127,7 +127,8 @@ TEST(H2ViolationTest, SpellingsThatMeanTheSameAreTaken) {
   raw.Write(Headers(3, With(Get(), "host", "A.test"), true));
   raw.Write(Headers(5, But(Get(), ":authority", "[::1]:8080"), true));
   raw.Write(Headers(7, But(But(Get(), ":method", "OPTIONS"), ":path", "*"), true));
-  ASSERT_TRUE(raw.Until([&] { return raw.server_app.exchanges.size() == 4 && raw.server_app.exchanges[3]->ends == 1; }));
+  ASSERT_TRUE(
+      raw.Until([&] { return raw.server_app.exchanges.size() == 4 && raw.server_app.exchanges[3]->ends == 1; }));
   EXPECT_EQ(raw.server_app.exchanges[0]->Get(":authority"), "h.test:80");
   EXPECT_EQ(raw.server_app.exchanges[1]->Get(":authority"), "a.test");
   for (const auto& exchange : raw.server_app.exchanges) EXPECT_EQ(exchange->Get("host"), "");
@@ -147,7 +148,8 @@ TEST(H2ViolationTest, ContentLengthMustMatchTheData) {
 }
 
 TEST(H2ViolationTest, TrailersMustEndTheStreamAndHaveNoPseudoHeaders) {
-  for (const std::string& bad : {Headers(1, {{"x", "y"}}, false), Headers(1, {{":path", "/"}}, true), Headers(1, {{"content-length", "3"}}, true)}) {
+  for (const std::string& bad : {Headers(1, {{"x", "y"}}, false), Headers(1, {{":path", "/"}}, true),
+                                 Headers(1, {{"content-length", "3"}}, true)}) {
     Raw raw;
     raw.http2.stream_error_on_invalid_http_message = true;
     raw.Open(true);
@@ -197,16 +199,16 @@ TEST(H2ViolationTest, UnderscoresAreTreatedAsAsked) {
 
 TEST(H2ViolationTest, BytesThatAreNoHttp2EndTheConnection) {
   const std::vector<std::string> bad = {
-      Frame(0, 0, 0, "x"),                                          // DATA on stream 0
-      Frame(1, kEndHeaders, 2, Block(Get())),                       // even id from a client
+      Frame(0, 0, 0, "x"),                                                // DATA on stream 0
+      Frame(1, kEndHeaders, 2, Block(Get())),                             // even id from a client
       Frame(1, kEndHeaders | kEndStream, 1, "\xff\xff\xff\xff\xff\xff"),  // broken HPACK
-      Frame(4, 0, 0, "123"),                                        // SETTINGS of odd length
-      Settings({{4, 0x80000000u}}),                                 // window too large
-      Frame(6, 0, 0, "1234"),                                       // short PING
-      Frame(8, 0, 0, Number(0, 4)),                                 // no increment
-      Frame(9, kEndHeaders, 1, ""),                                 // CONTINUATION of nothing
-      Frame(5, kEndHeaders, 1, Number(2, 4) + Block(Get())),        // PUSH_PROMISE from a client
-      Reset(1, ErrorCode::kCancel),                                 // RST_STREAM on an idle stream
+      Frame(4, 0, 0, "123"),                                              // SETTINGS of odd length
+      Settings({{4, 0x80000000u}}),                                       // window too large
+      Frame(6, 0, 0, "1234"),                                             // short PING
+      Frame(8, 0, 0, Number(0, 4)),                                       // no increment
+      Frame(9, kEndHeaders, 1, ""),                                       // CONTINUATION of nothing
+      Frame(5, kEndHeaders, 1, Number(2, 4) + Block(Get())),              // PUSH_PROMISE from a client
+      Reset(1, ErrorCode::kCancel),                                       // RST_STREAM on an idle stream
       std::string(9, '\xff'),
   };
   for (size_t i = 0; i < bad.size(); ++i) {
@@ -268,6 +270,22 @@ TEST(H2ViolationTest, MalformedResponsesAreNotSeen) {
     EXPECT_EQ(request.ends, 0);
     EXPECT_EQ(request.reason, ResetReason::kProtocolError);
   }
+}
+
+TEST(H2ViolationTest, InterimAnswersWithoutEndResetTheStream) {
+  Raw raw;
+  raw.Open(false);
+  Exchange& request = raw.Start(Get(), true);
+  Exchange& other = raw.Start(Get(), true);
+  ASSERT_TRUE(raw.Until([&] { return raw.Count(1) == 2; }));
+  const size_t before = request.memory.charged();
+  for (int i = 0; i < 2000; ++i) raw.Write(Headers(1, {{":status", "103"}, {"x", std::string(1000, 'x')}}, false));
+  ASSERT_TRUE(raw.Until([&] { return request.resets == 1; }));
+  EXPECT_EQ(request.detail, "http2.too_many_interim_responses");
+  EXPECT_EQ(request.interims.size(), 64u);
+  EXPECT_LT(request.memory.charged() - before, 200'000u) << "each takes memory of the stream";
+  raw.Write(Headers(3, {{":status", "200"}}, true));
+  ASSERT_TRUE(raw.Until([&] { return other.ends == 1; }));
 }
 
 TEST(H2ViolationTest, APushedStreamEndsTheConnection) {
