@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "source/http/h1/limits.h"
 #include "source/http/h1/scan.h"
 
 namespace outrigger::http::h1 {
@@ -155,12 +156,14 @@ Refusal ParseFields(size_t begin, bool request, const ParseContext& context, Hea
 
 Refusal DropHopByHop(Head& head) {
   Refusal refusal;
+  uint32_t options = 0;
   for (Field& field : head.fields) {
     if (IsConnectionSpecific(field.known)) field.drop = true;
     if (field.known != KnownHeader::kConnection || !head.nominated) continue;
     char* const value = head.block + field.value;
     ForEachToken(value, value + field.value_size, [&](absl::string_view token) {
-      if (token == "host" || token == "content-length") refusal = kBadConnection;
+      if (token == "host" || token == "content-length" || ++options > kMaxConnectionOptions) refusal = kBadConnection;
+      if (refusal) return;
       if (token == "close" || token == "keep-alive" || token == "upgrade") return;
       for (Field& other : head.fields) {
         if (absl::string_view(head.block + other.name, other.name_size) == token) other.drop = true;

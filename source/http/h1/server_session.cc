@@ -99,7 +99,8 @@ bool ServerSession::ReadBody(Buffer& input) {
   }
   HeaderMap* map = nullptr;
   if (step == Decoder::Step::kTrailers) {
-    if (stream->receiver_ != nullptr) {
+    // Before an upgrade was answered nobody knows whether the request ends here: its trailers would say that it does.
+    if (stream->receiver_ != nullptr && !stream->undecided_) {
       Arena& arena = stream->receiver_->arena();
       map = arena.New<HeaderMap>(arena);
       BuildTrailers(trailers, wire_names(), *map);

@@ -15,7 +15,9 @@ std::string Read(absl::string_view wire, const TraceOptions& options = {}) {
 std::string WithField(absl::string_view line) {
   return absl::StrCat("GET / HTTP/1.1\r\nHost: a\r\n", line, "\r\n\r\n");
 }
-std::string WithTarget(absl::string_view target) { return absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: a\r\n\r\n"); }
+std::string WithTarget(absl::string_view target) {
+  return absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: a\r\n\r\n");
+}
 std::string WithHost(absl::string_view host) { return absl::StrCat("GET / HTTP/1.1\r\nHost: ", host, "\r\n\r\n"); }
 std::string Chunked(absl::string_view body) {
   return absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", body);
@@ -254,7 +256,9 @@ TEST(RequestTest, ThereIsOneFramingOrNone) {
       {post + "Transfer-Encoding: \"chunked\"\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
       {post + "Transfer-Encoding: chun ked\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
       {post + "Transfer-Encoding: \r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
-      {post + "Transfer-Encoding: \x0b" "chunked\r\n\r\n", "refused 400 http1.invalid_characters"},
+      {post + "Transfer-Encoding: \x0b"
+              "chunked\r\n\r\n",
+       "refused 400 http1.invalid_characters"},
       {post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
        "refused 400 http1.invalid_transfer_encoding"},
       {post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n",
@@ -325,7 +329,8 @@ TEST(RequestTest, ChunksAreStrict) {
 TEST(RequestTest, ManySmallExtensionsAreTooMany) {
   std::string body;
   for (int i = 0; i < 20; ++i) absl::StrAppend(&body, "1;", std::string(1000, 'x'), "\r\na\r\n");
-  EXPECT_EQ(Trace(Decoder::Kind::kRequest, {Chunked(body)}, {}), "POST http a / [] refused 400 http1.chunk_extensions_too_large");
+  EXPECT_EQ(Trace(Decoder::Kind::kRequest, {Chunked(body)}, {}),
+            "POST http a / [] refused 400 http1.chunk_extensions_too_large");
 }
 
 TEST(RequestTest, TrailersPassWhenEnabled) {
@@ -379,6 +384,9 @@ TEST(RequestTest, HopByHopFieldsStayBehind) {
   for (const Case& c : cases) EXPECT_EQ(Read(WithField(c.wire)), "GET http a / " + c.trace) << c.wire;
   EXPECT_EQ(Read(WithField("Connection: Host")), "refused 400 http1.connection_header_rejected");
   EXPECT_EQ(Read(WithField("Connection: close, content-length")), "refused 400 http1.connection_header_rejected");
+  std::string many = "Connection: ";
+  for (int i = 0; i < 100; ++i) many += "a,";  // each would be looked for among all fields
+  EXPECT_EQ(Read(WithField(many)), "refused 400 http1.connection_header_rejected");
 }
 
 TEST(RequestTest, UnderscoresFollowTheOption) {
@@ -396,15 +404,19 @@ TEST(RequestTest, LimitsHaveTheirCodes) {
   options.codec.max_header_bytes = 100;
   options.codec.max_header_count = 3;
   const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n";  // 25 bytes
-  EXPECT_EQ(Read(head + "X: " + std::string(68, 'y') + "\r\n\r\n", options), "GET http a / [x: " + std::string(68, 'y') + "] end");
+  EXPECT_EQ(Read(head + "X: " + std::string(68, 'y') + "\r\n\r\n", options),
+            "GET http a / [x: " + std::string(68, 'y') + "] end");
   EXPECT_EQ(Read(head + "X: " + std::string(69, 'y') + "\r\n\r\n", options), "refused 431 http1.headers_too_large");
   EXPECT_EQ(Read(head + "X: " + std::string(300, 'y'), options), "refused 431 http1.headers_too_large");
-  EXPECT_EQ(Read("GET /" + std::string(200, 'y') + " HTTP/1.1\r\nHost: a\r\n\r\n", options), "refused 414 http1.uri_too_large");
+  EXPECT_EQ(Read("GET /" + std::string(200, 'y') + " HTTP/1.1\r\nHost: a\r\n\r\n", options),
+            "refused 414 http1.uri_too_large");
   EXPECT_EQ(Read("GET /" + std::string(200, 'y'), options), "refused 414 http1.uri_too_large");
   EXPECT_EQ(Read("G@T /" + std::string(200, 'y'), options), "refused 400 http1.codec_error");
   EXPECT_EQ(Read(head + "a:\r\nb:\r\n\r\n", options), "GET http a / [a: |b: ] end");
   EXPECT_EQ(Read(head + "a:\r\nb:\r\nc:\r\n\r\n", options), "refused 431 http1.too_many_headers");
-  EXPECT_EQ(Read("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx: " + std::string(120, 'y') + "\r\n\r\n", options),
+  EXPECT_EQ(Read("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nx: " + std::string(120, 'y') +
+                     "\r\n\r\n",
+                 options),
             "POST http a / [] refused 431 http1.trailers_too_large");
 }
 
@@ -414,8 +426,10 @@ TEST(RequestTest, OptionsChangeWhatIsTaken) {
   EXPECT_EQ(Read(WithTarget("http://b/"), options), "refused 400 http1.invalid_url");
   options = TraceOptions();
   options.http1.allow_chunked_length = true;
-  EXPECT_EQ(Read("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", options),
-            "POST http a / [] body(hi) end");
+  EXPECT_EQ(
+      Read("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+           options),
+      "POST http a / [] body(hi) end");
   options = TraceOptions();
   options.http1.preserve_case = true;
   EXPECT_EQ(Read(WithField("X-FoO: 1\r\naccept: 2"), options), "GET http a / [X-FoO: 1|accept: 2] end");

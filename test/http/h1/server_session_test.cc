@@ -280,6 +280,35 @@ TEST_F(ServerSessionTest, ARefusedUpgradeIsAnOrdinaryRequest) {
   EXPECT_EQ(served(0).body, "");
 }
 
+TEST_F(ServerSessionTest, TrailersOfAnUpgradeRequestDoNotEndWhatIsNotDecidedYet) {
+  http1_.enable_trailers = true;
+  for (const bool accepted : {true, false}) {
+    SCOPED_TRACE(accepted);
+    app_.exchanges.clear();
+    Open();
+    Say("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\nx: y\r\n\r\n");
+    ASSERT_TRUE(Until([&] { return count() == 1 && served().body == "abc"; }));
+    EXPECT_EQ(served().ends, 0);
+    served().Send({{":status", accepted ? "101" : "200"}, {"upgrade", "x"}, {"connection", "upgrade"}}, !accepted);
+    if (accepted) (*peer_)->EndWrite();
+    ASSERT_TRUE(Until([&] { return served().ends > 0; }));
+    harness::Turns(loop_, 4);
+    EXPECT_EQ(served().ends, 1);
+    connection_->Close(net::Connection::CloseMode::kNow);
+    harness::Turns(loop_, 2);
+  }
+}
+
+TEST_F(ServerSessionTest, AHeadThatIsTooSlowIsRefusedByItsOwner) {
+  Open();
+  Say("GET / HTTP/1.1\r\nHost:");
+  session_->RefuseHead(408, "request_header_timeout");
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_TRUE(absl::StartsWith(got(), "HTTP/1.1 408 Request Timeout\r\n")) << got();
+  EXPECT_EQ(app_.error, "request_header_timeout");
+}
+
 TEST_F(ServerSessionTest, ConnectTunnelsAfter2xx) {
   Open();
   Say("CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n");
