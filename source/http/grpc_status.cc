@@ -1,5 +1,7 @@
 #include "source/http/grpc_status.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 
@@ -7,9 +9,10 @@ namespace outrigger::http {
 
 absl::string_view GrpcStatusName(uint32_t status) {
   static constexpr absl::string_view kNames[] = {
-      "OK",           "Canceled",          "Unknown",           "InvalidArgument",    "DeadlineExceeded", "NotFound",
-      "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",          "OutOfRange",
-      "Unimplemented", "Internal",         "Unavailable",       "DataLoss",           "Unauthenticated"};
+      "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+      "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+      "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+      "DataLoss", "Unauthenticated"};
   return status < sizeof(kNames) / sizeof(kNames[0]) ? kNames[status] : absl::string_view("InvalidCode");
 }
 
@@ -26,15 +29,21 @@ bool IsGrpcRequest(const HeaderMap& headers) {
 
 int GrpcStatusFromHttp(uint32_t http_status) {
   switch (http_status) {
-    case 400: return static_cast<int>(GrpcStatus::kInternal);
-    case 401: return static_cast<int>(GrpcStatus::kUnauthenticated);
-    case 403: return static_cast<int>(GrpcStatus::kPermissionDenied);
-    case 404: return static_cast<int>(GrpcStatus::kUnimplemented);
+    case 400:
+      return static_cast<int>(GrpcStatus::kInternal);
+    case 401:
+      return static_cast<int>(GrpcStatus::kUnauthenticated);
+    case 403:
+      return static_cast<int>(GrpcStatus::kPermissionDenied);
+    case 404:
+      return static_cast<int>(GrpcStatus::kUnimplemented);
     case 429:
     case 502:
     case 503:
-    case 504: return static_cast<int>(GrpcStatus::kUnavailable);
-    default: return static_cast<int>(GrpcStatus::kUnknown);
+    case 504:
+      return static_cast<int>(GrpcStatus::kUnavailable);
+    default:
+      return static_cast<int>(GrpcStatus::kUnknown);
   }
 }
 
@@ -57,7 +66,7 @@ absl::string_view PercentEncodeGrpcMessage(absl::string_view text, Arena& arena)
 
 bool ParseGrpcTimeout(absl::string_view text, int64_t* nanoseconds) {
   if (text.size() < 2 || text.size() > 9) return false;
-  int64_t value = 0;
+  int64_t value = 0;  // at most 99999999
   for (size_t i = 0; i + 1 < text.size(); ++i) {
     if (text[i] < '0' || text[i] > '9') return false;
     value = value * 10 + (text[i] - '0');

@@ -9,6 +9,7 @@ namespace outrigger::http {
 Stream::Stream(StreamOwner& owner, event::Dispatcher& dispatcher, upstream::WorkerContext& worker, StreamSender& sender,
                uint32_t buffer_limit)
     : owner_(owner), dispatcher_(dispatcher), worker_(worker), sender_(&sender), buffer_limit_(buffer_limit) {
+  if (buffer_limit == 0) buffer_limit_ = UINT32_MAX;  // per_connection_buffer_limit_bytes: 0
   info_.start = dispatcher.now();
   info_.protocol = sender.protocol();
   last_activity_ = info_.start;
