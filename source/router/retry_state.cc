@@ -26,6 +26,8 @@ void ForEachWord(absl::string_view list, F&& f) {
   }
 }
 
+constexpr int64_t kLatestSecond = 9'000'000'000;  // in 2255; a count of nanoseconds holds little more
+
 constexpr uint32_t kAnyGrpc = model::kRetryGrpcCancelled | model::kRetryGrpcDeadlineExceeded |
                               model::kRetryGrpcInternal | model::kRetryGrpcResourceExhausted |
                               model::kRetryGrpcUnavailable;
@@ -44,6 +46,7 @@ RetryState::RetryState(const model::RetryPolicy* policy, HeaderMap& request) : p
   if ((!on.empty() || !grpc_on.empty()) && policy == nullptr) remaining_ = 1;
   uint32_t most = 0;
   if (absl::SimpleAtoi(request.Get(KnownHeader::kXEnvoyMaxRetries), &most)) remaining_ = most;
+  remaining_ = std::min(remaining_, kMostRetries);
   ForEachWord(request.GetJoined(KnownHeader::kXEnvoyRetriableStatusCodes), [this](absl::string_view word) {
     uint32_t code = 0;
     if (header_code_count_ < std::size(header_codes_) && absl::SimpleAtoi(word, &code))
@@ -137,7 +140,8 @@ Duration RetryState::NextBackOff(event::Engine& engine) {
   const Duration base = policy_ == nullptr ? milliseconds(25) : policy_->back_off_base;
   const Duration most = policy_ == nullptr ? milliseconds(250) : policy_->back_off_max;
   const uint32_t shift = std::min(done_++, 20u);
-  const int64_t ceiling = std::max<int64_t>(1, std::min(base.count() * (int64_t{1} << shift), most.count()));
+  const int64_t grown = base.count() > (most.count() >> shift) ? most.count() : base.count() << shift;
+  const int64_t ceiling = std::max<int64_t>(1, grown);
   return Duration(static_cast<int64_t>(engine.RandomBits() % static_cast<uint64_t>(ceiling)));
 }
 
@@ -147,7 +151,7 @@ bool RetryState::RateLimitedBackOff(const HeaderMap& response, WallTime now, eve
   for (const auto& reset : policy_->rate_limited_reset_headers) {
     const absl::string_view text = response.Get(http::HeaderName(absl::string_view(reset.name)));
     int64_t number = 0;
-    if (text.empty() || !absl::SimpleAtoi(text, &number) || number <= 0) continue;
+    if (text.empty() || !absl::SimpleAtoi(text, &number) || number <= 0 || number > kLatestSecond) continue;
     Duration wait;
     if (reset.unix_timestamp) {
       wait = seconds(number) - now.time_since_epoch();

@@ -15,6 +15,9 @@ namespace outrigger::router {
 // Knows no pool and no timer; limits of the cluster (max_retries, budget) are asked by the router.
 class RetryState {
  public:
+  // However many x-envoy-max-retries or num_retries ask for: what an attempt leaves behind takes memory of the stream.
+  static constexpr uint32_t kMostRetries = 1000;
+
   // Reads and removes the retry headers. `policy` may be null (headers alone can ask for retries).
   RetryState(const model::RetryPolicy* policy, http::HeaderMap& request);
 

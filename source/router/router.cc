@@ -225,6 +225,7 @@ FilterStatus Router::OnRequestTrailers(http::Stream& /*stream*/, HeaderMap& trai
   }
   RequestEnded();
   if (attempt_ != nullptr) attempt_->OnMoreBody();
+  if (tunnel_ != nullptr) tunnel_->OnMoreBody();  // the end; a tunnel has no place for trailers
   return FilterStatus::kContinue;
 }
 

@@ -41,6 +41,11 @@ bool EndpointPool::has_connections() const {
          !places_[kFull].empty();
 }
 
+bool EndpointPool::only_idle() const {
+  return pending_count_ == 0 && places_[kConnecting].empty() && places_[kPartFilled].empty() &&
+         places_[kFull].empty() && !places_[kIdle].empty() && const_cast<EndpointPool*>(this)->dedicated_.empty();
+}
+
 bool EndpointPool::empty() const {
   return pending_count_ == 0 && !has_connections() && places_[kDraining].empty() &&
          const_cast<EndpointPool*>(this)->dedicated_.empty();
@@ -326,9 +331,20 @@ EndpointPool* LiveEndpoint::Pool(model::RoutingPriority priority, UpstreamProtoc
     const PoolKey& key = pool->key();
     if (key.priority == priority && key.protocol == protocol && key.server_name == server_name) return pool.get();
   }
-  if (pools_.size() >= kMostPools) return nullptr;
+  if (pools_.size() >= kMostPools && !MakeRoom()) return nullptr;
   pools_.push_back(std::make_unique<EndpointPool>(*this, PoolKey{priority, protocol, std::string(server_name)}));
   return pools_.back().get();
+}
+
+// Names may come from clients (auto_sni): a pool that carries nothing makes room, or a client could use them all up.
+bool LiveEndpoint::MakeRoom() {
+  if (pools_.size() >= 2 * kMostPools) return false;  // many in one turn: those that leave are still here
+  for (const auto& pool : pools_) {
+    if (pool->key().server_name.empty() || !pool->only_idle()) continue;
+    pool->Drain(false);
+    return true;
+  }
+  return false;
 }
 
 void LiveEndpoint::Drain(bool for_good) {

@@ -59,6 +59,7 @@ class LiveEndpoint {
   SharedLimit::Lease host_connections;
 
  private:
+  bool MakeRoom();
   std::vector<std::unique_ptr<EndpointPool>> pools_;
 };
 
@@ -82,7 +83,8 @@ class EndpointPool final : private event::EndOfTurn {
   void Drain(bool for_good);
   void Revive() { for_good_ = false; }
   void CloseDedicated();
-  bool empty() const;  // no connections, nobody waits
+  bool empty() const;      // no connections, nobody waits
+  bool only_idle() const;  // connections, but none that carries something
   const PoolKey& key() const { return key_; }
   LiveEndpoint& endpoint() { return endpoint_; }
   ClusterBooks& books() { return books_; }

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "test/upstream/harness.h"
 
 namespace outrigger::upstream {
@@ -27,6 +28,22 @@ TEST(PoolTest, AnHttp1ConnectionIsReusedForTheNextRequest) {
   EXPECT_EQ(world.stats().upstream_rq_pending_total.value(), 1u);
   EXPECT_EQ(world.stats().upstream_rq_active.value(), 0);
   EXPECT_EQ(world.stats().upstream_cx_active.value(), 1);
+}
+
+TEST(PoolTest, NamesThatClientsChooseDoNotUseUpThePools) {
+  World world;
+  world.config->auto_sni = true;
+  FakeUpstream server(*world.loop, false);
+  server.Echo();
+  world.Start(SetOf({Record(server.address(), 1)}));
+  for (int i = 0; i < 600; ++i) {
+    Wish wish;
+    world.Ask(wish, {.authority = absl::StrCat("host-", i, ".example")});
+    ASSERT_TRUE(world.Until([&] { return wish.done(); }));
+    ASSERT_EQ(wish.failed, 0) << i;
+  }
+  EXPECT_EQ(world.stats().upstream_cx_pool_overflow.value(), 0u);
+  EXPECT_LE(world.stats().upstream_cx_active.value(), 300) << "idle ones made room";
 }
 
 TEST(PoolTest, ConcurrentHttp1RequestsHaveAConnectionEach) {
