@@ -90,6 +90,7 @@ void SetTimes(const Proto& proto, HcmConfig* config) {
   SetIfGiven(common.has_max_connection_duration(), common.max_connection_duration(), &config->max_connection_duration);
   SetIfGiven(common.has_max_stream_duration(), common.max_stream_duration(), &config->max_stream_duration);
   config->max_requests_per_connection = common.max_requests_per_connection().value();
+  config->http2.stream_flush_timeout = config->stream_idle_timeout;
 }
 
 absl::Status SetXff(const XffConfig& xff, HcmConfig* config) {

@@ -193,7 +193,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   state.headers_complete = true;
   stream.SetChain(*config.chain);
   state.upgrade = IsUpgrade(headers);
-  if (const Refusal refusal = CanonicalizeRequest(config, headers); refusal.status != 0) {
+  if (const Refusal refusal = CanonicalizeRequest(config, connection_.local().port(), headers); refusal.status != 0) {
     if (refusal.status == 307) stats_->downstream_rq_redirected_with_normalized_path.Inc();
     if (refusal.details == observe::details::kPathNormalizationFailed)
       stats_->downstream_rq_failed_path_normalization.Inc();
@@ -212,17 +212,17 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     if (!headers.Has(KnownHeader::kUserAgent)) headers.Set(KnownHeader::kUserAgent, worker_.facts().node_cluster);
   }
   stream.info().request_id = PrepareRequestId(config, origin, worker_.dispatcher().engine(), headers);
-  PrepareClientCert(config, connection_, headers);
+  PrepareClientCert(config, connection_.transport().tls(), headers);
   if (!config.proxy_100_continue && headers.Has(KnownHeader::kExpect)) AnswerExpect(stream, headers);
 
+  if (const model::RouteTable* table = TableOf(stream); table != nullptr && !origin.internal) {
+    for (const std::string& name : table->internal_only_headers) headers.Remove(http::HeaderName(name));
+  }
   MatchRoute(stream);
   if (!config.access_logs.empty() && config.log_on_new_request) Log(stream, http::LogEvent::kDownstreamStart);
   if (!PrepareUpgrade(stream, headers)) return false;
   const model::Route* route = stream.route();
   if (route != nullptr) {
-    for (const std::string& name : route->table->internal_only_headers) {
-      if (!origin.internal) headers.Remove(http::HeaderName(name));
-    }
     if (const auto* forward = std::get_if<model::ForwardAction>(&route->action)) {
       if (forward->idle_timeout >= Duration::zero()) state.idle_timeout = forward->idle_timeout;
       state.max_duration = StreamDuration(*forward, headers, state.max_duration);
@@ -234,7 +234,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
         headers.Get(KnownHeader::kXForwardedProto) != "https" &&
         (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll || !origin.internal)) {
       Refuse(stream, 301, observe::details::kDirectResponse,
-             stream.arena().Concat("https://", headers.authority(), headers.path()));
+             stream.arena().Concat("https://", WithoutPort(headers.authority()), headers.path()));
       return false;
     }
   }
@@ -282,15 +282,20 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
   return false;
 }
 
-void ConnectionManager::MatchRoute(http::Stream& stream) {
+// Looked up once: what the stream pins.
+const model::RouteTable* ConnectionManager::TableOf(http::Stream& stream) {
   StreamState& state = StateOf(stream);
   if (state.table == nullptr) {
     state.table = state.config->rds.valid() ? worker_.snapshot().Find(state.config->rds) : state.config->routes.get();
   }
-  const model::FoundRoute found = state.table == nullptr ? model::FoundRoute() : model::FindRoute(*state.table, stream);
+  return state.table;
+}
+
+void ConnectionManager::MatchRoute(http::Stream& stream) {
+  const model::RouteTable* table = TableOf(stream);
+  const model::FoundRoute found = table == nullptr ? model::FoundRoute() : model::FindRoute(*table, stream);
   stream.SetRoute(found.route, found.weighted);
-  stream.SetUpstreamTlsWish(state.config->upstream_tls_wish |
-                            (state.table == nullptr ? 0 : state.table->upstream_tls_wish));
+  stream.SetUpstreamTlsWish(StateOf(stream).config->upstream_tls_wish | (table == nullptr ? 0 : table->upstream_tls_wish));
 }
 
 int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "source/base/ip_text.h"
@@ -30,7 +31,7 @@ size_t PortColon(absl::string_view host) {
   return colon;
 }
 
-void CanonicalizeHost(const HcmConfig& config, HeaderMap& headers) {
+void CanonicalizeHost(const HcmConfig& config, uint16_t local_port, HeaderMap& headers) {
   absl::string_view host = headers.authority();
   if (host.empty()) return;
   const absl::string_view before = host;
@@ -39,8 +40,8 @@ void CanonicalizeHost(const HcmConfig& config, HeaderMap& headers) {
   absl::string_view port = colon == absl::string_view::npos ? absl::string_view() : host.substr(colon);
   if (config.strip_any_port) port = absl::string_view();
   if (config.strip_matching_port && !port.empty()) {
-    const absl::string_view usual = headers.scheme() == "https" ? ":443" : ":80";
-    if (port == usual) port = absl::string_view();
+    uint32_t named = 0;
+    if (absl::SimpleAtoi(port.substr(1), &named) && named == local_port) port = absl::string_view();
   }
   absl::string_view kept = name;
   if (config.strip_trailing_host_dot && kept.size() > 1) absl::ConsumeSuffix(&kept, ".");
@@ -50,12 +51,14 @@ void CanonicalizeHost(const HcmConfig& config, HeaderMap& headers) {
 
 }  // namespace
 
-Refusal CanonicalizeRequest(const HcmConfig& config, HeaderMap& headers) {
+absl::string_view WithoutPort(absl::string_view host) { return host.substr(0, PortColon(host)); }
+
+Refusal CanonicalizeRequest(const HcmConfig& config, uint16_t local_port, HeaderMap& headers) {
   const absl::string_view path = headers.path();
   const bool connect = headers.method() == "CONNECT";
   if (headers.authority().empty()) return {400, observe::details::kMissingHost, ""};
   if (path.empty() && !connect) return {404, observe::details::kMissingPath, ""};
-  CanonicalizeHost(config, headers);
+  CanonicalizeHost(config, local_port, headers);
   if (path.empty()) return {};
   if (path[0] != '/' && path != "*") return {404, observe::details::kAbsolutePathRejected, ""};
   const matching::CanonicalPath canonical = matching::Canonicalize(path, config.path, headers.arena());
@@ -66,7 +69,9 @@ Refusal CanonicalizeRequest(const HcmConfig& config, HeaderMap& headers) {
       headers.Set(KnownHeader::kPath, canonical.path);
       return {};
     case matching::CanonicalPath::Outcome::kRedirect:
-      return {307, observe::details::kPathNormalizationRedirect, canonical.path};
+      // "//host" would be another host (RFC 3986 4.2); behind "/." it is a path again.
+      return {307, observe::details::kPathNormalizationRedirect,
+              absl::StartsWith(canonical.path, "//") ? headers.arena().Concat("/.", canonical.path) : canonical.path};
     case matching::CanonicalPath::Outcome::kReject:
       return {400, observe::details::kPathNormalizationFailed, ""};
   }
@@ -338,9 +343,25 @@ absl::string_view PrepareRequestId(const HcmConfig& config, const ClientOrigin& 
   return headers.Get(KnownHeader::kXRequestId);
 }
 
-void PrepareClientCert(const HcmConfig& config, const net::Connection& connection, HeaderMap& headers) {
+namespace {
+
+// A value of an XFCC element: one with a character that ends a value or an element stands in quotes, so that a name in
+// a certificate cannot add elements of its own.
+std::string XfccValue(absl::string_view value, bool always_quote = false) {
+  if (!always_quote && value.find_first_of(",;=\"") == absl::string_view::npos) return std::string(value);
+  std::string quoted = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') quoted.push_back('\\');
+    quoted.push_back(c);
+  }
+  quoted.push_back('"');
+  return quoted;
+}
+
+}  // namespace
+
+void PrepareClientCert(const HcmConfig& config, const net::TlsInfo* tls, HeaderMap& headers) {
   using Fact = net::TlsInfo::Fact;
-  const net::TlsInfo* tls = const_cast<net::Connection&>(connection).transport().tls();
   const bool mutual = tls != nullptr && tls->peer_presented();
   switch (config.forward_client_cert) {
     case ForwardClientCert::kAlwaysForwardOnly:
@@ -372,20 +393,15 @@ void PrepareClientCert(const HcmConfig& config, const net::Connection& connectio
   if (config.client_cert_details.cert) add(absl::StrCat("Cert=\"", tls->Peer(Fact::kPemEncoded), "\""));
   if (config.client_cert_details.chain) add(absl::StrCat("Chain=\"", tls->Peer(Fact::kPemChainEncoded), "\""));
   if (config.client_cert_details.subject) {
-    std::string quoted;
-    for (const char c : tls->Peer(Fact::kSubject)) {
-      if (c == '"' || c == '\\') quoted.push_back('\\');
-      quoted.push_back(c);
-    }
-    add(absl::StrCat("Subject=\"", quoted, "\""));
+    add(absl::StrCat("Subject=", XfccValue(tls->Peer(Fact::kSubject), /*always_quote=*/true)));
   }
   if (config.client_cert_details.uri) {
     for (size_t i = 0; i < tls->PeerSanCount(Fact::kUriSans); ++i)
-      add(absl::StrCat("URI=", tls->PeerSan(Fact::kUriSans, i)));
+      add(absl::StrCat("URI=", XfccValue(tls->PeerSan(Fact::kUriSans, i))));
   }
   if (config.client_cert_details.dns) {
     for (size_t i = 0; i < tls->PeerSanCount(Fact::kDnsSans); ++i)
-      add(absl::StrCat("DNS=", tls->PeerSan(Fact::kDnsSans, i)));
+      add(absl::StrCat("DNS=", XfccValue(tls->PeerSan(Fact::kDnsSans, i))));
   }
   const absl::string_view old = headers.GetJoined(KnownHeader::kXForwardedClientCert);
   if (config.forward_client_cert == ForwardClientCert::kAppendForward && !old.empty())

@@ -28,8 +28,12 @@ struct Refusal {
 
 IpAddress ToIpAddress(const net::Address& address);
 
-// Checks and rewrites :path, :authority (port, trailing dot), in place. Before anything that matches.
-Refusal CanonicalizeRequest(const HcmConfig& config, http::HeaderMap& headers);
+// Checks and rewrites :path, :authority (port, trailing dot), in place. Before anything that matches. `local_port`: the
+// port that the client connected to.
+Refusal CanonicalizeRequest(const HcmConfig& config, uint16_t local_port, http::HeaderMap& headers);
+
+// "host:port" or "[v6]:port" without the port.
+absl::string_view WithoutPort(absl::string_view host);
 
 // Removes connection-specific fields (RFC 9110 7.6.1), keeping "te: trailers" and, for an upgrade, what it needs.
 void StripHopByHop(http::HeaderMap& headers, bool keep_upgrade);
@@ -44,7 +48,7 @@ absl::string_view PrepareRequestId(const HcmConfig& config, const ClientOrigin& 
                                    http::HeaderMap& headers);
 
 // x-forwarded-client-cert by forward_client_cert_details.
-void PrepareClientCert(const HcmConfig& config, const net::Connection& connection, http::HeaderMap& headers);
+void PrepareClientCert(const HcmConfig& config, const net::TlsInfo* tls, http::HeaderMap& headers);
 
 // The header names an external client may not set, beyond those removed always.
 void StripInternalHeaders(http::HeaderMap& headers, bool edge);
