@@ -31,6 +31,7 @@ inline constexpr char kNotTls[] = "not_tls";            // some other garbage
 inline constexpr char kPeerAlert[] = "peer_alert";      // the peer refused us; the text names its alert
 inline constexpr char kUnexpectedEof[] = "unexpected_eof";
 inline constexpr char kBadRecord[] = "bad_record";
+inline constexpr char kFlood[] = "flood";                         // the peer makes us answer and does not read
 inline constexpr char kHandshakeFailure[] = "handshake_failure";  // any other reason
 inline constexpr char kReset[] = "connection_reset";
 inline constexpr char kNoContext[] = "no_context";  // the transport was made without a usable context

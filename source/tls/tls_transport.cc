@@ -24,6 +24,8 @@ constexpr size_t kRecordSize = 16 * 1024;   // RFC 8446 5.1: the most plaintext 
 constexpr size_t kRecordOverhead = 64;      // header, nonce, tag of any suite
 constexpr size_t kBurst = 8 * kRecordSize;  // sealed before the socket is tried
 constexpr int kSlices = 32;
+// Ciphertext that reading makes (answers to key updates, alerts) while the peer takes none: more is refused.
+constexpr size_t kMostAnswers = 256 * 1024;
 
 // Ciphertext is read here and opened from here; between turns nothing is in it.
 thread_local std::unique_ptr<char[]> t_read_scratch;
@@ -315,6 +317,11 @@ net::IoOutcome TlsTransport::Read(Buffer& into, size_t most) {
   }
   // Handshake flights, alerts, key updates. A socket that is full is written again when it has room.
   if (!sealed_out_.empty() && sealed_ == 0 && Flush() == net::IoStatus::kClosed) Latch(Latched::kClosed);
+  if (sealed_out_.size() > kMostAnswers && latched_ == Latched::kNone) {
+    failure_ = {code::kFlood, "TLS_error:the peer asks for answers and does not read them"};
+    if (stats_ != nullptr) ++stats_->connection_error;
+    Latch(Latched::kClosed);
+  }
   return Outcome(total);
 }
 

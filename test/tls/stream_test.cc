@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include "test/tls/tls_pair.h"
 
@@ -45,6 +46,32 @@ class StreamTest : public TlsPairTest {
   std::unique_ptr<harness::End> near_;
   std::unique_ptr<harness::End> far_;
 };
+
+// Each request for new keys is answered with a record: they must not pile up for a peer that does not read.
+TEST_F(StreamTest, APeerThatAsksForKeyUpdatesAndDoesNotReadIsCutOff) {
+  const auto [client_fd, server_fd] = harness::TcpPair(loop_);
+  const int small = 4096;
+  loop_.engine().SetOption(client_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+  loop_.engine().SetOption(server_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+  server_ = std::make_unique<TlsEnd>(loop_, server_fd, ServerTransport(), false);
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  SSL* peer = SSL_new(context);
+  SSL_set_fd(peer, client_fd);
+  SSL_set_connect_state(peer);
+  ASSERT_TRUE(harness::RunUntil(loop_, [&] { return SSL_do_handshake(peer) == 1; }));
+  ASSERT_TRUE(harness::RunUntil(loop_, [&] { return server_->recorder.connected == 1; }));
+  int asked = 0;
+  for (; asked < 200'000 && !server_->recorder.closed; ++asked) {
+    SSL_key_update(peer, SSL_KEY_UPDATE_REQUESTED);
+    while (SSL_do_handshake(peer) != 1 && !server_->recorder.closed) loop_.RunOnce(Duration::zero());
+    if (asked % 64 == 0) harness::Turns(loop_, 1);
+  }
+  EXPECT_LT(asked, 200'000);
+  EXPECT_EQ(server_->code(), "flood") << server_->text();
+  SSL_free(peer);
+  SSL_CTX_free(context);
+  loop_.engine().Close(client_fd);
+}
 
 TEST_F(StreamTest, BigBodiesCrossBothWaysAtOnce) {
   Connect();
