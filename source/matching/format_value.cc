@@ -55,7 +55,8 @@ void FromQuery(const FormatCommand& command, const http::HeaderMap* headers, std
     const absl::string_view hex = query.substr(i, 3);
     uint32_t byte = 0;
     if (hex.size() == 3 && hex[0] == '%' && absl::ascii_isxdigit(static_cast<unsigned char>(hex[1])) &&
-        absl::ascii_isxdigit(static_cast<unsigned char>(hex[2])) && absl::SimpleHexAtoi(hex.substr(1), &byte)) {
+        absl::ascii_isxdigit(static_cast<unsigned char>(hex[2])) && absl::SimpleHexAtoi(hex.substr(1), &byte) &&
+        byte >= 0x20 && byte != 0x7f) {  // a control would end a line of the log
       scratch->push_back(static_cast<char>(byte));
       i += 2;
     } else {

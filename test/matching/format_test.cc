@@ -86,6 +86,8 @@ TEST_F(FormatTest, PathsAndQueries) {
   request_.Add(http::KnownHeader::kXEnvoyOriginalPath, "/old?x");
   EXPECT_EQ(Text("%PATH(NQ)%|%PATH(NQ:PATH)%"), "/old|/new");
   EXPECT_EQ(Text("%QUERY_PARAM(b)%|%QUERY_PARAM(c)%|%QUERY_PARAMS%|%QUERY_PARAMS(DECODED)%"), "2|-|a=%41&b=2|a=A&b=2");
+  request_.Set(http::KnownHeader::kPath, "/?a=%0a%0D%00%7f%20%c3%a9");
+  EXPECT_EQ(Text("%QUERY_PARAMS(DECODED)%"), "a=%0a%0D%00%7f \xc3\xa9") << "no control gets into a line of the log";
 }
 
 TEST_F(FormatTest, TimesFollowTheirSpecifiers) {
