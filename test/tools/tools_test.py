@@ -24,7 +24,10 @@ def load_script(name):
     return module
 
 
-lint, bench, tests = load_script("lint"), load_script("bench"), load_script("testing/test.py")
+lint, tests = load_script("lint"), load_script("testing/test.py")
+from benchmarking import calls, connections, load, report, scenarios  # noqa: E402
+from benchmarking.measure import Result  # noqa: E402
+from benchmarking.peers import h2o, haproxy, nghttpx, nginx, outrigger  # noqa: E402
 from demonstration.load import Load  # noqa: E402
 
 
@@ -72,15 +75,55 @@ class LintTest(unittest.TestCase):
 
 
 class BenchTest(unittest.TestCase):
-    def test_reads_the_load_generators(self):
-        h1, h2 = bench.SCENARIOS["h1"], bench.SCENARIOS["h2"]
-        self.assertEqual(h1.read("  1200 requests in 4.00s, 1MB read\n"), (1200, 0))
-        self.assertEqual(h1.read("  1200 requests in 4.00s\n  Socket errors: connect 0, read 2, write 0, timeout 1\n"
-                                 "  Non-2xx or 3xx responses: 7\n"), (1190, 10))
-        self.assertEqual(h1.read("nothing"), (0, 1))
+    SCENARIO = scenarios.SCENARIOS["h1"]
+
+    def test_reads_the_load_generator(self):
         report = ("requests: 50 total, 50 started, 50 done, 49 succeeded, 1 failed, 0 errored, 0 timeout\n"
                   "status codes: 49 2xx, 0 3xx, 0 4xx, 1 5xx\n")
-        self.assertEqual(h2.read(report), (49, 1))
+        self.assertEqual(load.read(report), (49, 1))
+        self.assertEqual(load.read("nothing"), (0, 1))
+        self.assertEqual(load.percentiles(f"1\t200\t{n}\n" for n in range(100, 0, -1)), (51, 100))
+        self.assertEqual(load.percentiles([]), (0, 0))
+
+    def test_reads_strace_and_keeps_waits_apart(self):
+        table = ("% time     seconds  usecs/call     calls    errors syscall\n"
+                 " 60.00    0.000010           1        40         2 recvfrom\n"
+                 " 40.00    0.000010           1        10           epoll_wait\n"
+                 "100.00    0.000020           1        50         2 total\n")
+        self.assertEqual(calls.split(calls.read(table.splitlines())), (40, 10))
+
+    def test_reads_answers_on_raw_connections(self):
+        self.assertFalse(connections.h1_ended(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na"))
+        self.assertTrue(connections.h1_ended(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab"))
+        headers, end = connections.h2_frame(1, 4, 1, b"\x88"), connections.h2_frame(0, 1, 1, b"body")
+        self.assertFalse(connections.h2_ended(headers + end[:-1]))
+        self.assertTrue(connections.h2_ended(headers + end))
+
+    def test_compares_with_the_cheapest_of_the_same_round(self):
+        results = {"outrigger": [Result(8), Result(30)], "a": [Result(10), Result(40)], "b": [Result(20), Result(20)]}
+        self.assertEqual(report.ratios(results, "outrigger"), [0.8, 1.5])
+        self.assertEqual(report.summary_row(self.SCENARIO, results), "| h1 | 19.00 CPU us per request | b 20.00 | 1.15 | 0.85 |")
+
+    def test_replaces_one_scenario_only(self):
+        text = ("top\n<!-- summary -->\n<!-- end of summary -->\nmiddle\n"
+                "<!-- sections -->\n<!-- end of sections -->\nbottom\n")
+        order = ["one", "two"]
+        for name, new in (("two", "old"), ("one", "1"), ("two", "2")):
+            text = report.replace_section(text, name, f"### {name}: title\n\n{new}\n", order)
+            text = report.replace_summary(text, name, f"| {name} | {new} |", order)
+        self.assertLess(text.index("### one: title\n\n1\n"), text.index("### two: title\n\n2\n"))
+        self.assertLess(text.index("| one | 1 |\n"), text.index("| two | 2 |\n"))
+        self.assertNotIn("old", text)
+        self.assertTrue(text.startswith("top\n") and text.endswith("bottom\n") and "middle" in text)
+
+    def test_every_scenario_names_what_a_peer_cannot_do(self):
+        peers = (outrigger, nginx, haproxy, nghttpx, h2o)
+        for scenario in scenarios.SCENARIOS.values():
+            self.assertIsNone(outrigger.cannot(scenario), scenario.name)
+            self.assertTrue(any(p.cannot(scenario) is None for p in peers[1:]), scenario.name)
+        self.assertIsNotNone(nghttpx.cannot(scenarios.SCENARIOS["tcp-64k"]))
+        self.assertEqual([s.name for s in scenarios.chosen(["many-routes"])],
+                         ["many-routes-20", "many-routes-1000", "many-routes-20000"])
 
 
 class ResultsTest(unittest.TestCase):
