@@ -67,18 +67,27 @@ void HeaderMap::AddNumber(HeaderName name, uint64_t value) {
   Append(Entry{name.known(), false, text, FormatNumber(*arena_, value), {}});
 }
 
+namespace {
+
+[[gnu::noinline]] const HeaderMap::Entry* Scan(const HeaderMap::Entry* from, const HeaderMap::Entry* end,
+                                               HeaderName name) {
+  for (; from != end; ++from) {
+    if (!from->removed && Same(*from, name.known(), name.text())) return from;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 const HeaderMap::Entry* HeaderMap::Find(HeaderName name) const {
-  uint32_t i = 0;
+  uint32_t from = 0;
   if (name.known() != KnownHeader::kOther) {
     const uint8_t first = first_[static_cast<int>(name.known())];
     if (first != 0) return &entries_[first - 1];
     if (!overflow_) return nullptr;
-    i = kIndexed;
+    from = kIndexed;
   }
-  for (; i < count_; ++i) {
-    if (!entries_[i].removed && Same(entries_[i], name.known(), name.text())) return &entries_[i];
-  }
-  return nullptr;
+  return Scan(entries_ + from, entries_ + count_, name);
 }
 
 HeaderMap::Entry* HeaderMap::Find(HeaderName name) {
@@ -140,7 +149,8 @@ void HeaderMap::RemoveAt(uint32_t index) {
 
 size_t HeaderMap::Remove(HeaderName name) {
   const Entry* first = Find(name);
-  if (first == nullptr) return 0;
+  if (first == nullptr) [[likely]]
+    return 0;
   size_t n = 0;
   for (uint32_t i = static_cast<uint32_t>(first - entries_); i < count_; ++i) {
     if (entries_[i].removed || !Same(entries_[i], name.known(), name.text())) continue;
@@ -203,12 +213,9 @@ void HeaderMap::Clear() {
 uint32_t HeaderMap::status() const {
   const absl::string_view text = Get(KnownHeader::kStatus);
   if (text.size() != 3) return 0;
-  uint32_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return 0;
-    value = value * 10 + static_cast<uint32_t>(c - '0');
-  }
-  return value;
+  const auto digit = [text](int i) { return static_cast<uint32_t>(static_cast<uint8_t>(text[i] - '0')); };
+  const uint32_t hundreds = digit(0), tens = digit(1), ones = digit(2);
+  return hundreds > 9 || tens > 9 || ones > 9 ? 0 : hundreds * 100 + tens * 10 + ones;
 }
 
 void HeaderMap::SetStatus(uint32_t status) {

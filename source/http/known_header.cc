@@ -88,8 +88,12 @@ static_assert(kTable.seed != 0, "no perfect hash was found: raise kBits");
 }  // namespace
 
 absl::string_view KnownHeaderName(KnownHeader known) {
-  const Name& name = kNames[static_cast<int>(known)];
-  return {name.text, name.size};
+  static constexpr absl::string_view kViews[] = {
+#define X(id, text) absl::string_view(text, sizeof(text) - 1),
+      OUTRIGGER_KNOWN_HEADERS(X)
+#undef X
+          absl::string_view("", 0)};
+  return kViews[static_cast<int>(known)];
 }
 
 KnownHeader LookupKnownHeader(absl::string_view lower) {

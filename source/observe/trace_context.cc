@@ -30,16 +30,15 @@ RequestIdText MakeRequestId(uint64_t high, uint64_t low) {
   high = (high & ~uint64_t{0xF000}) | 0x4000;              // version 4
   low = (low & ~(uint64_t{3} << 62)) | uint64_t{1} << 63;  // variant 10
   RequestIdText out;
-  int digit = 0;
-  for (size_t at = 0; at < kRequestIdLength; ++at) {
-    if (IsDash(at)) {
-      out[at] = '-';
-      continue;
-    }
-    const uint64_t half = digit < 16 ? high : low;
-    out[at] = kHex[(half >> (60 - 4 * (digit % 16))) & 15];
-    ++digit;
-  }
+  const auto put = [&out](size_t at, uint64_t value, int digits) {
+    for (size_t i = at + static_cast<size_t>(digits); i > at; value >>= 4) out[--i] = kHex[value & 15];
+  };
+  put(0, high >> 32, 8);
+  put(9, high >> 16, 4);
+  put(14, high, 4);
+  put(19, low >> 48, 4);
+  put(24, low, 12);
+  for (const size_t dash : {8, 13, 18, 23}) out[dash] = '-';
   return out;
 }
 

@@ -32,6 +32,11 @@ thread_local std::unique_ptr<char[]> t_read_scratch;
 // Small slices are joined here to become one record.
 thread_local std::unique_ptr<char[]> t_join_scratch;
 
+// The queue is nearly always empty, and looking is much cheaper than emptying it.
+void ForgetErrors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 char* Scratch(std::unique_ptr<char[]>& scratch, size_t size) {
   if (scratch == nullptr) scratch.reset(new char[size]);
   return scratch.get();
@@ -298,7 +303,7 @@ void TlsTransport::FailStream() {
 net::IoOutcome TlsTransport::Read(Buffer& into, size_t most) {
   size_t total = 0;
   if (ssl_ == nullptr || latched_ != Latched::kNone) return Outcome(0);
-  ERR_clear_error();
+  ForgetErrors();
   if (SslPending()) Open(into, most, &total);
   OpenRaw(into, most, &total);
   while (total < most && latched_ == Latched::kNone && raw_.empty()) {
@@ -381,7 +386,7 @@ net::IoOutcome TlsTransport::Outcome(size_t total) {
 net::IoOutcome TlsTransport::Write(Buffer& from, bool end) {
   if (ssl_ == nullptr || latched_ == Latched::kClosed) return {net::IoStatus::kClosed, 0};
   uint64_t total = 0;
-  ERR_clear_error();
+  ForgetErrors();
   while (true) {
     if (Flush() == net::IoStatus::kClosed) return {net::IoStatus::kClosed, total};
     if (!sealed_out_.empty()) return {net::IoStatus::kMore, total};

@@ -125,7 +125,7 @@ Refusal ParseFields(size_t begin, bool request, const ParseContext& context, Hea
   while (p < end) {
     if (*p == '\r') return p + 2 == end && p[1] == '\n' ? Refusal() : kBadField;
     char* const name = p;
-    while (const char lower = kLowerToken[static_cast<uint8_t>(*p)]) *p++ = lower;
+    p = LowerToken(p, end);
     // No name, white space before the colon, a folded line or a line without colon (RFC 9112 5.1, 5.2).
     if (p == name || *p != ':') return IsValueByte(static_cast<uint8_t>(*p)) ? kBadField : kBadCharacters;
     const uint32_t name_size = static_cast<uint32_t>(p - name);

@@ -28,12 +28,6 @@ constexpr std::array<char, 256> MakeLowerTokenTable() {
 inline constexpr std::array<char, 256> kLowerToken = MakeLowerTokenTable();
 
 inline bool IsTokenChar(char c) { return kLowerToken[static_cast<uint8_t>(c)] != 0; }
-inline bool IsToken(absl::string_view text) {
-  for (char c : text) {
-    if (!IsTokenChar(c)) return false;
-  }
-  return !text.empty();
-}
 inline char LowerChar(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 // `lower` must be lower case.
 inline bool EqualsLower(absl::string_view text, absl::string_view lower) {
@@ -94,7 +88,49 @@ inline uint32_t BadTargetMask(const char* p) {
   return static_cast<uint32_t>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, high), hash)));
 }
 #endif
+#if defined(__SSE2__)
+// Of sixteen bytes, those that are neither a lower-case letter nor '-': what most names are made of.
+inline uint32_t NotPlainNameMask(const char* p) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i letter =
+      _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('a' - 1)), _mm_cmplt_epi8(v, _mm_set1_epi8('z' + 1)));
+  const __m128i plain = _mm_or_si128(letter, _mm_cmpeq_epi8(v, _mm_set1_epi8('-')));
+  return static_cast<uint32_t>(_mm_movemask_epi8(plain)) ^ 0xffff;
+}
+#endif
 }  // namespace internal
+
+// Past what can be skipped at once of a name's usual bytes, which are their own lower case.
+inline const char* SkipPlainName(const char* p, const char* end) {
+#if defined(__SSE2__)
+  while (end - p >= 16) {
+    const uint32_t other = internal::NotPlainNameMask(p);
+    if (other != 0) return p + __builtin_ctz(other);
+    p += 16;
+  }
+#endif
+  return p;
+}
+
+inline bool IsToken(absl::string_view text) {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  while ((p = SkipPlainName(p, end)) < end) {
+    if (!IsTokenChar(*p++)) return false;
+  }
+  return !text.empty();
+}
+
+// Lower-cases token characters in place; returns the first byte that is none, or `end`.
+inline char* LowerToken(char* p, const char* end) {
+  for (;;) {
+    p += SkipPlainName(p, end) - p;
+    if (p == end) return p;
+    const char lower = kLowerToken[static_cast<uint8_t>(*p)];
+    if (lower == 0) return p;
+    *p++ = lower;
+  }
+}
 
 // The first byte that may not be in a field value (a control other than HTAB, or DEL), or `end`.
 inline const char* ScanValue(const char* p, const char* end) {

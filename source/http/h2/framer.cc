@@ -49,7 +49,8 @@ const char* DetailOfLibraryError(int error) {
 }
 
 FrameHead HeadOf(const nghttp2_frame_hd& hd) {
-  return {static_cast<FrameType>(hd.type), hd.flags, static_cast<uint32_t>(hd.length), static_cast<uint32_t>(hd.stream_id)};
+  return {static_cast<FrameType>(hd.type), hd.flags, static_cast<uint32_t>(hd.length),
+          static_cast<uint32_t>(hd.stream_id)};
 }
 
 absl::string_view ViewOf(nghttp2_rcbuf* text) {
@@ -60,7 +61,7 @@ absl::string_view ViewOf(nghttp2_rcbuf* text) {
 // The fields of a message as the library wants them: pseudo-headers first, without what HTTP/2 has no place for.
 class Fields {
  public:
-  Fields(const HeaderMap& headers, bool request) {
+  Fields(const HeaderMap& headers, bool request, Framer::VolatileUses& uses) : uses_(uses) {
     if (headers.size() > kStackFields) {
       more_.resize(headers.size());
       at_ = more_.data();
@@ -99,18 +100,30 @@ class Fields {
     }
   }
   static bool Clean(absl::string_view value) {
-    for (const char c : value) {
-      if (c == '\r' || c == '\n' || c == '\0') return false;
+    return memchr(value.data(), '\r', value.size()) == nullptr && memchr(value.data(), '\n', value.size()) == nullptr &&
+           memchr(value.data(), '\0', value.size()) == nullptr;
+  }
+  bool Keeps(KnownHeader known) {  // its value in the peer's table
+    for (size_t i = 0; i < std::size(Framer::kVolatile); ++i) {
+      if (known == Framer::kVolatile[i]) return uses_.of[i]++ == 0;
     }
     return true;
   }
   void Push(const HeaderMap::Entry& entry) {
     if (!Clean(entry.value)) return;
-    at_[size_++] = {reinterpret_cast<uint8_t*>(const_cast<char*>(entry.name.data())),
-                    reinterpret_cast<uint8_t*>(const_cast<char*>(entry.value.data())), entry.name.size(), entry.value.size(),
-                    NGHTTP2_NV_FLAG_NONE};
+    uint8_t flags = NGHTTP2_NV_FLAG_NONE;
+    absl::string_view name = entry.name;
+    if (entry.known != KnownHeader::kOther) {  // static text: no need of a copy
+      name = KnownHeaderName(entry.known);
+      flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+      if (!Keeps(entry.known)) flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+    }
+    at_[size_++] = {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
+                    reinterpret_cast<uint8_t*>(const_cast<char*>(entry.value.data())), name.size(), entry.value.size(),
+                    flags};
   }
 
+  Framer::VolatileUses& uses_;
   nghttp2_nv stack_[kStackFields];
   std::vector<nghttp2_nv> more_;
   nghttp2_nv* at_ = stack_;
@@ -156,7 +169,8 @@ struct Callbacks {
     return self.events_.OnHeaderBlockBegin(*self.header_stream_) ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
-  static int Header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t, void* user) {
+  static int Header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value, uint8_t,
+                    void* user) {
     Framer& self = Self(user);
     if (self.header_stream_ == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return self.events_.OnHeader(*self.header_stream_, ViewOf(name), ViewOf(value), nghttp2_rcbuf_is_static(name) != 0,
@@ -166,9 +180,11 @@ struct Callbacks {
   }
 
   // A field that the library would otherwise drop silently: a malformed message all the same (RFC 9113 8.1.1).
-  static int InvalidHeader(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf*, nghttp2_rcbuf*, uint8_t, void* user) {
+  static int InvalidHeader(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf*, nghttp2_rcbuf*,
+                           uint8_t, void* user) {
     Framer& self = Self(user);
-    if (!self.events_.OnInvalidMessage(self.header_stream_, "http2.invalid.header.field")) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (!self.events_.OnInvalidMessage(self.header_stream_, "http2.invalid.header.field"))
+      return NGHTTP2_ERR_CALLBACK_FAILURE;
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_PROTOCOL_ERROR);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
@@ -183,7 +199,8 @@ struct Callbacks {
         return stream == nullptr ? 0 : Verdict(events.OnHeaderBlockEnd(*stream, end));
       }
       case NGHTTP2_DATA:
-        return Verdict(events.OnDataFrame(StreamOf(session, frame->hd.stream_id), end, frame->hd.length == frame->data.padlen));
+        return Verdict(
+            events.OnDataFrame(StreamOf(session, frame->hd.stream_id), end, frame->hd.length == frame->data.padlen));
       case NGHTTP2_RST_STREAM:
         events.OnResetFrame(StreamOf(session, frame->hd.stream_id));
         return 0;
@@ -194,7 +211,8 @@ struct Callbacks {
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) events.OnPingAck();
         return 0;
       case NGHTTP2_GOAWAY:
-        events.OnGoAway(static_cast<uint32_t>(frame->goaway.last_stream_id), static_cast<ErrorCode>(frame->goaway.error_code));
+        events.OnGoAway(static_cast<uint32_t>(frame->goaway.last_stream_id),
+                        static_cast<ErrorCode>(frame->goaway.error_code));
         return 0;
       default:
         return 0;
@@ -207,13 +225,15 @@ struct Callbacks {
     if (error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING) {
       return Verdict(self.events_.OnInvalidMessage(StreamOf(session, frame->hd.stream_id), detail));
     }
-    // The library answers a stream error with RST_STREAM, a connection error with GOAWAY. Streams refused for their number are neither.
+    // The library answers a stream error with RST_STREAM, a connection error with GOAWAY. Streams refused for their
+    // number are neither.
     if (error != NGHTTP2_ERR_REFUSED_STREAM && error != NGHTTP2_ERR_STREAM_CLOSED) self.events_.OnLibraryError(detail);
     return 0;
   }
 
   static int DataChunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* bytes, size_t n, void* user) {
-    Self(user).events_.OnDataChunk(StreamOf(session, id), static_cast<uint32_t>(id), reinterpret_cast<const char*>(bytes), n);
+    Self(user).events_.OnDataChunk(StreamOf(session, id), static_cast<uint32_t>(id),
+                                   reinterpret_cast<const char*>(bytes), n);
     return 0;
   }
 
@@ -241,7 +261,8 @@ struct Callbacks {
     return 0;
   }
 
-  static ssize_t ReadData(nghttp2_session*, int32_t, uint8_t*, size_t most, uint32_t* flags, nghttp2_data_source* source, void* user) {
+  static ssize_t ReadData(nghttp2_session*, int32_t, uint8_t*, size_t most, uint32_t* flags,
+                          nghttp2_data_source* source, void* user) {
     bool end = false;
     bool more_follows = false;
     const int64_t n = Self(user).events_.OnDataWanted(*static_cast<Stream*>(source->ptr), most, &end, &more_follows);
@@ -252,13 +273,15 @@ struct Callbacks {
     return n;
   }
 
-  static int SendData(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t length, nghttp2_data_source* source, void* user) {
-    Self(user).events_.OnDataFrameReady(*static_cast<Stream*>(source->ptr), {reinterpret_cast<const char*>(head), 9}, length);
+  static int SendData(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t length, nghttp2_data_source* source,
+                      void* user) {
+    Self(user).events_.OnDataFrameReady(*static_cast<Stream*>(source->ptr), {reinterpret_cast<const char*>(head), 9},
+                                        length);
     return 0;
   }
 
-  static ssize_t DataLength(nghttp2_session*, uint8_t, int32_t, int32_t connection_window, int32_t stream_window, uint32_t frame_size,
-                            void*) {
+  static ssize_t DataLength(nghttp2_session*, uint8_t, int32_t, int32_t connection_window, int32_t stream_window,
+                            uint32_t frame_size, void*) {
     return std::min<int64_t>({connection_window, stream_window, frame_size, int64_t{kMostDataFrame}});
   }
 
@@ -294,7 +317,8 @@ nghttp2_option* MakeOptions(const Framer::Limits& limits) {
   nghttp2_option_set_max_outbound_ack(made, limits.max_control_frames);
   nghttp2_option_set_max_settings(made, 32);
   nghttp2_option_set_max_continuations(made, std::max<size_t>(8, limits.max_header_bytes / 16384 + 4));
-  // FloodGuard counts resets on the dispatcher's clock; the library's own bucket reads the system's, so it must never bite.
+  // FloodGuard counts resets on the dispatcher's clock; the library's own bucket reads the system's, so it must never
+  // bite.
   nghttp2_option_set_stream_reset_rate_limit(made, uint64_t{1} << 40, uint64_t{1} << 20);
   return made;
 }
@@ -345,28 +369,33 @@ absl::string_view Framer::NextOutput() {
   return n <= 0 ? absl::string_view() : absl::string_view(reinterpret_cast<const char*>(bytes), static_cast<size_t>(n));
 }
 
-bool Framer::done() const { return nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0; }
+bool Framer::done() const {
+  return nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0;
+}
 
 uint32_t Framer::SubmitRequest(const HeaderMap& headers, bool end, Stream& stream) {
-  const Fields fields(headers, true);
+  const Fields fields(headers, true, volatile_uses_);
   nghttp2_data_provider body{{.ptr = &stream}, Callbacks::ReadData};
-  const int32_t id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), end ? nullptr : &body, &stream);
+  const int32_t id =
+      nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), end ? nullptr : &body, &stream);
   return id < 0 ? 0 : static_cast<uint32_t>(id);
 }
 
 bool Framer::SubmitResponse(uint32_t stream_id, const HeaderMap& headers, bool end, Stream& stream) {
-  const Fields fields(headers, false);
+  const Fields fields(headers, false, volatile_uses_);
   nghttp2_data_provider body{{.ptr = &stream}, Callbacks::ReadData};
-  return nghttp2_submit_response(session_, static_cast<int32_t>(stream_id), fields.data(), fields.size(), end ? nullptr : &body) == 0;
+  return nghttp2_submit_response(session_, static_cast<int32_t>(stream_id), fields.data(), fields.size(),
+                                 end ? nullptr : &body) == 0;
 }
 
 void Framer::SubmitInterim(uint32_t stream_id, const HeaderMap& headers) {
-  const Fields fields(headers, false);
-  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, static_cast<int32_t>(stream_id), nullptr, fields.data(), fields.size(), nullptr);
+  const Fields fields(headers, false, volatile_uses_);
+  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, static_cast<int32_t>(stream_id), nullptr, fields.data(),
+                         fields.size(), nullptr);
 }
 
 void Framer::SubmitTrailers(uint32_t stream_id, const HeaderMap& trailers) {
-  const Fields fields(trailers, false);
+  const Fields fields(trailers, false, volatile_uses_);
   nghttp2_submit_trailer(session_, static_cast<int32_t>(stream_id), fields.data(), fields.size());
 }
 
@@ -377,11 +406,13 @@ void Framer::SubmitReset(uint32_t stream_id, ErrorCode code) {
 void Framer::SubmitPing() { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
 void Framer::SubmitShutdownNotice() { nghttp2_submit_shutdown_notice(session_); }
 void Framer::SubmitGoAway(ErrorCode code) {
-  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_), static_cast<uint32_t>(code),
-                        nullptr, 0);
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                        static_cast<uint32_t>(code), nullptr, 0);
 }
 void Framer::ResumeData(uint32_t stream_id) { nghttp2_session_resume_data(session_, static_cast<int32_t>(stream_id)); }
-void Framer::Consume(uint32_t stream_id, size_t n) { nghttp2_session_consume(session_, static_cast<int32_t>(stream_id), n); }
+void Framer::Consume(uint32_t stream_id, size_t n) {
+  nghttp2_session_consume(session_, static_cast<int32_t>(stream_id), n);
+}
 void Framer::ConsumeConnection(size_t n) { nghttp2_session_consume_connection(session_, n); }
 
 uint32_t Framer::peer_stream_limit() const {
@@ -390,6 +421,8 @@ uint32_t Framer::peer_stream_limit() const {
 bool Framer::peer_allows_extended_connect() const {
   return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
-uint32_t Framer::last_processed_stream() const { return static_cast<uint32_t>(nghttp2_session_get_last_proc_stream_id(session_)); }
+uint32_t Framer::last_processed_stream() const {
+  return static_cast<uint32_t>(nghttp2_session_get_last_proc_stream_id(session_));
+}
 
 }  // namespace outrigger::http::h2

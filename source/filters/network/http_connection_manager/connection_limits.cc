@@ -1,5 +1,6 @@
 // Time limits, drain and the end of a connection: the parts of the manager that are not per request.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "source/base/bug.h"
@@ -155,6 +156,8 @@ void ConnectionManager::EndWhenIdle() {
 
 // Codecs count in plain structs of their own; what is new goes to the published counters.
 void ConnectionManager::FoldCodecCounters() {
+  static constexpr http::CodecCounters kNone;
+  if (std::memcmp(&codec_counters_, &kNone, sizeof(kNone)) == 0) return;
   const http::CodecCounters counted = std::exchange(codec_counters_, http::CodecCounters());
   const auto add = [](observe::Counter& counter, uint64_t n) {
     if (n > 0) counter.Add(n);
