@@ -124,6 +124,15 @@ absl::Status CheckApiListener(const listener_v3::Listener& proto, BuildContext& 
 
 }  // namespace
 
+absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListenerSockets(const listener_v3::Listener& proto) {
+  if (proto.has_api_listener()) return nullptr;
+  auto out = std::make_shared<model::Listener>();
+  out->name = proto.name();
+  OUTRIGGER_CHECK("", AddAddresses(proto, out.get()));
+  SetSockets(proto, out.get());
+  return out;
+}
+
 absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const listener_v3::Listener& proto,
                                                                      model::ListenerSlot slot, BuildContext& context) {
   if (proto.has_api_listener()) {

@@ -14,6 +14,10 @@ namespace outrigger::config {
 absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const envoy::config::listener::v3::Listener& proto,
                                                                      model::ListenerSlot slot, BuildContext& context);
 
+// Only what binding its sockets needs: the name, addresses and socket settings. Null for an api_listener.
+absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListenerSockets(
+    const envoy::config::listener::v3::Listener& proto);
+
 // One filter chain, with what all chains of its listener share: connection-time decisions of the listener filters go
 // into its hash.
 absl::StatusOr<std::shared_ptr<const model::FilterChain>> BuildFilterChain(

@@ -57,7 +57,7 @@ using PartMap = std::map<std::string, P, std::less<>>;
 // Where compiled nodes came from. Those of replaced parts are kept for a while: streams may still hold them.
 class Origins {
  public:
-  static constexpr size_t kMostRetired = 65536;
+  static constexpr size_t kMostRetired = 4096;
   model::OriginId Add(schema::Origin origin);
   void Retire(model::OriginId id);
   const schema::Origin* Find(model::OriginId id) const;

@@ -10,39 +10,6 @@
 namespace outrigger::observe {
 namespace {
 
-uint64_t SumCounter(const ScopeRecord& record, const StatField& field) {
-  uint64_t sum = 0;
-  for (const auto& worker : record.blocks) {
-    if (worker != nullptr) sum += worker->At<Counter>(field).value();
-  }
-  return sum;
-}
-
-HistogramTotals SumHistogram(const ScopeRecord& record, const StatField& field) {
-  HistogramTotals totals;
-  for (int decade = 0; decade < Histogram::kDecades; ++decade) {
-    const int first = decade == 0 ? 0 : Histogram::kFirstBins + (decade - 1) * Histogram::kBins;
-    const int last = first + (decade == 0 ? Histogram::kFirstBins : Histogram::kBins);
-    std::vector<const Histogram*> present;
-    for (const auto& worker : record.blocks) {
-      if (worker != nullptr && worker->At<Histogram>(field).HasDecade(decade)) {
-        present.push_back(&worker->At<Histogram>(field));
-      }
-    }
-    for (int bin = first; !present.empty() && bin < last; ++bin) {
-      uint64_t count = 0;
-      for (const Histogram* histogram : present) count += histogram->CountAt(bin);
-      if (count == 0) continue;
-      totals.bins.emplace_back(bin, count);
-      totals.count += count;
-    }
-  }
-  for (const auto& worker : record.blocks) {
-    if (worker != nullptr) totals.sum += worker->At<Histogram>(field).sum();
-  }
-  return totals;
-}
-
 HistogramTotals Difference(const HistogramTotals& now, const HistogramTotals& before) {
   HistogramTotals difference;
   size_t at = 0;
@@ -66,26 +33,15 @@ void ForEachCounter(const ScopeRecord& record, F&& f) {
     if (field.kind != StatKind::kCodes) continue;
     for (uint32_t hundreds = 1; hundreds <= CodeCounters::kClasses; ++hundreds) {
       uint64_t of_class = 0;
-      for (const auto& worker : record.blocks) {
-        if (worker != nullptr) of_class += worker->At<CodeCounters>(field).OfClass(hundreds);
-      }
-      if (of_class == 0) continue;
-      f(absl::StrCat(field.name, "_", hundreds, "xx"), of_class);
       for (uint32_t status = hundreds * 100; status < hundreds * 100 + 100; ++status) {
-        uint64_t of_code = 0;
-        for (const auto& worker : record.blocks) {
-          if (worker != nullptr) of_code += worker->At<CodeCounters>(field).OfCode(status);
-        }
+        const uint64_t of_code = SumCode(record, field, status);
         if (of_code != 0) f(absl::StrCat(field.name, "_", status), of_code);
+        of_class += of_code;
       }
+      if (of_class != 0) f(absl::StrCat(field.name, "_", hundreds, "xx"), of_class);
     }
   }
-  std::map<std::string, uint64_t> dynamic;
-  for (const auto& worker : record.blocks) {
-    if (worker == nullptr) continue;
-    for (const auto& [name, counter] : worker->dynamic) dynamic[name] += counter->value();
-  }
-  for (const auto& [name, value] : dynamic) f(name, value);
+  for (const auto& [name, value] : SumDynamic(record)) f(name, value);
 }
 
 void ReadGauge(const ScopeRecord& record, const StatField& field, StatsSnapshot& out) {

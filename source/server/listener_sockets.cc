@@ -7,6 +7,32 @@
 
 namespace outrigger::server {
 
+namespace {
+
+// Whether a socket bound with `a` is what `b` asks for. The backlog is not of the socket's kind: a longer one waits for
+// the next bind.
+bool SameSocket(const net::ListenOptions& a, const net::ListenOptions& b) {
+  const auto same_option = [](const net::SocketOption& x, const net::SocketOption& y) {
+    return x.level == y.level && x.name == y.name && x.value == y.value && x.state == y.state;
+  };
+  return a.reuse_port == b.reuse_port && a.freebind == b.freebind && a.transparent == b.transparent &&
+         a.ipv4_compat == b.ipv4_compat && a.fast_open == b.fast_open &&
+         std::equal(a.socket_options.begin(), a.socket_options.end(), b.socket_options.begin(), b.socket_options.end(),
+                    same_option);
+}
+
+// The field of config.listener.v3.Listener that has an address.
+std::string FieldOf(size_t index) {
+  return index == 0 ? "address" : absl::StrCat("additional_addresses[", index - 1, "].address");
+}
+
+absl::Status Taken(const BindRequest& request, size_t index, absl::string_view by) {
+  return absl::AlreadyExistsError(
+      absl::StrCat(FieldOf(index), ": ", request.addresses[index].ToString(), " is in use by listener \"", by, "\""));
+}
+
+}  // namespace
+
 BindRequest BindRequestOf(const model::Listener& listener) {
   BindRequest request;
   request.listener = listener.name;
@@ -29,45 +55,75 @@ std::string ListenerSockets::KeyOf(const BindRequest& request, size_t index) {
 }
 
 absl::Status ListenerSockets::BindOne(const BindRequest& request, size_t index) {
-  std::string key = KeyOf(request, index);
-  if (by_key_.contains(key)) return absl::OkStatus();
+  auto at = by_key_.find(KeyOf(request, index));
+  if (at != by_key_.end() && SameSocket(at->second.options, request.options)) return absl::OkStatus();
+  if (at != by_key_.end() && at->second.next != nullptr && SameSocket(at->second.next_options, request.options))
+    return absl::OkStatus();
+  if (at != by_key_.end() && at->second.owner.empty()) {  // only prepared, for somebody who did not come
+    by_key_.erase(at);
+    at = by_key_.end();
+  }
   auto socket = net::ListenSocket::Bind(engine_, request.addresses[index], request.options, workers_);
   if (!socket.ok()) {
-    return absl::Status(socket.status().code(), absl::StrCat("listener \"", request.listener, "\": address ",
-                                                             request.addresses[index].ToString(), ": ", socket.status().message()));
+    return absl::Status(socket.status().code(), absl::StrCat(FieldOf(index), ": ", socket.status().message()));
   }
-  by_key_[key].socket = *std::move(socket);
+  if (at == by_key_.end()) {
+    Held& held = by_key_[KeyOf(request, index)];
+    held.socket = *std::move(socket);
+    held.options = request.options;
+  } else {  // beside the one in use, which only reuse_port allows
+    at->second.next = *std::move(socket);
+    at->second.next_options = request.options;
+  }
   return absl::OkStatus();
 }
 
-absl::Status ListenerSockets::Prepare(const BindRequest& request) {
+absl::Status ListenerSockets::Prepare(const BindRequest& request, const std::vector<std::string>& leaving) {
+  std::set<std::string> keys;
+  for (size_t i = 0; i < request.addresses.size(); ++i) {
+    keys.insert(KeyOf(request, i));
+    auto at = by_key_.find(KeyOf(request, i));
+    if (at == by_key_.end()) continue;
+    for (const std::string* other : {&at->second.owner, &at->second.kept_for}) {
+      if (other->empty() || *other == request.listener) continue;
+      if (std::find(leaving.begin(), leaving.end(), *other) != leaving.end()) continue;
+      return Taken(request, i, *other);
+    }
+  }
   for (size_t i = 0; i < request.addresses.size(); ++i) {
     if (absl::Status status = BindOne(request, i); !status.ok()) return status;
   }
+  Keep(request.listener, keys);
   return absl::OkStatus();
+}
+
+void ListenerSockets::Keep(absl::string_view listener, const std::set<std::string>& keys) {
+  for (auto& [key, held] : by_key_) {
+    if (keys.contains(key)) {
+      held.kept_for = std::string(listener);
+    } else if (held.kept_for == listener) {
+      held.kept_for.clear();  // the next Assign() closes it
+    }
+  }
 }
 
 absl::Status ListenerSockets::Use(const BindRequest& request, size_t index, ListenSockets* sockets) {
   const std::string key = KeyOf(request, index);
   if (auto at = by_key_.find(key); at != by_key_.end() && at->second.used) {
-    return absl::AlreadyExistsError(absl::StrCat("listener \"", request.listener, "\": address ", request.addresses[index].ToString(),
-                                                 " is in use by listener \"", at->second.owner, "\""));
+    return Taken(request, index, at->second.owner);
   }
   if (absl::Status status = BindOne(request, index); !status.ok()) return status;
   Held& held = by_key_[key];
-  if (absl::Status status = held.socket->Listen(); !status.ok()) return status;
+  if (!SameSocket(held.options, request.options)) {
+    leaving_.push_back(std::exchange(held.socket, std::exchange(held.next, nullptr)));
+    held.options = held.next_options;
+  }
+  if (absl::Status status = held.socket->Listen(); !status.ok())
+    return absl::Status(status.code(), absl::StrCat(FieldOf(index), ": ", status.message()));
   held.used = true;
   held.owner = request.listener;
   sockets->push_back(held.socket);
   return absl::OkStatus();
-}
-
-const std::string* ListenerSockets::ConflictOf(const BindRequest& request) const {
-  for (size_t i = 0; i < request.addresses.size(); ++i) {
-    auto at = by_key_.find(KeyOf(request, i));
-    if (at != by_key_.end() && !at->second.owner.empty() && at->second.owner != request.listener) return &at->second.owner;
-  }
-  return nullptr;
 }
 
 void ListenerSockets::Release(std::map<std::string, Held>::iterator at) {
@@ -75,9 +131,9 @@ void ListenerSockets::Release(std::map<std::string, Held>::iterator at) {
   by_key_.erase(at);
 }
 
-absl::flat_hash_map<uint32_t, ListenSockets> ListenerSockets::Assign(const model::Snapshot& snapshot,
-                                                                     const std::function<bool(const model::Listener&)>& wanted,
-                                                                     std::vector<Failure>* failures) {
+absl::flat_hash_map<uint32_t, ListenSockets> ListenerSockets::Assign(
+    const model::Snapshot& snapshot, const std::function<bool(const model::Listener&)>& wanted,
+    std::vector<Failure>* failures) {
   absl::flat_hash_map<uint32_t, ListenSockets> assigned;
   bound_.clear();
   for (auto& [key, held] : by_key_) held.used = false;
@@ -97,7 +153,8 @@ absl::flat_hash_map<uint32_t, ListenSockets> ListenerSockets::Assign(const model
       for (size_t k = 0; k < request.addresses.size(); ++k) {
         // An address that cannot be had takes nothing away from the others.
         if (absl::Status status = Use(request, k, &sockets); !status.ok()) {
-          failures->push_back({i, listener->name, std::string(status.message())});
+          failures->push_back(
+              {i, listener->name, absl::StrCat("listener \"", listener->name, "\": ", status.message())});
         }
       }
       for (const auto& socket : sockets) bound_[listener->name].push_back(socket->address());
@@ -106,7 +163,10 @@ absl::flat_hash_map<uint32_t, ListenSockets> ListenerSockets::Assign(const model
   }
   for (auto at = by_key_.begin(); at != by_key_.end();) {
     auto next = std::next(at);
-    if (!at->second.used) Release(at);
+    Held& held = at->second;
+    if (held.kept_for.empty()) held.next = nullptr;
+    if (!held.used) held.owner.clear();
+    if (!held.used && held.kept_for.empty()) Release(at);
     at = next;
   }
   Reap();

@@ -76,8 +76,9 @@ void Server::Parts::CountListeners(const model::Snapshot& before, const model::S
 
 void Server::Parts::FollowFiles() {
   std::set<std::string> paths;
-  for (const auto kind : {config::ResourceKind::kListener, config::ResourceKind::kRoutes, config::ResourceKind::kCluster,
-                          config::ResourceKind::kEndpoints, config::ResourceKind::kSecret}) {
+  for (const auto kind :
+       {config::ResourceKind::kListener, config::ResourceKind::kRoutes, config::ResourceKind::kCluster,
+        config::ResourceKind::kEndpoints, config::ResourceKind::kSecret}) {
     builder->ForEach(kind, [&paths](const config::ResourceView& view) {
       if (view.dependencies != nullptr) paths.insert(view.dependencies->files.begin(), view.dependencies->files.end());
     });
@@ -100,12 +101,7 @@ void Server::RequestPublish() {
 }
 
 absl::Status Server::PrepareListener(const BindRequest& request, const std::vector<std::string>& leaving) {
-  const std::string* other = parts_->sockets->ConflictOf(request);
-  if (other != nullptr && std::find(leaving.begin(), leaving.end(), *other) == leaving.end()) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("listener \"", request.listener, "\": its address is in use by listener \"", *other, "\""));
-  }
-  return parts_->sockets->Prepare(request);
+  return parts_->sockets->Prepare(request, leaving);
 }
 
 uint64_t Server::published_generation() const { return parts_->workers->current().snapshot->generation; }

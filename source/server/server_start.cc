@@ -119,7 +119,10 @@ absl::Status Server::Parts::PrepareStatic() {
       return absl::AlreadyExistsError(absl::StrCat("listener \"", listener->name, "\": address ", address.ToString(),
                                                    " is in use by listener \"", at->second, "\""));
     }
-    if (absl::Status bound = sockets->Prepare(request); !bound.ok()) return bound;
+    if (absl::Status bound = sockets->Prepare(request); !bound.ok()) {
+      return absl::Status(bound.code(), absl::StrCat("listener \"", listener->name, "\": ", bound.message()));
+    }
+    sockets->StopKeeping(listener->name);
   }
   return absl::OkStatus();
 }

@@ -117,6 +117,15 @@ void DiscoveryStream::Handle(const DiscoveryResponse& response) {
   Dirty();
 }
 
+// Whether the server has told on this stream all that traffic follows: from then on it knows what is in use here.
+bool DiscoveryStream::Ordered() const {
+  if (options_.only.has_value()) return false;
+  for (const ResourceType type : {ResourceType::kCluster, ResourceType::kListener, ResourceType::kRoutes}) {
+    if (state(type).wants_anything() && !state(type).answered()) return false;
+  }
+  return true;
+}
+
 Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedResponse& decoded,
                                   const std::string& version) {
   Update update;
@@ -140,6 +149,7 @@ Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedRe
 
 void DiscoveryStream::Stage(ResourceType type, const DiscoveryResponse& response) {
   TypeState& state = MutableState(type);
+  const bool ordered = Ordered();  // before this response
   state.SeeNonce(response.nonce());
   DecodedResponse decoded = DecodeResponse(type, response, options_.decode);
   counters_.unknown_fields += decoded.unknown_fields;
@@ -149,7 +159,8 @@ void DiscoveryStream::Stage(ResourceType type, const DiscoveryResponse& response
     refused.push_back({"", std::string(decoded.whole.message())});
     sink_.OnRefused(type, response.version_info(), refused);
   } else {
-    const Update update = Normalise(state, type, decoded, response.version_info());
+    Update update = Normalise(state, type, decoded, response.version_info());
+    update.ordered = ordered;
     refused = std::move(decoded.refused);
     if (!refused.empty()) sink_.OnRefused(type, response.version_info(), refused);
     for (Refusal& refusal : sink_.OnUpdate(update)) refused.push_back(std::move(refusal));

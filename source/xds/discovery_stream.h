@@ -69,6 +69,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   void Break(absl::string_view why);  // gives this stream up and reconnects later
   void Handle(const envoy::service::discovery::v3::DiscoveryResponse& response);
   void Stage(ResourceType type, const envoy::service::discovery::v3::DiscoveryResponse& response);
+  bool Ordered() const;
   Update Normalise(TypeState& state, ResourceType type, DecodedResponse& decoded, const std::string& version);
   void SetConnected(bool connected);
   TypeState& MutableState(ResourceType type) { return states_[static_cast<size_t>(type)]; }

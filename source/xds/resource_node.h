@@ -48,6 +48,7 @@ struct ResourceNode : event::Deferred {
   std::unique_ptr<Staged> active, waiting;
   std::set<ResourceKey> wanted_by;      // roots whose active or waiting version subscribes to it
   bool leaving = false;                 // gone from its source, but in use until those who name it have moved on
+  std::unique_ptr<event::Timer> held;   // a cluster that leaves: until then it stays for those who name it
   uint64_t last_update = 0;             // the graph's count of updates when it came last, changed or not
   bool timed_out = false;               // its fetch time is over and nothing came
   std::unique_ptr<event::Timer> fetch;  // runs from the subscription until the first version, or its end

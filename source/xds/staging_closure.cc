@@ -242,6 +242,7 @@ void StagingGraph::Drop(const ResourceKey& asked) {
     target_.RequestPublish();
   }
   const std::unique_ptr<Staged> waiting = node.waiting != nullptr ? StopWaiting(node) : nullptr;
+  if (waiting != nullptr) target_.GiveUp(key.type, key.name);
   SetActive(node, nullptr);
   if (waiting != nullptr) ReleaseNeeds(key, waiting->needs);
   at = nodes_.find(key);
@@ -267,11 +268,23 @@ void StagingGraph::TryLeave(const std::string& cluster) {
   const ResourceNode* node = Find(key);
   if (node == nullptr || !node->leaving) return;
   auto at = named_by_.find(cluster);
+  const bool named = at != named_by_.end() || waiting_for_.count(cluster) != 0;
+  if (named && node->held != nullptr && node->held->armed()) return;
   if (at != named_by_.end() &&
       std::any_of(at->second.begin(), at->second.end(), [&](const ResourceKey& who) { return AboutToMove(who); })) {
     return;
   }
   Drop(key);
+}
+
+void StagingGraph::HoldLeaving(ResourceNode& cluster) {
+  if (cluster.held == nullptr) {
+    cluster.held = std::make_unique<event::Timer>([this, name = cluster.key.name] {
+      const std::string left = name;  // leaving frees the node
+      TryLeave(left);
+    });
+  }
+  dispatcher_.Arm(*cluster.held, kLeaving);
 }
 
 void StagingGraph::Changed() {

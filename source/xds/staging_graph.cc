@@ -73,10 +73,10 @@ void StagingGraph::AdoptStatic(ResourceType type, const std::string& name, const
 
 std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
   ++updates_;
+  const MonotonicTime begin = dispatcher_.engine().MonotonicNow();
   std::vector<Refusal> refused;
   Keys to_try, ours;
-  if (update.type == ResourceType::kListener)
-    Removed(update.type, update.removed);  // a listener may take over an address
+  if (update.type == ResourceType::kListener) Removed(update);  // a listener may take over an address
   for (const Resource& resource : update.updated) {
     const absl::Status status = Take(update.type, resource, &to_try);
     if (status.ok()) {
@@ -89,14 +89,21 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
     const absl::Status status = TryActivate(key);
     if (!status.ok() && ours.count(key) != 0) refused.push_back({key.name, OneLine(status.message())});
   }
-  if (update.type != ResourceType::kListener) Removed(update.type, update.removed);
-  CountUpdate(update, refused.empty());
+  if (update.type != ResourceType::kListener) Removed(update);
+  CountUpdate(update, refused.empty(), begin);
   Changed();
   return refused;
 }
 
-void StagingGraph::CountUpdate(const Update& update, bool accepted) {
+void StagingGraph::CountUpdate(const Update& update, bool accepted, MonotonicTime begin) {
+  const Duration took = dispatcher_.engine().MonotonicNow() - begin;
   Whole& whole = WholeOf(update.type);
+  if (!IsFullState(update.type)) {
+    for (const Resource& resource : update.updated) {
+      ResourceNode* node = Find({update.type, resource.name});
+      if (node != nullptr && node->error.empty()) node->stats.Took(took);
+    }
+  }
   if (whole.source == nullptr) return;
   whole.answered = true;
   if (whole.fetch != nullptr) whole.fetch->Disarm();
@@ -104,6 +111,7 @@ void StagingGraph::CountUpdate(const Update& update, bool accepted) {
   if (!accepted) return whole.stats.Rejected();
   whole.version = update.version;
   whole.stats.Success(update.version, Now());
+  whole.stats.Took(took);
 }
 
 absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Keys* to_try) {
@@ -177,11 +185,13 @@ absl::Status StagingGraph::Stage(ResourceNode& node, const Resource& resource) {
     const std::unique_ptr<Staged> dropped = StopWaiting(node);
     node.active->resource.version = resource.version;
     ReleaseNeeds(node.key, dropped->needs);
+    target_.GiveUp(node.key.type, node.key.name);
     return absl::OkStatus();
   }
   absl::StatusOr<Needs> needs = target_.Check(node.key.type, resource);
   if (!needs.ok()) return needs.status();
   if (absl::Status status = Connect(node.key, *needs); !status.ok()) {
+    if (node.waiting == nullptr) target_.GiveUp(node.key.type, node.key.name);
     const schema::Origin origin{std::string(WordOf(node.key.type)), resource.name, resource.version, ""};
     return absl::InvalidArgumentError(schema::NackDetail(origin, status.message()));
   }
@@ -194,14 +204,15 @@ absl::Status StagingGraph::Stage(ResourceNode& node, const Resource& resource) {
   return absl::OkStatus();
 }
 
-void StagingGraph::Removed(ResourceType type, const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    ResourceNode* node = Find({type, name});
+void StagingGraph::Removed(const Update& update) {
+  for (const std::string& name : update.removed) {
+    ResourceNode* node = Find({update.type, name});
     if (node == nullptr || node->is_static) continue;
-    if (type == ResourceType::kCluster) {
+    if (update.type == ResourceType::kCluster) {
       node->leaving = true;
+      if (!update.ordered) HoldLeaving(*node);
       TryLeave(name);
-    } else if (IsFullState(type)) {
+    } else if (IsFullState(update.type)) {
       Drop(node->key);
     }
   }

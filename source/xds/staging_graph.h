@@ -49,13 +49,17 @@ struct ResourceRow {
 //    waited for.
 //  - Every wait ends: a subscription by its initial_fetch_timeout, a changed cluster that has endpoints after
 //  kFreshEndpoints.
-//  - A cluster that its source drops goes when nobody who names it is about to move away from it.
+//  - A cluster that its source drops goes when nobody who names it is about to move away from it. Where the source
+//    cannot know what is in use here (Update::ordered), nobody may name it any more, or kLeaving is over.
 //  - What an active version subscribes to stays until a version that does not has taken its place.
 // Changes are applied to the Target, which publishes once per turn.
 class StagingGraph final : public UpdateSink {
  public:
   // How long a changed cluster that has endpoints waits for a server that resends them; most servers do not.
   static constexpr Duration kFreshEndpoints = milliseconds(1000);
+  // How long a dropped cluster waits for routes to leave it when its source did not order that: after a reconnect all
+  // that changed comes within a few turns, but clusters come first.
+  static constexpr Duration kLeaving = seconds(5);
   static constexpr Duration kFetchTimeout = seconds(15);  // initial_fetch_timeout when it is not set; 0 waits for ever
 
   struct Counters {
@@ -111,8 +115,8 @@ class StagingGraph final : public UpdateSink {
   absl::Status Stage(ResourceNode& node, const Resource& resource);
   absl::Status ApplyLeaf(ResourceNode& node, const Resource& resource);
   void TakeAgain(ResourceNode& node, const Resource& resource, Keys* to_try);
-  void Removed(ResourceType type, const std::vector<std::string>& names);
-  void CountUpdate(const Update& update, bool accepted);
+  void Removed(const Update& update);
+  void CountUpdate(const Update& update, bool accepted, MonotonicTime begin);
   void Refused(ResourceNode& node, const std::string& version, const std::string& detail);
   WallTime Now() { return dispatcher_.wall_now(); }
 
@@ -130,6 +134,7 @@ class StagingGraph final : public UpdateSink {
   void WakeDependants(const ResourceKey& key);
   void Drop(const ResourceKey& asked);
   void TryLeave(const std::string& cluster);
+  void HoldLeaving(ResourceNode& cluster);
   bool AboutToMove(const ResourceKey& key) const;
   void ArmFetch(ResourceNode& node, const Needs::Subscription& wanted);
   void OnFetchTimeout(const ResourceKey& asked);

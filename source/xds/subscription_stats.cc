@@ -1,5 +1,7 @@
 #include "source/xds/subscription_stats.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "source/base/hash.h"
 
@@ -45,6 +47,9 @@ void SubscriptionCells::Failure() {
 void SubscriptionCells::Timeout() {
   if (block_ != nullptr) block_->init_fetch_timeout.Inc();
   if (cluster_ != nullptr) cluster_->assignment_timeout_received.Inc();
+}
+void SubscriptionCells::Took(Duration time) {
+  if (block_ != nullptr) block_->update_duration.Record(static_cast<uint64_t>(std::max<int64_t>(0, ToMillis(time))));
 }
 void SubscriptionCells::UsedKept() {
   if (cluster_ != nullptr) cluster_->assignment_use_cached.Inc();

@@ -27,7 +27,8 @@ class SubscriptionCells {
   void Rejected();
   void Failure();
   void Timeout();
-  void UsedKept();  // endpoints from before were used for a changed cluster
+  void Took(Duration time);  // from the response to its being staged
+  void UsedKept();           // endpoints from before were used for a changed cluster
 
  private:
   observe::StatsScope<observe::SubscriptionStats> scope_;

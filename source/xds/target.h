@@ -35,6 +35,8 @@ class Target {
   // Makes it the one in use with the next publication.
   virtual absl::Status Apply(ResourceType type, const Resource& resource) = 0;
   virtual void Remove(ResourceType type, const std::string& name) = 0;
+  // What was checked last under this name will not be applied: what was set aside for it is free again.
+  virtual void GiveUp(ResourceType type, const std::string& name) {}
   // Something changed: publish, at most once per turn.
   virtual void RequestPublish() = 0;
 };

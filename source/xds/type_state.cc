@@ -31,12 +31,13 @@ void TypeState::Unwant(const std::string& name) {
 void TypeState::OnStream() {
   nonce_.clear();
   refusal_.reset();
-  asked_ = false;
+  asked_ = answered_ = false;
   dirty_ = wants_anything();
 }
 
 void TypeState::SeeNonce(const std::string& nonce) {
   nonce_ = nonce;
+  answered_ = true;
   dirty_ = true;
 }
 

@@ -36,6 +36,9 @@ class TypeState {
   void Accept(const std::string& version);
   void Refuse(const std::string& detail);
 
+  // A response came on this stream.
+  bool answered() const { return answered_; }
+
   // For types whose responses are complete: notes the names that a response has and returns those that an earlier one
   // had and this one lacks.
   std::set<std::string> NoteComplete(std::set<std::string> names);
@@ -51,7 +54,8 @@ class TypeState {
   const ResourceType type_;
   bool all_ = false;
   bool dirty_ = false;
-  bool asked_ = false;  // on this stream
+  bool asked_ = false;     // on this stream
+  bool answered_ = false;  // on this stream
   std::set<std::string> names_;
   std::set<std::string> complete_;
   std::string version_, nonce_;

@@ -31,6 +31,9 @@ struct Update {
   std::string version;
   std::vector<Resource> updated;     // in the order of the response; includes what did not change
   std::vector<std::string> removed;  // sorted
+  // Its source knows what this process uses and orders its changes accordingly: what it drops may go at once. Not so
+  // the first answers of a new stream (nobody told the server what is in use here), a stream of one type, a file.
+  bool ordered = false;
 };
 
 // Something that resources come from: a stream to a control plane, or a file.

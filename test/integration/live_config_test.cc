@@ -1,114 +1,124 @@
 // A whole server whose configuration comes and changes while it serves: over ADS from the reference control plane, and
 // from files.
-#include <gtest/gtest.h>
+#include "test/integration/live_config.h"
 
-#include <thread>
+#include <atomic>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/substitute.h"
-#include "source/control_plane/xds_server/grpc_server.h"
-#include "source/server/dynamic/xds_configuration.h"
-#include "test/control_plane/resources_of.h"
-#include "test/harness/http_upstream.h"
-#include "test/harness/process.h"
-#include "test/harness/proxy_harness.h"
+#include "absl/strings/str_split.h"
 
 namespace outrigger::integration {
 namespace {
 
-namespace cp = control_plane;
 using harness::ProxyHarness;
 using harness::Shell;
 using harness::WaitFor;
 
-std::unique_ptr<server::DynamicConfiguration> Xds() { return std::make_unique<server::XdsConfiguration>(); }
-
-std::string Get(uint16_t port) { return Shell(absl::StrCat("curl -s -m 5 http://127.0.0.1:", port, "/")); }
-
-constexpr char kHead[] = R"yaml(
-node: {id: n1, cluster: test}
-admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
-)yaml";
-
-std::string Listener(const std::string& source) {
-  return absl::Substitute(R"yaml(
-"@type": type.googleapis.com/envoy.config.listener.v3.Listener
-name: in
-address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-filter_chains:
-- filters:
-  - name: hcm
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: in
-      rds: {route_config_name: r, config_source: $0}
-      http_filters:
-      - name: router
-        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-)yaml",
-                          source);
-}
-
-// The reference control plane on a thread of its own.
-class ServedConfig {
+// Requests one after the other on a kept connection, until told to end. Each answer must be one of those expected.
+class SteadyClient {
  public:
-  ServedConfig() : loop_(std::make_unique<event::Dispatcher>(event::MakeEpollEngine())) {
-    core_ = std::make_unique<cp::XdsServer>(*loop_, cp::XdsServer::Options{});
-    server_ = *cp::GrpcServer::Listen(*loop_, *core_, {.address = "127.0.0.1:0"});
-    port_ = server_->port();
-    thread_ = std::thread([this] {
-      loop_->Run();
-      server_->Stop();
-    });
+  SteadyClient(uint16_t port, std::vector<std::string> expected)
+      : thread_([this, port, expected] {
+          while (!ending_.load()) {
+            const std::string answers =
+                Shell(absl::StrCat("curl -s -m 20 -w '=%{http_code}\\n' 'http://127.0.0.1:", port, "/[1-200]'"));
+            for (absl::string_view line : absl::StrSplit(answers, '\n', absl::SkipEmpty())) {
+              ++answers_;
+              if (std::find(expected.begin(), expected.end(), line) == expected.end() && wrong_.empty())
+                wrong_ = std::string(line);
+            }
+          }
+        }) {}
+  ~SteadyClient() { End(); }
+  // The first answer that was wrong; "" if none was.
+  std::string End() {
+    ending_.store(true);
+    if (thread_.joinable()) thread_.join();
+    return wrong_;
   }
-  ~ServedConfig() {
-    loop_->Stop();
-    thread_.join();
-  }
-  void Publish(const std::vector<cp::ResourcePtr>& resources) {
-    auto catalog = std::make_shared<cp::Catalog>();
-    for (const auto& resource : resources) EXPECT_TRUE(catalog->AddForAll(resource));
-    loop_->Post([this, catalog] { core_->Publish(catalog); });
-  }
-  int port() const { return port_; }
+  int answers() const { return answers_.load(); }
 
  private:
-  std::unique_ptr<event::Dispatcher> loop_;
-  std::unique_ptr<cp::XdsServer> core_;
-  std::unique_ptr<cp::GrpcServer> server_;
-  int port_ = 0;
+  std::atomic<bool> ending_{false};
+  std::atomic<int> answers_{0};
+  std::string wrong_;
   std::thread thread_;
 };
 
-std::string AdsBootstrap(int port, const std::string& transport_socket = "") {
-  return absl::StrCat(kHead, R"yaml(
-dynamic_resources:
-  ads_config: {api_type: GRPC, transport_api_version: V3, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}
-  cds_config: {ads: {}, resource_api_version: V3}
-  lds_config: {ads: {}, resource_api_version: V3}
-static_resources:
-  clusters:)yaml",
-                      harness::StaticCluster("xds", static_cast<uint16_t>(port), true), transport_socket);
-}
-
 TEST(LiveConfigTest, AnAdsStreamConfiguresAServerAndChangesItWhileItServes) {
   harness::HttpUpstream one("one", http::Protocol::kHttp11), two("two", http::Protocol::kHttp11);
-  ServedConfig served;
-  const auto resources = [&](const std::string& cluster, uint16_t port) {
-    return std::vector<cp::ResourcePtr>{cp::EdsCluster(cluster), cp::Endpoints(cluster, port),
-                                        cp::RoutesTo("r", cluster), cp::ResourceOf(Listener("{ads: {}}"))};
-  };
-  served.Publish(resources("a", one.port()));
+  ServedConfig served(Whole("a", one.port()));
   ProxyHarness proxy(AdsBootstrap(served.port()), {}, Xds);
   ASSERT_EQ(proxy.error(), "");
   ASSERT_TRUE(proxy.WaitUntilLive());
   EXPECT_EQ(Get(proxy.port("in")), "one");
   const uint16_t port = proxy.port("in");
-  served.Publish(resources("b", two.port()));
+  served.Publish(Whole("b", two.port()));
   EXPECT_TRUE(WaitFor([&] { return Get(port) == "two"; }));
   EXPECT_EQ(proxy.Stat("cluster_manager.cds.update_rejected"), 0);
   EXPECT_EQ(proxy.Stat("control_plane.connected_state"), 1);
+}
+
+// The clusters, endpoints and routes of an hour's changes come at once, clusters first and complete: those in use are
+// not among them.
+TEST(LiveConfigTest, WhatChangedWhileTheControlPlaneWasAwayCostsNoRequestWhenItIsBack) {
+  harness::HttpUpstream one("one", http::Protocol::kHttp11), two("two", http::Protocol::kHttp11);
+  auto served = std::make_unique<ServedConfig>(Whole("c0", one.port()));
+  const std::string address = absl::StrCat("127.0.0.1:", served->port());
+  ProxyHarness proxy(AdsBootstrap(served->port()), {}, Xds);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  const uint16_t port = proxy.port("in");
+  SteadyClient client(port, {"one=200", "two=200"});
+  for (int round = 1; round <= 5; ++round) {
+    served.reset();
+    ASSERT_TRUE(WaitFor([&] { return proxy.Stat("control_plane.connected_state") == 0; }));
+    const auto& upstream = round % 2 == 0 ? one : two;
+    const std::string cluster = absl::StrCat("c", round);
+    served = std::make_unique<ServedConfig>(Whole(cluster, upstream.port()), cp::GrpcListenOptions{.address = address});
+    ASSERT_TRUE(WaitFor([&] { return Get(port) == (round % 2 == 0 ? "one" : "two"); }));
+    ASSERT_TRUE(WaitFor([&] { return proxy.Stat("cluster_manager.active_clusters") == 2; })) << "the old one goes";
+  }
+  EXPECT_EQ(client.End(), "");
+  EXPECT_GT(client.answers(), 200);
+}
+
+TEST(LiveConfigTest, AnAddressThatCannotBeHadIsANackWithFieldAndReasonAndTheRestServes) {
+  harness::HttpUpstream one("one", http::Protocol::kHttp11);
+  ServedConfig served(Whole("a", one.port()));
+  ProxyHarness proxy(AdsBootstrap(served.port()), {}, Xds);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  const uint16_t port = proxy.port("in");
+  const std::string taken = absl::StrCat("{address: 127.0.0.1, port_value: ", one.port(), "}");
+  const std::string free = "{address: 127.0.0.1, port_value: 0}";
+  const std::string cannot = absl::StrCat("cannot bind '127.0.0.1:", one.port(), "': bind: Address already in use");
+  uint64_t nacks = 0;
+  const auto refusal_with = [&](const std::string& address, const std::string& more) {
+    auto resources = Whole("a", one.port());
+    resources.push_back(cp::ResourceOf(Listener("{ads: {}}", more, "extra", address)));
+    served.Publish(resources);
+    return served.RefusalOf(cp::kListenerType, nacks++);
+  };
+  const auto expect = [](const std::string& refusal, const std::string& reason) {
+    EXPECT_TRUE(absl::StartsWith(refusal, "listener \"extra\" (version ")) << refusal;
+    EXPECT_TRUE(absl::StrContains(refusal, absl::StrCat("): ", reason))) << refusal << " instead of " << reason;
+  };
+  expect(refusal_with(taken, ""), absl::StrCat("address: ", cannot));
+  expect(refusal_with(taken, "socket_options: [{level: 1, name: 9, int_value: 1}]"), absl::StrCat("address: ", cannot));
+  expect(refusal_with(free, absl::StrCat("additional_addresses: [{address: {socket_address: ", taken, "}}]")),
+         absl::StrCat("additional_addresses[0].address: ", cannot));
+  expect(refusal_with(free, "socket_options: [{level: 1, name: 12345, int_value: 1}]"),
+         "address: cannot bind '127.0.0.1:0'");
+  expect(refusal_with(absl::StrCat("{address: 127.0.0.1, port_value: ", proxy.admin_port(), "}"), ""),
+         "address: cannot bind");
+  EXPECT_EQ(Get(port), "one");
+  EXPECT_EQ(proxy.port("extra"), 0);
+  EXPECT_EQ(proxy.Stat("listener_manager.lds.update_rejected"), 5);
+  EXPECT_EQ(proxy.Stat("listener_manager.listener_create_failure"), 0) << "none was taken and failed later";
+  // The same listener at an address that can be had.
+  auto resources = Whole("a", one.port());
+  resources.push_back(cp::ResourceOf(Listener("{ads: {}}", "", "extra", free)));
+  served.Publish(resources);
+  EXPECT_TRUE(WaitFor([&] { return proxy.port("extra") != 0 && Get(proxy.port("extra")) == "one"; }));
 }
 
 TEST(LiveConfigTest, WatchedFilesConfigureAServerAndABrokenOneLeavesWhatServes) {
@@ -158,6 +168,29 @@ TEST(LiveConfigTest, AManagementClusterWhoseSecretWouldComeOverItsOwnStreamIsRef
 )yaml"),
                      {}, Xds);
   EXPECT_TRUE(absl::StrContains(proxy.error(), "secret \"root\" would come")) << proxy.error();
+}
+
+TEST(LiveConfigTest, AManagementClusterWhoseSecretWouldComeFromAServiceItCarriesIsRefused) {
+  ProxyHarness proxy(AdsBootstrap(1, R"yaml(
+    transport_socket:
+      name: tls
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+        common_tls_context:
+          validation_context_sds_secret_config:
+            name: root
+            sds_config: {api_config_source: {api_type: GRPC, grpc_services: [{envoy_grpc: {cluster_name: xds}}]}}
+)yaml"),
+                     {}, Xds);
+  EXPECT_TRUE(absl::StrContains(proxy.error(), "carries the stream over which its own secret \"root\" would come"))
+      << proxy.error();
+}
+
+TEST(LiveConfigTest, ASecondManagementServerIsRefusedByName) {
+  ProxyHarness proxy(AdsFrom("{envoy_grpc: {cluster_name: xds}}, {envoy_grpc: {cluster_name: other}}",
+                             harness::StaticCluster("xds", 1, true)),
+                     {}, Xds);
+  EXPECT_TRUE(absl::StrContains(proxy.error(), "dynamic_resources.ads_config.grpc_services[1]")) << proxy.error();
 }
 
 TEST(LiveConfigTest, AManagementClusterThatIsNotThereIsAnErrorOfTheStart) {

@@ -75,6 +75,79 @@ TEST(StatsTest, ANameThatReturnsKeepsItsCountsAndIsHiddenMeanwhile) {
   EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_total"), 8);
 }
 
+std::string HistogramLine(const StatsSnapshot& snapshot) {
+  for (const auto& made : snapshot.distributions) {
+    if (made.name != "cluster.a.upstream_cx_connect_ms" || made.cumulative.bins.size() != 2) continue;
+    const auto& bins = made.cumulative.bins;
+    return absl::StrCat(bins[0].second, " of ", Histogram::LowerEdge(bins[0].first), ", ", bins[1].second, " of ",
+                        Histogram::LowerEdge(bins[1].first), ", ", made.interval.count, " in the interval");
+  }
+  return "";
+}
+
+// Everything that is counted, on two workers; then enough other names for the unused one to be folded, twice.
+TEST(StatsTest, ANameThatWasFoldedComesBackWithAllItsCountsAndItsWorkersCountOn) {
+  StatsRegistry registry;
+  WorkerStats* workers[] = {&registry.AddWorker("worker_0"), &registry.AddWorker("worker_1")};
+  int names = 0;
+  StatsScope<ClusterStats> scope;
+  const auto leave = [&] {
+    registry.EndInterval();
+    registry.EndInterval();  // an empty one: what comes back belongs to none either
+    scope = {};
+    for (int i = 0; i < 200; ++i) registry.Register<BufferStats>(absl::StrCat("s", names++, "."));
+    scope = registry.Register<ClusterStats>("cluster.a.");
+    registry.EndInterval();
+  };
+  scope = registry.Register<ClusterStats>("cluster.a.");
+  for (int round = 1; round <= 3; ++round) {
+    SCOPED_TRACE(round);
+    for (WorkerStats* worker : workers) {
+      worker->Get(scope).upstream_rq_total.Add(7);
+      worker->Get(scope).upstream_rq.Inc(200);
+      worker->Get(scope).upstream_rq.Inc(503);
+      worker->Get(scope).upstream_cx_connect_ms.Record(0);
+      worker->Get(scope).upstream_cx_connect_ms.Record(4500);
+      worker->Dynamic(scope, "ssl.ciphers.X").Inc();
+    }
+    const StatsSnapshot before = registry.Read();
+    EXPECT_EQ(NumberOf(before, "cluster.a.upstream_rq_total"), 14 * round);
+    EXPECT_EQ(NumberOf(before, "cluster.a.upstream_rq_503"), 2 * round);
+    EXPECT_EQ(NumberOf(before, "cluster.a.upstream_rq_5xx"), 2 * round);
+    EXPECT_EQ(NumberOf(before, "cluster.a.ssl.ciphers.X"), 2 * round);
+    leave();
+    EXPECT_NE(workers[0]->Get(scope).upstream_rq_total.value(), 7u) << "the cells are not the old ones";
+    EXPECT_EQ(HistogramLine(registry.Read()),
+              absl::StrCat(2 * round, " of 0, ", 2 * round, " of 4500, 0 in the interval"));
+    EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_total"), 14 * round);
+    EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_503"), 2 * round);
+    EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.ssl.ciphers.X"), 2 * round);
+  }
+}
+
+TEST(StatsTest, AResetReachesFoldedNamesAndOneBeforeStaysReset) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  int names = 0;
+  const auto fold = [&] {
+    for (int i = 0; i < 200; ++i) registry.Register<BufferStats>(absl::StrCat("s", names++, "."));
+  };
+  {
+    StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+    worker.Get(scope).upstream_rq_total.Add(7);
+    registry.ResetCounters();
+    worker.Get(scope).upstream_rq_total.Add(2);
+  }
+  fold();
+  StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_total"), 2);
+  scope = {};
+  fold();
+  registry.ResetCounters();
+  scope = registry.Register<ClusterStats>("cluster.a.");
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_rq_total"), 0);
+}
+
 TEST(StatsTest, TheOldestUnusedNamesAreForgottenAndTheirSlotsReusedWithoutMixingCounts) {
   StatsRegistry registry;
   WorkerStats& worker = registry.AddWorker("worker_0");

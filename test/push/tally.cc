@@ -15,6 +15,7 @@ void Tally::Sent(const std::string& kind) {
 void Tally::Good(const std::string& kind, double milliseconds) {
   MutexLock lock(mutex_);
   Kind& counts = kinds_[kind];
+  counts.fastest = counts.good == 0 ? milliseconds : std::min(counts.fastest, milliseconds);
   ++counts.good;
   counts.slowest = std::max(counts.slowest, milliseconds);
 }
@@ -47,7 +48,7 @@ std::string Tally::Json() const {
   for (const auto& [name, kind] : kinds_) {
     absl::StrAppend(&out, comma, "\"", name, "\": {\"sent\": ", kind.sent, ", \"good\": ", kind.good,
                     ", \"failed\": ", kind.failed, ", \"unanswered\": ", kind.sent - kind.good - kind.failed,
-                    ", \"slowest_ms\": ", kind.slowest, ", \"reasons\": {");
+                    ", \"fastest_ms\": ", kind.fastest, ", \"slowest_ms\": ", kind.slowest, ", \"reasons\": {");
     comma = "";
     for (const auto& [reason, count] : kind.reasons) {
       absl::StrAppend(&out, comma, "\"", absl::CHexEscape(absl::string_view(reason)), "\": ", count);

@@ -30,7 +30,7 @@ class Tally {
  private:
   struct Kind {
     uint64_t sent = 0, good = 0, failed = 0;
-    double slowest = 0;
+    double fastest = 0, slowest = 0;
     std::map<std::string, uint64_t> reasons;
   };
   mutable Mutex mutex_;

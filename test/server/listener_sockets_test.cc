@@ -9,7 +9,8 @@ namespace {
 
 net::Address Loopback(uint16_t port) { return *net::Address::ParseIp("127.0.0.1", port); }
 
-std::shared_ptr<const model::Listener> MakeListener(uint32_t slot, const std::string& name, std::vector<net::Address> addresses) {
+std::shared_ptr<const model::Listener> MakeListener(uint32_t slot, const std::string& name,
+                                                    std::vector<net::Address> addresses) {
   auto listener = std::make_shared<model::Listener>();
   listener->slot = {slot, 1};
   listener->name = name;
@@ -23,7 +24,8 @@ class ListenerSocketsTest : public testing::Test {
     model::Snapshot snapshot;
     for (const auto& listener : listeners) snapshot.listeners.Set(listener->slot.index, listener);
     failures_.clear();
-    return sockets_.Assign(snapshot, [](const model::Listener&) { return true; }, &failures_);
+    return sockets_.Assign(
+        snapshot, [](const model::Listener&) { return true; }, &failures_);
   }
 
   std::unique_ptr<event::Engine> engine_ = event::MakeEpollEngine();
@@ -80,13 +82,75 @@ TEST_F(ListenerSocketsTest, ASocketIsClosedOnceNobodyWatchesIt) {
   EXPECT_FALSE(sockets_.Reap());
 }
 
-TEST_F(ListenerSocketsTest, AConflictNamesTheListenerThatHasTheAddress) {
-  auto assigned = Assign({MakeListener(0, "a", {Loopback(0)})});
+BindRequest RequestOf(const std::string& listener, std::vector<net::Address> addresses) {
   BindRequest request;
-  request.listener = "b";
-  request.addresses = {Loopback(0)};
-  EXPECT_EQ(sockets_.ConflictOf(request), nullptr);  // port 0 is each listener's own
-  EXPECT_TRUE(sockets_.Prepare(request).ok());
+  request.listener = listener;
+  request.addresses = std::move(addresses);
+  return request;
+}
+
+TEST_F(ListenerSocketsTest, AConflictNamesTheFieldAndTheListenerThatHasTheAddress) {
+  auto assigned = Assign({MakeListener(0, "a", {Loopback(0)})});
+  const net::Address taken = assigned[0][0]->address();
+  EXPECT_TRUE(sockets_.Prepare(RequestOf("b", {Loopback(0)})).ok()) << "port 0 is each listener's own";
+  Assign({MakeListener(0, "a", {taken})});
+  const absl::Status status = sockets_.Prepare(RequestOf("b", {Loopback(0), taken}));
+  EXPECT_EQ(status.message(),
+            absl::StrCat("additional_addresses[0].address: ", taken.ToString(), " is in use by listener \"a\""));
+  EXPECT_TRUE(sockets_.Prepare(RequestOf("b", {taken}), {"a"}).ok()) << "it leaves";
+}
+
+TEST_F(ListenerSocketsTest, WhatWasPreparedIsKeptForItsListenerAsLongAsItWaits) {
+  auto other = net::ListenSocket::Bind(*engine_, Loopback(0), {.reuse_port = false}, 1);
+  ASSERT_TRUE((*other)->Listen().ok());
+  const net::Address address = (*other)->address();
+  const absl::Status refused = sockets_.Prepare(RequestOf("b", {Loopback(0), address}));
+  EXPECT_TRUE(absl::StartsWith(refused.message(), "additional_addresses[0].address: cannot bind")) << refused;
+  other->reset();
+  ASSERT_TRUE(sockets_.Prepare(RequestOf("b", {address})).ok());
+  for (int i = 0; i < 3; ++i) Assign({});  // publications for others
+  EXPECT_EQ(sockets_.Prepare(RequestOf("c", {address})).message(),
+            absl::StrCat("address: ", address.ToString(), " is in use by listener \"b\""));
+  sockets_.StopKeeping("b");
+  Assign({});
+  EXPECT_TRUE(sockets_.Prepare(RequestOf("c", {address})).ok());
+}
+
+TEST_F(ListenerSocketsTest, OtherSocketOptionsGiveAnAddressANewSocketWhenTheyAreInUse) {
+  auto listener = std::make_shared<model::Listener>();
+  listener->slot = {0, 1};
+  listener->name = "a";
+  listener->addresses = {Loopback(0)};
+  auto first = Assign({listener});
+  listener = std::make_shared<model::Listener>(*listener);
+  listener->addresses = {first[0][0]->address()};
+  first = Assign({listener});
+  auto changed = std::make_shared<model::Listener>(*listener);
+  changed->freebind = true;
+  ASSERT_TRUE(sockets_.Prepare(BindRequestOf(*changed)).ok());
+  auto same = Assign({listener});
+  EXPECT_EQ(same[0], first[0]) << "the one before serves until the change is in use";
+  sockets_.StopKeeping("a");
+  auto second = Assign({changed});
+  EXPECT_TRUE(failures_.empty());
+  EXPECT_NE(second[0], first[0]);
+  EXPECT_TRUE(second[0][0]->options().freebind);
+  EXPECT_EQ(second[0][0]->address(), first[0][0]->address());
+}
+
+TEST_F(ListenerSocketsTest, OtherOptionsThatCannotBeHadBesideTheSocketInUseAreRefused) {
+  auto listener = std::make_shared<model::Listener>();
+  listener->slot = {0, 1};
+  listener->name = "a";
+  listener->addresses = {Loopback(0)};
+  listener->reuse_port = false;
+  auto first = Assign({listener});
+  auto changed = RequestOf("a", {Loopback(0)});
+  changed.options.reuse_port = false;
+  changed.options.socket_options = {net::IntOption(SOL_SOCKET, 9999, 1, "no such option")};
+  const absl::Status status = sockets_.Prepare(changed);
+  EXPECT_TRUE(absl::StrContains(status.message(), "no such option")) << status;
+  EXPECT_EQ(Assign({listener})[0], first[0]);
 }
 
 }  // namespace

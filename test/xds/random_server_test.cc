@@ -1,5 +1,6 @@
-// A control plane that changes its mind, repeats itself, stays silent and drops its streams, over many seeds in virtual
-// time: the client always ends with what the server has, and at no moment routes lead to a cluster that is not there.
+// A control plane that changes its mind, repeats itself, stays silent, drops its streams and moves on while nobody is
+// connected, over many seeds in virtual time: the client always ends with what the server has, and at no moment routes
+// lead to a cluster that is not there.
 #include <algorithm>
 
 #include "gtest/gtest.h"
@@ -87,6 +88,7 @@ class RandomServer {
   std::string Version(T type) { return absl::StrCat(Info(type).version); }
   void OnNewStream() {
     stream_ = scene_.transport.opened;
+    if (random_.OneIn(2)) MoveAtOnce();
     for (TypeInfo& info : types_) {
       info.asked = false;
       info.nonce.clear();
@@ -178,6 +180,18 @@ class RandomServer {
     clusters_[next_] = 1;
     Push(T::kCluster);
     plan_ = Plan::kAdded;
+  }
+  // What changed while nobody was connected: new clusters, routes that lead there, old clusters gone, all at once.
+  void MoveAtOnce() {
+    if (plan_ != Plan::kRest) clusters_.erase(plan_ == Plan::kMoved ? old_ : routed_);
+    if (plan_ == Plan::kRest) {
+      clusters_.erase(routed_);
+      next_ = absl::StrCat("c", ++made_);
+      clusters_[next_] = 1;
+    }
+    routed_ = next_;
+    plan_ = Plan::kRest;
+    for (const T type : {T::kCluster, T::kEndpoints, T::kListener, T::kRoutes}) Touch(type);
   }
   void Advance() {
     if (plan_ == Plan::kAdded && Info(T::kCluster).acked == Version(T::kCluster)) {

@@ -165,6 +165,57 @@ TEST(StagingTest, ARemovedClusterThatNobodyMovesAwayFromGoesAtOnce) {
   EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
 }
 
+// A new stream begins with all clusters of now; the routes that left the old ones come after.
+TEST(StagingTest, WhatWasRemovedWhileThereWasNoStreamStaysUntilTheRoutesThatNameItHaveMoved) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("old")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "old")});
+  scene.transport.EndStream();
+  scene.Run(seconds(1));
+  scene.Say<ClusterProto>(T::kCluster, "v2", {EdsCluster("new")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "old"));
+  EXPECT_EQ(scene.Last(T::kCluster).version_info(), "v2") << "acknowledged all the same";
+  scene.Say<Assignment>(T::kEndpoints, "e2", {Endpoints("new")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "old")) << "routes in use name it";
+  scene.Say<RouteProto>(T::kRoutes, "v2", {Routes("r", "new")});
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "old"));
+  EXPECT_LT(scene.target.IndexOf("+RDS r@v2"), scene.target.IndexOf("-CDS old"));
+}
+
+TEST(StagingTest, WhatWasRemovedWhileThereWasNoStreamDoesNotStayForEver) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("named"), StaticCluster("idle")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "named")});
+  scene.transport.EndStream();
+  scene.Run(seconds(1));
+  scene.SayNothing(T::kCluster, "v2");
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "idle"));
+  scene.Run(StagingGraph::kLeaving - milliseconds(100));
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "named"));
+  scene.Run(milliseconds(200));
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "named"));
+  scene.Say<ClusterProto>(T::kCluster, "v3", {StaticCluster("named")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "named"));
+}
+
+TEST(StagingTest, AClusterThatComesBackWhileItIsHeldStays) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("a")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "a")});
+  scene.transport.EndStream();
+  scene.Run(seconds(1));
+  scene.SayNothing(T::kCluster, "v2");
+  scene.Say<ClusterProto>(T::kCluster, "v3", {StaticCluster("a")});
+  scene.Run(StagingGraph::kLeaving * 2);
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "a"));
+}
+
 TEST(StagingTest, ARemovedClusterThatComesBackBeforeItLeftStays) {
   Scene scene;
   scene.WatchBoth();
@@ -267,6 +318,7 @@ TEST(StagingTest, UpdatesAreCountedUnderTheirPublishedNames) {
   EXPECT_EQ(cds.update_success.value(), 1u);
   EXPECT_EQ(cds.update_rejected.value(), 1u);
   EXPECT_EQ(cds.version_text.value(), "v1");
+  EXPECT_TRUE(cds.update_duration.used());
   const auto cluster = scene.stats.Register<observe::ClusterStats>("cluster.a.");
   EXPECT_EQ(scene.stats.main().Get(cluster).update_success.value(), 1u);
   scene.transport.EndStream();

@@ -34,7 +34,7 @@ class GrpcServer {
   // `extra`: further services on the same address, not owned. The error names the address.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Listen(event::Dispatcher& dispatcher, XdsServer& core,
                                                             const GrpcListenOptions& options,
-                                                            const std::vector<grpc::Service*>& extra = {});
+                                                            const std::vector<::grpc::Service*>& extra = {});
   virtual ~GrpcServer() = default;
   virtual int port() const = 0;  // 0 for a Unix socket
   // Of a node's own socket: who may use it from now on.

@@ -7,7 +7,10 @@
 //   SubscriptionStats     "listener_manager.lds.", "cluster_manager.cds.", "http.<stat_prefix>.rds.<route config>.",
 //                         "sds.<secret>.", "cluster.<name>.client_ssl_socket_factory..." as published per type.
 //                         (Endpoint updates of a cluster are in ClusterStats: update_attempt, update_success ...)
-//   ControlPlaneStats     "control_plane."
+//   ControlPlaneStats     "control_plane." of ADS; a stream of one type: "cluster_manager.cds.control_plane.",
+//                         "listener_manager.lds.control_plane.", "control_plane.eds." and so on. rate_limit_enforced
+//                         and pending_requests count what rate_limit_settings holds back: refused until there is such a
+//                         limit, so 0.
 //   RdsStats              "http.<stat_prefix>.rds.<route config>." beside SubscriptionStats
 #define OUTRIGGER_SUBSCRIPTION_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(init_fetch_timeout)                                                \

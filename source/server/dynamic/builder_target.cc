@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "source/config/listener_builder.h"
 #include "source/schema/origin.h"
 
 namespace outrigger::server {
@@ -28,12 +29,6 @@ std::string RoutesPrefix(const Listener& listener, const std::string& routes) {
     if (std::string prefix = look(chain); !prefix.empty()) return prefix;
   }
   return look(listener.default_filter_chain());
-}
-
-absl::StatusOr<net::Address> AddressOf(const envoy::config::core::v3::Address& address) {
-  if (address.has_pipe()) return net::Address::UnixPath(address.pipe().path(), address.pipe().mode());
-  return net::Address::ParseIp(address.socket_address().address(),
-                               static_cast<uint16_t>(address.socket_address().port_value()));
 }
 
 }  // namespace
@@ -99,28 +94,19 @@ absl::StatusOr<xds::Needs> BuilderTarget::Check(xds::ResourceType type, const xd
 }
 
 absl::Status BuilderTarget::PrepareListener(const xds::Resource& resource) {
-  const auto& listener = static_cast<const Listener&>(*resource.message);
-  const bool bind = !listener.has_bind_to_port() || listener.bind_to_port().value();
-  // What sets options of its own is bound when it is put to use: sockets are kept by address, and these must have their
-  // options.
-  if (!bind || listener.socket_options_size() != 0 || listener.has_tcp_fast_open_queue_length())
-    return absl::OkStatus();
+  const auto sockets = config::BuildListenerSockets(static_cast<const Listener&>(*resource.message));
+  if (!sockets.ok()) return sockets.status();
+  if (*sockets == nullptr) return absl::OkStatus();  // of proxyless clients
+  const BindRequest request = BindRequestOf(**sockets);
   if (leaving_since_ != dispatcher_.now()) leaving_.clear();
-  BindRequest request;
-  request.listener = listener.name();
-  request.options.reuse_port = !listener.has_enable_reuse_port() || listener.enable_reuse_port().value();
-  request.options.freebind = listener.freebind().value();
-  request.options.transparent = listener.transparent().value();
-  if (listener.has_tcp_backlog_size())
-    request.options.backlog = static_cast<int>(listener.tcp_backlog_size().value() & INT32_MAX);
-  absl::StatusOr<net::Address> address = AddressOf(listener.address());
-  if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("address: ", address.status().message()));
-  request.addresses.push_back(*std::move(address));
   return calls_.prepare(request, {leaving_.begin(), leaving_.end()});
 }
 
 absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& resource) {
-  if (type == xds::ResourceType::kListener) leaving_.erase(resource.name);
+  if (type == xds::ResourceType::kListener) {
+    leaving_.erase(resource.name);
+    calls_.stop_keeping(resource.name);
+  }
   return builder_.Set(*resource.message, {resource.version, false}).status();
 }
 
@@ -131,6 +117,10 @@ void BuilderTarget::Remove(xds::ResourceType type, const std::string& name) {
     leaving_.insert(name);
   }
   builder_.Remove(KindOf(type), name);
+}
+
+void BuilderTarget::GiveUp(xds::ResourceType type, const std::string& name) {
+  if (type == xds::ResourceType::kListener) calls_.stop_keeping(name);
 }
 
 }  // namespace outrigger::server

@@ -24,6 +24,7 @@ class BuilderTarget final : public xds::Target {
  public:
   struct Calls {
     std::function<absl::Status(const BindRequest& request, const std::vector<std::string>& leaving)> prepare;
+    std::function<void(const std::string& listener)> stop_keeping;  // what prepare has set aside
     std::function<void()> request_publish;
   };
   BuilderTarget(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder, Calls calls);
@@ -31,6 +32,7 @@ class BuilderTarget final : public xds::Target {
   absl::StatusOr<xds::Needs> Check(xds::ResourceType type, const xds::Resource& resource) override;
   absl::Status Apply(xds::ResourceType type, const xds::Resource& resource) override;
   void Remove(xds::ResourceType type, const std::string& name) override;
+  void GiveUp(xds::ResourceType type, const std::string& name) override;
   void RequestPublish() override { calls_.request_publish(); }
 
  private:

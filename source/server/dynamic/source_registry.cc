@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
 #include "source/grpc/pool_channel.h"
@@ -15,6 +16,14 @@ using envoy::config::core::v3::GrpcService;
 namespace {
 
 bool IsAggregated(const ApiConfigSource& config) { return config.api_type() == ApiConfigSource::AGGREGATED_GRPC; }
+
+// Where the published names have one stream per subscription, ours has one per type and server.
+std::string StatsPrefixOf(absl::optional<xds::ResourceType> only) {
+  if (!only.has_value()) return "control_plane.";
+  if (*only == xds::ResourceType::kCluster) return "cluster_manager.cds.control_plane.";
+  if (*only == xds::ResourceType::kListener) return "listener_manager.lds.control_plane.";
+  return absl::StrCat("control_plane.", absl::AsciiStrToLower(xds::ShortNameOf(*only)), ".");
+}
 
 std::string StreamKey(xds::ResourceType type, const ApiConfigSource& config) {
   return absl::StrCat(xds::ShortNameOf(type), " ", config.SerializeAsString());
@@ -39,9 +48,7 @@ grpc::CallOptions CallOptionsOf(const GrpcService& service) {
 
 }  // namespace
 
-SourceRegistry::SourceRegistry(Surroundings surroundings) : around_(std::move(surroundings)) {
-  ads_scope_ = around_.stats->Register<observe::ControlPlaneStats>("control_plane.");
-}
+SourceRegistry::SourceRegistry(Surroundings surroundings) : around_(std::move(surroundings)) {}
 
 SourceRegistry::~SourceRegistry() = default;
 
@@ -69,7 +76,9 @@ absl::Status SourceRegistry::CheckCluster(const std::string& cluster, bool ads) 
 absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(const ApiConfigSource& config, bool ads) {
   if (config.grpc_services_size() == 0) return absl::InvalidArgumentError("grpc_services: none given");
   if (config.grpc_services_size() > 1) {
-    OUTRIGGER_LOG(kWarn, kConfigXds, "grpc_services: more than one; only the first is used");
+    return absl::UnimplementedError(
+        "grpc_services[1]: a second management server to fall back to is not supported; give one (its cluster may have "
+        "several endpoints)");
   }
   const GrpcService& service = config.grpc_services(0);
   if (service.has_google_grpc()) {
@@ -85,17 +94,16 @@ absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(con
                                          CallOptionsOf(service));
 }
 
-std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfigSource& config,
-                                                                 GrpcTransport& transport,
+std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfigSource& config, Stream& made,
                                                                  absl::optional<xds::ResourceType> only) {
+  made.scope = around_.stats->Register<observe::ControlPlaneStats>(StatsPrefixOf(only));
   xds::DiscoveryStream::Options options;
   options.node = around_.node;
   options.node_on_first_message_only = config.set_node_on_first_message_only();
   options.only = only;
   options.decode = around_.decode;
-  return std::make_unique<xds::DiscoveryStream>(
-      *around_.dispatcher, transport, *sink_,
-      around_.stats->main().Get(only.has_value() ? separate_scope_ : ads_scope_), std::move(options));
+  return std::make_unique<xds::DiscoveryStream>(*around_.dispatcher, *made.transport, *sink_,
+                                                around_.stats->main().Get(made.scope), std::move(options));
 }
 
 absl::Status SourceRegistry::SetAds(const ApiConfigSource& config) {
@@ -106,13 +114,13 @@ absl::Status SourceRegistry::SetAds(const ApiConfigSource& config) {
   if (!transport.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("dynamic_resources.ads_config.", transport.status().message()));
   }
-  ads_transport_ = *std::move(transport);
-  ads_ = MakeStream(config, *ads_transport_, absl::nullopt);
+  ads_.transport = *std::move(transport);
+  ads_.stream = MakeStream(config, ads_, absl::nullopt);
   return absl::OkStatus();
 }
 
 void SourceRegistry::StartAds() {
-  if (ads_ != nullptr) ads_->Start();
+  if (ads_.stream != nullptr) ads_.stream->Start();
 }
 
 absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type, const ApiConfigSource& config) {
@@ -124,11 +132,9 @@ absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type,
   absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/false);
   if (!transport.ok())
     return absl::InvalidArgumentError(absl::StrCat("api_config_source.", transport.status().message()));
-  if (!separate_scope_)
-    separate_scope_ = around_.stats->Register<observe::ControlPlaneStats>("control_plane.separate.");
   Stream& made = separate_[key];
   made.transport = *std::move(transport);
-  made.stream = MakeStream(config, *made.transport, type);
+  made.stream = MakeStream(config, made, type);
   made.stream->Start();
   return made.stream.get();
 }
@@ -144,8 +150,9 @@ xds::Source* SourceRegistry::FileFor(xds::ResourceType type, const std::string& 
 
 absl::StatusOr<xds::Source*> SourceRegistry::SourceFor(xds::ResourceType type, const ConfigSource& config) {
   if (config.has_ads() || (config.has_api_config_source() && IsAggregated(config.api_config_source()))) {
-    if (ads_ == nullptr) return absl::InvalidArgumentError("ads: the bootstrap has no dynamic_resources.ads_config");
-    return ads_.get();
+    if (ads_.stream == nullptr)
+      return absl::InvalidArgumentError("ads: the bootstrap has no dynamic_resources.ads_config");
+    return ads_.stream.get();
   }
   if (config.has_api_config_source()) return SeparateFor(type, config.api_config_source());
   if (config.has_path_config_source()) {

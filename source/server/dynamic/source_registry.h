@@ -41,30 +41,29 @@ class SourceRegistry final : public xds::SourceDirectory {
   // dynamic_resources.ads_config. The stream begins with StartAds().
   absl::Status SetAds(const envoy::config::core::v3::ApiConfigSource& config);
   void StartAds();
-  xds::DiscoveryStream* ads() { return ads_.get(); }
+  xds::DiscoveryStream* ads() { return ads_.stream.get(); }
 
   absl::StatusOr<xds::Source*> SourceFor(xds::ResourceType type,
                                          const envoy::config::core::v3::ConfigSource& config) override;
 
  private:
   struct Stream {
+    observe::StatsScope<observe::ControlPlaneStats> scope;
     std::unique_ptr<GrpcTransport> transport;
     std::unique_ptr<xds::DiscoveryStream> stream;
   };
   absl::StatusOr<std::unique_ptr<GrpcTransport>> MakeTransport(const envoy::config::core::v3::ApiConfigSource& config,
                                                                bool ads);
   absl::Status CheckCluster(const std::string& cluster, bool ads) const;
-  std::unique_ptr<xds::DiscoveryStream> MakeStream(const envoy::config::core::v3::ApiConfigSource& config,
-                                                   GrpcTransport& transport, absl::optional<xds::ResourceType> only);
+  std::unique_ptr<xds::DiscoveryStream> MakeStream(const envoy::config::core::v3::ApiConfigSource& config, Stream& made,
+                                                   absl::optional<xds::ResourceType> only);
   absl::StatusOr<xds::Source*> SeparateFor(xds::ResourceType type,
                                            const envoy::config::core::v3::ApiConfigSource& config);
   xds::Source* FileFor(xds::ResourceType type, const std::string& path, const std::string& folder);
 
   Surroundings around_;
   xds::UpdateSink* sink_ = nullptr;
-  observe::StatsScope<observe::ControlPlaneStats> ads_scope_, separate_scope_;
-  std::unique_ptr<GrpcTransport> ads_transport_;
-  std::unique_ptr<xds::DiscoveryStream> ads_;
+  Stream ads_;                                                     // empty: no ads_config
   std::map<std::string, Stream> separate_;                         // by type and configuration
   std::map<std::string, std::unique_ptr<xds::FileSource>> files_;  // by type and path
 };

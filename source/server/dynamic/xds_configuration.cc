@@ -31,6 +31,7 @@ void XdsConfiguration::Start(Server& server) {
       BuilderTarget::Calls{[&server](const BindRequest& request, const std::vector<std::string>& leaving) {
                              return server.PrepareListener(request, leaving);
                            },
+                           [&server](const std::string& listener) { server.sockets().StopKeeping(listener); },
                            [&server] { server.RequestPublish(); }});
   SourceRegistry::Surroundings around;
   around.dispatcher = &server.dispatcher();

@@ -12,13 +12,17 @@ const event::SimulatedWorld* g_clock = nullptr;
 
 }  // namespace
 
-// OpenSSL puts time() into session tickets and into the age it says of them: while a mesh lives, that is its world's wall clock too.
+void UseClockOf(const event::SimulatedWorld* world) { g_clock = world; }
+
+// OpenSSL puts time() into session tickets and into the age it says of them: while a mesh lives, that is its world's
+// wall clock too.
 extern "C" time_t time(time_t* out) noexcept {
   timespec real{};
   if (g_clock == nullptr) clock_gettime(CLOCK_REALTIME, &real);
-  const time_t now = g_clock == nullptr
-                         ? real.tv_sec
-                         : static_cast<time_t>(std::chrono::duration_cast<seconds>(g_clock->wall_now().time_since_epoch()).count());
+  const time_t now =
+      g_clock == nullptr
+          ? real.tv_sec
+          : static_cast<time_t>(std::chrono::duration_cast<seconds>(g_clock->wall_now().time_since_epoch()).count());
   if (out != nullptr) *out = now;
   return now;
 }
@@ -120,9 +124,10 @@ void Hop::MakeServers() {
     options.answer = AnswerWant;
     if (dice_.OneIn(2)) options.requests_per_connection = static_cast<uint32_t>(3 + dice_.Below(20));
     if (retries_ && dice_.OneIn(2)) options.idle_close = milliseconds(1 + dice_.Below(20));
-    if (dice_.OneIn(2)) options.http2.initial_stream_window_size = options.http2.initial_connection_window_size = 65'535;
-    servers_.push_back(std::make_unique<TestServer>(*server_loop_, *net::Address::ParseIp("10.0.0.4", static_cast<uint16_t>(8000 + i)),
-                                                    options));
+    if (dice_.OneIn(2))
+      options.http2.initial_stream_window_size = options.http2.initial_connection_window_size = 65'535;
+    servers_.push_back(std::make_unique<TestServer>(
+        *server_loop_, *net::Address::ParseIp("10.0.0.4", static_cast<uint16_t>(8000 + i)), options));
   }
 }
 
@@ -134,7 +139,9 @@ void Hop::MakeProxies() {
     proxies_.push_back(std::make_unique<SimulatedProxy>(world_, host, ip, 15000, 1 + dice_.Below(3)));
   }
   const auto route = [this](const char* cluster) {
-    return ProxyConfig::Route{"/", cluster, [this, cluster](model::ForwardAction& forward) { AddRetries(forward, absl::string_view(cluster) == "servers"); }};
+    return ProxyConfig::Route{"/", cluster, [this, cluster](model::ForwardAction& forward) {
+                                AddRetries(forward, absl::string_view(cluster) == "servers");
+                              }};
   };
   if (two()) {
     front().config().SetCluster("back", ToBack());
@@ -185,9 +192,10 @@ void Hop::Tick() {
 void Hop::Describe(std::vector<std::string>& problems) {
   if (plan_ != Plan::kHarsh && score_.failed() > 0) problems.push_back("calls failed");
   if (!score_.wrong.empty()) problems.push_back("wrong answers");
-  description_ = absl::StrCat("seed ", seed_, ": ", proxies_.size(), " proxies", two() ? between_http2_ ? " (h2 between)" : " (h1 between)" : "",
-                      ", servers ", servers_.size(), server_http2_ ? " h2" : " h1", retries_ ? ", retries" : "", ", callers ", callers_.size(),
-                      pipelining_ != nullptr ? "+1" : "", "; ", score_.ToString());
+  description_ = absl::StrCat("seed ", seed_, ": ", proxies_.size(), " proxies",
+                              two() ? between_http2_ ? " (h2 between)" : " (h1 between)" : "", ", servers ",
+                              servers_.size(), server_http2_ ? " h2" : " h1", retries_ ? ", retries" : "", ", callers ",
+                              callers_.size(), pipelining_ != nullptr ? "+1" : "", "; ", score_.ToString());
 }
 
 std::vector<std::string> Hop::Run() {
@@ -199,7 +207,8 @@ std::vector<std::string> Hop::Run() {
   if (!problems.empty()) {
     DumpWriter dump(description_);
     for (auto& caller : callers_) absl::StrAppend(&description_, "\n", caller->ToString());
-    if (pipelining_ != nullptr && !pipelining_->done()) absl::StrAppend(&description_, "the pipelining caller is not done\n");
+    if (pipelining_ != nullptr && !pipelining_->done())
+      absl::StrAppend(&description_, "the pipelining caller is not done\n");
     for (auto& proxy : proxies_) {
       for (size_t i = 0; i < proxy->worker_count(); ++i) proxy->worker(i).Dump(dump);
     }
@@ -213,7 +222,8 @@ std::vector<std::string> Hop::Run() {
     }
     return true;
   };
-  if (!world_.RunUntil(empty, minutes(5))) problems.push_back("the front proxy keeps connections whose clients are gone");
+  if (!world_.RunUntil(empty, minutes(5)))
+    problems.push_back("the front proxy keeps connections whose clients are gone");
   for (auto& proxy : proxies_) proxy->Stop();
   const auto stopped = [this] {
     for (auto& proxy : proxies_) {
@@ -231,7 +241,8 @@ std::vector<std::string> Hop::Run() {
     return true;
   };
   // (A server that was told never to answer does not notice a client that ended its direction only.)
-  if (!world_.RunUntil(quiet, minutes(1)) && !retries_) problems.push_back("servers keep connections whose proxies are gone");
+  if (!world_.RunUntil(quiet, minutes(1)) && !retries_)
+    problems.push_back("servers keep connections whose proxies are gone");
   servers_.clear();
   world_.RunFor(seconds(1));
   if (world_.open_sockets() != 0) problems.push_back(absl::StrCat(world_.open_sockets(), " sockets leaked"));

@@ -12,8 +12,11 @@
 
 namespace outrigger::simulation {
 
-// A small mesh drawn from a seed: clients, one proxy or two in a row with mutual TLS between them, servers. What speaks HTTP/1 and what
-// HTTP/2, how many workers, what the servers do to their connections: all from the seed.
+// OpenSSL's clock is that of `world` from now on; null: the real one again. A Hop does it for itself.
+void UseClockOf(const event::SimulatedWorld* world);
+
+// A small mesh drawn from a seed: clients, one proxy or two in a row with mutual TLS between them, servers. What speaks
+// HTTP/1 and what HTTP/2, how many workers, what the servers do to their connections: all from the seed.
 class Hop {
  public:
   enum class Plan : uint8_t {
@@ -28,8 +31,8 @@ class Hop {
   std::vector<std::string> Run();
 
   event::SimulatedWorld& world() { return world_; }
-  SimulatedProxy& front() { return *proxies_.front(); }      // the one that clients talk to
-  SimulatedProxy& back() { return *proxies_.back(); }        // the one that talks to servers
+  SimulatedProxy& front() { return *proxies_.front(); }  // the one that clients talk to
+  SimulatedProxy& back() { return *proxies_.back(); }    // the one that talks to servers
   bool two() const { return proxies_.size() == 2; }
   const Score& score() const { return score_; }
   Random& dice() { return dice_; }
@@ -40,7 +43,7 @@ class Hop {
   // Certificates for the connection between the proxies, as of now.
   std::shared_ptr<const tls::ServerContext> NewServerContext();
   std::shared_ptr<const tls::ClientContext> NewClientContext();
-  ProxyConfig::Cluster ToBack();      // what the front proxy's cluster is
+  ProxyConfig::Cluster ToBack();  // what the front proxy's cluster is
   ProxyConfig::Cluster ToServers();
   ProxyConfig::Listener BackListener();
   void AddRetries(model::ForwardAction& route, bool to_servers) const;
