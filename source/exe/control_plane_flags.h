@@ -29,6 +29,7 @@ struct ControlPlaneFlags {
   bool insecure_allow_unauthenticated_secrets = false;
   bool make_before_break = true;
   Duration certificate_lifetime = hours(1);
+  Duration root_step{0};
 
   std::string node;  // token, enroll
   Duration token_lifetime = hours(1);

@@ -65,7 +65,11 @@ absl::int128 Nanos(double seconds) { return static_cast<absl::int128>(std::llrou
 
 template <class Number, class Convert>
 std::string BrokenLimits(Number value, const api::Rule& rule, Convert convert, absl::string_view unit) {
-  const auto limit = [&](double number) { return absl::StrCat(number, unit); };
+  const auto limit = [&](double number) {
+    // Whole numbers in full: "1e+06" is no way to tell a limit.
+    const bool whole = std::abs(number) < 1e15 && number == std::trunc(number);
+    return whole ? absl::StrCat(static_cast<int64_t>(number), unit) : absl::StrCat(number, unit);
+  };
   std::string low, high;
   bool low_ok = true, high_ok = true;
   if (rule.has_gt()) low_ok = value > convert(rule.gt()), low = absl::StrCat("above ", limit(rule.gt()));

@@ -218,6 +218,17 @@ absl::StatusOr<KeyAndCertificate> Issue(const KeyAndCertificate& authority_pem, 
   return KeyAndCertificate{KeyPem(key.get()), *std::move(certificate)};
 }
 
+absl::Status CheckPair(const KeyAndCertificate& pair) {
+  const auto chain = ReadPemCertificates(pair.certificate_pem);
+  if (!chain.ok()) return chain.status();
+  const PkeyPtr key = ReadKey(pair.key_pem);
+  if (key == nullptr) return absl::InvalidArgumentError("the private key cannot be read");
+  if (X509_check_private_key(chain->front().get(), key.get()) != 1) {
+    return absl::InvalidArgumentError("the private key is not the certificate's");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> MakeRequest(absl::string_view key_pem, const SubjectNames& names) {
   PkeyPtr key = ReadKey(key_pem);
   if (key == nullptr) return Failed("key");

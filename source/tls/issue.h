@@ -50,6 +50,9 @@ absl::StatusOr<std::string> SelfSign(absl::string_view key_pem, const IssueOptio
 // Signed by an authority, with a new key of `kind`.
 absl::StatusOr<KeyAndCertificate> Issue(const KeyAndCertificate& authority, KeyKind kind, const IssueOptions& options);
 
+// Whether the chain (leaf first) and the key can be read and the key is the leaf's.
+absl::Status CheckPair(const KeyAndCertificate& pair);
+
 // A certificate signing request (PKCS#10) for the key.
 absl::StatusOr<std::string> MakeRequest(absl::string_view key_pem, const SubjectNames& names);
 // Checks the request's own signature and returns the names it asks for. Whether it may have them is the caller's to

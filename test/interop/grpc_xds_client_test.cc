@@ -6,11 +6,13 @@
 #include <atomic>
 #include <cstdlib>
 #include <future>
+#include <map>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "examples/mesh/echo.grpc.pb.h"
 #include "examples/mesh/grpc_server.h"
+#include "source/control_plane/mesh/mesh_compiler.h"
 #include "source/control_plane/xds_server/grpc_server.h"
 #include "source/event/dispatcher.h"
 #include "test/control_plane/resources_of.h"
@@ -40,12 +42,18 @@ ResourcePtr At(const std::string& cluster, uint32_t port) {
 class GrpcXdsClientTest : public testing::Test {
  protected:
   void SetUp() override {
+    StartBackends();
+    Publish("v1");
+    Serve();
+  }
+  void StartBackends() {
     for (const char* version : {"v1", "v2"}) {
       auto backend = examples::GrpcServer::Start("127.0.0.1", 0, {.service = "shop", .version = version});
       ASSERT_TRUE(backend.ok()) << backend.status();
       backends_.push_back(*std::move(backend));
     }
-    Publish("v1");
+  }
+  void Serve() {
     auto server = GrpcServer::Listen(dispatcher_, core_, {.address = "127.0.0.1:0"});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -119,6 +127,49 @@ TEST_F(GrpcXdsClientTest, FindsItsBackendThroughAnApiListenerAndFollowsChangesWi
   const XdsServer::Counters seen = counters.get_future().get();
   EXPECT_EQ(seen.events.nacks, 0u);
   EXPECT_GT(seen.events.acks, 8u);
+}
+
+// The backends stand for sidecars that take plain text too.
+class GrpcMeshClientTest : public GrpcXdsClientTest {
+ protected:
+  void SetUp() override {
+    StartBackends();
+    Publish(90, 10);
+    Serve();
+  }
+  void Publish(int first, int second) {
+    mesh_v1::Mesh mesh;
+    const absl::Status read = ReadMesh(
+        absl::StrCat("trust_domain: example.org\ngrpc_clients: [client-1]\nservices:\n- name: shop\n  tls: "
+                     "PERMISSIVE\n  timeout: 5s\n  retries: {attempts: 1}\n  load_balancing: LEAST_REQUEST\n  routes:\n"
+                     "  - {match: {headers: [{name: x-version, exact: v2}]}, to: [{version: v2}]}\n"
+                     "  - to: [{version: v1, weight: ",
+                     first, "}, {version: v2, weight: ", second, "}]\n  workloads:\n", Workload(0), Workload(1)),
+        "mesh.yaml", mesh);
+    ASSERT_TRUE(read.ok()) << read;
+    const auto compiled = CompileMesh(mesh);
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
+    core_.Publish(compiled->catalog);
+  }
+  std::string Workload(int i) const {
+    return absl::StrCat("  - {node: shop-", i, ", version: v", i + 1,
+                        ", address: 127.0.0.1, port: ", backends_[i]->port(), ", application: {port: 1}}\n");
+  }
+};
+
+TEST_F(GrpcMeshClientTest, ReachesAServiceOfAMeshByItsWeightsAndFollowsThem) {
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 300; ++i) ++seen[Call()];
+  EXPECT_EQ(seen["v1"] + seen["v2"], 300) << testing::PrintToString(seen);
+  EXPECT_GT(seen["v1"], seen["v2"]);
+  EXPECT_GT(seen["v2"], 0);
+  dispatcher_.Post([this] { Publish(0, 7); });  // weights that are no percentages
+  int in_a_row = 0;
+  for (int i = 0; i < 100'000 && in_a_row < 50; ++i) in_a_row = Call() == "v2" ? in_a_row + 1 : 0;
+  EXPECT_EQ(in_a_row, 50);
+  std::promise<XdsServer::Counters> counters;
+  dispatcher_.Post([&] { counters.set_value(core_.counters()); });
+  EXPECT_EQ(counters.get_future().get().events.nacks, 0u);
 }
 
 }  // namespace

@@ -68,6 +68,24 @@ class LintTest(unittest.TestCase):
     def test_tests_do_not_sleep(self):
         self.assertEqual(self.problems("test/room/a_test.cc", "std::this_thread::sleep_for(s);\n"), ["sleep"])
 
+    def test_pages_name_files_that_are_there(self):
+        text = ("`net/listener.h` `listener.h` [map](map.md#top) [web](https://x.example/y.md) `source/ROOM/BUILD` tools/lint\n"
+                "`net/gone.h` `gone.h` [gone](gone.md) tools/gone `net/`\n")
+        with tempfile.TemporaryDirectory() as folder:
+            for path in ("source/net/listener.h", "docs/map.md", "docs/page.md", "tools/lint", "tools/lint-exceptions.txt"):
+                os.makedirs(os.path.join(folder, os.path.dirname(path)), exist_ok=True)
+                with open(os.path.join(folder, path), "w") as f:
+                    f.write(text if path == "docs/page.md" else "")
+            here = os.getcwd()
+            os.chdir(folder)
+            try:
+                checker = lint.Lint()
+                checker.pages(["source/net/listener.h", "docs/map.md", "docs/page.md", "tools/lint"])
+            finally:
+                os.chdir(here)
+        self.assertEqual(checker.problems, [f"docs/page.md:2: [page] {name} is not there"
+                                            for name in ("net/gone.h", "gone.h", "gone.md", "tools/gone")])
+
     def test_headers_have_a_thread_and_a_size(self):
         self.assertEqual(self.problems("source/room/a.h", "#pragma once\n"), ["thread"])
         self.assertEqual(self.problems("source/room/a.h", "// Thread: any\n#pragma once\n"), [])

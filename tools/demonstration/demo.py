@@ -21,11 +21,22 @@ from demonstration.load import Load  # noqa: E402
 from demonstration.mesh import Mesh  # noqa: E402
 from demonstration.programs import fetch, wait_until  # noqa: E402
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOADED = 1000  # requests at least in each part that is under load
 
 
 class Failure(Exception):
     pass
+
+
+class Ended(Exception):
+    """Ctrl-C, or a signal that means the same."""
+
+
+def on_signal(*_):
+    for number in ENDINGS:  # what follows is cleaning up, which is not to be interrupted
+        signal.signal(number, signal.SIG_IGN)
+    raise Ended()
 
 
 def say(text=""):
@@ -53,7 +64,8 @@ class Demo:
         say("   $ " + (show or " ".join(command)))
         result = subprocess.run(command, capture_output=True, text=True, timeout=120)
         for line in (result.stdout + result.stderr).strip().split("\n"):
-            say("     " + line)
+            if line:
+                say("     " + line)
         return result
 
     def curl(self, workload, host, path, *more):
@@ -67,7 +79,7 @@ class Demo:
 
     def row(self, what, requests, failed, refused=0):
         self.rows.append((what, requests, failed, refused))
-        say(f"   {requests} requests, {failed} failed" + (f", {refused} refused by policy" if refused else ""))
+        say(f"   {requests} request{'s' if requests != 1 else ''}, {failed} failed" + (f", {refused} refused by policy" if refused else ""))
 
     def loaded(self, what, load, mark):
         """The result of a part under load: at least LOADED requests, none failed."""
@@ -157,6 +169,7 @@ class Demo:
         after = wait_until("all sidecars show a new certificate", changed)
         for workload, old, new in zip(workloads, before, after):
             say(f"   {workload.node}: serial {old[:16]} -> {new[:16]}")
+        say("   New connections show the new certificate; those that were open stay, so nothing is cut.")
         self.loaded("certificate rotation under load", load, mark)
 
     def control_plane_lost(self, load):
@@ -228,11 +241,12 @@ def keep(mesh):
     say(f"   the control plane's page   http://127.0.0.1:{mesh.status_port}/")
     say(f"   the mesh file, to edit     {mesh.file}")
     for workload in mesh.workloads.values():
-        say(f"   {workload.node:8} admin http://127.0.0.1:{workload.admin}/   as its application: "
-            f"curl -H 'host: shop' http://127.0.0.1:{workload.outbound}/")
+        callee = {"front": "shop", "shop": "stock"}.get(workload.service)  # whom policy lets it call
+        say(f"   {workload.node:8} admin http://127.0.0.1:{workload.admin}/" +
+            (f"   as its application: curl -H 'host: {callee}' http://127.0.0.1:{workload.outbound}/" if callee else ""))
     try:
         signal.pause()
-    except KeyboardInterrupt:
+    except Ended:
         say()
 
 
@@ -240,11 +254,16 @@ def main(arguments):
     if any(a not in ("--keep", "--no-build") for a in arguments):
         print(__doc__)
         return 0 if set(arguments) & {"--help", "-h"} else 2
+    for number in ENDINGS:
+        signal.signal(number, on_signal)
     if "--no-build" not in arguments:
-        build()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything is ended on the way out
+        try:
+            build()
+        except (Ended, subprocess.CalledProcessError) as error:
+            say("\n   interrupted" if isinstance(error, Ended) else "tools/demo: the build failed")
+            return 130 if isinstance(error, Ended) else 1
     folder = tempfile.mkdtemp(prefix="outrigger-demo-")
-    mesh, done, bad = Mesh(ROOT, folder), False, []
+    mesh, done, ended, bad = Mesh(ROOT, folder), False, False, []
     try:
         say("\n== Starting: a control plane, and for each of front, shop v1, shop v2 and stock an application and its sidecar")
         mesh.start()
@@ -255,12 +274,19 @@ def main(arguments):
         done = True
         if "--keep" in arguments:
             keep(mesh)
+    except Ended:
+        ended = True
+        say("\n   interrupted")
     except Exception as error:  # whatever it is: everything has to be ended, and the logs kept
         say(f"\nFAILED: {'' if isinstance(error, Failure) else type(error).__name__ + ': '}{error}")
     finally:
         bad = mesh.stop()
-    for line in bad:
+    for line in () if ended else bad:
         say(f"   {line}")
+    if ended:  # whatever was half-way is of no interest
+        shutil.rmtree(folder)
+        say("   everything was ended and removed")
+        return 130
     if not done or bad:
         say(f"tools/demo: failed; logs are kept in {folder}")
         return 1

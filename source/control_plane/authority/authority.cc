@@ -2,9 +2,14 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "source/base/ip_address.h"
 #include "source/base/log.h"
+#include "source/tls/certificate_reader.h"
 
 namespace outrigger::control_plane {
 namespace {
@@ -13,79 +18,161 @@ constexpr size_t kMostPemBytes = 1 << 20;
 constexpr Duration kRootLifetime = hours(24 * 3650);
 constexpr Duration kClockSkew = minutes(5);  // how far clocks of nodes may be behind ours
 constexpr size_t kSerialBytes = 16;
+constexpr size_t kMostRoots = 2;
+
+constexpr char kRoots[] = "root.pem";
+constexpr char kKey[] = "root-key.pem";
+constexpr char kNextKey[] = "next-root-key.pem";
+constexpr char kRotation[] = "rotation";
+
+int64_t SecondsOf(WallTime time) { return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count(); }
 
 }  // namespace
 
-tls::IssueOptions Authority::Options(event::Dispatcher& dispatcher, tls::SubjectNames names, Duration lifetime) {
+std::string Authority::PathOf(absl::string_view name) const { return absl::StrCat(folder_, "/", name); }
+
+absl::Status Authority::Write(absl::string_view name, absl::string_view text, uint32_t mode) {
+  return dispatcher_.engine().ReplaceFile(PathOf(name), text, mode);
+}
+
+tls::IssueOptions Authority::Options(tls::SubjectNames names, Duration lifetime) {
   tls::IssueOptions options;
   options.names = std::move(names);
-  const WallTime now = dispatcher.wall_now();
+  const WallTime now = dispatcher_.wall_now();
   options.not_before = now - kClockSkew;
   options.not_after = now + lifetime;
   options.serial.resize(kSerialBytes);
-  dispatcher.engine().SecureRandom(options.serial.data(), options.serial.size());
+  dispatcher_.engine().SecureRandom(options.serial.data(), options.serial.size());
   return options;
 }
 
-absl::StatusOr<tls::KeyAndCertificate> Authority::Found(event::Dispatcher& dispatcher, const std::string& folder) {
-  tls::IssueOptions options = Options(dispatcher, {.common_name = "Outrigger mesh root"}, kRootLifetime);
+absl::StatusOr<tls::KeyAndCertificate> Authority::MakeRoot() {
+  tls::IssueOptions options = Options({}, kRootLifetime);
+  // Two roots must differ in name: who verifies looks the issuer up by it.
+  options.names.common_name =
+      absl::StrCat("Outrigger mesh root ", absl::BytesToHexString(absl::string_view(options.serial.data(), 4)));
   options.authority = true;
   options.path_length = 0;
   options.client_auth = options.server_auth = false;
-  auto root = tls::MakeSelfSigned(tls::KeyKind::kEcdsaP256, options);
+  return tls::MakeSelfSigned(tls::KeyKind::kEcdsaP256, options);
+}
+
+absl::Status Authority::Found() {
+  auto root = MakeRoot();
   if (!root.ok()) return root.status();
   // The key first: a folder with a certificate has its key.
-  event::Engine& engine = dispatcher.engine();
-  absl::Status status = engine.ReplaceFile(absl::StrCat(folder, "/root-key.pem"), root->key_pem, 0600);
-  if (status.ok()) status = engine.ReplaceFile(absl::StrCat(folder, "/root.pem"), root->certificate_pem, 0644);
-  if (!status.ok()) return status;
-  OUTRIGGER_LOG(kInfo, kControlPlane, "founded a certificate authority in ", folder);
-  return root;
+  absl::Status status = Write(kKey, root->key_pem, 0600);
+  if (status.ok()) status = Write(kRoots, root->certificate_pem, 0644);
+  if (status.ok()) OUTRIGGER_LOG(kInfo, kControlPlane, "founded a certificate authority in ", folder_);
+  return status;
+}
+
+// What the files say: which roots there are, which of them issues, and so which step of a replacement this is.
+absl::Status Authority::Load() {
+  event::Engine& engine = dispatcher_.engine();
+  engine.ChangeMode(PathOf(kKey), 0600);
+  auto key = engine.ReadFile(PathOf(kKey), kMostPemBytes);
+  if (!key.ok()) return key.status();
+  auto text = engine.ReadFile(PathOf(kRoots), kMostPemBytes);
+  if (!text.ok()) return text.status();
+  const auto certificates = tls::ReadPemCertificates(*text);
+  if (!certificates.ok())
+    return absl::DataLossError(absl::StrCat(PathOf(kRoots), ": ", certificates.status().message()));
+  if (certificates->size() > kMostRoots) return absl::DataLossError(absl::StrCat(PathOf(kRoots), ": too many roots"));
+  roots_.clear();
+  issuer_ = {};
+  size_t issuing = 0;
+  absl::Status why;
+  for (const auto& certificate : *certificates) {
+    roots_.push_back(tls::PemOf(certificate.get()));
+    // A root that cannot issue is found out now and not by the first node.
+    tls::KeyAndCertificate root{*key, roots_.back()};
+    const auto trial = tls::Issue(root, tls::KeyKind::kEcdsaP256, Options({.dns = {"localhost"}}, minutes(1)));
+    if (!trial.ok()) {
+      why = trial.status();
+      continue;
+    }
+    issuer_ = std::move(root);
+    issuing = roots_.size();
+    root_expires_ = tls::ReadInfo(certificate.get(), "").not_after;
+  }
+  if (issuing == 0) return absl::DataLossError(absl::StrCat(folder_, ": ", why.message()));
+  roots_pem_ = absl::StrJoin(roots_, "");
+  phase_ = roots_.size() == 1 ? Phase::kSteady : issuing == 1 ? Phase::kAnnounced : Phase::kMoved;
+  phase_since_ = dispatcher_.wall_now();
+  int64_t since = 0;
+  const auto noted = engine.ReadFile(PathOf(kRotation), kMostPemBytes);
+  if (noted.ok() && absl::SimpleAtoi(absl::StripAsciiWhitespace(*noted), &since))
+    phase_since_ = WallTime(seconds(since));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Authority>> Authority::Open(event::Dispatcher& dispatcher, const std::string& folder) {
   event::Engine& engine = dispatcher.engine();
-  const absl::Status made = engine.MakeFolder(folder, 0700);
-  if (!made.ok()) return made;
+  absl::Status status = engine.MakeFolder(folder, 0700);
+  if (!status.ok()) return status;
   if (engine.ChangeMode(folder, 0700) < 0) {
     return absl::PermissionDeniedError(absl::StrCat(folder, ": cannot be made readable by its owner only"));
   }
   auto names = engine.ListFolder(folder);
   if (!names.ok()) return names.status();
+  std::unique_ptr<Authority> authority(new Authority(dispatcher, folder));
   bool founded = false;
-  for (const std::string& name : *names) founded = founded || name == "root.pem";
-  if (!founded) {
-    auto root = Found(dispatcher, folder);
-    if (!root.ok()) return root.status();
-    return std::unique_ptr<Authority>(new Authority(dispatcher, *std::move(root)));
-  }
-  tls::KeyAndCertificate root;
-  const std::string key_path = absl::StrCat(folder, "/root-key.pem");
-  engine.ChangeMode(key_path, 0600);
-  auto key = engine.ReadFile(key_path, kMostPemBytes);
-  if (!key.ok()) return key.status();
-  auto certificate = engine.ReadFile(absl::StrCat(folder, "/root.pem"), kMostPemBytes);
-  if (!certificate.ok()) return certificate.status();
-  root = {*std::move(key), *std::move(certificate)};
-  std::unique_ptr<Authority> authority(new Authority(dispatcher, std::move(root)));
-  // A root that cannot issue is found out now and not by the first node.
-  auto trial = authority->IssueServer({"localhost"}, minutes(1));
-  if (!trial.ok()) return absl::DataLossError(absl::StrCat(folder, ": ", trial.status().message()));
+  for (const std::string& name : *names) founded = founded || name == kRoots;
+  if (!founded) status = authority->Found();
+  if (status.ok()) status = authority->Load();
+  if (!status.ok()) return status;
   return authority;
 }
 
+// Before the step itself: a crash between the two makes the step before it last longer, never this one shorter.
+absl::Status Authority::NoteStep() {
+  return Write(kRotation, absl::StrCat(SecondsOf(dispatcher_.wall_now()), "\n"), 0600);
+}
+
+absl::Status Authority::Announce() {
+  if (phase_ != Phase::kSteady) return absl::FailedPreconditionError("the root is being replaced already");
+  auto root = MakeRoot();
+  if (!root.ok()) return root.status();
+  absl::Status status = Write(kNextKey, root->key_pem, 0600);
+  if (status.ok()) status = NoteStep();
+  if (status.ok()) status = Write(kRoots, absl::StrCat(roots_pem_, root->certificate_pem), 0644);
+  return status.ok() ? Load() : status;
+}
+
+absl::Status Authority::Move() {
+  if (phase_ != Phase::kAnnounced) return absl::FailedPreconditionError("no new root is announced");
+  auto key = dispatcher_.engine().ReadFile(PathOf(kNextKey), kMostPemBytes);
+  if (!key.ok()) return key.status();
+  const auto trial = tls::Issue({*key, roots_.back()}, tls::KeyKind::kEcdsaP256, Options({.dns = {"x"}}, minutes(1)));
+  if (!trial.ok()) return absl::DataLossError(absl::StrCat(PathOf(kNextKey), ": ", trial.status().message()));
+  absl::Status status = NoteStep();
+  if (status.ok()) status = Write(kKey, *key, 0600);
+  if (!status.ok()) return status;
+  dispatcher_.engine().RemoveFile(PathOf(kNextKey)).IgnoreError();
+  return Load();
+}
+
+absl::Status Authority::Drop() {
+  if (phase_ != Phase::kMoved) return absl::FailedPreconditionError("the new root does not issue yet");
+  const absl::Status status = Write(kRoots, roots_.back(), 0644);
+  if (!status.ok()) return status;
+  dispatcher_.engine().RemoveFile(PathOf(kRotation)).IgnoreError();
+  return Load();
+}
+
 absl::StatusOr<Authority::Issued> Authority::IssueWorkload(const std::string& spiffe_id, Duration lifetime) {
-  const tls::IssueOptions options = Options(dispatcher_, {.uri = {spiffe_id}}, lifetime);
-  auto pair = tls::Issue(root_, tls::KeyKind::kEcdsaP256, options);
+  const tls::IssueOptions options = Options({.uri = {spiffe_id}}, lifetime);
+  auto pair = tls::Issue(issuer_, tls::KeyKind::kEcdsaP256, options);
   if (!pair.ok()) return pair.status();
   return Issued{*std::move(pair), options.not_before, options.not_after};
 }
 
 absl::StatusOr<Authority::Issued> Authority::SignNode(absl::string_view request_pem, const std::string& spiffe_id,
                                                       Duration lifetime) {
-  tls::IssueOptions options = Options(dispatcher_, {.uri = {spiffe_id}}, lifetime);
+  tls::IssueOptions options = Options({.uri = {spiffe_id}}, lifetime);
   options.server_auth = false;
-  auto certificate = tls::SignRequest(root_, request_pem, options);
+  auto certificate = tls::SignRequest(issuer_, request_pem, options);
   if (!certificate.ok()) return certificate.status();
   return Issued{{"", *std::move(certificate)}, options.not_before, options.not_after};
 }
@@ -95,9 +182,9 @@ absl::StatusOr<Authority::Issued> Authority::IssueServer(const std::vector<std::
   for (const std::string& name : names) {
     (IpAddress::Parse(name).ok() ? subject.ip : subject.dns).push_back(name);
   }
-  tls::IssueOptions options = Options(dispatcher_, std::move(subject), lifetime);
+  tls::IssueOptions options = Options(std::move(subject), lifetime);
   options.client_auth = false;
-  auto pair = tls::Issue(root_, tls::KeyKind::kEcdsaP256, options);
+  auto pair = tls::Issue(issuer_, tls::KeyKind::kEcdsaP256, options);
   if (!pair.ok()) return pair.status();
   return Issued{*std::move(pair), options.not_before, options.not_after};
 }

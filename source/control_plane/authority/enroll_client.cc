@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "outrigger/enroll/v1/enroll.grpc.pb.h"
 #include "source/base/log.h"
+#include "source/tls/certificate_reader.h"
 #include "source/tls/issue.h"
 
 namespace outrigger::control_plane {
@@ -29,9 +30,11 @@ absl::Status EnrollClient::Prepare() {
   event::Engine& engine = dispatcher_.engine();
   auto root = engine.ReadFile(options_.root, kMostPemBytes);
   if (!root.ok()) return root.status();
-  root_pem_ = *std::move(root);
+  given_root_ = *std::move(root);
   absl::Status status = engine.MakeFolder(options_.out, 0700);
   if (!status.ok()) return status;
+  auto own = engine.ReadFile(absl::StrCat(options_.out, "/root.pem"), kMostPemBytes);
+  own_roots_ = own.ok() ? *std::move(own) : given_root_;
   const std::string path = absl::StrCat(options_.out, "/key.pem");
   auto key = engine.ReadFile(path, kMostPemBytes);
   if (!key.ok()) {
@@ -52,7 +55,7 @@ absl::StatusOr<std::string> EnrollClient::Token() {
 }
 
 absl::Status EnrollClient::Call(const std::string& certificate, const std::string& token) {
-  grpc::SslCredentialsOptions ssl{root_pem_, "", ""};
+  grpc::SslCredentialsOptions ssl{token.empty() ? own_roots_ : given_root_, "", ""};
   if (token.empty()) {
     ssl.pem_private_key = key_pem_;
     ssl.pem_cert_chain = certificate;
@@ -78,13 +81,14 @@ absl::Status EnrollClient::Call(const std::string& certificate, const std::strin
     status = engine.ReplaceFile(absl::StrCat(options_.out, "/cert.pem"), response.certificate_pem(), 0600);
   }
   if (!status.ok()) return status;
+  own_roots_ = response.root_pem();
   renew_in_ = seconds(std::max<int64_t>(response.not_after_seconds() - response.not_before_seconds(), 3)) * 2 / 3;
   OUTRIGGER_LOG(kInfo, kControlPlane, token.empty() ? "renewed" : "enrolled", ": ", options_.out, "/cert.pem");
   return absl::OkStatus();
 }
 
 absl::Status EnrollClient::Attempt() {
-  absl::Status status = root_pem_.empty() ? Prepare() : absl::OkStatus();
+  absl::Status status = given_root_.empty() ? Prepare() : absl::OkStatus();
   if (!status.ok()) return status;
   auto certificate = dispatcher_.engine().ReadFile(absl::StrCat(options_.out, "/cert.pem"), kMostPemBytes);
   auto token = Token();
@@ -94,7 +98,18 @@ absl::Status EnrollClient::Attempt() {
   }
   if (!token.ok()) return token.status();
   if (token->empty()) return absl::InvalidArgumentError("there is no certificate yet: a token is needed");
-  return Call("", *token);
+  const absl::Status spent = Call("", *token);
+  if (spent.ok() || !certificate.ok()) return spent;
+  // A certificate that is good still is worth another try, whatever became of the token.
+  const absl::StatusCode code = Expired(*certificate) ? spent.code() : status.code();
+  return absl::Status(code,
+                      absl::StrCat(spent.message(),
+                                   "; before, the certificate that is there could not be renewed: ", status.message()));
+}
+
+bool EnrollClient::Expired(const std::string& certificate) const {
+  const auto read = tls::ReadPemCertificates(certificate);
+  return !read.ok() || tls::ReadInfo(read->front().get(), "").ExpiredAt(dispatcher_.wall_now());
 }
 
 void EnrollClient::OnTimer() {

@@ -17,10 +17,12 @@ struct EnrollOptions {
 //
 //   OUT/key.pem   made here, mode 0600; stays the same over renewals, so that key and certificate always match
 //   OUT/cert.pem  replaced at each renewal, after which watchers read it again
-//   OUT/root.pem  whom to trust
+//   OUT/root.pem  whom to trust; brought up to date with each renewal, because roots are replaced too
 //
 // With a certificate there already, it is renewed first, and the token is spent only if that fails: a restart with the
 // same command line works.
+//
+// A token goes only to a server that --root vouches for, as the operator said; a renewal to one that OUT/root.pem does.
 class EnrollClient {
  public:
   EnrollClient(event::Dispatcher& dispatcher, EnrollOptions options);
@@ -35,11 +37,12 @@ class EnrollClient {
   absl::Status Prepare();
   absl::StatusOr<std::string> Token();
   absl::Status Call(const std::string& certificate, const std::string& token);
+  bool Expired(const std::string& certificate) const;
   void OnTimer();
 
   event::Dispatcher& dispatcher_;
   const EnrollOptions options_;
-  std::string root_pem_, key_pem_;
+  std::string given_root_, own_roots_, key_pem_;
   Duration pause_ = seconds(1);
   Duration renew_in_{0};
   bool enrolled_ = false;

@@ -60,7 +60,7 @@ class Service final : public EnrollmentService, private v1::EnrollmentService::C
     if (!issued.ok()) return absl::InvalidArgumentError(issued.status().message());
     ++(renewal ? counters_.renewed : counters_.enrolled);
     response.set_certificate_pem(issued->pair.certificate_pem);
-    response.set_root_pem(authority_.root_pem());
+    response.set_root_pem(authority_.roots_pem());
     const auto to_seconds = [](WallTime t) {
       return std::chrono::duration_cast<seconds>(t.time_since_epoch()).count();
     };

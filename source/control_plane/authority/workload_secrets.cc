@@ -22,7 +22,7 @@ ResourcePtr Make(const Secret& secret) {
 ResourcePtr RootsOf(const Authority& authority) {
   Secret secret;
   secret.set_name("ROOTCA");
-  secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_string(authority.root_pem());
+  secret.mutable_validation_context()->mutable_trusted_ca()->set_inline_string(authority.roots_pem());
   return Make(secret);
 }
 
@@ -71,6 +71,11 @@ void WorkloadSecrets::Rotate() {
   for (auto& [node, entry] : entries_) Issue(entry);
   ArmNext();
   OUTRIGGER_LOG(kInfo, kControlPlane, "renewed the certificates of ", entries_.size(), " nodes");
+  renewed_();
+}
+
+void WorkloadSecrets::RootsChanged() {
+  roots_ = RootsOf(authority_);
   renewed_();
 }
 

@@ -23,6 +23,8 @@ class WorkloadSecrets {
   void AddTo(const std::string& node, const std::string& spiffe_id, Snapshot& snapshot);
   // New keys and certificates for everybody, now.
   void Rotate();
+  // The authority's roots changed: everybody is to have them.
+  void RootsChanged();
   // Forgets nodes that are not in the mesh any more.
   void Keep(const std::function<bool(const std::string&)>& stays);
 

@@ -1,17 +1,35 @@
 #include "source/control_plane/mesh/mesh_check.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "source/base/ip_address.h"
 
 namespace outrigger::control_plane {
 namespace {
 
 namespace v1 = outrigger::mesh::v1;
+
+// Proxies ignore words they do not know; whoever writes one here meant something.
+constexpr absl::string_view kRetryWords[] = {"5xx",
+                                             "gateway-error",
+                                             "reset",
+                                             "reset-before-request",
+                                             "connect-failure",
+                                             "retriable-4xx",
+                                             "refused-stream",
+                                             "cancelled",
+                                             "deadline-exceeded",
+                                             "internal",
+                                             "resource-exhausted",
+                                             "unavailable"};
 
 class Checker {
  public:
@@ -21,6 +39,9 @@ class Checker {
     NoteNames();
     CheckOutbound(mesh_.outbound(), "outbound");
     for (int i = 0; i < mesh_.services_size(); ++i) CheckService(mesh_.services(i), absl::StrCat("services[", i, "]"));
+    for (int i = 0; i < mesh_.grpc_clients_size(); ++i) {
+      Once(nodes_, mesh_.grpc_clients(i), absl::StrCat("grpc_clients[", i, "]"), "node");
+    }
   }
 
  private:
@@ -43,10 +64,31 @@ class Checker {
     }
   }
 
+  // Callers' sidecars compare without the port; a star stands for the first or the last part.
+  void CheckHost(const std::string& host, const std::string& path) {
+    const size_t star = host.find('*');
+    if (star != std::string::npos &&
+        (host.find('*', star + 1) != std::string::npos || (star != 0 && star + 1 != host.size()))) {
+      Problem(path, "a star stands at the beginning or at the end");
+    }
+    const bool v6 = !host.empty() && host.front() == '[' && host.back() == ']';
+    if (!v6 && host.find(':') != std::string::npos) Problem(path, "hosts are said without a port");
+    Once(hosts_, absl::AsciiStrToLower(host), path, "host");
+  }
+
+  void CheckRetries(const v1::Retries& retries, const std::string& path) {
+    for (absl::string_view word : absl::StrSplit(retries.on(), ',', absl::SkipWhitespace())) {
+      word = absl::StripAsciiWhitespace(word);
+      if (std::find(std::begin(kRetryWords), std::end(kRetryWords), word) != std::end(kRetryWords)) continue;
+      Problem(path + ".on", absl::StrCat("\"", word, "\" is none of ", absl::StrJoin(kRetryWords, ", ")));
+    }
+  }
+
   void CheckService(const v1::Service& service, const std::string& path) {
     for (int i = 0; i < service.hosts_size(); ++i) {
-      Once(hosts_, absl::AsciiStrToLower(service.hosts(i)), absl::StrCat(path, ".hosts[", i, "]"), "host");
+      CheckHost(service.hosts(i), absl::StrCat(path, ".hosts[", i, "]"));
     }
+    CheckRetries(service.retries(), path + ".retries");
     if (service.hosts().empty()) Once(hosts_, absl::AsciiStrToLower(service.name()), path + ".name", "host");
     for (int i = 0; i < service.callers_size(); ++i) {
       CheckCaller(service.callers(i), absl::StrCat(path, ".callers[", i, "]"));
@@ -71,6 +113,7 @@ class Checker {
   }
 
   void CheckRoute(const v1::Service& service, const v1::Route& route, const std::string& path) {
+    CheckRetries(route.retries(), path + ".retries");
     if (!route.match().path().empty() && !route.match().prefix().empty()) {
       Problem(path + ".match", "path and prefix exclude each other");
     }
@@ -116,7 +159,29 @@ class Checker {
     if (workload.application().port() == 0 && workload.application().grpc_port() == 0) {
       Problem(path + ".application", "neither port nor grpc_port is said");
     }
-    Once(addresses_, absl::StrCat(workload.address(), " port ", workload.port()), path + ".port", "address");
+    const std::string inbound = PlaceOf(workload.address(), "", workload.port());
+    Once(addresses_, inbound, path + ".port", "address");
+    // What the compiler takes where nothing is said.
+    const uint32_t port = Said(workload.outbound().port(), Said(mesh_.outbound().port(), 15001));
+    if (PlaceOf(workload.outbound().address(), mesh_.outbound().address(), port) == inbound) {
+      Problem(path + ".outbound", absl::StrCat("is ", inbound, ", as its inbound side"));
+    }
+    const v1::Application& application = workload.application();
+    for (const auto& [name, at] :
+         {std::pair("port", application.port()), std::pair("grpc_port", application.grpc_port())}) {
+      if (at != 0 && PlaceOf(application.address(), "", at) == inbound) {
+        Problem(absl::StrCat(path, ".application.", name),
+                absl::StrCat("is ", inbound, ", as the sidecar's inbound side"));
+      }
+    }
+  }
+
+  static uint32_t Said(uint32_t port, uint32_t otherwise) { return port == 0 ? otherwise : port; }
+  // One spelling for one place: the same IPv6 address can be written in many ways.
+  static std::string PlaceOf(absl::string_view address, absl::string_view otherwise, uint32_t port) {
+    if (address.empty()) address = otherwise.empty() ? absl::string_view("127.0.0.1") : otherwise;
+    const auto parsed = IpAddress::Parse(address);
+    return absl::StrCat(parsed.ok() ? parsed->ToString() : std::string(address), " port ", port);
   }
 
   const v1::Mesh& mesh_;

@@ -1,6 +1,8 @@
 #include "source/control_plane/mesh/mesh_compiler.h"
 
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,7 @@ class Compiler {
     for (const mesh_v1::Service& service : mesh_.services()) {
       for (const mesh_v1::Workload& workload : service.workloads()) AddNode(service, workload);
     }
+    if (!mesh_.grpc_clients().empty()) AddGrpcClients();
     if (!status_.ok()) return status_;
     return std::move(out_);
   }
@@ -62,6 +65,24 @@ class Compiler {
     AddOwn(node, OutboundListener(mesh_, workload));
     if (workload.application().port() != 0) AddOwn(node, ApplicationCluster(workload, false));
     if (workload.application().grpc_port() != 0) AddOwn(node, ApplicationCluster(workload, true));
+  }
+
+  void AddGrpcClients() {
+    std::vector<ResourcePtr> all{Make(GrpcRoutes(mesh_))};
+    for (const mesh_v1::Service& service : mesh_.services()) {
+      for (const auto& listener : GrpcListeners(service)) all.push_back(Make(listener));
+      std::set<std::string> versions = index_.VersionsUsed(service.name());
+      versions.insert("");
+      for (const std::string& version : versions) {
+        all.push_back(Make(GrpcCluster(mesh_, service, version)));
+        all.push_back(Make(GrpcEndpoints(service, version)));
+      }
+    }
+    for (const std::string& node : mesh_.grpc_clients()) {
+      for (const ResourcePtr& resource : all) {
+        if (resource != nullptr) catalog_->AddForNode(node, resource);
+      }
+    }
   }
 
   const mesh_v1::Mesh& mesh_;

@@ -25,7 +25,8 @@ struct CompiledMesh {
 //   listener "inbound"    mutual TLS (strict or permissive) → RBAC, if callers are named → its application
 //   listener "outbound"   plain HTTP of its application, by host → clusters
 //   routes "outbound", clusters "SERVICE" and "SERVICE/VERSION" with the callee's SPIFFE id, their endpoints
-// and is to get the secrets "default" and "ROOTCA".
+// and is to get the secrets "default" and "ROOTCA". A gRPC client gets an api_listener for each host, with routes
+// "grpc".
 absl::StatusOr<CompiledMesh> CompileMesh(const mesh_v1::Mesh& mesh);
 
 }  // namespace outrigger::control_plane

@@ -16,6 +16,9 @@ absl::Status ReadMesh(absl::string_view text, const std::string& source, mesh_v1
   options.source = source;
   schema::Node root;
   absl::Status status = schema::ParseText(text, options, root);
+  if (status.ok() && root.kind == schema::Node::Kind::kNull) {
+    return absl::InvalidArgumentError(absl::StrCat(source, ":1: there is nothing in this file"));
+  }
   if (status.ok()) status = schema::ReadNode(root, out, options);
   if (!status.ok()) return status;
 

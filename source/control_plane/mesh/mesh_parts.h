@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
@@ -44,5 +45,14 @@ envoy::config::cluster::v3::Cluster ServiceCluster(const mesh_v1::Mesh& mesh, co
                                                    const std::string& version);
 envoy::config::endpoint::v3::ClusterLoadAssignment ServiceEndpoints(const mesh_v1::Service& service,
                                                                     const std::string& version);
+
+// The same for gRPC programs without a sidecar: an api_listener per host, plain text, no rewriting.
+inline constexpr absl::string_view kGrpcRoutes = "grpc";
+std::vector<envoy::config::listener::v3::Listener> GrpcListeners(const mesh_v1::Service& service);
+envoy::config::route::v3::RouteConfiguration GrpcRoutes(const mesh_v1::Mesh& mesh);
+envoy::config::cluster::v3::Cluster GrpcCluster(const mesh_v1::Mesh& mesh, const mesh_v1::Service& service,
+                                                const std::string& version);
+envoy::config::endpoint::v3::ClusterLoadAssignment GrpcEndpoints(const mesh_v1::Service& service,
+                                                                 const std::string& version);
 
 }  // namespace outrigger::control_plane

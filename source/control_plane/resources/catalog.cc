@@ -42,10 +42,14 @@ std::vector<std::string> Catalog::node_ids() const {
 absl::Status Catalog::Check() const {
   std::vector<std::string> lines;
   const auto check = [&lines](absl::string_view whose, const Snapshot& snapshot) {
-    for (const std::string& problem : snapshot.Problems()) lines.push_back(absl::StrCat(whose, ": ", problem));
+    for (const Snapshot::Problem& problem : snapshot.Problems()) {
+      lines.push_back(
+          absl::StrCat(problem.place, problem.place.empty() ? "" : ": ", problem.text, " ", whose, " does not have"));
+    }
   };
-  if (for_node_.empty()) check("any node", *For({}));
-  for (const auto& [cluster, snapshot] : for_cluster_) check(absl::StrCat("cluster ", cluster), *For({"", cluster}));
+  if (for_node_.empty()) check("a node", *For({}));
+  for (const auto& [cluster, snapshot] : for_cluster_)
+    check(absl::StrCat("a node of cluster ", cluster), *For({"", cluster}));
   for (const auto& [id, snapshot] : for_node_) check(absl::StrCat("node ", id), *For({id, ""}));
   if (lines.empty()) return absl::OkStatus();
   constexpr size_t kMostLines = 20;

@@ -84,7 +84,7 @@ class ReferenceFinder {
     }
   }
   void Add(absl::string_view type, const std::string& name, const std::string& path) {
-    out_.push_back({std::string(type), name, path});
+    out_.push_back({std::string(type), name, path, ""});
   }
 
   std::vector<Resource::Reference>& out_;

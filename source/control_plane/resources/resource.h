@@ -29,7 +29,8 @@ struct Resource {
   struct Reference {
     std::string type_url;
     std::string name;
-    std::string path;  // of the field, for errors
+    std::string path;   // of the field, for errors
+    std::string place;  // "FILE:LINE" where it was read from a file
   };
 
   std::string type_url;

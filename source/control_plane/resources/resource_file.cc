@@ -113,7 +113,11 @@ class FileReader {
     if (!result.ok()) return;
     auto resource = MakeResource(message);
     if (!resource.ok()) return Error(node.line, absl::StrCat(where, ": ", resource.status().message()));
-    out_.entries.push_back({*std::move(resource), node.line});
+    auto placed = std::make_shared<Resource>(**resource);
+    for (Resource::Reference& reference : placed->references) {
+      reference.place = absl::StrCat(source_, ":", LineOfPath(node, reference.path));
+    }
+    out_.entries.push_back({std::move(placed), node.line});
   }
 
   const std::string& source_;

@@ -42,15 +42,15 @@ void Snapshot::Replace(ResourcePtr resource) {
   set.Replace(std::move(resource));
 }
 
-std::vector<std::string> Snapshot::Problems() const {
-  std::vector<std::string> problems;
+std::vector<Snapshot::Problem> Snapshot::Problems() const {
+  std::vector<Problem> problems;
   for (const auto& [type, set] : types_) {
     for (const auto& [name, resource] : set.all()) {
       for (const Resource::Reference& reference : resource->references) {
         if (Of(reference.type_url).Find(reference.name) != nullptr) continue;
-        problems.push_back(absl::StrCat(ShortType(type), " \"", name, "\": ", reference.path, " refers to ",
-                                        ShortType(reference.type_url), " \"", reference.name,
-                                        "\", which this node does not have"));
+        problems.push_back(
+            {reference.place, absl::StrCat(ShortType(type), " \"", name, "\": ", reference.path, " refers to ",
+                                           ShortType(reference.type_url), " \"", reference.name, "\", which")});
       }
     }
   }

@@ -32,8 +32,12 @@ class Snapshot {
   void Replace(ResourcePtr resource);
   const std::map<std::string, ResourceSet, std::less<>>& types() const { return types_; }
 
-  // References that lead nowhere, as sentences in a fixed order; none: the snapshot is consistent.
-  std::vector<std::string> Problems() const;
+  // References that lead nowhere, in a fixed order; none: the snapshot is consistent.
+  struct Problem {
+    std::string place;  // "FILE:LINE", or empty
+    std::string text;
+  };
+  std::vector<Problem> Problems() const;
 
  private:
   std::map<std::string, ResourceSet, std::less<>> types_;

@@ -25,6 +25,8 @@ struct ServeOptions {
   bool allow_unauthenticated_secrets = false;
   bool make_before_break = true;
   Duration certificate_lifetime = hours(1);
+  Duration node_certificate_lifetime = hours(24);  // at least that of workloads: a node must survive our absence
+  Duration root_step{0};                           // 0: the lifetime of node certificates
 };
 
 // Serves until SIGTERM or SIGINT. An error: what kept it from starting. Configuration that is broken at the start does

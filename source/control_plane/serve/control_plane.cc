@@ -11,9 +11,18 @@
 namespace outrigger::control_plane {
 namespace {
 
-constexpr size_t kMostPemBytes = 1 << 20;
-constexpr Duration kNodeCertificateLifetime = hours(24);  // at least: a node must survive our absence
-constexpr Duration kServerCertificateLifetime = hours(24 * 365);
+// For the status page.
+absl::string_view RootText(Authority::Phase phase) {
+  switch (phase) {
+    case Authority::Phase::kAnnounced:
+      return "a new root is trusted beside the one that issues";
+    case Authority::Phase::kMoved:
+      return "the new root issues, the old one is trusted still";
+    case Authority::Phase::kSteady:
+      break;
+  }
+  return "one root";
+}
 
 XdsServer::Options ServerOptionsOf(const ServeOptions& options) {
   XdsServer::Options out;
@@ -60,12 +69,17 @@ absl::Status ControlPlane::ListenForVisitors() {
 
 PageServer::Page ControlPlane::Answer(const PageServer::Request& request) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
-  if (request.path == "/rotate") {
+  if (request.path == "/rotate" || request.path == "/rotate-root") {
     if (request.method != "POST") return {405, "text/plain", "POST only\n"};
     if (request.cross_site) return {403, "text/plain", "not from another site\n"};
     if (secrets_ == nullptr) return {404, "text/plain", "there is no authority\n"};
-    Rotate();
-    return {200, "text/plain", "renewed\n"};
+    if (request.path == "/rotate") {
+      Rotate();
+      return {200, "text/plain", "renewed\n"};
+    }
+    const absl::Status begun = rotation_->Begin();
+    if (!begun.ok()) return {409, "text/plain", absl::StrCat(begun.message(), "\n")};
+    return {200, "text/plain", "the new root is handed out; it issues after the first wait\n"};
   }
   if (!reads) return {405, "text/plain", "GET only\n"};
   if (request.path == "/healthz") return {200, "text/plain", "ok\n"};
@@ -73,6 +87,11 @@ PageServer::Page ControlPlane::Answer(const PageServer::Request& request) {
   facts.source = options_.mesh.empty() ? options_.resources : options_.mesh;
   facts.trust_domain = server_.options().policy.trust_domain;
   if (secrets_ != nullptr) facts.certificates_issued = secrets_->issued();
+  if (authority_ != nullptr) facts.root = RootText(authority_->phase());
+  if (server_tls_ != nullptr) {
+    facts.server_certificates_renewed = server_tls_->counters().renewed;
+    facts.server_certificates_refused = server_tls_->counters().refused;
+  }
   if (enrollment_ != nullptr) {
     facts.nodes_enrolled = enrollment_->counters().enrolled;
     facts.nodes_renewed = enrollment_->counters().renewed;
@@ -80,7 +99,7 @@ PageServer::Page ControlPlane::Answer(const PageServer::Request& request) {
   }
   if (request.path == "/") return {200, "text/html; charset=utf-8", StatusHtml(server_, facts)};
   if (request.path == "/status.json") return {200, "application/json", StatusJson(server_, facts)};
-  return {404, "text/plain", "no such page; there are /, /status.json, /healthz and POST /rotate\n"};
+  return {404, "text/plain", "no such page; there are /, /status.json, /healthz, POST /rotate and POST /rotate-root\n"};
 }
 
 absl::Status ControlPlane::OpenAuthority() {
@@ -92,7 +111,8 @@ absl::Status ControlPlane::OpenAuthority() {
   secrets_ = std::make_unique<WorkloadSecrets>(dispatcher_, *authority_, options_.certificate_lifetime,
                                                [this] { server_.Republish(); });
   EnrollmentService::Options enrolment;
-  enrolment.lifetime = std::max<Duration>(options_.certificate_lifetime, kNodeCertificateLifetime);
+  enrolment.lifetime = std::max(options_.certificate_lifetime, options_.node_certificate_lifetime);
+  rotation_ = MakeRootRotation(options_.root_step == Duration(0) ? enrolment.lifetime : options_.root_step);
   enrolment.trust_domain = [this] { return server_.options().policy.trust_domain; };
   enrolment.knows_node = [this](const std::string& node) {
     return mesh_file_ == nullptr || mesh_.identities.find(node) != mesh_.identities.end();
@@ -102,6 +122,20 @@ absl::Status ControlPlane::OpenAuthority() {
   // A folder of resources has no trust domain of its own.
   if (!options_.resources.empty()) server_.SetTrustDomain("outrigger.local");
   return absl::OkStatus();
+}
+
+std::unique_ptr<RootRotation> ControlPlane::MakeRootRotation(Duration step) {
+  RootRotation::Events events;
+  events.roots_changed = [this] {
+    if (server_tls_ != nullptr) server_tls_->RootsChanged();
+    secrets_->RootsChanged();
+  };
+  events.issuer_changed = [this] {
+    if (server_tls_ != nullptr) server_tls_->Renew();
+    secrets_->Rotate();
+  };
+  return std::make_unique<RootRotation>(dispatcher_, *authority_, RootRotation::Options{.step = step},
+                                        std::move(events));
 }
 
 void ControlPlane::Reload() {
@@ -187,7 +221,7 @@ absl::Status ControlPlane::ListenOn(const GrpcListenOptions& options, bool enrol
   if (!listener.ok()) return listener.status();
   if ((*listener)->port() != 0) ports_.push_back((*listener)->port());
   OUTRIGGER_LOG(kInfo, kControlPlane, "listening on ", options.address, " port ", (*listener)->port(),
-                options.certificate_pem.empty() ? "" : " with TLS");
+                options.identity == nullptr ? "" : " with TLS");
   listeners_.push_back(*std::move(listener));
   return absl::OkStatus();
 }
@@ -200,35 +234,21 @@ absl::Status ControlPlane::ListenPlain() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ControlPlane::ReadPem(const std::string& path) {
-  if (path.empty()) return std::string();
-  return dispatcher_.engine().ReadFile(path, kMostPemBytes);
-}
-
 absl::Status ControlPlane::ListenTls() {
   if (options_.tls_listen.empty()) return absl::OkStatus();
-  auto certificate = ReadPem(options_.tls_certificate);
-  if (!certificate.ok()) return certificate.status();
-  auto key = ReadPem(options_.tls_key);
-  if (!key.ok()) return key.status();
-  auto roots = ReadPem(options_.tls_client_ca);
-  if (!roots.ok()) return roots.status();
-  if (authority_ != nullptr && roots->empty()) roots = authority_->root_pem();
-  if (certificate->empty()) {
-    std::vector<std::string> names = options_.tls_names;
-    if (names.empty()) names = {"localhost", "127.0.0.1", "::1"};
-    auto issued = authority_->IssueServer(names, kServerCertificateLifetime);
-    if (!issued.ok()) return issued.status();
-    certificate = issued->pair.certificate_pem;
-    key = issued->pair.key_pem;
-  }
+  server_tls_ = std::make_unique<ServerTls>(dispatcher_,
+                                            ServerTls::Options{.certificate = options_.tls_certificate,
+                                                               .key = options_.tls_key,
+                                                               .client_ca = options_.tls_client_ca,
+                                                               .names = options_.tls_names},
+                                            authority_.get());
+  absl::Status status = server_tls_->Start();
+  if (!status.ok()) return status;
   for (const std::string& address : options_.tls_listen) {
-    const absl::Status status = ListenOn({.address = address,
-                                          .certificate_pem = *certificate,
-                                          .key_pem = *key,
-                                          .client_roots_pem = *roots,
-                                          .require_client_certificate = options_.require_client_certificate},
-                                         true);
+    status = ListenOn({.address = address,
+                       .identity = server_tls_->identity(),
+                       .require_client_certificate = options_.require_client_certificate},
+                      true);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

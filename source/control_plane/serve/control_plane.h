@@ -12,11 +12,13 @@
 #include "absl/status/statusor.h"
 #include "source/control_plane/authority/authority.h"
 #include "source/control_plane/authority/enrollment_service.h"
+#include "source/control_plane/authority/root_rotation.h"
 #include "source/control_plane/authority/token_store.h"
 #include "source/control_plane/authority/workload_secrets.h"
 #include "source/control_plane/mesh/mesh_file.h"
 #include "source/control_plane/resources/resource_folder.h"
 #include "source/control_plane/serve/commands.h"
+#include "source/control_plane/serve/server_tls.h"
 #include "source/control_plane/status/page_server.h"
 #include "source/control_plane/xds_server/grpc_server.h"
 #include "source/control_plane/xds_server/xds_server.h"
@@ -34,6 +36,9 @@ class ControlPlane {
   void Rotate();  // renews all workload certificates
   void Stop();    // when the loop does not run any more
 
+  // What the status address says.
+  PageServer::Page Answer(const PageServer::Request& request);
+
   XdsServer& server() { return server_; }
   // Of the TCP addresses, in the order of `listen`, then `tls_listen`.
   const std::vector<int>& ports() const { return ports_; }
@@ -42,13 +47,12 @@ class ControlPlane {
  private:
   absl::Status OpenAuthority();
   absl::Status ListenForVisitors();
-  PageServer::Page Answer(const PageServer::Request& request);
   absl::Status ListenPlain();
   absl::Status ListenTls();
   absl::Status ListenOn(const GrpcListenOptions& options, bool enrolment);
   void ListenForNodes();
   std::optional<uint32_t> UserOf(const std::string& node) const;
-  absl::StatusOr<std::string> ReadPem(const std::string& path);
+  std::unique_ptr<RootRotation> MakeRootRotation(Duration step);
   void OnCatalog(const absl::StatusOr<CatalogPtr>& catalog);
   void OnMesh(absl::StatusOr<CompiledMesh> mesh);
   void Refuse(const absl::Status& why);
@@ -60,6 +64,8 @@ class ControlPlane {
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<TokenStore> tokens_;
   std::unique_ptr<WorkloadSecrets> secrets_;
+  std::unique_ptr<ServerTls> server_tls_;
+  std::unique_ptr<RootRotation> rotation_;
   std::unique_ptr<EnrollmentService> enrollment_;
   std::unique_ptr<ResourceFolder> folder_;
   std::unique_ptr<MeshFile> mesh_file_;

@@ -83,24 +83,26 @@ void AddSession(const Session& session, std::string& out) {
 
 void AddCounters(const XdsServer::Counters& counters, const StatusFacts& facts, std::string& out) {
   Object object(out);
-  for (const auto& [name, value] :
-       std::initializer_list<std::pair<const char*, uint64_t>>{{"streams_opened", counters.opened},
-                                                               {"streams_closed", counters.closed},
-                                                               {"streams_rejected", counters.rejected},
-                                                               {"responses_sent", counters.events.sent},
-                                                               {"acks", counters.events.acks},
-                                                               {"nacks", counters.events.nacks},
-                                                               {"stale_requests", counters.events.stale},
-                                                               {"malformed_requests", counters.events.malformed},
-                                                               {"nodes_denied", counters.events.denied_nodes},
-                                                               {"secrets_denied", counters.events.denied_secrets},
-                                                               {"peers_denied", counters.denied_peers},
-                                                               {"configurations_published", counters.published},
-                                                               {"configurations_refused", counters.refused_configs},
-                                                               {"certificates_issued", facts.certificates_issued},
-                                                               {"nodes_enrolled", facts.nodes_enrolled},
-                                                               {"nodes_renewed", facts.nodes_renewed},
-                                                               {"enrolments_refused", facts.enrolments_refused}}) {
+  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, uint64_t>>{
+           {"streams_opened", counters.opened},
+           {"streams_closed", counters.closed},
+           {"streams_rejected", counters.rejected},
+           {"responses_sent", counters.events.sent},
+           {"acks", counters.events.acks},
+           {"nacks", counters.events.nacks},
+           {"stale_requests", counters.events.stale},
+           {"malformed_requests", counters.events.malformed},
+           {"nodes_denied", counters.events.denied_nodes},
+           {"secrets_denied", counters.events.denied_secrets},
+           {"peers_denied", counters.denied_peers},
+           {"configurations_published", counters.published},
+           {"configurations_refused", counters.refused_configs},
+           {"certificates_issued", facts.certificates_issued},
+           {"server_certificates_renewed", facts.server_certificates_renewed},
+           {"server_certificates_refused", facts.server_certificates_refused},
+           {"nodes_enrolled", facts.nodes_enrolled},
+           {"nodes_renewed", facts.nodes_renewed},
+           {"enrolments_refused", facts.enrolments_refused}}) {
     object.Number(name, value);
   }
 }
@@ -143,6 +145,7 @@ std::string StatusJson(const XdsServer& server, const StatusFacts& facts) {
       Object configuration(root.Key("configuration"));
       configuration.Text("source", facts.source);
       configuration.TextIf("trust_domain", facts.trust_domain);
+      configuration.TextIf("root", facts.root);
       configuration.Number("published", server.counters().published);
       configuration.TextIf("published_at", TimeText(server.published_at()));
       configuration.TextIf("refused", server.refused_config());

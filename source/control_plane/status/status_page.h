@@ -11,7 +11,9 @@ namespace outrigger::control_plane {
 struct StatusFacts {
   std::string source;  // the folder or file that is served
   std::string trust_domain;
+  absl::string_view root;  // how far the replacement of the root is; empty: no authority
   uint64_t certificates_issued = 0;
+  uint64_t server_certificates_renewed = 0, server_certificates_refused = 0;
   uint64_t nodes_enrolled = 0, nodes_renewed = 0, enrolments_refused = 0;
 };
 

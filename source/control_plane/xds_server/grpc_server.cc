@@ -22,6 +22,7 @@
 #include "source/control_plane/xds_server/grpc_peer.h"
 #include "source/control_plane/xds_server/grpc_streams.h"
 #include "source/control_plane/xds_server/node_socket.h"
+#include "source/control_plane/xds_server/renewable_credentials.h"
 
 namespace outrigger::control_plane {
 namespace {
@@ -57,18 +58,6 @@ OUTRIGGER_DISCOVERY_SERVICE(Eds, v3::endpoint::v3::EndpointDiscoveryService, Str
 OUTRIGGER_DISCOVERY_SERVICE(Sds, v3::secret::v3::SecretDiscoveryService, StreamSecrets, kSecretType);
 #undef OUTRIGGER_DISCOVERY_SERVICE
 
-std::shared_ptr<grpc::ServerCredentials> Credentials(const GrpcListenOptions& options) {
-  if (options.certificate_pem.empty()) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions ssl;
-  ssl.pem_key_cert_pairs.push_back({options.key_pem, options.certificate_pem});
-  ssl.pem_root_certs = options.client_roots_pem;
-  ssl.client_certificate_request = options.client_roots_pem.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-                                   : options.require_client_certificate
-                                       ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                                       : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY;
-  return grpc::SslServerCredentials(ssl);
-}
-
 class LibgrpcServer final : public GrpcServer {
  public:
   LibgrpcServer(event::Dispatcher& dispatcher, XdsServer& core, std::string bound_node)
@@ -78,11 +67,16 @@ class LibgrpcServer final : public GrpcServer {
   absl::Status Start(const GrpcListenOptions& options, const std::vector<grpc::Service*>& extra) {
     grpc::ServerBuilder builder;
     const bool bound = !options.bound_node.empty();
+    if (options.identity == nullptr) {
+      credentials_ = grpc::InsecureServerCredentials();
+    } else {
+      credentials_ = std::make_shared<RenewableCredentials>(options.identity, options.require_client_certificate);
+    }
     if (bound) {
       acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
-          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials_);
     } else {
-      builder.AddListeningPort(options.address, Credentials(options), &port_);
+      builder.AddListeningPort(options.address, credentials_, &port_);
     }
     std::apply([&builder](auto&... service) { (builder.RegisterService(&service), ...); }, services_);
     for (grpc::Service* service : extra) builder.RegisterService(service);
@@ -96,7 +90,7 @@ class LibgrpcServer final : public GrpcServer {
     const bool unix_socket = absl::StartsWith(options.address, "unix:");
     if (server_ == nullptr || (port_ <= 0 && !unix_socket)) {
       return absl::UnavailableError(absl::StrCat("cannot listen on ", options.address,
-                                                 options.certificate_pem.empty() ? "" : ", or its certificate is bad"));
+                                                 options.identity == nullptr ? "" : ", or its certificate is bad"));
     }
     if (unix_socket) port_ = 0;
     return absl::OkStatus();
@@ -149,6 +143,7 @@ class LibgrpcServer final : public GrpcServer {
   ServiceOwner owner_;
   std::tuple<Ads, Lds, Rds, Cds, Eds, Sds> services_{owner_, owner_, owner_, owner_, owner_, owner_};
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;  // of what the node's socket took
+  std::shared_ptr<grpc::ServerCredentials> credentials_;                      // outlives the server
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<NodeSocket> node_socket_;
   int port_ = 0;

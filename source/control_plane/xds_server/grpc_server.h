@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "source/control_plane/xds_server/server_identity.h"
 #include "source/control_plane/xds_server/xds_server.h"
 #include "source/event/dispatcher.h"
 
@@ -22,8 +23,8 @@ struct GrpcListenOptions {
   std::string address;     // "127.0.0.1:0", "[::1]:18000", "unix:/run/x.sock"
   std::string bound_node;  // this Unix socket belongs to one node: its path's permissions say who may use it,
   std::optional<uint32_t> bound_uid;  // or the peer's user id does, and every other is refused and counted
-  // TLS if there is a certificate. With roots, clients may present a certificate, which is then verified.
-  std::string certificate_pem, key_pem, client_roots_pem;
+  // TLS if there is one. If it has roots, clients may present a certificate, which is then verified.
+  std::shared_ptr<const ServerIdentity> identity;
   bool require_client_certificate = false;
 };
 

@@ -10,6 +10,12 @@ namespace {
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
+// What is kept for the log and the status page is the client's text: enough of it to read, not all it may send.
+std::string Short(const std::string& text) {
+  constexpr size_t kMostBytes = 8192;
+  return text.size() <= kMostBytes ? text : std::string(text.data(), kMostBytes);
+}
+
 DiscoveryAsk AskOf(DiscoveryRequest& request, const std::string& only_type) {
   DiscoveryAsk ask;
   ask.type_url = request.type_url().empty() ? only_type : request.type_url();
@@ -17,10 +23,10 @@ DiscoveryAsk AskOf(DiscoveryRequest& request, const std::string& only_type) {
   ask.version = request.version_info();
   ask.nonce = request.response_nonce();
   ask.refused = request.has_error_detail();
-  if (ask.refused) ask.refusal = request.error_detail().message();
+  if (ask.refused) ask.refusal = Short(request.error_detail().message());
   ask.has_node = request.has_node();
   ask.node = {request.node().id(), request.node().cluster()};
-  ask.user_agent = request.node().user_agent_name();
+  ask.user_agent = Short(request.node().user_agent_name());
   return ask;
 }
 

@@ -66,11 +66,12 @@ bool Session::Identify(const DiscoveryAsk& ask) {
 
 bool Session::CheckLimits(const DiscoveryAsk& ask) {
   bool good = !ask.type_url.empty() && ask.type_url.size() <= kMostNameBytes && ask.names.size() <= kMostNames;
+  good = good && ask.node.id.size() <= kMostNameBytes && ask.node.cluster.size() <= kMostNameBytes;
   for (const std::string& name : ask.names) good = good && name.size() <= kMostNameBytes;
   if (good && Find(ask.type_url) == nullptr) good = subscriptions_.size() < kMostTypes;
   if (!good) {
     ++events_.malformed;
-    End(false, "the request has no type, or more types or names than the server takes");
+    End(false, "the request has no type, or more or longer types, names or node ids than the server takes");
   }
   return good;
 }

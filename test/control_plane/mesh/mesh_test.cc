@@ -6,6 +6,7 @@
 #include "source/control_plane/mesh/mesh_compiler.h"
 #include "source/schema/typed_struct.h"
 #include "source/schema/validator.h"
+#include "test/control_plane/generated_mesh.h"
 
 namespace outrigger::control_plane {
 namespace {
@@ -70,7 +71,7 @@ void ExpectUsable(const CompiledMesh& compiled) {
       secret.set_name(std::string(name));
       snapshot.Add(*MakeResource(secret));
     }
-    EXPECT_THAT(snapshot.Problems(), testing::IsEmpty());
+    EXPECT_TRUE(snapshot.Problems().empty());
     for (const auto& [type, set] : snapshot.types()) {
       if (type == kSecretType) continue;
       for (const auto& [name, resource] : set.all()) {
@@ -85,27 +86,6 @@ void ExpectUsable(const CompiledMesh& compiled) {
       }
     }
   }
-}
-
-// 50 services in three versions each, odd names, IPv6, every kind of route.
-std::string GeneratedMesh() {
-  std::string text = "trust_domain: mesh-1.example_org\nservices:\n";
-  for (int i = 0; i < 50; ++i) {
-    const std::string name =
-        absl::StrCat(i % 3 == 0 ? "S" : "9", i, i % 2 == 0 ? "_x.y--z" : "", i % 5 == 0 ? "0" : "q");
-    absl::StrAppend(&text, "- name: '", name, "'\n  tls: ", i % 4 == 0 ? "PERMISSIVE" : "STRICT", "\n");
-    if (i % 7 == 0) absl::StrAppend(&text, "  identity: shared.", i % 2, "\n");
-    if (i % 3 == 1) absl::StrAppend(&text, "  callers: ['", name, "']\n");
-    if (i % 6 == 2) text += "  rules: [{callers: ['*'], methods: [GET, POST], paths: [/a, /b/*]}]\n";
-    text += "  routes:\n  - match: {prefix: /v3, headers: [{name: X-V, exact: v3}]}\n    to: {version: v3}\n";
-    text += "  - to: [{version: v1, weight: 5}, {version: v2, weight: 0}, {version: v3, weight: 95}]\n  workloads:\n";
-    for (int v = 1; v <= 3; ++v) {
-      absl::StrAppend(&text, "  - {node: n-", i, ".", v, ", version: v", v, ", address: '",
-                      i % 2 == 0 ? absl::StrCat("fd00::", i + 1, ":", v) : absl::StrCat("10.0.", i, ".", v),
-                      "', port: 15006, application: {port: 8080, grpc_port: ", v == 2 ? 9090 : 0, "}}\n");
-    }
-  }
-  return text;
 }
 
 TEST(MeshTest, AGeneratedMeshOfFiftyServicesIsUsableByEveryNode) {

@@ -94,10 +94,13 @@ TEST_F(ResourceFolderTest, ADoubleNameSaysWhereTheFirstIs) {
 TEST_F(ResourceFolderTest, AReferenceThatLeadsNowhereIsRefused) {
   ASSERT_TRUE(engine().MakeFolder("/r", 0755).ok());
   Write("/r/a.yaml",
-        "{\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a, connect_timeout: 1s, type: EDS, "
+        "{\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a, connect_timeout: 1s, type: EDS,\n"
         "eds_cluster_config: {eds_config: {ads: {}}}}");
-  EXPECT_THAT(std::string(LoadFolder(engine(), "/r").catalog.status().message()),
-              HasSubstr("Cluster \"a\": eds_cluster_config refers to ClusterLoadAssignment \"a\""));
+  EXPECT_THAT(
+      std::string(LoadFolder(engine(), "/r").catalog.status().message()),
+      testing::Eq(
+          "/r/a.yaml:2: Cluster \"a\": eds_cluster_config refers to ClusterLoadAssignment \"a\", which a node does "
+          "not have"));
 }
 
 TEST_F(ResourceFolderTest, LoadsAgainAfterChangesAndTellsErrors) {

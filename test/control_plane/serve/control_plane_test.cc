@@ -55,24 +55,32 @@ class ControlPlaneTest : public testing::Test {
     ASSERT_NE(::mkdtemp(folder), nullptr);
     folder_ = folder;
     Write(kMesh);
-    ServeOptions options;
-    options.mesh = folder_ + "/mesh.yaml";
-    options.state = folder_ + "/state";
-    options.tls_listen = {"127.0.0.1:0"};
-    options.node_sockets = folder_ + "/nodes";
-    options.status = "127.0.0.1:0";
-    control_plane_ = std::make_unique<ControlPlane>(dispatcher_, options);
+    options_.mesh = folder_ + "/mesh.yaml";
+    options_.state = folder_ + "/state";
+    options_.tls_listen = {"127.0.0.1:0"};
+    options_.node_sockets = folder_ + "/nodes";
+    options_.status = "127.0.0.1:0";
+    Begin();
+  }
+  void TearDown() override {
+    End();
+    std::filesystem::remove_all(folder_);
+  }
+  void Begin() {
+    dispatcher_ = std::make_unique<event::Dispatcher>(event::MakeEpollEngine());  // a dispatcher stays with its thread
+    control_plane_ = std::make_unique<ControlPlane>(*dispatcher_, options_);
     const absl::Status started = control_plane_->Start();
     ASSERT_TRUE(started.ok()) << started;
+    options_.tls_listen = {absl::StrCat("127.0.0.1:", control_plane_->ports()[0])};  // again there after a restart
     loop_ = std::thread([this] {
-      dispatcher_.Run();
+      dispatcher_->Run();
       control_plane_->Stop();
     });
   }
-  void TearDown() override {
-    dispatcher_.Stop();
+  void End() {
+    dispatcher_->Stop();
     if (loop_.joinable()) loop_.join();
-    std::filesystem::remove_all(folder_);
+    control_plane_.reset();
   }
   void Write(const std::string& mesh) {
     std::ofstream(folder_ + "/new") << mesh;
@@ -82,7 +90,7 @@ class ControlPlaneTest : public testing::Test {
   template <class F>
   auto OnLoop(F work) {
     std::promise<decltype(work())> done;
-    dispatcher_.Post([&] { done.set_value(work()); });
+    dispatcher_->Post([&] { done.set_value(work()); });
     return done.get_future().get();
   }
   // Looks again after each turn of the loop.
@@ -92,10 +100,17 @@ class ControlPlaneTest : public testing::Test {
     int looks = 0;
     event::Timer again([&] {
       if (condition() || ++looks == 2000) return done.set_value(looks < 2000);
-      dispatcher_.Arm(again, milliseconds(5));
+      dispatcher_->Arm(again, milliseconds(5));
     });
-    dispatcher_.Post([&] { dispatcher_.Arm(again, Duration(0)); });
+    dispatcher_->Post([&] { dispatcher_->Arm(again, Duration(0)); });
     return done.get_future().get();
+  }
+  // On the loop only: the status page's JSON, and one of its numbers.
+  std::string Status() { return control_plane_->Answer({"GET", "/status.json", false}).body; }
+  int Number(const std::string& name) {
+    const std::string text = Status();
+    const size_t at = text.find(absl::StrCat("\"", name, "\":"));
+    return at == std::string::npos ? -1 : std::atoi(text.c_str() + at + name.size() + 3);
   }
   EnrollOptions EnrollmentOf(const std::string& node, const std::string& token) {
     EnrollOptions options;
@@ -144,7 +159,8 @@ class ControlPlaneTest : public testing::Test {
   }
 
   std::string folder_;
-  event::Dispatcher dispatcher_{event::MakeEpollEngine()};
+  ServeOptions options_;
+  std::unique_ptr<event::Dispatcher> dispatcher_;
   std::unique_ptr<ControlPlane> control_plane_;
   std::thread loop_;
 };
@@ -216,6 +232,78 @@ TEST_F(ControlPlaneTest, ATokenWorksOnceAndARestartRenewsWithTheCertificate) {
   EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(thief)));
 }
 
+TEST_F(ControlPlaneTest, AnInventedOrExpiredTokenIsRefusedAndCounted) {
+  EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(EnrollmentOf("a-1", "invented"))));
+  const std::string late = *MakeToken(folder_ + "/state", "a-1", Duration(0));
+  const absl::Status refused = Enrolled(EnrollmentOf("a-1", late));
+  EXPECT_TRUE(absl::IsPermissionDenied(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("expired"));
+  EXPECT_EQ(OnLoop([this] { return Number("enrolments_refused"); }), 2);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/out-a-1/cert.pem"));
+}
+
+// A certificate of three seconds is renewed after two, again and again, also by a control plane that was away
+// meanwhile.
+TEST_F(ControlPlaneTest, EnrolmentRenewsBeforeExpiryAndOverAnAbsenceOfTheControlPlane) {
+  End();
+  options_.node_certificate_lifetime = seconds(3);
+  options_.certificate_lifetime = seconds(3);
+  Begin();
+  EnrollOptions options = EnrollmentOf("a-1", TokenFor("a-1"));
+  options.once = false;
+  event::Dispatcher own(event::MakeEpollEngine());
+  std::thread client([&] { EXPECT_TRUE(EnrollClient(own, options).Run().ok()); });
+  EXPECT_TRUE(Until([this] { return Number("nodes_renewed") >= 1; }));
+  End();
+  const std::string before = ReadAll(options.out + "/cert.pem"), key = ReadAll(options.out + "/key.pem");
+  Begin();
+  EXPECT_TRUE(Until([this] { return Number("nodes_renewed") >= 1; }));
+  EXPECT_TRUE(Until([&] { return ReadAll(options.out + "/cert.pem") != before; }));
+  EXPECT_EQ(ReadAll(options.out + "/key.pem"), key);
+  own.Stop();
+  client.join();
+}
+
+TEST_F(ControlPlaneTest, AnExpiredCertificateNeedsANewToken) {
+  End();
+  options_.node_certificate_lifetime = options_.certificate_lifetime = seconds(1);
+  Begin();
+  EnrollOptions options = EnrollmentOf("a-1", TokenFor("a-1"));
+  ASSERT_TRUE(Enrolled(options).ok());
+  const WallTime expired = OnLoop([this] { return dispatcher_->wall_now(); }) + seconds(2);
+  ASSERT_TRUE(Until([&] { return dispatcher_->wall_now() > expired; }));
+  const absl::Status refused = Enrolled(options);  // with the token that is spent
+  EXPECT_TRUE(absl::IsPermissionDenied(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("before, the certificate that is there could not be renewed"));
+  options.token = TokenFor("a-1");
+  EXPECT_TRUE(Enrolled(options).ok());
+}
+
+TEST_F(ControlPlaneTest, TheRootIsReplacedWhileANodeKeepsItsPlace) {
+  End();
+  options_.root_step = milliseconds(1500);
+  Begin();
+  const EnrollOptions options = EnrollmentOf("a-1", TokenFor("a-1"));
+  ASSERT_TRUE(Enrolled(options).ok());
+  const std::string old = ReadAll(options.out + "/root.pem");
+  const auto page = [this](const char* path) {
+    return OnLoop([&] { return control_plane_->Answer({"POST", path, false}).status; });
+  };
+  EXPECT_EQ(page("/rotate-root"), 200);
+  EXPECT_EQ(page("/rotate-root"), 409) << "one at a time";
+  ASSERT_TRUE(Enrolled(options).ok());
+  EXPECT_THAT(ReadAll(options.out + "/root.pem"), testing::StartsWith(old));
+  EXPECT_NE(ReadAll(options.out + "/root.pem"), old);
+  // The server's certificate is the new root's now; the node, which was handed both, renews with its old one.
+  EXPECT_TRUE(Until([this] { return Number("server_certificates_renewed") >= 2; }));
+  ASSERT_TRUE(Enrolled(options).ok());
+  EXPECT_TRUE(Until([this] { return Status().find("\"root\":\"one root\"") != std::string::npos; }));
+  ASSERT_TRUE(Enrolled(options).ok());
+  EXPECT_EQ(ReadAll(options.out + "/root.pem"), ReadAll(folder_ + "/state/root.pem"));
+  EXPECT_EQ(ReadAll(options.out + "/root.pem").find(old), std::string::npos);
+  EXPECT_THAT(KeyOver(ChannelOf("a-1"), "a-1"), HasSubstr("PRIVATE KEY"));
+}
+
 TEST_F(ControlPlaneTest, ACertificateOfOneNodeEnrolsNoOther) {
   ASSERT_TRUE(Enrolled(EnrollmentOf("a-1", TokenFor("a-1"))).ok());
   EnrollOptions other = EnrollmentOf("b-1", "");
@@ -264,7 +352,7 @@ TEST_F(ControlPlaneTest, RotationPushesANewKeyOnOpenStreams) {
   ask.set_version_info(first.version_info());
   ask.set_response_nonce(first.nonce());
   stream->Write(ask);
-  dispatcher_.Post([this] { control_plane_->Rotate(); });
+  dispatcher_->Post([this] { control_plane_->Rotate(); });
   ASSERT_TRUE(stream->Read(&second));
   EXPECT_NE(first.version_info(), second.version_info());
   context.TryCancel();

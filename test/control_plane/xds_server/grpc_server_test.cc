@@ -155,9 +155,8 @@ TEST_F(GrpcServerTest, AClientCertificateGetsTheSecretsOfItsNodeOnly) {
   const auto server = issue({.dns = {"localhost"}});
   const auto client = issue({.uri = {"spiffe://example.org/node/n1"}});
   Serve({.address = "127.0.0.1:0",
-         .certificate_pem = server.certificate_pem,
-         .key_pem = server.key_pem,
-         .client_roots_pem = authority->certificate_pem},
+         .identity = std::make_shared<ServerIdentity>(
+             ServerIdentity::Pem{server.certificate_pem, server.key_pem, authority->certificate_pem})},
         {.trust_domain = "example.org"});
   grpc::SslCredentialsOptions ssl{authority->certificate_pem, client.key_pem, client.certificate_pem};
   grpc::ChannelArguments arguments;
@@ -169,6 +168,40 @@ TEST_F(GrpcServerTest, AClientCertificateGetsTheSecretsOfItsNodeOnly) {
   EXPECT_THAT(response.resources(0).value(), testing::HasSubstr("key-of-n1"));
   EXPECT_EQ(AskOnce(channel, Ask(kSecretType, "n2", "default"), response).error_code(),
             grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(GrpcServerTest, AReplacedIdentityIsShownFromTheNextHandshakeOnAndOpenStreamsStay) {
+  const WallTime now{hours(24 * 365 * 50)};
+  const auto make = [&](const std::string& serial) {
+    tls::IssueOptions options{.names = {.common_name = "self", .dns = {"localhost"}},
+                              .not_before = now,
+                              .not_after = now + hours(24 * 365 * 60),
+                              .serial = serial,
+                              .authority = true};
+    return *tls::MakeSelfSigned(tls::KeyKind::kEcdsaP256, options);
+  };
+  const auto first = make("1"), second = make("2");
+  auto identity = std::make_shared<ServerIdentity>(ServerIdentity::Pem{first.certificate_pem, first.key_pem, ""});
+  Serve({.address = "127.0.0.1:0", .identity = identity});
+  const auto trusting = [this](const std::string& root) {
+    grpc::ChannelArguments arguments;
+    arguments.SetSslTargetNameOverride("localhost");
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(Address(), grpc::SslCredentials({root, "", ""}), arguments);
+  };
+  grpc::ClientContext context;
+  auto stub = discovery::AggregatedDiscoveryService::NewStub(trusting(first.certificate_pem));
+  auto stream = stub->StreamAggregatedResources(&context);
+  stream->Write(Ask(kClusterType, "n1"));
+  DiscoveryResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_FALSE(AskOnce(trusting(second.certificate_pem), Ask(kClusterType, "n1"), response).ok());
+  identity->Replace({second.certificate_pem, second.key_pem, ""});
+  EXPECT_TRUE(AskOnce(trusting(second.certificate_pem), Ask(kClusterType, "n1"), response).ok());
+  EXPECT_FALSE(AskOnce(trusting(first.certificate_pem), Ask(kClusterType, "n1"), response).ok());
+  stream->Write(Ask(kEndpointType, "n1", "a"));
+  EXPECT_TRUE(stream->Read(&response));
+  context.TryCancel();
 }
 
 TEST_F(GrpcServerTest, AnAddressInUseIsAnError) {
