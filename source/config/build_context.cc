@@ -9,6 +9,7 @@
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "source/config/access_logs.h"
 #include "source/config/factory_lookup.h"
+#include "source/config/origins.h"
 #include "source/config/route_builder.h"
 
 namespace outrigger::config {
@@ -57,6 +58,22 @@ model::ClusterSlot BuildContext::ClusterSlotOf(absl::string_view name) {
   return slot;
 }
 
+namespace {
+std::string JoinPath(absl::string_view above, absl::string_view field) {
+  return absl::StrCat(above, above.empty() || field.empty() ? "" : ".", field);
+}
+}  // namespace
+
+BuildContext BuildContext::Below(absl::string_view field) const {
+  BuildContext below(*this);
+  below.path_ = JoinPath(path_, field);
+  return below;
+}
+
+model::OriginId BuildContext::OriginOf(absl::string_view field) const {
+  return origins_ == nullptr ? origin_ : origins_->AddField(origin_, JoinPath(path_, field));
+}
+
 void BuildContext::Subscribe(ResourceKind kind, absl::string_view name, const core::ConfigSource& source) {
   found_.dependencies.subscriptions.push_back(
       {kind, std::string(name), std::make_shared<const core::ConfigSource>(source)});
@@ -76,7 +93,8 @@ absl::StatusOr<model::RouteTableSlot> BuildContext::SubscribeRoutes(const core::
 
 absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildContext::BuildRoutes(
     const envoy::config::route::v3::RouteConfiguration& routes) {
-  return BuildRouteTable(routes, RouteOwner::kInline, "", *this);
+  BuildContext below = Below("route_config");
+  return BuildRouteTable(routes, RouteOwner::kInline, "", below);
 }
 
 absl::StatusOr<std::shared_ptr<const observe::AccessLog>> BuildContext::BuildAccessLog(
@@ -139,6 +157,7 @@ absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::Build
     OUTRIGGER_ASSIGN(http::FilterSpec spec, path + ".typed_config", found->factory->create(*found->config, below));
     spec.name = filter.name();
     spec.type = std::string(found->factory->name);
+    spec.origin = OriginOf(path);
     spec.disabled = filter.disabled();
     if (spec.terminal) {
       spec.route_may_disable = false;

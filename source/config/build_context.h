@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "source/config/environment.h"
+#include "source/config/origins.h"
 #include "source/config/resource.h"
 #include "source/config/slot_table.h"
 #include "source/extension/factory.h"
@@ -47,18 +48,28 @@ struct Found {
 // One build of one resource: what factories ask for, and a record of what they asked for.
 class BuildContext final : public extension::FactoryContext {
  public:
+  // `origins`: where the fields of the resource get ids; null: all are the resource.
   BuildContext(const Environment& environment, NameTables& names, const SecretProvider& secrets, model::OriginId origin,
-               Found& found)
-      : environment_(environment), names_(names), secrets_(secrets), origin_(origin), found_(found) {}
+               Found& found, Origins* origins = nullptr)
+      : environment_(environment),
+        names_(names),
+        secrets_(secrets),
+        origins_(origins),
+        origin_(origin),
+        found_(found) {}
   // As `parent`, but seen by filters under another prefix of statistics.
   BuildContext(const BuildContext& parent, absl::string_view stat_prefix)
       : environment_(parent.environment_),
         names_(parent.names_),
         secrets_(parent.secrets_),
+        origins_(parent.origins_),
         origin_(parent.origin_),
         found_(parent.found_),
         direction_(parent.direction_),
-        stat_prefix_(stat_prefix) {}
+        stat_prefix_(stat_prefix),
+        path_(parent.path_) {}
+  // As this one, for what stands below `field` of the message being built ("filter_chains[0]").
+  BuildContext Below(absl::string_view field) const;
 
   observe::StatsRegistry& stats() override { return environment_.stats; }
   model::ClusterSlot ClusterSlotOf(absl::string_view name) override;
@@ -78,6 +89,8 @@ class BuildContext final : public extension::FactoryContext {
   }
   model::TrafficDirection direction() const override { return direction_; }
   model::OriginId origin() const override { return origin_; }
+  // An id for `field` below this message; "": for the message itself.
+  model::OriginId OriginOf(absl::string_view field) const;
   absl::string_view stat_prefix() const override { return stat_prefix_; }
   void Warn(std::string warning) override { found_.warnings.push_back(std::move(warning)); }
 
@@ -95,10 +108,12 @@ class BuildContext final : public extension::FactoryContext {
   const Environment& environment_;
   NameTables& names_;
   const SecretProvider& secrets_;
+  Origins* origins_;
   const model::OriginId origin_;
   Found& found_;
   model::TrafficDirection direction_ = model::TrafficDirection::kUnspecified;
   std::string stat_prefix_;
+  std::string path_;  // of the message being built, below the resource
 };
 
 }  // namespace outrigger::config

@@ -57,8 +57,10 @@ absl::Status AddFilters(const listener_v3::FilterChain& proto, BuildContext& con
     const std::string path = Item("filters", i);
     OUTRIGGER_ASSIGN(auto found, path + ".typed_config",
                      FindNetworkFilter(context.factories(), filter.name(), filter.typed_config()));
+    BuildContext below = context.Below(path + ".typed_config");
     OUTRIGGER_ASSIGN(model::NetworkFilterSpec spec, path + ".typed_config",
-                     found.factory->create(*found.config, context));
+                     found.factory->create(*found.config, below));
+    spec.origin = context.OriginOf(path);
     spec.name = filter.name();
     spec.type = std::string(found.factory->name);
     if (spec.connection_hash == 0) spec.connection_hash = extension::HashOf(*found.config);
@@ -81,7 +83,7 @@ absl::StatusOr<std::shared_ptr<const model::FilterChain>> BuildFilterChain(const
                                                                            BuildContext& context) {
   auto out = std::make_shared<model::FilterChain>();
   out->name = proto.name();
-  out->origin = context.origin();
+  out->origin = context.OriginOf("");
   OUTRIGGER_ASSIGN(out->match, "filter_chain_match", MatchOf(proto.filter_chain_match()));
   OUTRIGGER_ASSIGN(auto transport, "transport_socket",
                    ServerTransportOf(proto.has_transport_socket(), proto.transport_socket(), context));

@@ -1,5 +1,7 @@
 #include "source/config/listener_builder.h"
 
+#include <algorithm>
+
 #include "source/base/hash.h"
 #include "source/config/access_logs.h"
 #include "source/config/factory_lookup.h"
@@ -44,6 +46,7 @@ absl::Status AddListenerFilters(const listener_v3::Listener& proto, BuildContext
     OUTRIGGER_ASSIGN(model::ListenerFilterSpec spec, path, found.factory->create(*found.config, context));
     spec.name = filter.name();
     spec.type = std::string(found.factory->name);
+    spec.origin = context.OriginOf(Item("listener_filters", i));
     out->listener_filters.push_back(std::move(spec));
   }
   if (proto.has_listener_filters_timeout()) {
@@ -62,8 +65,9 @@ uint64_t ListenerFiltersHash(const listener_v3::Listener& proto) {
 absl::Status AddChains(const listener_v3::Listener& proto, BuildContext& context, model::Listener* out) {
   const uint64_t filters_hash = ListenerFiltersHash(proto);
   for (int i = 0; i < proto.filter_chains_size(); ++i) {
+    BuildContext below = context.Below(Item("filter_chains", i));
     OUTRIGGER_ASSIGN(auto chain, Item("filter_chains", i),
-                     BuildFilterChain(proto.filter_chains(i), filters_hash, context));
+                     BuildFilterChain(proto.filter_chains(i), filters_hash, below));
     for (const auto& other : out->chains) {
       if (!chain->name.empty() && other->name == chain->name) {
         return Fault(Item("filter_chains", i) + ".name", absl::StrCat("a second filter chain \"", chain->name, "\""));
@@ -72,8 +76,9 @@ absl::Status AddChains(const listener_v3::Listener& proto, BuildContext& context
     out->chains.push_back(std::move(chain));
   }
   if (proto.has_default_filter_chain()) {
+    BuildContext below = context.Below("default_filter_chain");
     OUTRIGGER_ASSIGN(out->default_chain, "default_filter_chain",
-                     BuildFilterChain(proto.default_filter_chain(), filters_hash, context));
+                     BuildFilterChain(proto.default_filter_chain(), filters_hash, below));
   }
   if (out->chains.empty() && out->default_chain == nullptr)
     return Fault("filter_chains", "a listener needs a filter chain");
@@ -94,6 +99,7 @@ void SetSockets(const listener_v3::Listener& proto, model::Listener* out) {
   out->ipv4_compat = proto.address().socket_address().ipv4_compat();
   out->freebind = proto.freebind().value();
   out->transparent = proto.transparent().value();
+  out->exact_balance = proto.connection_balance_config().has_exact_balance();
   if (proto.has_tcp_fast_open_queue_length()) out->tcp_fast_open = proto.tcp_fast_open_queue_length().value();
   out->max_accepts_per_event = proto.max_connections_to_accept_per_socket_event().value();
   for (const auto& option : proto.socket_options()) out->socket_options.push_back(extension::SocketOptionOf(option));
@@ -157,6 +163,11 @@ absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const liste
     OUTRIGGER_ASSIGN(out->access_logs.emplace_back(), Item("access_log", i), MakeAccessLog(proto.access_log(i), below));
   }
   out->drain_on_healthcheck_fail = proto.drain_type() == listener_v3::Listener::DEFAULT;
+  if (const Value* most =
+          context.Runtime(absl::StrCat("envoy.resource_limits.listener.", proto.name(), ".connection_limit"));
+      most != nullptr && most->as_number() != nullptr && *most->as_number() >= 0) {
+    out->connection_limit = static_cast<uint64_t>(std::min(*most->as_number(), 1e18));
+  }
   out->ignore_global_conn_limit = proto.ignore_global_conn_limit();
   out->metadata = extension::MetadataOf(proto.metadata());
   out->stats = context.stats().Register<observe::ListenerStats>(stat_prefix);

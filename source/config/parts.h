@@ -16,7 +16,6 @@
 #include "source/config/cluster_builder.h"
 #include "source/model/endpoint_registry.h"
 #include "source/model/snapshot.h"
-#include "source/schema/origin.h"
 
 namespace outrigger::config {
 
@@ -53,20 +52,5 @@ using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;
 
 template <class P>
 using PartMap = std::map<std::string, P, std::less<>>;
-
-// Where compiled nodes came from. Those of replaced parts are kept for a while: streams may still hold them.
-class Origins {
- public:
-  static constexpr size_t kMostRetired = 4096;
-  model::OriginId Add(schema::Origin origin);
-  void Retire(model::OriginId id);
-  const schema::Origin* Find(model::OriginId id) const;
-
- private:
-  std::map<model::OriginId, schema::Origin> origins_;
-  std::vector<model::OriginId> retired_;  // a ring of the last ones
-  size_t oldest_ = 0;
-  model::OriginId last_ = 0;
-};
 
 }  // namespace outrigger::config

@@ -43,10 +43,11 @@ absl::Status SetAction(const route_v3::Route& proto, RouteScope& scope, model::R
   }
 }
 
-absl::StatusOr<model::Route> RouteOf(const route_v3::Route& proto, RouteScope& scope, matching::RouteSpec* spec) {
+absl::StatusOr<model::Route> RouteOf(const route_v3::Route& proto, absl::string_view field, RouteScope& scope,
+                                     matching::RouteSpec* spec) {
   model::Route route;
   route.name = proto.name();
-  route.origin = scope.context.origin();
+  route.origin = scope.context.OriginOf(field);
   OUTRIGGER_ASSIGN(spec->match, "match", RouteMatchOf(proto.match(), scope.context));
   SetMatched(spec->match, &route);
   OUTRIGGER_TRY("", SetAction(proto, scope, &route));
@@ -72,7 +73,8 @@ absl::StatusOr<model::VirtualHost> HostOf(const route_v3::VirtualHost& proto, Ro
   for (int i = 0; i < proto.routes_size(); ++i) {
     matching::RouteSpec route;
     route.payload = static_cast<uint32_t>(i);
-    OUTRIGGER_ASSIGN(auto made, Item("routes", i), RouteOf(proto.routes(i), scope, &route));
+    const std::string field = Item("routes", i);
+    OUTRIGGER_ASSIGN(auto made, field, RouteOf(proto.routes(i), field, scope, &route));
     host.routes.push_back(std::move(made));
     spec->routes.push_back(std::move(route));
   }
@@ -104,7 +106,8 @@ absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const r
                             : kDefaultMostDirectResponseBytes;
   std::vector<matching::VirtualHostSpec> specs;
   for (int i = 0; i < proto.virtual_hosts_size(); ++i) {
-    RouteScope scope{proto, proto.virtual_hosts(i), context, validate, most, nullptr};
+    BuildContext below = context.Below(Item("virtual_hosts", i));
+    RouteScope scope{proto, proto.virtual_hosts(i), below, validate, most, nullptr};
     matching::VirtualHostSpec spec;
     OUTRIGGER_ASSIGN(auto host, Item("virtual_hosts", i), HostOf(proto.virtual_hosts(i), scope, &spec));
     table->virtual_hosts.push_back(std::move(host));

@@ -246,6 +246,8 @@ model::ClusterSlot SnapshotBuilder::ClusterSlotOf(absl::string_view name) const 
   return ref == nullptr ? model::ClusterSlot{} : ref->slot;
 }
 
-const schema::Origin* SnapshotBuilder::OriginOf(model::OriginId id) const { return state_->origins.Find(id); }
+std::optional<schema::Origin> SnapshotBuilder::OriginOf(model::OriginId id) const {
+  return state_->origins.Explain(id);
+}
 
 }  // namespace outrigger::config

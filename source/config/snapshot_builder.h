@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -112,8 +113,8 @@ class SnapshotBuilder {
 
   // Slots by name, for who watches one cluster (xds over its management cluster). Invalid if the name is not known.
   model::ClusterSlot ClusterSlotOf(absl::string_view name) const;
-  // Where a compiled node came from; null if it is long gone.
-  const schema::Origin* OriginOf(model::OriginId id) const;
+  // Where a compiled node came from; nothing if it is long gone.
+  std::optional<schema::Origin> OriginOf(model::OriginId id) const;
 
   struct State;  // of the implementation
 

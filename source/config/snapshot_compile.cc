@@ -50,7 +50,7 @@ absl::StatusOr<P> CompilePart(SnapshotBuilder::State& state, std::shared_ptr<con
     for (const auto& warning : result.warnings) part.found.warnings.push_back(schema::ToString(warning));
   }
   part.origin = state.origins.Add(origin);
-  BuildContext context(state.environment, state.names, state, part.origin, part.found);
+  BuildContext context(state.environment, state.names, state, part.origin, part.found, &state.origins);
   if (const absl::Status compiled = compile(part, context); !compiled.ok()) {
     state.origins.Retire(part.origin);
     return ResourceError(origin, compiled.message());

@@ -70,6 +70,7 @@ bool Dispatcher::RunOnce(Duration longest_wait) {
   }
   engine_->Wait(WaitFor(longest_wait));
   RefreshClock();
+  turn_began_.store(now_.time_since_epoch().count(), std::memory_order_relaxed);
   const size_t due = next_turn_.CountSlow();  // who asks while events are delivered means the turn after this
   size_t ran = static_cast<size_t>(engine_->Deliver());
   ran += RunNextTurn(due);
@@ -77,6 +78,7 @@ bool Dispatcher::RunOnce(Duration longest_wait) {
   ran += RunPosted();
   ran += RunEndOfTurn();
   FreeDeferred();
+  turn_began_.store(0, std::memory_order_relaxed);
   return ran > 0;
 }
 

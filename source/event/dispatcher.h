@@ -86,6 +86,10 @@ class Dispatcher final {
   void SetIdSpace(uint16_t space) { last_id_ = static_cast<uint64_t>(space) << 48; }
   uint64_t NextId() { return ++last_id_; }
 
+  // Any thread: when the turn that runs now began (by this loop's clock); zero while the loop waits or has not run. A
+  // loop whose turn lasts is stuck.
+  MonotonicTime turn_began() const { return MonotonicTime(Duration(turn_began_.load(std::memory_order_relaxed))); }
+
   // When the next timer is due, for the simulator's scheduler; MonotonicTime::max() if none is armed.
   MonotonicTime NextTimer() const;
   // Whether the next turn has work without waiting: posted tasks, or somebody asked for it. On the loop.
@@ -113,6 +117,7 @@ class Dispatcher final {
   std::vector<std::unique_ptr<Deferred>> deferred_;
   std::vector<std::unique_ptr<Deferred>> freeing_;  // keeps its capacity from turn to turn, as `running_`
   std::vector<absl::AnyInvocable<void() &&>> running_;
+  std::atomic<int64_t> turn_began_{0};
   std::atomic<bool> stop_{false};
   std::atomic<bool> wake_pending_{false};
   std::atomic<bool> has_posted_{false};  // posted_ is not empty; read without the lock

@@ -21,7 +21,7 @@ using server::Options;
 constexpr uint32_t kMostWorkers = 128;
 constexpr uint32_t kMostSeconds = 31 * 24 * 3600;
 
-absl::Status Text(std::string Options::* field, absl::string_view value, Options& out) {
+absl::Status Text(std::string Options::*field, absl::string_view value, Options& out) {
   out.*field = std::string(value);
   return absl::OkStatus();
 }
@@ -29,7 +29,7 @@ absl::Status Number(absl::string_view value, uint32_t least, uint32_t most, uint
   if (absl::SimpleAtoi(value, &out) && out >= least && out <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("'", value, "' is not a number from ", least, " to ", most));
 }
-absl::Status Seconds(Duration Options::* field, absl::string_view value, Options& out) {
+absl::Status Seconds(Duration Options::*field, absl::string_view value, Options& out) {
   uint32_t n = 0;
   const absl::Status status = Number(value, 0, kMostSeconds, n);
   out.*field = seconds(n);
@@ -47,9 +47,9 @@ absl::Status OneOf(absl::string_view value, absl::Span<const absl::string_view> 
 using Apply = absl::Status (*)(absl::string_view value, Options& out);
 
 struct Flag {
-  absl::string_view name;   // without the dashes
-  absl::string_view letter; // "" or the short form
-  absl::string_view value;  // what the help calls it; "": a switch
+  absl::string_view name;    // without the dashes
+  absl::string_view letter;  // "" or the short form
+  absl::string_view value;   // what the help calls it; "": a switch
   absl::string_view what;
   Apply apply;
 };
@@ -66,13 +66,17 @@ constexpr Flag kFlags[] = {
        if (status.ok()) o.mode = static_cast<Mode>(i);
        return status;
      }},
-    {"concurrency", "", "N", "worker threads (default: one per processor)",
-     [](absl::string_view v, Options& o) { return Number(v, 0, kMostWorkers, o.concurrency); }},
-    {"service-node", "", "ID", "node.id, where the bootstrap has none",
+    {"concurrency", "", "N", "worker threads (default: one per processor; 0: one)",
+     [](absl::string_view v, Options& o) {
+       absl::Status status = Number(v, 0, kMostWorkers, o.concurrency);
+       if (o.concurrency == 0) o.concurrency = 1;
+       return status;
+     }},
+    {"service-node", "", "ID", "node.id; wins over the bootstrap's",
      [](absl::string_view v, Options& o) { return Text(&Options::service_node, v, o); }},
-    {"service-cluster", "", "NAME", "node.cluster, where the bootstrap has none",
+    {"service-cluster", "", "NAME", "node.cluster; wins over the bootstrap's",
      [](absl::string_view v, Options& o) { return Text(&Options::service_cluster, v, o); }},
-    {"service-zone", "", "ZONE", "node.locality.zone, where the bootstrap has none",
+    {"service-zone", "", "ZONE", "node.locality.zone; wins over the bootstrap's",
      [](absl::string_view v, Options& o) { return Text(&Options::service_zone, v, o); }},
     {"log-level", "l", "LEVEL", "trace, debug, info (default), warning, error, critical or off",
      [](absl::string_view v, Options& o) {
@@ -100,7 +104,8 @@ constexpr Flag kFlags[] = {
      [](absl::string_view v, Options& o) { return Seconds(&Options::parent_shutdown_time, v, o); }},
     {"admin-address-path", "", "FILE", "the admin address is written there once it is bound",
      [](absl::string_view v, Options& o) { return Text(&Options::admin_address_path, v, o); }},
-    {"local-address-ip-version", "", "VERSION", "v4 (default) or v6: what %DOWNSTREAM_LOCAL_ADDRESS% of the host is",
+    {"local-address-ip-version", "", "VERSION",
+     "v4 (default) or v6: which address of this host x-forwarded-for names for its own clients",
      [](absl::string_view v, Options& o) {
        size_t i = 0;
        absl::Status status = OneOf(v, {"v4", "v6"}, i);
@@ -113,7 +118,8 @@ constexpr Flag kFlags[] = {
      [](absl::string_view, Options& o) { return o.allow_unknown_static_fields = true, absl::OkStatus(); }},
     {"reject-unknown-dynamic-fields", "", "", "unknown fields of dynamic configuration are refused",
      [](absl::string_view, Options& o) { return o.reject_unknown_dynamic_fields = true, absl::OkStatus(); }},
-    {"ignore-unknown-dynamic-fields", "", "", "unknown fields of dynamic configuration are not even warned about",
+    {"ignore-unknown-dynamic-fields", "", "",
+     "unknown fields of dynamic configuration are neither warned about nor counted",
      [](absl::string_view, Options& o) { return o.ignore_unknown_dynamic_fields = true, absl::OkStatus(); }},
     {"file-flush-interval-msec", "", "MSEC", "how often access logs are written out (default 10000)",
      [](absl::string_view v, Options& o) {
@@ -122,7 +128,7 @@ constexpr Flag kFlags[] = {
        o.file_flush_interval = milliseconds(n);
        return status;
      }},
-    {"disable-hot-restart", "", "", "accepted: there is no hot restart yet",
+    {"disable-hot-restart", "", "", "accepted; there is no hot restart to disable",
      [](absl::string_view, Options& o) { return o.disable_hot_restart = true, absl::OkStatus(); }},
 };
 
@@ -175,7 +181,8 @@ absl::StatusOr<Flags> ParseFlags(absl::Span<const absl::string_view> arguments) 
     }
     seen.push_back(flag);
     if (flag->value.empty()) {
-      if (joined && value != "true") return absl::InvalidArgumentError(absl::StrCat("--", flag->name, ": takes no value"));
+      if (joined && value != "true")
+        return absl::InvalidArgumentError(absl::StrCat("--", flag->name, ": takes no value"));
     } else if (!joined) {
       if (i + 1 >= arguments.size()) {
         return absl::InvalidArgumentError(absl::StrCat("--", flag->name, ": needs a value (", flag->value, ")"));

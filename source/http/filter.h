@@ -16,26 +16,32 @@ namespace outrigger::http {
 
 class Stream;
 
-// A filter that paused still hears the later events of that direction (if it has the hook), so that it can wait for the end: what it
-// answers there decides anew, and kContinue lets everything held so far go on. Without the hook they are held silently.
+// A filter that paused still hears the later events of that direction (if it has the hook), so that it can wait for the
+// end: what it answers there decides anew, and kContinue lets everything held so far go on. Without the hook they are
+// held silently.
 enum class FilterStatus : uint8_t {
   kContinue,  // hand this event (and what is held) to the next filter now
   kPause,     // hold this and later events of this direction until Resume; beyond the buffer limit the source is paused
-  kBuffer,    // as kPause, but the filter wants it whole: beyond the limit the stream is answered 413 (request) or 500 (response)
+  kBuffer,    // as kPause, but the filter wants it whole: beyond the limit the stream is answered 413 (request) or 500
+              // (response)
   kAnswered,  // a local reply was sent (or the stream reset); no later filter sees the request
 };
 
-// One configured HTTP filter's state for one stream; lives in the stream's arena, destroyed with it. Every hook gets the Stream.
-// A filter may call Stream::SendLocalReply, Reset, Resume* from any hook or later from its own asynchronous callbacks: those must
-// be cancelled by the filter's destructor (timers, pool tickets and calls do so by themselves).
+// One configured HTTP filter's state for one stream; lives in the stream's arena, destroyed with it. Every hook gets
+// the Stream. A filter may call Stream::SendLocalReply, Reset, Resume* from any hook or later from its own asynchronous
+// callbacks: those must be cancelled by the filter's destructor (timers, pool tickets and calls do so by themselves).
 class Filter {
  public:
   virtual ~Filter() = default;
-  virtual FilterStatus OnRequestHeaders(Stream&, HeaderMap& /*headers*/, bool /*end*/) { return FilterStatus::kContinue; }
+  virtual FilterStatus OnRequestHeaders(Stream&, HeaderMap& /*headers*/, bool /*end*/) {
+    return FilterStatus::kContinue;
+  }
   virtual FilterStatus OnRequestBody(Stream&, Buffer& /*body*/, bool /*end*/) { return FilterStatus::kContinue; }
   virtual FilterStatus OnRequestTrailers(Stream&, HeaderMap& /*trailers*/) { return FilterStatus::kContinue; }
   virtual FilterStatus OnResponseInterim(Stream&, HeaderMap& /*headers*/) { return FilterStatus::kContinue; }
-  virtual FilterStatus OnResponseHeaders(Stream&, HeaderMap& /*headers*/, bool /*end*/) { return FilterStatus::kContinue; }
+  virtual FilterStatus OnResponseHeaders(Stream&, HeaderMap& /*headers*/, bool /*end*/) {
+    return FilterStatus::kContinue;
+  }
   virtual FilterStatus OnResponseBody(Stream&, Buffer& /*body*/, bool /*end*/) { return FilterStatus::kContinue; }
   virtual FilterStatus OnResponseTrailers(Stream&, HeaderMap& /*trailers*/) { return FilterStatus::kContinue; }
   // The downstream cannot take more (above), or can again: whoever produces the response stops and goes on.
@@ -57,7 +63,8 @@ enum Hook : uint16_t {
   kHookDone = 256,
 };
 
-// The hooks F overrides, read off its member types: a filter cannot misdeclare what it wants. Hooks must be public, not overloaded.
+// The hooks F overrides, read off its member types: a filter cannot misdeclare what it wants. Hooks must be public, not
+// overloaded.
 template <class F>
 constexpr uint16_t HooksOf() {
   const auto bit = [](auto mine, auto base, uint16_t hook) -> uint16_t {
@@ -77,12 +84,13 @@ constexpr uint16_t HooksOf() {
 
 // One configured filter: immutable, part of the Snapshot, shared by all workers.
 struct FilterSpec {
-  std::string name;         // the configured name: the key of per-route configuration
-  std::string type;         // canonical extension name, for dumps
+  std::string name;     // the configured name: the key of per-route configuration
+  std::string type;     // canonical extension name, for dumps
+  uint32_t origin = 0;  // model::OriginId
   size_t size = 0, align = 0;
   uint16_t hooks = 0;
-  bool terminal = false;    // the router: must be last
-  bool disabled = false;    // off unless a route's FilterConfig turns it on
+  bool terminal = false;          // the router: must be last
+  bool disabled = false;          // off unless a route's FilterConfig turns it on
   bool route_may_disable = true;  // all but the router
   std::shared_ptr<const void> config;
   Filter* (*construct)(void* where, const void* config, Stream& stream) = nullptr;  // into the stream's arena
@@ -109,9 +117,9 @@ class FilterChainSpec {
   static constexpr size_t kMostFilters = 63;  // one bit each in the masks
   explicit FilterChainSpec(std::vector<FilterSpec> filters);
   const std::vector<FilterSpec>& filters() const { return filters_; }
-  size_t bytes() const { return bytes_; }                       // all filter objects of one stream
+  size_t bytes() const { return bytes_; }                                 // all filter objects of one stream
   uint64_t mask(Hook hook) const { return masks_[__builtin_ctz(hook)]; }  // bit i: filter i handles the hook
-  bool switchable() const { return switchable_; }               // whether a route can turn any of them on or off
+  bool switchable() const { return switchable_; }  // whether a route can turn any of them on or off
 
  private:
   std::vector<FilterSpec> filters_;

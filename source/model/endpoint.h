@@ -1,4 +1,4 @@
-// Thread: immutable any; EndpointRecord::flags written by main, read by workers
+// Thread: immutable any; EndpointRecord::flags written by main, read by workers; cells by their worker, read by any
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include "source/base/shared_limit.h"
 #include "source/base/value.h"
 #include "source/net/address.h"
+#include "source/observe/cells.h"
 
 namespace outrigger::model {
 
@@ -23,10 +24,23 @@ enum EndpointFlag : uint32_t {
   kPendingRemoval = 32,  // gone from EDS
 };
 
+// What one worker did with one endpoint, as /clusters shows it. Written by that worker only.
+struct alignas(64) EndpointCells {
+  explicit EndpointCells(int of_worker) : worker(of_worker) {}
+  const int worker;
+  observe::Counter cx_total, cx_connect_fail, rq_total, rq_success, rq_error, rq_timeout;
+  observe::Gauge cx_active, rq_active;
+  EndpointCells* next = nullptr;  // another worker's; fixed once it can be found
+};
+
 // Identity of an endpoint by (cluster, address, hostname): survives changes of weight, metadata, locality and order, so
 // that pools and health do too. Shared by all versions of the cluster's endpoint set; pools hold it while they have
 // connections.
 struct EndpointRecord {
+  EndpointRecord() = default;
+  ~EndpointRecord();
+  EndpointRecord(const EndpointRecord&) = delete;
+
   uint64_t id = 0;  // unique in the process
   net::Address address;
   std::vector<net::Address> additional_addresses;
@@ -35,6 +49,14 @@ struct EndpointRecord {
   std::atomic<uint32_t> flags{0};
   mutable SharedLimit connections{
       UINT64_MAX};  // per-host max_connections, all workers together; set where the endpoint set is built
+
+  // The worker's own cells, made when first asked for; they live as long as the record.
+  EndpointCells& CellsOf(int worker) const;
+  // Any thread: the first of all workers' cells (then `next`), null if nobody used this endpoint yet.
+  const EndpointCells* cells() const { return cells_.load(std::memory_order_acquire); }
+
+ private:
+  mutable std::atomic<EndpointCells*> cells_{nullptr};
 };
 
 struct Locality {

@@ -61,6 +61,7 @@ class DownstreamContext {
 // One configured network filter. `make` builds it for a connection; the last of a chain is terminal.
 struct NetworkFilterSpec {
   std::string name, type;
+  OriginId origin = 0;
   bool terminal = false;
   std::shared_ptr<const void> config;
   std::unique_ptr<net::NetworkFilter> (*make)(const std::shared_ptr<const void>& config,
@@ -70,6 +71,7 @@ struct NetworkFilterSpec {
 };
 struct ListenerFilterSpec {
   std::string name, type;
+  OriginId origin = 0;
   std::shared_ptr<const void> config;
   std::unique_ptr<net::ListenerFilter> (*make)(const void* config, upstream::WorkerContext& worker) = nullptr;
 };
@@ -140,6 +142,7 @@ struct Listener {
   std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
   bool drain_on_healthcheck_fail = true;  // DrainType DEFAULT; MODIFY_ONLY: false
   bool ignore_global_conn_limit = false;
+  uint64_t connection_limit = UINT64_MAX;  // run-time key envoy.resource_limits.listener.NAME.connection_limit
   Metadata metadata;
   observe::StatsScope<observe::ListenerStats> stats;  // "listener.ADDRESS."
   observe::StatsScope<observe::SslStats> ssl_stats;   // "listener.ADDRESS.ssl."

@@ -53,13 +53,17 @@ struct ConnectionProperties {
 // fd >= 0 gives it to a Connection or calls CloseAccepted() with an engine.
 struct AcceptedSocket {
   int fd = -1;
+  uint8_t held = 0;  // what its listener counted it in: the listener's business
   ConnectionProperties properties;
 
   AcceptedSocket() = default;
   AcceptedSocket(AcceptedSocket&& other) noexcept
-      : fd(std::exchange(other.fd, -1)), properties(std::move(other.properties)) {}
+      : fd(std::exchange(other.fd, -1)),
+        held(std::exchange(other.held, uint8_t{0})),
+        properties(std::move(other.properties)) {}
   AcceptedSocket& operator=(AcceptedSocket&& other) noexcept {
     fd = std::exchange(other.fd, -1);
+    held = std::exchange(other.held, uint8_t{0});
     properties = std::move(other.properties);
     return *this;
   }

@@ -12,7 +12,10 @@ FilterChainOnConnection::FilterChainOnConnection(Connection& connection,
   connection_.SetHandler(this);
 }
 
-void FilterChainOnConnection::OnConnected() { RunNewConnection(); }
+void FilterChainOnConnection::OnConnected() {
+  if (owner_ != nullptr) owner_->OnConnectionReady();
+  RunNewConnection();
+}
 
 // True once all filters continued and the terminal is there.
 bool FilterChainOnConnection::RunNewConnection() {
@@ -97,8 +100,7 @@ void FilterChainOnConnection::OnClosed(const CloseInfo& why) {
 
 void FilterChainOnConnection::Dump(DumpWriter& out) const {
   out.Field("network_filters", filters_.size()).Field("holding", holding_ ? 1 : 0);
-  for (const Entry& entry : filters_) entry.filter->Dump(out);
-  if (terminal_ != nullptr) terminal_->Dump(out);
+  for (const Entry& entry : filters_) entry.filter->Dump(out);  // a terminal one says what its handler does
 }
 
 }  // namespace outrigger::net

@@ -40,6 +40,7 @@ class FilterChainOnConnection final : public ConnectionHandler, public event::De
  public:
   class Owner {
    public:
+    virtual void OnConnectionReady() {}  // the transport is (a handshake succeeded); before any filter hears it
     virtual void OnConnectionClosed(const CloseInfo& why) = 0;  // after all filters and the terminal heard it
 
    protected:

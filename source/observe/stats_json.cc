@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "absl/strings/str_cat.h"
 #include "source/observe/stats_format.h"
 
@@ -25,8 +23,6 @@ size_t Utf8Length(absl::string_view text, size_t at) {
   }
   return 0;
 }
-
-std::string JsonNumber(double value) { return std::isnan(value) ? "null" : PrintReal(value); }
 
 }  // namespace
 
@@ -68,24 +64,8 @@ std::string FormatJson(const StatsSnapshot& snapshot, const StatsFormat& format)
     absl::StrAppend(&out, comma, "{\"name\":", JsonQuote(number.name), ",\"value\":", PrintNumber(number), "}");
     comma = ",";
   }
-  std::string computed;
-  for (const auto& distribution : snapshot.distributions) {
-    if (!distribution.used || !Wanted(format, distribution.name, true)) continue;
-    absl::StrAppend(&computed, computed.empty() ? "" : ",", "{\"name\":", JsonQuote(distribution.name),
-                    ",\"values\":[");
-    for (size_t i = 0; i < kQuantiles.size(); ++i) {
-      absl::StrAppend(&computed, i == 0 ? "" : ",",
-                      "{\"interval\":", JsonNumber(distribution.interval.Quantile(kQuantiles[i])),
-                      ",\"cumulative\":", JsonNumber(distribution.cumulative.Quantile(kQuantiles[i])), "}");
-    }
-    computed += "]}";
-  }
-  if (!computed.empty()) {
-    absl::StrAppend(&out, comma, "{\"histograms\":{\"supported_quantiles\":[");
-    for (size_t i = 0; i < kQuantiles.size(); ++i)
-      absl::StrAppend(&out, i == 0 ? "" : ",", PrintReal(100 * kQuantiles[i]));
-    absl::StrAppend(&out, "],\"computed_quantiles\":[", computed, "]}}");
-  }
+  const std::string histograms = HistogramsJson(snapshot, format);
+  if (!histograms.empty()) absl::StrAppend(&out, comma, "{\"histograms\":", histograms, "}");
   out += "]}";
   return out;
 }

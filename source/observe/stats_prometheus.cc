@@ -52,13 +52,6 @@ Series SeriesOf(absl::string_view full_name, const TagRules* rules) {
   return series;
 }
 
-absl::Span<const double> BucketsOf(absl::string_view name, const StatsFormat& format) {
-  for (const BucketSetting& setting : format.buckets) {
-    if (setting.match && setting.match(name)) return setting.buckets;
-  }
-  return kDefaultBuckets;
-}
-
 std::string HistogramSamples(const Series& series, const HistogramTotals& totals, absl::Span<const double> buckets) {
   std::string out;
   const absl::string_view comma = series.labels.empty() ? "" : ",";
@@ -82,6 +75,13 @@ void Print(const Families& families, absl::string_view type, std::string& out) {
 }  // namespace
 
 absl::Span<const double> DefaultBuckets() { return kDefaultBuckets; }
+
+absl::Span<const double> BucketsOf(absl::string_view name, const StatsFormat& format) {
+  for (const BucketSetting& setting : format.buckets) {
+    if (setting.match && setting.match(name)) return setting.buckets;
+  }
+  return kDefaultBuckets;
+}
 
 std::string FormatPrometheus(const StatsSnapshot& snapshot, const StatsFormat& format) {
   Families counters, gauges, histograms, texts;

@@ -66,6 +66,8 @@ absl::Span<const double> DefaultBuckets();
 // How to print. `keep` is stats_matcher (empty: all): what it refuses is absent from every output. `filter`,
 // `used_only` are the request's query parameters.
 struct StatsFormat {
+  // How text and JSON show histograms: quantiles; counts up to each bucket's edge, or of each bucket alone; every bin.
+  enum class Histograms : uint8_t { kQuantiles, kCumulative, kDisjoint, kDetailed } histograms = Histograms::kQuantiles;
   bool used_only = false;
   std::function<bool(absl::string_view name)> filter;
   std::function<bool(absl::string_view name)> keep;

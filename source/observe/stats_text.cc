@@ -50,14 +50,7 @@ std::string FormatText(const StatsSnapshot& snapshot, const StatsFormat& format)
   }
   for (const auto& distribution : snapshot.distributions) {
     if (!Wanted(format, distribution.name, distribution.used)) continue;
-    absl::StrAppend(&out, distribution.name, ":");
-    if (!distribution.used) absl::StrAppend(&out, " No recorded values");
-    for (size_t i = 0; distribution.used && i < kQuantiles.size(); ++i) {
-      absl::StrAppend(&out, " P", PrintReal(100 * kQuantiles[i]), "(",
-                      PrintReal(distribution.interval.Quantile(kQuantiles[i])), ",",
-                      PrintReal(distribution.cumulative.Quantile(kQuantiles[i])), ")");
-    }
-    out += '\n';
+    absl::StrAppend(&out, distribution.name, ":", HistogramText(distribution, format), "\n");
   }
   return out;
 }

@@ -30,6 +30,7 @@ void Attempt::Start(const upstream::Picked& picked) {
   options.downstream_protocol = router_.stream().info().protocol;
   options.authority = ServerNameSource(router_.cluster().config(), headers);
   options.dedicated = router_.upgrade() || router_.connect();
+  cells_ = picked.cells;
   router_.cluster().Request(picked, *this, options);
   if (over_) return;
   if (router_.request_ended() && router_.timeouts().per_try > Duration::zero()) {
@@ -127,12 +128,15 @@ void Attempt::DisarmAll() {
 }
 
 void Attempt::OnTryTimeout(TryLimit limit) {
-  if (!over_) router_.OnTryTimeout(*this, limit);
+  if (over_) return;
+  CountTimeout();
+  router_.OnTryTimeout(*this, limit);
 }
 
 void Attempt::OnStreamFailed(const upstream::PoolFailure& failure) {
   if (std::exchange(over_, true)) return;
   DisarmAll();
+  if (cells_ != nullptr && failure.reason != ResetReason::kOverflow) cells_->rq_error.Inc();
   router_.OnAttemptReset(*this, failure.reason, failure.transport_failure, failure.detail);
 }
 
@@ -145,6 +149,7 @@ void Attempt::OnHeaders(HeaderMap& headers, bool end) {
   try_timeout_.Unlink();
   ArmIdle();
   response_begun_ = true;
+  if (cells_ != nullptr) (headers.status() >= 500 ? cells_->rq_error : cells_->rq_success).Inc();
   if (end) ResponseEnded();
   router_.OnAttemptHeaders(*this, headers, end);
 }
@@ -180,6 +185,7 @@ void Attempt::OnReset(ResetReason reason, const char* detail) {
   sender_ = nullptr;
   DisarmAll();
   if (std::exchange(source_paused_, false)) router_.ResumeSource();
+  if (!response_begun_ && cells_ != nullptr) cells_->rq_error.Inc();
   if (response_ended_) return;  // kNone after a whole response: the peer needs no more of the request
   router_.OnAttemptReset(*this, reason, "", detail);
 }

@@ -26,6 +26,9 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   bool headers_sent() const { return headers_sent_; }
   bool response_begun() const { return response_begun_; }
   MonotonicTime started() const { return started_; }
+  void CountTimeout() {  // at the endpoint
+    if (cells_ != nullptr) cells_->rq_timeout.Inc();
+  }
 
   // upstream::StreamRequest
   void OnStreamReady(http::StreamSender& sender, const upstream::ConnectionFacts& facts) override;
@@ -62,6 +65,7 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   void ResponseEnded();
 
   Router& router_;
+  model::EndpointCells* cells_ = nullptr;  // of the endpoint, once there is one
   http::StreamSender* sender_ = nullptr;
   const uint32_t number_;
   MonotonicTime started_;

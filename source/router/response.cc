@@ -260,6 +260,7 @@ void Router::OnTryTimeout(Attempt& attempt, TryLimit limit) {
 void Router::OnGlobalTimeout() {
   if (over_ || stream_.done()) return;
   cluster_stats().upstream_rq_timeout.Inc();
+  if (attempt_ != nullptr) attempt_->CountTimeout();
   if (response_begun_) {
     over_ = true;
     EndAttempt(ResetReason::kLocalReset);

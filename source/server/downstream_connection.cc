@@ -85,6 +85,10 @@ void DownstreamConnection::CloseNow() {
   if (!closed_) connection_->Close(net::Connection::CloseMode::kNow, {net::CloseReason::kLocal, 0, "drain_time_over"});
 }
 
+void DownstreamConnection::OnConnectionReady() {
+  if (chain_->tls != nullptr) owner_.FoldTlsStats();
+}
+
 void DownstreamConnection::OnConnectionClosed(const net::CloseInfo& why) {
   if (std::exchange(closed_, true)) return;
   owner_.OnConnectionGone(*this, why, worker().dispatcher().now() - opened_);
@@ -97,8 +101,8 @@ void DownstreamConnection::Dump(DumpWriter& out) const {
   out.Open("connection");
   connection_->Dump(out);
   out.Field("chain", chain_->name);
+  out.Field("origin", chain_->origin);
   out.Field("draining", drain_asked_);
-  if (filters_ != nullptr) filters_->Dump(out);
   out.Close();
 }
 

@@ -26,6 +26,9 @@ class DownstreamConnection final : public model::DownstreamContext,
                        std::shared_ptr<const model::FilterChain> chain, model::SnapshotPin pin);
   ~DownstreamConnection() override;
   void Start();
+  // What its listener counted it in.
+  void SetHeld(uint8_t held) { held_ = held; }
+  uint8_t held() const { return held_; }
 
   // The configuration changed: drains if Current() says so.
   void Recheck();
@@ -51,6 +54,7 @@ class DownstreamConnection final : public model::DownstreamContext,
   void SetDrainHandler(DrainHandler* handler) override { drain_handler_ = handler; }
 
   // net::FilterChainOnConnection::Owner
+  void OnConnectionReady() override;
   void OnConnectionClosed(const net::CloseInfo& why) override;
   void Dump(DumpWriter& out) const;
 
@@ -66,6 +70,7 @@ class DownstreamConnection final : public model::DownstreamContext,
   MonotonicTime opened_;
   MonotonicTime drain_due_ = MonotonicTime::max();  // the next step of draining
   MonotonicTime drain_end_ = MonotonicTime::max();
+  uint8_t held_ = 0;
   bool drain_asked_ = false;
   bool trust_changed_ = false;
   bool closed_ = false;

@@ -14,6 +14,25 @@ namespace {
 constexpr uint64_t kPage = 4096;  // of /proc/self/statm on the platforms we build for
 }
 
+std::string HostAddress(event::Engine& engine, bool ipv6) {
+  const std::string loopback = ipv6 ? "::1" : "127.0.0.1";
+  // Connecting a datagram socket sends nothing; it makes the kernel choose a source. The targets are documentation
+  // addresses.
+  const auto target = net::Address::ParseIp(ipv6 ? "2001:db8::1" : "192.0.2.1", 9);
+  const event::IoResult fd = engine.Socket(ipv6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+  if (fd < 0 || !target.ok()) return loopback;
+  std::string found = loopback;
+  sockaddr_storage storage{};
+  socklen_t length = sizeof(storage);
+  if (engine.Connect(static_cast<int>(fd), target->sockaddr_ptr(), target->sockaddr_length()) == 0 &&
+      engine.LocalAddress(static_cast<int>(fd), &storage, &length) >= 0) {
+    const auto address = net::Address::FromSockaddr(reinterpret_cast<const sockaddr*>(&storage), length);
+    if (address.ok() && address->ip() && !address->IsWildcard()) found = std::string(address->IpString());
+  }
+  engine.Close(static_cast<int>(fd));
+  return found;
+}
+
 MemoryUse ReadMemoryUse(event::Engine& engine) {
   MemoryUse use;
   const struct mallinfo2 info = mallinfo2();

@@ -12,6 +12,9 @@ struct MemoryUse {
   uint64_t heap = 0;       // taken from the system by the allocator
   uint64_t physical = 0;   // resident
 };
+// The address of this host from which it reaches others, of one IP version; the loopback address if it has none.
+std::string HostAddress(event::Engine& engine, bool ipv6);
+
 MemoryUse ReadMemoryUse(event::Engine& engine);
 
 // Certificates of a Snapshot, as /certs shows them: those of listeners' chains, then of clusters' transport sockets.

@@ -15,13 +15,15 @@ Server::~Server() = default;
 Server::Parts::~Parts() {
   *self = nullptr;
   for (event::Timer* timer : {&stats_timer, &drain_timer, &stop_timer}) timer->Disarm();
-  // What still lives on a loop dies while everything it refers to is there: workers first, they may still post to main; then main's own.
+  // What still lives on a loop dies while everything it refers to is there: workers first, they may still post to main;
+  // then main's own.
   dynamic.reset();
   if (workers != nullptr) workers->Stop();
   admin.reset();
   Turns();
   files.reset();
   dns.reset();
+  watchdog.reset();
   workers.reset();
   sockets.reset();
   context.reset();
@@ -56,9 +58,14 @@ observe::AccessLogFiles& Server::access_logs() { return *parts_->access_logs; }
 WorkerSet& Server::workers() { return *parts_->workers; }
 ListenerSockets& Server::sockets() { return *parts_->sockets; }
 AdminPages& Server::admin() { return parts_->pages; }
-net::Address Server::admin_address() const { return parts_->admin == nullptr ? net::Address() : parts_->admin->address(); }
+net::Address Server::admin_address() const {
+  return parts_->admin == nullptr ? net::Address() : parts_->admin->address();
+}
 MonotonicTime Server::started() const { return parts_->started; }
 WallTime Server::started_wall() const { return parts_->started_wall; }
+void Server::ForEachDynamicResource(const std::function<void(const DynamicResource&)>& f) const {
+  if (parts_->dynamic != nullptr) parts_->dynamic->ForEachResource(f);
+}
 void Server::RefreshGauges() { parts_->RefreshGauges(); }
 
 }  // namespace outrigger::server

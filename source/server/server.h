@@ -23,6 +23,21 @@ class AdminPages;
 class Server;
 class WorkerSet;
 
+// A resource of dynamic configuration, as /config_dump shows it. Pointers are valid during the call that gives it.
+struct DynamicResource {
+  struct Version {
+    const google::protobuf::Message* message = nullptr;
+    absl::string_view version;
+    WallTime received{};
+  };
+  config::ResourceKind kind = config::ResourceKind::kListener;
+  absl::string_view name;
+  Version active, warming;                 // message null: there is none
+  int status = 0;                          // envoy.admin.v3.ClientResourceStatus
+  absl::string_view error, error_version;  // of the last version that was refused; empty: none since
+  WallTime error_time{};
+};
+
 // Where configuration beyond the bootstrap comes from (xDS). Owned by the server, made before the workers.
 class DynamicConfiguration {
  public:
@@ -30,6 +45,8 @@ class DynamicConfiguration {
   // On the running loop, after static configuration is published to main. Takes a HoldInit() as long as the first
   // configuration is on its way, changes server.builder() and calls RequestPublish().
   virtual void Start(Server& server) = 0;
+  // All resources it knows of, by kind, then name.
+  virtual void ForEachResource(const std::function<void(const DynamicResource&)>& /*f*/) const {}
   // Why the bootstrap's sources cannot be used: looked at after Start(), an error of the start.
   virtual const absl::Status& error() const {
     static const absl::Status none;
@@ -87,6 +104,7 @@ class Server final {
   std::shared_ptr<void> HoldInit(std::string what);
 
   void RefreshGauges();  // of the process, before they are read
+  void ForEachDynamicResource(const std::function<void(const DynamicResource&)>& f) const;
 
   // --- what everybody may use
   // --------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include "source/server/admin/pages.h"
 #include "source/server/dns_resolution.h"
 #include "source/server/server.h"
+#include "source/server/watchdog.h"
 #include "source/server/watched_files.h"
 #include "source/server/worker_set.h"
 #include "source/tls/context_store.h"
@@ -30,6 +31,7 @@ struct Server::Parts final : public event::EndOfTurn {
   // server_publish.cc
   void OnEndOfTurn() override;  // a requested publication is made
   void Publish();
+  std::shared_ptr<ListenerShare> ShareOf(const model::Listener& listener);
   void CountListeners(const model::Snapshot& before, const model::Snapshot& after, size_t failures);
   void FollowFiles();
   void OnInUse();
@@ -46,6 +48,7 @@ struct Server::Parts final : public event::EndOfTurn {
   absl::Status StartAdmin(Server& server);
   absl::Status PrepareStatic();
   void OnInitialized();
+  void StartWatchdog();
   void OnStatsTimer();
   void RefreshGauges();
 
@@ -57,6 +60,8 @@ struct Server::Parts final : public event::EndOfTurn {
   std::unique_ptr<observe::LogWriter> access_logs;
   tls::ContextStore tls;
   upstream::ProcessFacts facts;
+  SharedLimit connections{
+      UINT64_MAX};  // downstream ones of the process: runtime key overload.global_downstream_max_connections
   std::optional<config::LoadedBootstrap> loaded;
   observe::StatsScope<observe::ServerStats> server_scope;
   observe::StatsScope<observe::ListenerManagerStats> listener_scope;
@@ -64,8 +69,8 @@ struct Server::Parts final : public event::EndOfTurn {
   std::unique_ptr<config::SnapshotBuilder> builder;
   std::unique_ptr<upstream::WorkerContext> context;
   std::unique_ptr<ListenerSockets> sockets;
-  std::optional<SharedLimit> connection_limit;  // of the overload manager
   std::unique_ptr<WorkerSet> workers;
+  std::unique_ptr<Watchdog> watchdog;
   AdminPages pages;
   std::unique_ptr<AdminListener> admin;
   std::unique_ptr<DnsResolution> dns;
@@ -83,7 +88,9 @@ struct Server::Parts final : public event::EndOfTurn {
   WallTime started_wall;
   std::multimap<uint64_t, std::function<void()>> waiting_for_use;  // by generation
   std::map<std::string, int> init_holds;                           // what the start waits for
-  std::shared_ptr<Parts*> self;                    // null inside once gone: holds may outlive the server
+  std::shared_ptr<Parts*> self;  // null inside once gone: holds may outlive the server
+  // By slot index, of the listeners published last.
+  std::map<uint32_t, std::pair<model::ListenerSlot, std::shared_ptr<ListenerShare>>> shares;
   std::map<std::string, std::string> bind_errors;  // by listener, said once
   event::Timer stats_timer, drain_timer, stop_timer;
 };

@@ -16,6 +16,17 @@ bool Server::Parts::MayListen(const model::Listener& listener) const {
   return !stop_all && !(stop_inbound && listener.direction == model::TrafficDirection::kInbound);
 }
 
+std::shared_ptr<ListenerShare> Server::Parts::ShareOf(const model::Listener& listener) {
+  auto& [slot, share] = shares[listener.slot.index];
+  if (share == nullptr || !(slot == listener.slot)) {
+    slot = listener.slot;
+    share = std::make_shared<ListenerShare>(workers->size());
+    share->Register(stats, listener.stats.prefix());
+  }
+  share->connections().SetLimit(listener.connection_limit);
+  return share;
+}
+
 void Server::Parts::Publish() {
   const std::shared_ptr<const model::Snapshot> snapshot = builder->Build();
   const std::shared_ptr<const model::Snapshot> before = workers->current().snapshot;
@@ -26,6 +37,10 @@ void Server::Parts::Publish() {
   if (state == State::kLive || state == State::kDraining)
     next->sockets = sockets->Assign(
         *snapshot, [this](const model::Listener& listener) { return MayListen(listener); }, &failures);
+  std::erase_if(shares, [&](const auto& share) { return snapshot->listeners.Get(share.first) == nullptr; });
+  for (uint32_t i = 0; i < snapshot->listeners.size(); ++i) {
+    if (const model::Listener* listener = snapshot->listeners.Get(i)) next->shares.emplace(i, ShareOf(*listener));
+  }
   std::map<std::string, std::string> errors;
   for (const auto& failure : failures) {
     auto known = bind_errors.find(failure.listener);

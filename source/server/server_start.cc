@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 
@@ -12,6 +13,8 @@
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "source/base/bug.h"
 #include "source/base/log.h"
+#include "source/extension/runtime.h"
+#include "source/extension/values.h"
 #include "source/server/admin/all_pages.h"
 #include "source/server/process_stats.h"
 #include "source/server/server_parts.h"
@@ -22,6 +25,21 @@ namespace outrigger::server {
 namespace {
 
 constexpr Duration kStatsInterval = seconds(5);  // histograms show the last one
+
+Watchdog::Limits WatchdogLimits(const envoy::config::bootstrap::v3::Watchdog& proto, uint64_t random) {
+  Watchdog::Limits limits;
+  using extension::DurationOf;
+  if (proto.has_miss_timeout()) limits.miss = DurationOf(proto.miss_timeout());
+  if (proto.has_megamiss_timeout()) limits.megamiss = DurationOf(proto.megamiss_timeout());
+  limits.kill = DurationOf(proto.kill_timeout());
+  limits.multikill = DurationOf(proto.multikill_timeout());
+  limits.multikill_share = proto.multikill_threshold().value() / 100.0;
+  const int64_t jitter = ToMillis(DurationOf(proto.max_kill_timeout_jitter()));
+  if (limits.kill > Duration::zero() && jitter > 0) {
+    limits.kill += milliseconds(static_cast<int64_t>(random % static_cast<uint64_t>(jitter)));
+  }
+  return limits;
+}
 
 absl::StatusOr<net::Address> AdminAddress(const envoy::config::core::v3::Address& address) {
   if (address.has_pipe()) return net::Address::UnixPath(address.pipe().path(), address.pipe().mode());
@@ -72,6 +90,8 @@ absl::Status Server::Parts::Load() {
   for (const std::string& warning : loaded->warnings) OUTRIGGER_LOG(kWarn, kConfig, warning);
   for (const std::string& unknown : loaded->unknown_fields)
     OUTRIGGER_LOG(kWarn, kConfig, "unknown field, tolerated: ", unknown);
+  if (options.disable_hot_restart)
+    OUTRIGGER_LOG(kInfo, kMain, "--disable-hot-restart: there is no hot restart to disable");
   stats.main().Get(server_scope).static_unknown_fields.Add(loaded->unknown_fields.size());
 
   // The command line wins over the bootstrap's node.
@@ -83,6 +103,9 @@ absl::Status Server::Parts::Load() {
   facts.node_cluster = node.cluster();
   facts.zone = node.locality().zone();
   facts.region = node.locality().region();
+  facts.local_address = around.threads               ? HostAddress(dispatcher->engine(), options.local_address_ipv6)
+                        : options.local_address_ipv6 ? "::1"
+                                                     : "127.0.0.1";
   facts.sub_zone = node.locality().sub_zone();
 
   config::Environment environment{
@@ -93,7 +116,7 @@ absl::Status Server::Parts::Load() {
   environment.variable = around.environment_variable;
   auto limit = config::ConnectionLimitOf(*loaded->bootstrap);
   if (!limit.ok()) return limit.status();
-  if (limit->has_value()) connection_limit.emplace(**limit);
+  connections.SetLimit(limit->value_or(UINT64_MAX));
   builder = std::make_unique<config::SnapshotBuilder>(environment);
   return builder->SetStatic(*loaded->bootstrap);
 }
@@ -171,16 +194,15 @@ absl::Status Server::Start() {
   p.sockets = std::make_unique<ListenerSockets>(p.dispatcher->engine(), count);
   auto publication = std::make_shared<Publication>();
   publication->snapshot = std::make_shared<const model::Snapshot>();
-  p.workers = std::make_unique<WorkerSet>(
-      WorkerSet::Settings{.count = count,
-                          .threads = p.around.threads,
-                          .main = p.dispatcher.get(),
-                          .stats = &p.stats,
-                          .facts = &p.facts,
-                          .connection_limit = p.connection_limit ? &*p.connection_limit : nullptr,
-                          .drain = p.plan(),
-                          .make_engine = p.around.make_engine},
-      std::move(publication));
+  p.workers = std::make_unique<WorkerSet>(WorkerSet::Settings{.count = count,
+                                                              .threads = p.around.threads,
+                                                              .main = p.dispatcher.get(),
+                                                              .stats = &p.stats,
+                                                              .facts = &p.facts,
+                                                              .drain = p.plan(),
+                                                              .connections = &p.connections,
+                                                              .make_engine = p.around.make_engine},
+                                          std::move(publication));
   p.workers->OnInUse([&p] { p.OnInUse(); });
   if (absl::Status bound = p.PrepareStatic(); !bound.ok()) return bound;
   if (absl::Status admin = p.StartAdmin(*this); !admin.ok()) return admin;
@@ -207,6 +229,28 @@ absl::Status Server::Start() {
   return absl::OkStatus();
 }
 
+void Server::Parts::StartWatchdog() {
+  if (!around.threads) return;  // in the simulator nobody is stuck, and time is not real
+  const auto& bootstrap = *loaded->bootstrap;
+  Watchdog::Settings settings;
+  settings.main = dispatcher.get();
+  for (size_t i = 0; i < workers->size(); ++i) settings.workers.push_back(&workers->worker(i).dispatcher());
+  const uint64_t random = dispatcher->engine().RandomBits();
+  const auto& watchdogs = bootstrap.watchdogs();
+  settings.for_main = WatchdogLimits(
+      watchdogs.has_main_thread_watchdog() ? watchdogs.main_thread_watchdog() : bootstrap.watchdog(), random);
+  settings.for_workers =
+      WatchdogLimits(watchdogs.has_worker_watchdog() ? watchdogs.worker_watchdog() : bootstrap.watchdog(), random);
+  settings.stats = &stats;
+  settings.kill = [](const std::string& why) {
+    OUTRIGGER_LOG(kCritical, kMain, why);
+    log::Flush();
+    std::abort();
+  };
+  watchdog = std::make_unique<Watchdog>(std::move(settings));
+  watchdog->Start();
+}
+
 void Server::Parts::OnInitialized() {
   if (state != State::kInitializing) return;
   state = State::kLive;
@@ -220,6 +264,7 @@ void Server::Parts::OnInitialized() {
   workers->Start();
   stats.main().Get(listener_scope).workers_started.Set(1);
   stats.main().Get(listener_scope).listener_create_success.Add(workers->current().sockets.size() * workers->size());
+  StartWatchdog();
   RefreshGauges();
   OUTRIGGER_LOG(kInfo, kMain, "all clusters are initialised: starts ", workers->size(), " workers");
 }

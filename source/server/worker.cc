@@ -17,7 +17,7 @@ Worker::Worker(Options options, std::unique_ptr<event::Engine> engine, std::shar
       dispatcher_(std::make_unique<event::Dispatcher>(std::move(engine))),
       publication_(std::move(first)),
       reap_timer_([this] { OnReapTimer(); }) {
-  if (options_.connection_limit != nullptr) connection_units_.emplace(*options_.connection_limit);
+  if (options_.connections != nullptr) connections_lease_.emplace(*options_.connections);
   event::Dispatcher* main = options_.main;
   context_ = std::make_unique<upstream::WorkerContext>(
       options_.index, *dispatcher_, *options_.stats, *options_.facts, publication_->snapshot,
@@ -29,6 +29,7 @@ Worker::Worker(Options options, std::unique_ptr<event::Engine> engine, std::shar
 
 Worker::~Worker() {
   StopThread();
+  for (Parcel& parcel : early_) net::CloseAccepted(dispatcher_->engine(), parcel.socket);
   listeners_.clear();
   leaving_.clear();
 }
@@ -88,20 +89,51 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
     const ListenSockets& bound = sockets == publication_->sockets.end() ? kNone : sockets->second;
     std::unique_ptr<WorkerListener>& mine = listeners_[i];
     if (mine == nullptr) {
-      mine =
-          std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index), snapshot.listeners.Share(i),
-                                           options_.drain, connection_units_ ? &*connection_units_ : nullptr);
+      ListenerNeighbours neighbours;
+      if (auto share = publication_->shares.find(i); share != publication_->shares.end())
+        neighbours.share = share->second;
+      if (connections_lease_.has_value()) neighbours.process_connections = &*connections_lease_;
+      neighbours.peers = options_.peers;
+      mine = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index),
+                                              snapshot.listeners.Share(i), options_.drain, std::move(neighbours));
     } else if (mine->config().get() == now && mine->Watches(bound)) {
       continue;  // unchanged: its connections still find their chain
     }
     mine->Update(snapshot.listeners.Share(i), bound);
   }
+  AdoptEarly();
   Reap();
   if (options_.in_use) {
     options_.main->Post([report = options_.in_use, index = options_.index, generation = snapshot.generation] {
       report(index, generation);
     });
   }
+}
+
+WorkerListener* Worker::FindListener(model::ListenerSlot slot) {
+  WorkerListener* found = FindListener(slot.index);
+  return found != nullptr && found->slot() == slot ? found : nullptr;
+}
+
+void Worker::HandOver(model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) {
+  // A loop that ends without having run this closes nothing: so does the process.
+  dispatcher_->Post([this, generation, parcel = Parcel{slot, std::move(socket)}]() mutable {
+    if (WorkerListener* listener = FindListener(parcel.slot))
+      return listener->AdoptHandedOver(std::move(parcel.socket));
+    if (generation > context_->generation()) return early_.push_back(std::move(parcel));
+    net::CloseAccepted(dispatcher_->engine(), parcel.socket);  // the listener went meanwhile
+  });
+}
+
+void Worker::AdoptEarly() {
+  for (Parcel& parcel : early_) {
+    if (WorkerListener* listener = FindListener(parcel.slot)) {
+      listener->AdoptHandedOver(std::move(parcel.socket));
+    } else {
+      net::CloseAccepted(dispatcher_->engine(), parcel.socket);
+    }
+  }
+  early_.clear();
 }
 
 void Worker::Drain(std::function<bool(const model::Listener&)> which, DrainPlan plan) {

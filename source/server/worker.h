@@ -18,10 +18,12 @@
 
 namespace outrigger::server {
 
-// One publication: a Snapshot with the bound sockets of its listeners (by slot index). Shared by all workers.
+// One publication: a Snapshot with the bound sockets of its listeners (by slot index), and what the workers share of
+// each. Shared by all workers.
 struct Publication {
   std::shared_ptr<const model::Snapshot> snapshot;
   absl::flat_hash_map<uint32_t, ListenSockets> sockets;
+  absl::flat_hash_map<uint32_t, std::shared_ptr<ListenerShare>> shares;
 };
 
 // A thread with its event loop, its listeners and its upstream state. In the simulator there is no thread: the loop is
@@ -33,15 +35,18 @@ class Worker final {
     event::Dispatcher* main = nullptr;  // where reports and last references are posted
     observe::WorkerStats* stats = nullptr;
     const upstream::ProcessFacts* facts = nullptr;
-    SharedLimit* connection_limit = nullptr;                      // null: none
     std::function<void(int worker, uint64_t generation)> in_use;  // on main, after each swap
     DrainPlan drain;                                              // for listeners that configuration removes
+    SharedLimit* connections = nullptr;                           // downstream ones of the process; null: no limit
+    WorkerPeers* peers = nullptr;                                 // null: this worker is alone
   };
   Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first);
   ~Worker();
 
   void StartThread();
   void Publish(std::shared_ptr<const Publication> next);
+  // Any thread: a socket that another worker accepted for the listener of `slot`, which it knew in `generation`.
+  void HandOver(model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket);
   // Each runs on the worker. (To stop accepting, publish without the sockets.) CloseAll ends what is left.
   void Drain(std::function<bool(const model::Listener&)> which,
              DrainPlan plan);  // also of connections that come while it lasts
@@ -65,17 +70,24 @@ class Worker final {
 
  private:
   void Apply(std::shared_ptr<const Publication> next);
+  void AdoptEarly();
+  WorkerListener* FindListener(model::ListenerSlot slot);
   void Reap();
   void OnReapTimer();
 
   Options options_;
   std::unique_ptr<event::Dispatcher> dispatcher_;
   std::unique_ptr<upstream::WorkerContext> context_;
+  std::optional<SharedLimit::Lease> connections_lease_;
   std::shared_ptr<const Publication> publication_;
-  std::optional<SharedLimit::Lease> connection_units_;  // before the listeners, which give back what they hold
   std::map<uint32_t, std::unique_ptr<WorkerListener>>
       listeners_;                                         // by slot index, in an order that is the same everywhere
   std::vector<std::unique_ptr<WorkerListener>> leaving_;  // removed or replaced, with connections left
+  struct Parcel {
+    model::ListenerSlot slot;
+    net::AcceptedSocket socket;
+  };
+  std::vector<Parcel> early_;  // handed over by a worker that is a generation ahead
   event::Timer reap_timer_;
   bool draining_ = false;
   std::thread thread_;

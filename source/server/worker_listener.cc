@@ -19,25 +19,35 @@ std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& list
   return index >= 0 ? listener.chains[index] : listener.default_chain;
 }
 
+namespace {
+
+// Where an accepted socket is counted (AcceptedSocket::held).
+enum Held : uint8_t { kInLoad = 1, kInListenerLimit = 2, kInProcessLimit = 4 };
+
+}  // namespace
+
 WorkerListener::WorkerListener(upstream::WorkerContext& worker, size_t worker_index,
                                std::shared_ptr<const model::Listener> config, const DrainPlan& drain,
-                               SharedLimit::Lease* units)
+                               ListenerNeighbours neighbours)
     : worker_(worker),
       worker_index_(worker_index),
-      units_(units),
       config_(std::move(config)),
+      neighbours_(std::move(neighbours)),
       stats_(&worker.stats().Get(config_->stats)),
-      drain_(drain) {}
+      drain_(drain) {
+  if (neighbours_.share == nullptr) return;
+  listener_connections_.emplace(neighbours_.share->connections());
+  if (const auto* scope = neighbours_.share->stats(worker_index)) worker_stats_ = &worker.stats().Get(*scope);
+}
 
 WorkerListener::~WorkerListener() {
   runs_.ForEach([this](net::ListenerFilterRun& run) {
     run.Unlink();
+    Leave(run.socket().held);
     run.Cancel();
     worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&run));
   });
   CloseConnections();
-  run_count_ = connection_count_ = 0;
-  GiveBackUnits();
 }
 
 void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets) {
@@ -65,6 +75,7 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
 }
 
 void WorkerListener::StopAccepting() {
+  stopping_ = true;
   for (auto& listener : listeners_) {
     listener->Stop();
     worker_.dispatcher().DestroyLater(std::move(listener));
@@ -115,29 +126,60 @@ void WorkerListener::SetPaused(bool paused) {
 }
 
 void WorkerListener::OnAccepted(net::TcpListener& /*listener*/, net::AcceptedSocket socket) {
-  Adopt(std::move(socket));
+  // What a listener that stops still finds in its queue stays here: the others may have let go of it already.
+  const bool balance =
+      config_->exact_balance && neighbours_.peers != nullptr && neighbours_.share != nullptr && !stopping_;
+  if (!balance) return Adopt(std::move(socket));
+  const size_t to = neighbours_.share->Choose(worker_index_);
+  if (to == worker_index_) return AdoptHandedOver(std::move(socket));
+  neighbours_.peers->HandOver(to, slot(), worker_.generation(), std::move(socket));
 }
 
-bool WorkerListener::TakeUnit() {
-  if (units_ == nullptr || config_->ignore_global_conn_limit) return true;
-  if (!units_->TryAcquire()) return false;
-  ++units_held_;
+void WorkerListener::AdoptHandedOver(net::AcceptedSocket socket) {
+  Adopt(std::move(socket));
+  neighbours_.share->Arrived(worker_index_);
+}
+
+bool WorkerListener::Admit(net::AcceptedSocket& socket) {
+  SharedLimit::Lease* process = config_->ignore_global_conn_limit ? nullptr : neighbours_.process_connections;
+  if (listener_connections_.has_value()) {
+    if (!listener_connections_->TryAcquire()) {
+      stats_->downstream_cx_overflow.Inc();
+      Log(nullptr, http::LogEvent::kConnectionRefused, "listener_connection_limit", Duration::zero());
+      net::CloseAccepted(worker_.dispatcher().engine(), socket);
+      return false;
+    }
+    socket.held |= kInListenerLimit;
+  }
+  if (process != nullptr) {
+    if (!process->TryAcquire()) {
+      stats_->downstream_global_cx_overflow.Inc();
+      Log(nullptr, http::LogEvent::kConnectionRefused, "global_connection_limit", Duration::zero());
+      net::CloseAccepted(worker_.dispatcher().engine(), socket);
+      Leave(std::exchange(socket.held, uint8_t{0}));
+      return false;
+    }
+    socket.held |= kInProcessLimit;
+  }
+  socket.held |= kInLoad;
+  CountLoad(1);
   return true;
 }
 
-void WorkerListener::GiveBackUnits() {
-  for (; units_held_ > run_count_ + connection_count_; --units_held_) units_->Release();
+void WorkerListener::Leave(uint8_t held) {
+  if ((held & kInListenerLimit) != 0) listener_connections_->Release();
+  if ((held & kInProcessLimit) != 0) neighbours_.process_connections->Release();
+  if ((held & kInLoad) != 0) CountLoad(-1);
+}
+
+void WorkerListener::CountLoad(int64_t delta) {
+  load_ += static_cast<uint64_t>(delta);
+  if (neighbours_.share != nullptr) neighbours_.share->SetLoad(worker_index_, load_);
 }
 
 void WorkerListener::Adopt(net::AcceptedSocket socket) {
-  if (!TakeUnit()) {
-    stats_->downstream_global_cx_overflow.Inc();
-    return net::CloseAccepted(worker_.dispatcher().engine(), socket);
-  }
-  if (config_->listener_filters.empty()) {
-    MakeConnection(std::move(socket));
-    return GiveBackUnits();
-  }
+  if (!Admit(socket)) return;
+  if (config_->listener_filters.empty()) return MakeConnection(std::move(socket));
   std::vector<std::unique_ptr<net::ListenerFilter>> filters;
   for (const model::ListenerFilterSpec& spec : config_->listener_filters)
     filters.push_back(spec.make(spec.config.get(), worker_));
@@ -145,7 +187,6 @@ void WorkerListener::Adopt(net::AcceptedSocket socket) {
   options.timeout = config_->listener_filters_timeout;
   options.continue_on_timeout = config_->continue_on_listener_filters_timeout;
   stats_->downstream_pre_cx_active.Add(1);
-  ++run_count_;
   auto* run = new net::ListenerFilterRun(worker_.dispatcher(), std::move(socket), std::move(filters), options, *this);
   runs_.PushBack(*run);
   run->Start();
@@ -157,7 +198,6 @@ void WorkerListener::OnListenerFiltersDone(net::ListenerFilterRun& run, net::Acc
   run.Unlink();
   worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&run));
   stats_->downstream_pre_cx_active.Sub(1);
-  --run_count_;
   switch (outcome) {
     case Outcome::kTimedOut:
     case Outcome::kTimeout:
@@ -173,8 +213,8 @@ void WorkerListener::OnListenerFiltersDone(net::ListenerFilterRun& run, net::Acc
     case Outcome::kDone:
       break;
   }
-  if (net::ListenerFilterRun::HandedOver(outcome)) MakeConnection(std::move(socket));
-  GiveBackUnits();
+  if (!net::ListenerFilterRun::HandedOver(outcome)) return Leave(socket.held);
+  MakeConnection(std::move(socket));
 }
 
 void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
@@ -183,12 +223,12 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
     stats_->no_filter_chain_match.Inc();
     Log(nullptr, http::LogEvent::kConnectionRefused, "filter_chain_not_found", Duration::zero());
     net::CloseAccepted(worker_.dispatcher().engine(), socket);
-    return;
+    return Leave(socket.held);
   }
   if (chain->tls_unavailable) {  // its secret has not come: closed, never plaintext
     stats_->downstream_cx_transport_socket_connect_timeout.Inc();
     net::CloseAccepted(worker_.dispatcher().engine(), socket);
-    return;
+    return Leave(socket.held);
   }
   std::unique_ptr<net::Transport> transport;
   if (chain->tls != nullptr) {
@@ -198,8 +238,11 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
   }
   stats_->downstream_cx_total.Inc();
   stats_->downstream_cx_active.Add(1);
+  if (worker_stats_ != nullptr) worker_stats_->downstream_cx_total.Inc(), worker_stats_->downstream_cx_active.Inc();
+  const uint8_t held = socket.held;
   auto connection = std::make_unique<net::Connection>(worker_.dispatcher(), std::move(socket), std::move(transport));
   auto* made = new DownstreamConnection(*this, std::move(connection), std::move(chain), worker_.Pin());
+  made->SetHeld(held);
   connections_.PushBack(*made);
   ++connection_count_;
   if (draining_) PlanDrain(*made);
@@ -209,7 +252,8 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
 void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length) {
   connection.Unlink();
   --connection_count_;
-  GiveBackUnits();
+  Leave(connection.held());
+  if (worker_stats_ != nullptr) worker_stats_->downstream_cx_active.Dec();
   stats_->downstream_cx_destroy.Inc();
   stats_->downstream_cx_active.Sub(1);
   stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(length)));

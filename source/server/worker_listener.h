@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "source/base/intrusive_list.h"
@@ -13,6 +14,7 @@
 #include "source/observe/schemas/listener.h"
 #include "source/observe/schemas/ssl.h"
 #include "source/server/downstream_connection.h"
+#include "source/server/listener_share.h"
 #include "source/tls/stats.h"
 #include "source/upstream/worker_context.h"
 
@@ -26,6 +28,23 @@ struct DrainPlan {
   bool gradual = true;           // spread over `time`; otherwise all are asked now
 };
 
+// The other workers of the process, for a socket that one of them should have. Any worker.
+class WorkerPeers {
+ public:
+  // `generation`: the configuration in which the sender knows the listener.
+  virtual void HandOver(size_t worker, model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) = 0;
+
+ protected:
+  ~WorkerPeers() = default;
+};
+
+// What a listener on a worker shares with others. Null: nothing to share, no limit.
+struct ListenerNeighbours {
+  std::shared_ptr<ListenerShare> share;
+  SharedLimit::Lease* process_connections = nullptr;  // this worker's part of all downstream connections
+  WorkerPeers* peers = nullptr;
+};
+
 // The chain for a connection, or null.
 const model::FilterChain* ChooseChain(const model::Listener& listener, const net::ConnectionProperties& properties);
 std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& listener,
@@ -36,10 +55,9 @@ std::shared_ptr<const model::FilterChain> ShareChain(const model::Listener& list
 // worker hands over.
 class WorkerListener final : public net::TcpListener::Owner, public net::ListenerFilterRun::Owner {
  public:
-  // `drain`: how connections end whose chain is gone or changed too much. `units`: of the process-wide limit of
-  // connections; null: none.
+  // `drain`: how connections end whose chain is gone or changed too much.
   WorkerListener(upstream::WorkerContext& worker, size_t worker_index, std::shared_ptr<const model::Listener> config,
-                 const DrainPlan& drain, SharedLimit::Lease* units = nullptr);
+                 const DrainPlan& drain, ListenerNeighbours neighbours = {});
   ~WorkerListener();
 
   // A newer version of the same slot. Sockets kept are kept; new ones start; others stop after taking what was queued.
@@ -60,37 +78,41 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   size_t connection_count() const { return connection_count_; }
   bool accepting() const { return !listeners_.empty(); }
   bool idle() const { return listeners_.empty() && connection_count_ == 0 && runs_.empty(); }
+  void FoldTlsStats();  // what TLS counted since the last time becomes visible
   void OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length);
   void Dump(DumpWriter& out) const;
-  // A socket accepted elsewhere.
-  void Adopt(net::AcceptedSocket socket);
+  // A socket that another worker accepted and chose this one for (connection_balance_config.exact_balance).
+  void AdoptHandedOver(net::AcceptedSocket socket);
 
  private:
   void OnAccepted(net::TcpListener& listener, net::AcceptedSocket socket) override;
   void OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
                              net::ListenerFilterRun::Outcome outcome) override;
+  void Adopt(net::AcceptedSocket socket);
   void MakeConnection(net::AcceptedSocket socket);
-  bool TakeUnit();       // of the process-wide limit; false: there is none left
-  void GiveBackUnits();  // those that no connection stands behind any more
+  // Counts the newcomer in the limits; false: there is no room, and it was closed.
+  bool Admit(net::AcceptedSocket& socket);
+  void Leave(uint8_t held);
+  void CountLoad(int64_t delta);
   void PlanDrain(DownstreamConnection& connection);
-  void FoldTlsStats();
   // To the listener's own access logs: connections, not requests.
   void Log(net::Connection* connection, http::LogEvent event, absl::string_view detail, Duration length);
 
   upstream::WorkerContext& worker_;
   const size_t worker_index_;
-  SharedLimit::Lease* const units_;
   std::shared_ptr<const model::Listener> config_;
+  const ListenerNeighbours neighbours_;
+  std::optional<SharedLimit::Lease> listener_connections_;  // of the share
   observe::ListenerStats* stats_;
+  observe::ListenerWorkerStats* worker_stats_ = nullptr;
   tls::TlsStats tls_stats_;
   tls::TlsStats tls_folded_;  // what of it the registry's block already has
   std::vector<std::unique_ptr<net::TcpListener>> listeners_;
   IntrusiveList<net::ListenerFilterRun, net::ListenerFilterRunTag> runs_;
-  size_t run_count_ = 0;
-  // Units held. At most one for each run and connection; fewer where the limit was ignored when they came.
-  size_t units_held_ = 0;
   IntrusiveList<DownstreamConnection> connections_;
   size_t connection_count_ = 0;
+  uint64_t load_ = 0;  // connections and those whose listener filters run
+  bool stopping_ = false;
   bool draining_ = false;
   DrainPlan drain_;
   MonotonicTime drain_ends_;

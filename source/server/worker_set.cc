@@ -16,8 +16,9 @@ WorkerSet::WorkerSet(Settings settings, std::shared_ptr<const Publication> first
     options.main = settings_.main;
     options.stats = &settings_.stats->AddWorker(absl::StrCat("worker_", i));
     options.facts = settings_.facts;
-    options.connection_limit = settings_.connection_limit;
     options.drain = settings_.drain;
+    options.connections = settings_.connections;
+    options.peers = this;
     options.in_use = [this](int worker, uint64_t generation) { OnReport(worker, generation); };
     workers_.push_back(std::make_unique<Worker>(std::move(options), settings_.make_engine(), publications_.back()));
     workers_.back()->dispatcher().SetIdSpace(static_cast<uint16_t>(i + 1));
@@ -44,6 +45,10 @@ void WorkerSet::Publish(std::shared_ptr<const Publication> next) {
     if (started_) worker->Publish(next);  // otherwise Start() gives it the newest
   }
   Reap();
+}
+
+void WorkerSet::HandOver(size_t worker, model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) {
+  workers_[worker]->HandOver(slot, generation, std::move(socket));
 }
 
 void WorkerSet::OnReport(int worker, uint64_t generation) {

@@ -11,7 +11,7 @@
 namespace outrigger::server {
 
 // The workers of the process: gives them publications and knows which generation each of them uses.
-class WorkerSet final {
+class WorkerSet final : public WorkerPeers {
  public:
   struct Settings {
     size_t count = 1;
@@ -19,8 +19,8 @@ class WorkerSet final {
     event::Dispatcher* main = nullptr;
     observe::StatsRegistry* stats = nullptr;
     const upstream::ProcessFacts* facts = nullptr;
-    SharedLimit* connection_limit = nullptr;  // of all listeners that do not ignore it; null: none
     DrainPlan drain;
+    SharedLimit* connections = nullptr;  // downstream ones of the process; null: no limit
     std::function<std::unique_ptr<event::Engine>()> make_engine;
   };
   WorkerSet(Settings settings, std::shared_ptr<const Publication> first);
@@ -33,6 +33,8 @@ class WorkerSet final {
   Worker& worker(size_t i) { return *workers_[i]; }
 
   void Publish(std::shared_ptr<const Publication> next);
+  // WorkerPeers: any worker.
+  void HandOver(size_t worker, model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) override;
   const Publication& current() const { return *publications_.back(); }
   // The oldest generation that some worker uses.
   uint64_t in_use() const;

@@ -116,6 +116,8 @@ bool EndpointPool::Attach(PooledConnection& connection, StreamRequest& request, 
   ++endpoint_.active;
   books_.stats->upstream_rq_total.Inc();
   books_.stats->upstream_rq_active.Inc();
+  endpoint_.cells.rq_total.Inc();
+  endpoint_.cells.rq_active.Inc();
   if (dedicated || for_good_) connection.retired_ = true;
   Settle(connection);
   ConnectionFacts facts;
@@ -320,6 +322,7 @@ LiveEndpoint::LiveEndpoint(ClusterBooks& of_books, event::EndOfTurn& of_reaper,
     : books(of_books),
       reaper(of_reaper),
       record(std::move(of_record)),
+      cells(record->CellsOf(books.worker.index())),
       transport(of_transport),
       host_connections(record->connections) {}
 

@@ -52,10 +52,11 @@ class LiveEndpoint {
   ClusterBooks& books;
   event::EndOfTurn& reaper;
   std::shared_ptr<model::EndpointRecord> record;
-  int32_t transport;       // index into ClusterConfig::transports; -1: the default
-  uint32_t active = 0;     // requests under way here, all pools
-  bool present = true;     // in the current endpoint set
-  bool unhealthy = false;  // when last looked at
+  model::EndpointCells& cells;  // this worker's, of the record
+  int32_t transport;            // index into ClusterConfig::transports; -1: the default
+  uint32_t active = 0;          // requests under way here, all pools
+  bool present = true;          // in the current endpoint set
+  bool unhealthy = false;       // when last looked at
   SharedLimit::Lease host_connections;
 
  private:

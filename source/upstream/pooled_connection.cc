@@ -32,6 +32,8 @@ ConnectionAccount::ConnectionAccount(EndpointPool& pool, bool leased, bool host_
   ++endpoint_.books.connections;
   endpoint_.books.stats->upstream_cx_total.Inc();
   endpoint_.books.stats->upstream_cx_active.Inc();
+  endpoint_.cells.cx_total.Inc();
+  endpoint_.cells.cx_active.Inc();
 }
 
 ConnectionAccount::~ConnectionAccount() {
@@ -42,6 +44,7 @@ void ConnectionAccount::GiveBack() {
   open_ = false;
   --endpoint_.books.connections;
   endpoint_.books.stats->upstream_cx_active.Dec();
+  endpoint_.cells.cx_active.Dec();
   if (leased_) breaker_.connections.Release();
   if (host_leased_) endpoint_.host_connections.Release();
 }
@@ -154,6 +157,7 @@ void PooledConnection::ConnectFailed(const net::CloseInfo& why) {
   observe::ClusterStats& stats = *pool_.books().stats;
   if (!given_up) {
     stats.upstream_cx_connect_fail.Inc();
+    pool_.endpoint().cells.cx_connect_fail.Inc();
     if (why.reason == CloseReason::kConnectTimeout) stats.upstream_cx_connect_timeout.Inc();
   }
   account_.OnClosed(connection_.get(), why, false);
@@ -201,6 +205,7 @@ void PooledConnection::SyncStreams() {
     breaker.UncountActive();
   }
   pool_.endpoint().active -= ended;
+  pool_.endpoint().cells.rq_active.Sub(ended);
   pool_.books().stats->upstream_rq_active.Sub(ended);
   if (session_->protocol() == http::Protocol::kHttp2) pool_.books().http2_stats->streams_active.Sub(ended);
   streams_ = left;
@@ -295,6 +300,8 @@ void DedicatedConnection::OnConnected() {
   books.stats->upstream_rq_total.Inc();
   books.stats->upstream_rq_active.Inc();
   ++pool_.endpoint().active;
+  pool_.endpoint().cells.rq_total.Inc();
+  pool_.endpoint().cells.rq_active.Inc();
   given_ = connecting_.get();
   given_->SetHandler(nullptr);
   ConnectionFacts facts;
@@ -311,6 +318,7 @@ void DedicatedConnection::OnClosed(const net::CloseInfo& why) {
   if (gone_ || given_ != nullptr) return;
   observe::ClusterStats& stats = *pool_.books().stats;
   stats.upstream_cx_connect_fail.Inc();
+  pool_.endpoint().cells.cx_connect_fail.Inc();
   if (why.reason == CloseReason::kConnectTimeout) stats.upstream_cx_connect_timeout.Inc();
   stats.upstream_rq_pending_failure_eject.Inc();
   const std::string text = ConnectFailureText(*connecting_, why);
@@ -341,6 +349,7 @@ void DedicatedConnection::Leave() {
   if (given_ != nullptr) {
     books.stats->upstream_rq_active.Dec();
     --pool_.endpoint().active;
+    pool_.endpoint().cells.rq_active.Dec();
   } else {
     books.stats->upstream_rq_pending_active.Dec();
     --books.waiting;

@@ -176,6 +176,7 @@ Picked WorkerCluster::Pick(const PickContext& context) {
   LiveEndpoint& live = state.Live(choice->priority, choice->index);
   Picked picked;
   picked.record = live.record.get();
+  picked.cells = &live.cells;
   picked.endpoint = &state.endpoints->priorities[choice->priority].endpoints[choice->index];
   picked.pool = live.Pool(context.priority, DefaultProtocol(*state.books.config), "");
   return picked;

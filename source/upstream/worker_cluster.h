@@ -34,7 +34,8 @@ struct PickContext {
 struct Picked {
   const model::EndpointRecord* record = nullptr;
   const model::Endpoint* endpoint = nullptr;
-  EndpointPool* pool = nullptr;  // null: nothing could be picked
+  EndpointPool* pool = nullptr;           // null: nothing could be picked
+  model::EndpointCells* cells = nullptr;  // this worker's of the endpoint: requests' ends are counted there
   explicit operator bool() const { return pool != nullptr; }
 };
 

@@ -18,6 +18,7 @@ namespace outrigger::upstream {
 // Facts of the process that requests may read; fixed after start except the flags, which main writes.
 struct ProcessFacts {
   std::string node_id, node_cluster, zone, region, sub_zone;
+  std::string local_address;  // of the host, as --local-address-ip-version says: an IP address without port
   std::vector<std::string> environment_names;
   std::atomic<bool> draining{false};             // graceful shutdown or /drain_listeners?graceful
   std::atomic<bool> health_check_failed{false};  // /healthcheck/fail

@@ -14,9 +14,12 @@ namespace outrigger::xds {
 
 using envoy::service::discovery::v3::DiscoveryResponse;
 
-absl::StatusOr<DiscoveryResponse> ReadResourceFile(absl::string_view text, absl::string_view path, ResourceType type) {
+absl::StatusOr<DiscoveryResponse> ReadResourceFile(absl::string_view text, absl::string_view path, ResourceType type,
+                                                   const DecodeOptions& decode) {
   schema::ReadOptions options;
   options.source = std::string(path);
+  std::vector<schema::UnknownField> unknown;
+  if (decode.unknown_fields != DecodeOptions::UnknownFields::kRefuse) options.unknown = &unknown;
   schema::Node root;
   if (absl::Status status = schema::ParseText(text, options, root); !status.ok()) return status;
   DiscoveryResponse response;
@@ -28,6 +31,11 @@ absl::StatusOr<DiscoveryResponse> ReadResourceFile(absl::string_view text, absl:
   } else {
     for (const schema::Node& item : root.items) {
       if (absl::Status status = schema::ReadNode(item, *response.add_resources(), options); !status.ok()) return status;
+    }
+  }
+  if (decode.unknown_fields == DecodeOptions::UnknownFields::kTolerate && decode.log != nullptr) {
+    for (const schema::UnknownField& field : unknown) {
+      decode.log->Note(field.path, absl::StrCat(path, ":", field.line, ": ", field.path));
     }
   }
   if (response.version_info().empty()) response.set_version_info(absl::StrFormat("%016x", StableHash(text)));
@@ -80,7 +88,7 @@ void FileSource::Read() {
   ++counters_.reads;
   const absl::StatusOr<std::string> text = dispatcher_.engine().ReadFile(options_.path, kMostResourceFileBytes);
   if (!text.ok()) return Fail(text.status().message());
-  const absl::StatusOr<DiscoveryResponse> response = ReadResourceFile(*text, options_.path, type_);
+  const absl::StatusOr<DiscoveryResponse> response = ReadResourceFile(*text, options_.path, type_, options_.decode);
   if (!response.ok()) {
     ++counters_.refused;
     last_error_ = std::string(response.status().message());

@@ -57,9 +57,11 @@ class FileSource final : public Source {
   std::string last_error_;
 };
 
-// What the text of such a file says. A response without a version gets one from its content.
+// What the text of such a file says. A response without a version gets one from its content. Unknown fields are errors,
+// or skipped and noted, as `options` say.
 absl::StatusOr<envoy::service::discovery::v3::DiscoveryResponse> ReadResourceFile(absl::string_view text,
                                                                                   absl::string_view path,
-                                                                                  ResourceType type);
+                                                                                  ResourceType type,
+                                                                                  const DecodeOptions& options = {});
 
 }  // namespace outrigger::xds

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/base/hash.h"
+#include "source/base/log.h"
 #include "source/schema/origin.h"
 #include "source/schema/tree.h"
 #include "source/schema/typed_struct.h"
@@ -32,6 +33,16 @@ schema::ValidateOptions RulesFor(const DecodeOptions& options) {
                          ? schema::ValidateOptions::Unknown::kRefuse
                          : schema::ValidateOptions::Unknown::kCollect;
   return validate;
+}
+
+void NoteUnknown(const DecodeOptions& options, const schema::Origin& origin,
+                 const std::vector<schema::Finding>& unknown, DecodedResponse* out) {
+  if (options.unknown_fields == DecodeOptions::UnknownFields::kIgnore) return;
+  out->unknown_fields += unknown.size();
+  if (options.log == nullptr) return;
+  for (const schema::Finding& field : unknown) {
+    options.log->Note(field.path, absl::StrCat(origin.ToString(), ": ", field.path));
+  }
 }
 
 // Reads one resource into `out`. A status: the whole response is refused.
@@ -62,7 +73,7 @@ absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, 
     return absl::OkStatus();
   }
   const schema::ValidationResult result = schema::Validate(*message, RulesFor(options));
-  out->unknown_fields += result.unknown_fields.size();
+  NoteUnknown(options, origin, result.unknown_fields, out);
   for (const schema::Finding& warning : result.warnings) {
     out->warnings.push_back(schema::NackDetail(origin, schema::ToString(warning)));
   }
@@ -76,6 +87,12 @@ absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, 
 }
 
 }  // namespace
+
+void UnknownFieldLog::Note(absl::string_view field, absl::string_view place) {
+  count_.Inc();
+  if (warned_.size() >= kMostPaths || !warned_.insert(std::string(field)).second) return;
+  OUTRIGGER_LOG(kWarn, kConfigXds, "unknown field, tolerated: ", place);
+}
 
 DecodedResponse DecodeResponse(ResourceType type, const DiscoveryResponse& response, const DecodeOptions& options) {
   DecodedResponse out;

@@ -1,17 +1,34 @@
 // Thread: main
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
+#include "source/observe/cells.h"
 #include "source/xds/update.h"
 
 namespace outrigger::xds {
 
+// Tolerated fields that no published API has: each occurrence is counted, each field path is warned about once.
+class UnknownFieldLog {
+ public:
+  static constexpr size_t kMostPaths = 1000;  // remembered; later ones are counted only
+  explicit UnknownFieldLog(observe::Counter& count) : count_(count) {}
+  // `place`: "cluster \"a\" (version 3): filters[0].new_field".
+  void Note(absl::string_view field, absl::string_view place);
+
+ private:
+  observe::Counter& count_;
+  std::set<std::string> warned_;
+};
+
 struct DecodeOptions {
-  enum class UnknownFields : uint8_t { kTolerate, kRefuse } unknown_fields = UnknownFields::kTolerate;
+  // kIgnore: as kTolerate, but neither counted nor warned about.
+  enum class UnknownFields : uint8_t { kTolerate, kRefuse, kIgnore } unknown_fields = UnknownFields::kTolerate;
+  UnknownFieldLog* log = nullptr;  // where kTolerate notes them; may be null; outlives whoever decodes
 };
 
 // What a response holds, checked by the rules and support marks of api/.

@@ -1,89 +1,21 @@
-// The real program: its flags, signals and exit codes, asked by curl.
-#include <gtest/gtest.h>
+// The real program: its signals and exit codes, asked by curl.
 #include <signal.h>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "test/harness/http_upstream.h"
-#include "test/harness/process.h"
+#include "test/exe/binary_fixture.h"
 
 namespace outrigger::exe {
 namespace {
 
-using harness::HttpUpstream;
 using harness::Process;
 using harness::ReadFile;
 using harness::Shell;
 using harness::WaitFor;
 
-constexpr char kBinary[] = "source/exe/outrigger";
-
-std::string Config(uint16_t upstream, const std::string& access_log) {
-  return absl::StrCat(R"yaml(
-admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
-static_resources:
-  listeners:
-  - name: in
-    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-    filter_chains:
-    - filters:
-      - name: envoy.filters.network.http_connection_manager
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-          stat_prefix: in
-          access_log:
-          - name: envoy.access_loggers.file
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-              path: )yaml",
-                      access_log, R"yaml(
-              log_format: {text_format_source: {inline_string: "%REQ(:PATH)% %RESPONSE_CODE%\n"}}
-          route_config:
-            virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: "/"}, route: {cluster: one}}]}]
-          http_filters:
-          - name: envoy.filters.http.router
-            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-  clusters:
-  - name: one
-    type: STATIC
-    load_assignment:
-      cluster_name: one
-      endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: )yaml",
-                      upstream, "}}}}]}]\n");
-}
-
-class BinaryTest : public testing::Test {
- protected:
-  BinaryTest() : upstream_("one", http::Protocol::kHttp11), folder_(harness::TempFolder()) {
-    harness::WriteFile(folder_ + "/a.yaml", Config(upstream_.port(), folder_ + "/access.log"));
-  }
-  void Start() {
-    process_ = std::make_unique<Process>(
-        std::vector<std::string>{kBinary, "-c", folder_ + "/a.yaml", "--concurrency=2", "--admin-address-path",
-                                 folder_ + "/admin", "--drain-time-s", "5", "--drain-strategy", "immediate",
-                                 "--file-flush-interval-msec", "20", "--log-path", folder_ + "/process.log"});
-    ASSERT_TRUE(WaitFor([this] { return Admin("/ready") == "LIVE\n"; }))
-        << process_->output() << ReadFile(folder_ + "/process.log");
-  }
-  std::string Admin(const std::string& path, const std::string& flags = "") {
-    const std::string address = ReadFile(folder_ + "/admin");
-    return address.empty() ? "" : Shell(absl::StrCat("curl -s -m 20 ", flags, " http://", address, path));
-  }
-  std::string Get(const std::string& path) {
-    const std::string listeners = Admin("/listeners");
-    const size_t at = listeners.find("in::");
-    if (at == std::string::npos) return "";
-    const std::string address = listeners.substr(at + 4, listeners.find('\n', at) - at - 4);
-    return Shell(absl::StrCat("curl -s -m 20 http://", address, path));
-  }
-
-  HttpUpstream upstream_;
-  const std::string folder_;
-  std::unique_ptr<Process> process_;
-};
+const std::vector<std::string> kQuick = {
+    "--concurrency=2", "--drain-time-s", "5", "--drain-strategy", "immediate", "--file-flush-interval-msec", "20"};
 
 TEST_F(BinaryTest, ItServesAStaticBootstrapAndEndsOnSigterm) {
-  Start();
+  Start(kQuick);
   EXPECT_EQ(Get("/a"), "one");
   process_->Signal(SIGTERM);
   EXPECT_EQ(process_->Wait(), 0) << process_->output();
@@ -95,7 +27,7 @@ TEST_F(BinaryTest, LogsNameItsHostAndEnvironment) {
   constexpr absl::string_view kFormat = "%REQ(:PATH)% %RESPONSE_CODE%";
   config.replace(config.find(std::string(kFormat)), kFormat.size(), "%HOSTNAME% %ENVIRONMENT(PATH)%");
   harness::WriteFile(folder_ + "/a.yaml", config);
-  Start();
+  Start(kQuick);
   EXPECT_EQ(Get("/"), "one");
   const std::string host = Shell("printf %s $(uname -n)"), path = Shell("printf %s \"$PATH\"");
   EXPECT_TRUE(WaitFor([&] { return ReadFile(folder_ + "/access.log") == absl::StrCat(host, " ", path, "\n"); }))
@@ -103,7 +35,7 @@ TEST_F(BinaryTest, LogsNameItsHostAndEnvironment) {
 }
 
 TEST_F(BinaryTest, Sigusr1ReopensLogsAndSighupIsIgnored) {
-  Start();
+  Start(kQuick);
   EXPECT_EQ(Get("/before"), "one");
   ASSERT_TRUE(WaitFor([this] { return ReadFile(folder_ + "/access.log") == "/before 200\n"; }));
   Shell(absl::StrCat("mv ", folder_, "/access.log ", folder_, "/access.old"));
@@ -117,7 +49,7 @@ TEST_F(BinaryTest, Sigusr1ReopensLogsAndSighupIsIgnored) {
 }
 
 TEST_F(BinaryTest, QuitquitquitEndsIt) {
-  Start();
+  Start(kQuick);
   EXPECT_EQ(Admin("/quitquitquit", "-X POST"), "OK\n");
   EXPECT_EQ(process_->Wait(), 0);
 }

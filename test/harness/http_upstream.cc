@@ -19,7 +19,8 @@ namespace {
 // One exchange; deletes itself at the end of the turn in which both directions ended.
 class Echo final : public http::StreamReceiver, public event::Deferred {
  public:
-  Echo(event::Dispatcher& loop, http::StreamSender& sender, const std::string& name) : loop_(loop), sender_(&sender), name_(name) {}
+  Echo(event::Dispatcher& loop, http::StreamSender& sender, const std::string& name)
+      : loop_(loop), sender_(&sender), name_(name) {}
 
   Arena& arena() override { return arena_; }
   void OnInterim(HeaderMap&) override {}
@@ -36,7 +37,10 @@ class Echo final : public http::StreamReceiver, public event::Deferred {
     answer.Set(HeaderName("x-upstream"), name_);
     answer.SetCopy(HeaderName("x-request"), absl::StrCat(headers.method(), " ", headers.path()));
     answer.SetCopy(HeaderName("x-authority"), headers.authority());
-    if (const absl::string_view id = headers.Get(KnownHeader::kXRequestId); !id.empty()) answer.SetCopy(HeaderName("x-seen-id"), id);
+    if (const absl::string_view id = headers.Get(KnownHeader::kXRequestId); !id.empty())
+      answer.SetCopy(HeaderName("x-seen-id"), id);
+    if (const absl::string_view xff = headers.GetJoined(KnownHeader::kXForwardedFor); !xff.empty())
+      answer.SetCopy(HeaderName("x-seen-for"), xff);
     late_ = headers.path() == "/late";
     if (late_) {
       late_answer_ = arena_.New<HeaderMap>(arena_);
@@ -89,7 +93,8 @@ class Echo final : public http::StreamReceiver, public event::Deferred {
 
 class Peer final : public http::ServerSessionOwner, public event::Deferred, public ListHook<> {
  public:
-  Peer(event::Dispatcher& loop, net::AcceptedSocket socket, http::Protocol protocol, const std::string& name, std::atomic<int>& requests)
+  Peer(event::Dispatcher& loop, net::AcceptedSocket socket, http::Protocol protocol, const std::string& name,
+       std::atomic<int>& requests)
       : loop_(loop),
         name_(name),
         requests_(requests),
@@ -127,7 +132,8 @@ class Peer final : public http::ServerSessionOwner, public event::Deferred, publ
 class HttpUpstream::Connections final : public net::TcpListener::Owner {
  public:
   explicit Connections(HttpUpstream& owner) : owner_(owner) {
-    auto socket = net::ListenSocket::Bind(owner.loop_.engine(), *net::Address::ParseIp("127.0.0.1", 0), {.reuse_port = false}, 1);
+    auto socket =
+        net::ListenSocket::Bind(owner.loop_.engine(), *net::Address::ParseIp("127.0.0.1", 0), {.reuse_port = false}, 1);
     OUTRIGGER_CHECK(socket.ok() && (*socket)->Listen().ok());
     socket_ = *std::move(socket);
     listener_ = std::make_unique<net::TcpListener>(owner.loop_, socket_, 0, 0, *this);
@@ -151,7 +157,10 @@ class HttpUpstream::Connections final : public net::TcpListener::Owner {
 };
 
 HttpUpstream::HttpUpstream(std::string name, http::Protocol protocol)
-    : name_(std::move(name)), protocol_(protocol), loop_(event::MakeEpollEngine()), serving_(std::make_unique<Connections>(*this)) {
+    : name_(std::move(name)),
+      protocol_(protocol),
+      loop_(event::MakeEpollEngine()),
+      serving_(std::make_unique<Connections>(*this)) {
   port_ = serving_->port();
   thread_ = std::thread([this] { loop_.Run(); });
 }

@@ -12,8 +12,10 @@
 
 namespace outrigger::harness {
 
-// An upstream made of our own server sessions: answers 200 with `x-upstream: NAME` and `x-request: METHOD PATH`, and sends the request's
-// body back (as it comes), or its name if there is none. Paths /status/CODE answer that code; /reset resets the stream, /late answers at the request's end.
+// An upstream made of our own server sessions: answers 200 with `x-upstream: NAME` and `x-request: METHOD PATH`,
+// `x-seen-id` and `x-seen-for` (request id, x-forwarded-for), and sends the request's body back (as it comes), or its
+// name if there is none. Paths /status/CODE answer that code; /reset resets the stream, /late answers at the request's
+// end.
 class HttpUpstream {
  public:
   HttpUpstream(std::string name, http::Protocol protocol);

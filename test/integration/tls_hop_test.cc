@@ -101,7 +101,8 @@ TEST_F(TlsHopTest, SpeaksHttp2OverMutualTlsAndForwardsWhoCalled) {
   Start();
   const TestClient::Exchange& call = Get();
   EXPECT_EQ(call.response().status, 200u) << call.response().text;
-  EXPECT_TRUE(absl::StrContains(call.response().Get("x-seen-xfcc"), "URI=spiffe://mesh/front")) << call.response().Get("x-seen-xfcc");
+  EXPECT_TRUE(absl::StrContains(call.response().Get("x-seen-xfcc"), "URI=spiffe://mesh/front"))
+      << call.response().Get("x-seen-xfcc");
   EXPECT_EQ(log_->Take().flags, "-");
   EXPECT_EQ(front_->Stat("cluster.back.upstream_cx_http2_total"), 1);
   EXPECT_EQ(back_->Stat("http.test.downstream_cx_ssl_total"), 1);
@@ -210,6 +211,54 @@ TEST_F(TlsHopTest, DrainsConnectionsWhenTrustIsTightened) {
   EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
   EXPECT_EQ(Get().response().status, 503u);
   EXPECT_EQ(server_->requests(), 1u);
+}
+
+TEST_F(TlsHopTest, ConnectionsSurviveARenewedCertificate) {
+  Start();
+  ASSERT_EQ(Get().response().status, 200u);
+  server_spec_.certificates = {authority_->Uri("spiffe://mesh/back")};
+  SetBackListener();
+  back_->Publish();
+  ASSERT_EQ(Get().response().status, 200u);
+  EXPECT_EQ(back_->Stat("listener.test.downstream_cx_total"), 1);
+}
+
+TEST_F(TlsHopTest, DrainsConnectionsWhenAnAuthorityIsNoLongerTrusted) {
+  tls::TestAuthority other(loop_.wall_now(), "another authority");
+  server_spec_.validation.trusted_ca_pem += other.pem();
+  Start();
+  ASSERT_EQ(Get().response().status, 200u);
+  server_spec_.validation.trusted_ca_pem = other.pem();
+  SetBackListener();
+  back_->Publish();
+  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
+  EXPECT_EQ(Get().response().status, 503u);
+  // What the client kept of its session is worth nothing: the new connection is judged anew.
+  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.ssl.fail_verify_error") >= 1; }));
+  EXPECT_EQ(back_->Stat("listener.test.ssl.session_reused"), 0);
+}
+
+TEST_F(TlsHopTest, DrainsConnectionsWhenAClientCertificateIsNowRequired) {
+  client_spec_.certificates.clear();
+  server_spec_.require_client_certificate = false;
+  Start();
+  ASSERT_EQ(Get().response().status, 200u);
+  server_spec_.require_client_certificate = true;
+  SetBackListener();
+  back_->Publish();
+  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
+  EXPECT_EQ(Get().response().status, 503u);
+  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.ssl.fail_verify_no_cert") >= 1; }));
+  EXPECT_EQ(back_->Stat("listener.test.ssl.session_reused"), 0);
+}
+
+// A scrape sees a handshake while its connection lives.
+TEST_F(TlsHopTest, HandshakesAreCountedWhenTheyAreDone) {
+  Start();
+  ASSERT_EQ(Get().response().status, 200u);
+  EXPECT_EQ(back_->Stat("listener.test.downstream_cx_active"), 1);
+  EXPECT_EQ(back_->Stat("listener.test.ssl.handshake"), 1);
+  EXPECT_EQ(back_->Stat("listener.test.ssl.versions.TLSv1.3"), 1);
 }
 
 }  // namespace

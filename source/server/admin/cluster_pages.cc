@@ -21,7 +21,8 @@ std::vector<const model::Cluster*> SortedClusters(const model::Snapshot& snapsho
   for (uint32_t i = 0; i < snapshot.clusters.size(); ++i) {
     if (snapshot.clusters.Get(i) != nullptr) clusters.push_back(snapshot.clusters.Get(i));
   }
-  std::sort(clusters.begin(), clusters.end(), [](const auto* a, const auto* b) { return a->config->name < b->config->name; });
+  std::sort(clusters.begin(), clusters.end(),
+            [](const auto* a, const auto* b) { return a->config->name < b->config->name; });
   return clusters;
 }
 
@@ -55,7 +56,8 @@ HealthStatus EdsHealth(uint32_t flags) {
   return envoy::config::core::v3::HEALTHY;
 }
 
-void BreakerText(absl::string_view cluster, absl::string_view priority, const model::CircuitBreaker* breaker, std::string* out) {
+void BreakerText(absl::string_view cluster, absl::string_view priority, const model::CircuitBreaker* breaker,
+                 std::string* out) {
   if (breaker == nullptr) return;
   const auto line = [&](absl::string_view name, uint64_t value) {
     absl::StrAppend(out, cluster, "::", priority, "::", name, "::", value, "\n");
@@ -66,11 +68,49 @@ void BreakerText(absl::string_view cluster, absl::string_view priority, const mo
   line("max_retries", breaker->max_retries.limit());
 }
 
-void EndpointText(absl::string_view cluster, const model::PrioritySet& set, size_t priority, const model::Endpoint& endpoint,
-                  std::string* out) {
+// What all workers together did with an endpoint.
+struct EndpointUse {
+  uint64_t cx_total = 0, cx_connect_fail = 0, rq_total = 0, rq_success = 0, rq_error = 0, rq_timeout = 0;
+  int64_t cx_active = 0, rq_active = 0;
+};
+EndpointUse UseOf(const model::EndpointRecord& record) {
+  EndpointUse sum;
+  for (const model::EndpointCells* cells = record.cells(); cells != nullptr; cells = cells->next) {
+    sum.cx_total += cells->cx_total.value();
+    sum.cx_connect_fail += cells->cx_connect_fail.value();
+    sum.rq_total += cells->rq_total.value();
+    sum.rq_success += cells->rq_success.value();
+    sum.rq_error += cells->rq_error.value();
+    sum.rq_timeout += cells->rq_timeout.value();
+    sum.cx_active += cells->cx_active.value();
+    sum.rq_active += cells->rq_active.value();
+  }
+  return sum;
+}
+
+bool IsCanary(const model::Endpoint& endpoint) {
+  if (endpoint.metadata == nullptr) return false;
+  const auto lb = endpoint.metadata->find("envoy.lb");
+  const Value* canary = lb == endpoint.metadata->end() ? nullptr : lb->second.Find("canary");
+  return canary != nullptr && canary->as_bool() != nullptr && *canary->as_bool();
+}
+
+void EndpointText(absl::string_view cluster, const model::PrioritySet& set, size_t priority,
+                  const model::Endpoint& endpoint, std::string* out) {
   const model::EndpointRecord& record = *endpoint.record;
   const std::string start = absl::StrCat(cluster, "::", record.address.ToString(), "::");
-  const auto line = [&](absl::string_view name, const auto& value) { absl::StrAppend(out, start, name, "::", value, "\n"); };
+  const auto line = [&](absl::string_view name, const auto& value) {
+    absl::StrAppend(out, start, name, "::", value, "\n");
+  };
+  const EndpointUse use = UseOf(record);
+  line("cx_active", use.cx_active);
+  line("cx_connect_fail", use.cx_connect_fail);
+  line("cx_total", use.cx_total);
+  line("rq_active", use.rq_active);
+  line("rq_error", use.rq_error);
+  line("rq_success", use.rq_success);
+  line("rq_timeout", use.rq_timeout);
+  line("rq_total", use.rq_total);
   line("hostname", record.hostname);
   line("health_flags", HealthText(record.flags.load(std::memory_order_relaxed)));
   line("weight", endpoint.weight);
@@ -79,7 +119,7 @@ void EndpointText(absl::string_view cluster, const model::PrioritySet& set, size
   line("region", locality == nullptr ? "" : locality->region);
   line("zone", locality == nullptr ? "" : locality->zone);
   line("sub_zone", locality == nullptr ? "" : locality->sub_zone);
-  line("canary", "false");
+  line("canary", IsCanary(endpoint) ? "true" : "false");
   line("priority", priority);
   line("success_rate", "-1");
   line("local_origin_success_rate", "-1");
@@ -90,11 +130,13 @@ AdminResponse Text(Server& server) {
   const std::set<std::string> dynamic = AddedViaApi(server);
   for (const model::Cluster* cluster : SortedClusters(server.context().snapshot())) {
     const model::ClusterConfig& config = *cluster->config;
-    absl::StrAppend(&text, config.name, "::observability_name::", config.alt_stat_name.empty() ? config.name : config.alt_stat_name, "\n");
+    absl::StrAppend(&text, config.name,
+                    "::observability_name::", config.alt_stat_name.empty() ? config.name : config.alt_stat_name, "\n");
     BreakerText(config.name, "default_priority", config.circuit_breakers.by_priority[0].get(), &text);
     BreakerText(config.name, "high_priority", config.circuit_breakers.by_priority[1].get(), &text);
     absl::StrAppend(&text, config.name, "::added_via_api::", dynamic.contains(config.name) ? "true" : "false", "\n");
-    if (!config.eds_service_name.empty()) absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_service_name, "\n");
+    if (!config.eds_service_name.empty())
+      absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_service_name, "\n");
     for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
       const model::PrioritySet& set = cluster->endpoints->priorities[p];
       for (const model::Endpoint& endpoint : set.endpoints) EndpointText(config.name, set, p, endpoint, &text);
@@ -103,10 +145,27 @@ AdminResponse Text(Server& server) {
   return AdminResponse::Text(std::move(text));
 }
 
-void FillEndpoint(const model::PrioritySet& set, size_t priority, const model::Endpoint& endpoint, admin::HostStatus& out) {
+void FillEndpoint(const model::PrioritySet& set, size_t priority, const model::Endpoint& endpoint,
+                  admin::HostStatus& out) {
   const model::EndpointRecord& record = *endpoint.record;
   FillAddress(record.address, *out.mutable_address());
   out.set_hostname(record.hostname);
+  const EndpointUse use = UseOf(record);
+  const auto metric = [&out](const char* name, uint64_t value,
+                             admin::SimpleMetric::Type type = admin::SimpleMetric::COUNTER) {
+    admin::SimpleMetric& one = *out.add_stats();
+    one.set_name(name);
+    one.set_value(value);
+    one.set_type(type);
+  };
+  metric("cx_connect_fail", use.cx_connect_fail);
+  metric("cx_total", use.cx_total);
+  metric("rq_error", use.rq_error);
+  metric("rq_success", use.rq_success);
+  metric("rq_timeout", use.rq_timeout);
+  metric("rq_total", use.rq_total);
+  metric("cx_active", static_cast<uint64_t>(std::max<int64_t>(0, use.cx_active)), admin::SimpleMetric::GAUGE);
+  metric("rq_active", static_cast<uint64_t>(std::max<int64_t>(0, use.rq_active)), admin::SimpleMetric::GAUGE);
   const uint32_t flags = record.flags.load(std::memory_order_relaxed);
   admin::HostHealthStatus& health = *out.mutable_health_status();
   health.set_eds_health_status(EdsHealth(flags));
@@ -143,8 +202,10 @@ AdminResponse Json(Server& server) {
     status.set_observability_name(config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
     status.set_added_via_api(dynamic.contains(config.name));
     status.set_eds_service_name(config.eds_service_name);
-    FillBreaker(config.circuit_breakers.by_priority[0].get(), envoy::config::core::v3::DEFAULT, *status.mutable_circuit_breakers());
-    FillBreaker(config.circuit_breakers.by_priority[1].get(), envoy::config::core::v3::HIGH, *status.mutable_circuit_breakers());
+    FillBreaker(config.circuit_breakers.by_priority[0].get(), envoy::config::core::v3::DEFAULT,
+                *status.mutable_circuit_breakers());
+    FillBreaker(config.circuit_breakers.by_priority[1].get(), envoy::config::core::v3::HIGH,
+                *status.mutable_circuit_breakers());
     for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
       const model::PrioritySet& set = cluster->endpoints->priorities[p];
       for (const model::Endpoint& endpoint : set.endpoints) FillEndpoint(set, p, endpoint, *status.add_host_statuses());
@@ -156,9 +217,13 @@ AdminResponse Json(Server& server) {
 }  // namespace
 
 void AddClusterPages(Server& server, AdminPages& pages) {
-  pages.Add("/clusters", "clusters, their limits and endpoints; ?format=json", false, [&server](const AdminRequest& request) {
-    return request.Get("format") == "json" ? Json(server) : Text(server);
-  });
+  pages.Add("/clusters", "clusters, their limits and endpoints; ?format=json", false,
+            [&server](const AdminRequest& request) {
+              const absl::string_view format = request.Get("format", "text");
+              if (format != "text" && format != "json")
+                return AdminResponse::Text("usage: /clusters?format=(text|json)\n", 400);
+              return format == "json" ? Json(server) : Text(server);
+            });
 }
 
 }  // namespace outrigger::server

@@ -1,6 +1,7 @@
 // What changes something: /logging, /drain_listeners, /quitquitquit, /healthcheck/*, /reopen_logs; and /dump
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "source/base/dump.h"
 #include "source/base/log.h"
 #include "source/server/admin/all_pages.h"
@@ -22,7 +23,8 @@ std::string Levels() {
 
 // ?level=debug: all; ?paths=upstream:debug,http:trace; ?upstream=debug: one. Without: what they are now.
 AdminResponse Logging(const AdminRequest& request) {
-  if (request.query.size() > 1) return AdminResponse::Text("usage: /logging?level=LEVEL, ?paths=NAME:LEVEL,..., ?NAME=LEVEL\n", 400);
+  if (request.query.size() > 1)
+    return AdminResponse::Text("usage: /logging?level=LEVEL, ?paths=NAME:LEVEL,..., ?NAME=LEVEL\n", 400);
   if (request.query.empty()) return AdminResponse::Text(Levels());
   const auto& [key, value] = request.query.front();
   absl::Status status;
@@ -41,6 +43,24 @@ AdminResponse Logging(const AdminRequest& request) {
   return AdminResponse::Text(Levels());
 }
 
+// "origin: 17" as it was written by a worker becomes the resource and field that it stands for, which only main knows.
+std::string ExplainOrigins(const config::SnapshotBuilder& builder, absl::string_view text) {
+  std::string out;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const size_t at = line.find("origin: ");
+    uint32_t id = 0;
+    if (at != absl::string_view::npos && absl::SimpleAtoi(absl::ClippedSubstr(line, at + 8), &id)) {
+      const auto origin = builder.OriginOf(id);
+      absl::StrAppend(&out, absl::ClippedSubstr(line, 0, at + 8), origin.has_value() ? origin->ToString() : "gone",
+                      "\n");
+    } else {
+      absl::StrAppend(&out, line, "\n");
+    }
+  }
+  out.pop_back();  // the last line of a split has no end
+  return out;
+}
+
 void Dump(Server& server, const AdminRequest& request, AdminPages::Done done) {
   uint32_t index = 0;
   const absl::string_view asked = request.Get("worker", "0");
@@ -51,15 +71,18 @@ void Dump(Server& server, const AdminRequest& request, AdminPages::Done done) {
     return done(AdminResponse::Text(std::move(text)));
   }
   if (!absl::SimpleAtoi(asked, &index) || index >= server.workers().size()) {
-    return done(AdminResponse::Text(absl::StrCat("?worker= must be main, or a number below ", server.workers().size(), "\n"), 400));
+    return done(AdminResponse::Text(
+        absl::StrCat("?worker= must be main, or a number below ", server.workers().size(), "\n"), 400));
   }
   if (!server.workers().started()) return done(AdminResponse::Text("workers have not started\n", 503));
   Worker& worker = server.workers().worker(index);
-  worker.dispatcher().Post([&worker, main = &server.dispatcher(), done = std::move(done)] {
+  worker.dispatcher().Post([&worker, &server, main = &server.dispatcher(), done = std::move(done)] {
     std::string text;
     DumpWriter out(text);
     worker.Dump(out);
-    main->Post([text = std::move(text), done = std::move(done)] { done(AdminResponse::Text(text)); });
+    main->Post([&server, text = std::move(text), done = std::move(done)] {
+      done(AdminResponse::Text(ExplainOrigins(server.builder(), text)));
+    });
   });
 }
 
@@ -72,8 +95,8 @@ void AddControlPages(Server& server, AdminPages& pages) {
                 return AdminResponse::Text("Method GET not allowed, POST required.", 405);
               return Logging(request);
             });
-  pages.Add("/drain_listeners", "drains listeners and stops listening; ?graceful: after the drain time, ?inboundonly", true,
-            [&server](const AdminRequest& request) {
+  pages.Add("/drain_listeners", "drains listeners and stops listening; ?graceful: after the drain time, ?inboundonly",
+            true, [&server](const AdminRequest& request) {
               server.DrainListeners(request.Has("inboundonly"), request.Has("graceful"));
               return AdminResponse::Text("OK\n");
             });
@@ -94,8 +117,9 @@ void AddControlPages(Server& server, AdminPages& pages) {
     server.ReopenLogs();
     return AdminResponse::Text("OK\n");
   });
-  pages.Add({"/dump", "connections, streams and pools as they are now; ?worker=N|main", false,
-             [&server](const AdminRequest& request, AdminPages::Done done) { Dump(server, request, std::move(done)); }});
+  pages.Add(
+      {"/dump", "connections, streams and pools as they are now; ?worker=N|main", false,
+       [&server](const AdminRequest& request, AdminPages::Done done) { Dump(server, request, std::move(done)); }});
 }
 
 }  // namespace outrigger::server

@@ -21,10 +21,14 @@ namespace admin = envoy::admin::v3;
 
 absl::string_view StateName(Server::State state) {
   switch (state) {
-    case Server::State::kLive: return "LIVE";
-    case Server::State::kDraining: return "DRAINING";
-    case Server::State::kPreInitializing: return "PRE_INITIALIZING";
-    case Server::State::kInitializing: return "INITIALIZING";
+    case Server::State::kLive:
+      return "LIVE";
+    case Server::State::kDraining:
+      return "DRAINING";
+    case Server::State::kPreInitializing:
+      return "PRE_INITIALIZING";
+    case Server::State::kInitializing:
+      return "INITIALIZING";
   }
   return "";
 }
@@ -48,7 +52,8 @@ void FillOptions(const Server& server, uint32_t workers, admin::CommandLineOptio
   out.set_reject_unknown_dynamic_fields(options.reject_unknown_dynamic_fields);
   out.set_ignore_unknown_dynamic_fields(options.ignore_unknown_dynamic_fields);
   out.set_admin_address_path(options.admin_address_path);
-  out.set_local_address_ip_version(options.local_address_ipv6 ? admin::CommandLineOptions::v6 : admin::CommandLineOptions::v4);
+  out.set_local_address_ip_version(options.local_address_ipv6 ? admin::CommandLineOptions::v6
+                                                              : admin::CommandLineOptions::v4);
   out.set_log_level(options.log_level);
   out.set_component_log_level(options.component_log_level);
   out.set_log_format(options.log_format);
@@ -59,7 +64,7 @@ void FillOptions(const Server& server, uint32_t workers, admin::CommandLineOptio
   Set(*out.mutable_file_flush_interval(), options.file_flush_interval);
   Set(*out.mutable_drain_time(), options.drain_time);
   out.set_drain_strategy(options.drain_strategy == DrainStrategy::kGradual ? admin::CommandLineOptions::Gradual
-                                                                          : admin::CommandLineOptions::Immediate);
+                                                                           : admin::CommandLineOptions::Immediate);
   Set(*out.mutable_parent_shutdown_time(), options.parent_shutdown_time);
   out.set_mode(static_cast<admin::CommandLineOptions::Mode>(options.mode));
   out.set_disable_hot_restart(options.disable_hot_restart);
@@ -110,7 +115,9 @@ std::vector<const model::Listener*> SortedListeners(const model::Snapshot& snaps
 }
 
 AdminResponse Listeners(Server& server, const AdminRequest& request) {
-  const bool json = request.Get("format") == "json";
+  const absl::string_view format = request.Get("format", "text");
+  if (format != "text" && format != "json") return AdminResponse::Text("usage: /listeners?format=(text|json)\n", 400);
+  const bool json = format == "json";
   admin::Listeners all;
   std::string text;
   for (const model::Listener* listener : SortedListeners(server.context().snapshot())) {
@@ -138,8 +145,9 @@ void AddInfoPages(Server& server, AdminPages& pages) {
   pages.Add("/", "this page", false, [&pages](const AdminRequest&) {
     return AdminResponse{200, "text/html; charset=UTF-8", pages.Index()};
   });
-  pages.Add("/help", "the list of pages", false,
-            [&pages](const AdminRequest&) { return AdminResponse::Text(absl::StrCat("admin commands are:\n", pages.Help())); });
+  pages.Add("/help", "the list of pages", false, [&pages](const AdminRequest&) {
+    return AdminResponse::Text(absl::StrCat("admin commands are:\n", pages.Help()));
+  });
   pages.Add("/ready", "200 when it takes traffic, otherwise 503", false, [&server](const AdminRequest&) {
     const bool live = server.state() == Server::State::kLive;
     return AdminResponse::Text(absl::StrCat(StateName(server.state()), "\n"), live ? 200 : 503);

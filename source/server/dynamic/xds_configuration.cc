@@ -14,7 +14,40 @@ Duration FetchTimeoutOf(const envoy::config::core::v3::ConfigSource& config) {
   return seconds(config.initial_fetch_timeout().seconds()) + nanoseconds(config.initial_fetch_timeout().nanos());
 }
 
+// envoy.admin.v3.ClientResourceStatus
+int NumberOf(xds::ClientStatus status) {
+  switch (status) {
+    case xds::ClientStatus::kUnknown:
+      return 0;
+    case xds::ClientStatus::kRequested:
+      return 1;
+    case xds::ClientStatus::kDoesNotExist:
+      return 2;
+    case xds::ClientStatus::kAcked:
+      return 3;
+    case xds::ClientStatus::kNacked:
+      return 4;
+    case xds::ClientStatus::kTimeout:
+      return 6;
+  }
+  return 0;
+}
+
+DynamicResource::Version VersionOf(const xds::Staged* staged) {
+  if (staged == nullptr) return {};
+  return {staged->resource.message.get(), staged->resource.version, staged->received};
+}
+
 }  // namespace
+
+void XdsConfiguration::ForEachResource(const std::function<void(const DynamicResource&)>& f) const {
+  if (graph_ == nullptr) return;
+  graph_->ForEach([&f](const xds::ResourceRow& row) {
+    if (row.is_static) return;
+    f({KindOf(row.type), row.name, VersionOf(row.active), VersionOf(row.waiting), NumberOf(row.status), row.error,
+       row.error_version, row.error_time});
+  });
+}
 
 XdsConfiguration::~XdsConfiguration() {
   // The graph calls sources when it lets go of resources; sources call the graph when streams end: neither happens
@@ -43,6 +76,13 @@ void XdsConfiguration::Start(Server& server) {
   if (around.node.user_agent_name().empty()) around.node.set_user_agent_name("outrigger");
   if (server.options().reject_unknown_dynamic_fields) {
     around.decode.unknown_fields = xds::DecodeOptions::UnknownFields::kRefuse;
+  } else if (server.options().ignore_unknown_dynamic_fields) {
+    around.decode.unknown_fields = xds::DecodeOptions::UnknownFields::kIgnore;
+  } else {
+    server_stats_ = server.stats().Register<observe::ServerStats>("server.");
+    unknown_fields_ =
+        std::make_unique<xds::UnknownFieldLog>(server.stats().main().Get(server_stats_).dynamic_unknown_fields);
+    around.decode.log = unknown_fields_.get();
   }
   sources_ = std::make_unique<SourceRegistry>(std::move(around));
   graph_ = std::make_unique<xds::StagingGraph>(server.dispatcher(), server.stats(), *target_, *sources_);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "source/observe/schemas/server.h"
 #include "source/server/dynamic/builder_target.h"
 #include "source/server/dynamic/source_registry.h"
 #include "source/server/server.h"
@@ -23,6 +24,7 @@ class XdsConfiguration final : public DynamicConfiguration {
   explicit XdsConfiguration(GoogleChannelFactory google = nullptr) : google_(std::move(google)) {}
   ~XdsConfiguration() override;
   void Start(Server& server) override;
+  void ForEachResource(const std::function<void(const DynamicResource&)>& f) const override;
 
   const xds::StagingGraph* graph() const { return graph_.get(); }
   SourceRegistry* sources() { return sources_.get(); }
@@ -40,6 +42,8 @@ class XdsConfiguration final : public DynamicConfiguration {
 
   const GoogleChannelFactory google_;
   Server* server_ = nullptr;
+  observe::StatsScope<observe::ServerStats> server_stats_;
+  std::unique_ptr<xds::UnknownFieldLog> unknown_fields_;
   std::unique_ptr<BuilderTarget> target_;
   std::unique_ptr<SourceRegistry> sources_;
   std::unique_ptr<xds::StagingGraph> graph_;

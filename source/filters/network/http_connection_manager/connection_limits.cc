@@ -264,6 +264,16 @@ void ConnectionManager::Dump(DumpWriter& out) const {
   const_cast<IntrusiveList<http::Stream>&>(streams_).ForEach([&out](http::Stream& stream) {
     out.Open("stream");
     stream.Dump(out);
+    if (const model::Route* route = stream.route(); route != nullptr) {
+      out.Open("route");
+      out.Field("name", route->name).Field("origin", route->origin);
+      out.Close();
+    }
+    for (const http::FilterSpec& filter : StateOf(stream).config->chain->filters()) {
+      out.Open("http_filter");
+      out.Field("name", filter.name).Field("origin", filter.origin);
+      out.Close();
+    }
     out.Close();
   });
   out.Close();

@@ -202,7 +202,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     return false;
   }
   StripHopByHop(headers, state.upgrade);
-  const ClientOrigin origin = PrepareForwarding(config, connection_, headers);
+  const ClientOrigin origin = PrepareForwarding(config, connection_, worker_.facts().local_address, headers);
   stream.info().internal_request = origin.internal;
   stream.info().scheme_follows_upstream = config.scheme_match_upstream;
   state.client = origin.address;

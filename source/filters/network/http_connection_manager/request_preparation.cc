@@ -225,7 +225,8 @@ void AppendXff(HeaderMap& headers, absl::string_view address) {
 
 }  // namespace
 
-ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection, HeaderMap& headers) {
+ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection,
+                               absl::string_view local_address, HeaderMap& headers) {
   ClientOrigin origin;
   const bool tls =
       connection.properties().tls_detected || const_cast<net::Connection&>(connection).transport().tls() != nullptr;
@@ -236,7 +237,8 @@ ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& c
     if (config.xff_trusted_hops > 0) origin.address = LastFromXff(headers, config.xff_trusted_hops - 1).address;
     if (origin.address.family == IpAddress::Family::kNone) origin.address = ToIpAddress(connection.remote());
     if (!config.skip_xff_append && connection.remote().ip()) {
-      AppendXff(headers, headers.arena().Copy(connection.remote().IpString()));
+      const bool own = connection.remote().IsLoopback() && !local_address.empty();
+      AppendXff(headers, own ? local_address : headers.arena().Copy(connection.remote().IpString()));
     }
     if (config.xff_trusted_hops == 0 || !headers.Has(KnownHeader::kXForwardedProto)) {
       headers.Set(KnownHeader::kXForwardedProto, hop_scheme);

@@ -40,8 +40,10 @@ void StripHopByHop(http::HeaderMap& headers, bool keep_upgrade);
 bool IsUpgrade(const http::HeaderMap& headers);  // connection: upgrade, with an upgrade field (h1 form)
 
 // Sets x-forwarded-for/-proto, x-envoy-internal, x-envoy-external-address, strips what an untrusted client may not
-// send.
-ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection, http::HeaderMap& headers);
+// send. `local_address`: what x-forwarded-for says for a client of this host (its loopback address means nothing to
+// others).
+ClientOrigin PrepareForwarding(const HcmConfig& config, const net::Connection& connection,
+                               absl::string_view local_address, http::HeaderMap& headers);
 
 // x-request-id by generate/preserve settings; returns the id in force ("" if none).
 absl::string_view PrepareRequestId(const HcmConfig& config, const ClientOrigin& origin, event::Engine& engine,
