@@ -82,9 +82,6 @@ class Session : public net::ConnectionHandler, public event::Deferred {
   virtual void RefuseHead(uint32_t /*status*/, const char* /*detail*/) {}
   // Ends every stream with `reason`, then closes the connection.
   virtual void CloseAll(ResetReason reason, net::CloseInfo why) = 0;
-  // h1 server: the request whose head is still coming is answered `status`, and the connection closed. Otherwise
-  // nothing.
-  virtual void RefuseHead(uint32_t /*status*/, const char* /*detail*/) {}
 };
 
 // What a server session tells its owner (the HCM).

@@ -30,8 +30,8 @@ struct LocalReply {
   absl::string_view body;
   absl::string_view details;  // static or arena text
   absl::string_view content_type = "text/plain";
-  int grpc_status = -1;  // -1: mapped from the HTTP status, for gRPC requests
-  absl::string_view location;                 // of a redirect
+  int grpc_status = -1;                                    // -1: mapped from the HTTP status, for gRPC requests
+  absl::string_view location;                              // of a redirect
   void (*add_headers)(HeaderMap&, const void*) = nullptr;  // after the route's, before local_reply_config
   const void* context = nullptr;
 };
@@ -148,8 +148,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // Which facts of upstream certificates somebody will ask for (they are copied when the stream gets its connection).
   void SetUpstreamTlsWish(UpstreamTls::Wish wish) { upstream_tls_wish_ = wish; }
   UpstreamTls::Wish upstream_tls_wish() const { return upstream_tls_wish_; }
-  // Pins whatever configuration the stream uses (a worker's Snapshot); released when the stream is destroyed, or earlier by
-  // SetPin({}) once a tunnel needs none of it any more.
+  // Pins whatever configuration the stream uses, until it is destroyed, or a tunnel that needs none of it says
+  // SetPin({}).
   void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
   bool done() const { return done_; }
   bool answered() const { return answered_; }

@@ -31,7 +31,7 @@ Duration Watchdog::Interval() const {
       if (limit > Duration::zero()) shortest = std::min(shortest, limit);
     }
   }
-  return std::max(shortest, milliseconds(10));
+  return std::max<Duration>(shortest, milliseconds(10));
 }
 
 void Watchdog::Start() {

@@ -167,20 +167,29 @@ TEST_F(TlsHopTest, LogsAndHeadersKnowWhoTheUpstreamIs) {
   options.answer = [](const simulation::Incoming&) { return simulation::Reply(); };
   TestServer callee(loop_, *net::Address::ParseIp("127.0.0.1", 0), options);
   const std::string folder = harness::TempFolder();
-  const auto pem = [](const std::string& text) { return absl::StrCat("{inline_string: \"", absl::StrReplaceAll(text, {{"\n", "\\n"}}), "\"}"); };
+  const auto pem = [](const std::string& text) {
+    return absl::StrCat("{inline_string: \"", absl::StrReplaceAll(text, {{"\n", "\\n"}}), "\"}");
+  };
   const tls::CertificateSpec mine = authority_->Uri("spiffe://mesh/front");
   std::string cluster = harness::StaticCluster("callee", callee.address().port());
-  absl::StrAppend(&cluster, "    transport_socket: {name: tls, typed_config: {\"@type\": "
-                  "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: callee.example, common_tls_context: "
-                  "{tls_certificates: [{certificate_chain: ", pem(mine.chain_pem), ", private_key: ", pem(std::string(mine.key_pem.view())),
+  absl::StrAppend(&cluster,
+                  "    transport_socket: {name: tls, typed_config: {\"@type\": "
+                  "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: "
+                  "callee.example, common_tls_context: "
+                  "{tls_certificates: [{certificate_chain: ",
+                  pem(mine.chain_pem), ", private_key: ", pem(std::string(mine.key_pem.view())),
                   "}], validation_context: {trusted_ca: ", pem(authority_->pem()), "}}}}\n");
-  std::string listener = harness::HttpListener("in", "callee", absl::StrCat(
-      "          access_log:\n          - name: f\n            typed_config: {\"@type\": "
-      "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: ", folder,
-      "/log, log_format: {text_format_source: {inline_string: \"%UPSTREAM_TLS_VERSION% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_LOCAL_URI_SAN% "
-      "%UPSTREAM_SERVER_NAME% %UPSTREAM_PEER_DNS_SAN%\\n\"}}}\n"));
-  listener.replace(listener.find("virtual_hosts:"), 0,
-                   "response_headers_to_add: [{header: {key: x-callee, value: \"%UPSTREAM_PEER_URI_SAN%\"}}]\n            ");
+  std::string listener = harness::HttpListener(
+      "in", "callee",
+      absl::StrCat("          access_log:\n          - name: f\n            typed_config: {\"@type\": "
+                   "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: ",
+                   folder,
+                   "/log, log_format: {text_format_source: {inline_string: \"%UPSTREAM_TLS_VERSION% "
+                   "%UPSTREAM_PEER_URI_SAN% %UPSTREAM_LOCAL_URI_SAN% "
+                   "%UPSTREAM_SERVER_NAME% %UPSTREAM_PEER_DNS_SAN%\\n\"}}}\n"));
+  listener.replace(
+      listener.find("virtual_hosts:"), 0,
+      "response_headers_to_add: [{header: {key: x-callee, value: \"%UPSTREAM_PEER_URI_SAN%\"}}]\n            ");
   server::Options fast;
   fast.file_flush_interval = milliseconds(20);
   harness::ProxyHarness proxy(harness::Bootstrap(listener, cluster), fast);

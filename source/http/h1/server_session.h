@@ -73,7 +73,6 @@ class ServerSession final : public Session, private event::EndOfTurn {
   bool draining() const override { return draining_; }
   void RefuseHead(uint32_t status, const char* detail) override;
   void CloseAll(ResetReason reason, net::CloseInfo why) override;
-  void RefuseHead(uint32_t status, const char* detail) override;
 
   void OnData(Buffer& input, bool end) override;
   void OnAboveWriteHigh() override;

@@ -295,7 +295,8 @@ void ConnectionManager::MatchRoute(http::Stream& stream) {
   const model::RouteTable* table = TableOf(stream);
   const model::FoundRoute found = table == nullptr ? model::FoundRoute() : model::FindRoute(*table, stream);
   stream.SetRoute(found.route, found.weighted);
-  stream.SetUpstreamTlsWish(StateOf(stream).config->upstream_tls_wish | (table == nullptr ? 0 : table->upstream_tls_wish));
+  stream.SetUpstreamTlsWish(StateOf(stream).config->upstream_tls_wish |
+                            (table == nullptr ? 0 : table->upstream_tls_wish));
 }
 
 int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) {
