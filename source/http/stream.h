@@ -74,7 +74,6 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
 
   // Chooses the chain; before OnHeaders is passed on. The spec outlives the stream (it is in the pinned Snapshot).
   void SetChain(const FilterChainSpec& chain) { chain_ = &chain; }
-
   // --- for filters
   Arena& arena() override { return arena_; }
   event::Dispatcher& dispatcher() { return dispatcher_; }
