@@ -134,7 +134,7 @@ absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListenerSockets(cons
   if (proto.has_api_listener()) return nullptr;
   auto out = std::make_shared<model::Listener>();
   out->name = proto.name();
-  OUTRIGGER_CHECK("", AddAddresses(proto, out.get()));
+  OUTRIGGER_TRY("", AddAddresses(proto, out.get()));
   SetSockets(proto, out.get());
   return out;
 }

@@ -6,6 +6,8 @@
 
 // What a gRPC program gets that speaks xDS itself. It takes less than a sidecar does: libgrpc refuses a whole resource
 // for a field that it does not know a use for, hence the older spellings here.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // the older spellings
+
 namespace outrigger::control_plane {
 namespace {
 
