@@ -32,7 +32,7 @@ TEST_F(TcpProxyFactoryTest, OneClusterIsTheOnlyTarget) {
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_TRUE(spec->terminal);
   ASSERT_EQ(ConfigOf(*spec).targets.size(), 1u);
-  EXPECT_EQ(ConfigOf(*spec).targets[0].name, "a");
+  EXPECT_EQ(ConfigOf(*spec).targets[0].cluster, "a");
   EXPECT_THAT(context_.clusters, ElementsAre("a"));
 }
 
