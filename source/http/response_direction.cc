@@ -45,9 +45,9 @@ void Stream::RunResponseHeaders(int from, bool end) {
     hold.buffering = status == FilterStatus::kBuffer;
     return;
   }
+  info_.response_code = response_headers_->status();
   owner_.OnResponseHeaders(*this, *response_headers_, end);
   if (done_ || local_replies_ != reply) return;
-  info_.response_code = response_headers_->status();
   info_.response_header_bytes = response_headers_->byte_size();
   info_.first_response_byte = dispatcher_.now();
   Touch();

@@ -67,6 +67,9 @@ class Validator {
   }
   void Error(Finding::Kind kind, std::string message) { Add(result_.errors, kind, std::move(message)); }
 
+  // A rule of the field itself has said what is wrong with the message at this place.
+  bool AlreadyWrong() const { return !result_.errors.empty() && result_.errors.back().path == path_.ToString(); }
+
   static bool SaysOptional(const Message& message) {
     const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName("is_optional");
     return field != nullptr && field->cpp_type() == FieldDescriptor::CPPTYPE_BOOL && !field->is_repeated() &&
@@ -86,7 +89,7 @@ class Validator {
           Error(Finding::Kind::kRule, "is no valid duration");
         } else if (const auto* duration =
                        google::protobuf::DynamicCastToGenerated<google::protobuf::Duration>(&message);
-                   duration != nullptr && (duration->seconds() < 0 || duration->nanos() < 0)) {
+                   duration != nullptr && (duration->seconds() < 0 || duration->nanos() < 0) && !AlreadyWrong()) {
           Error(Finding::Kind::kRule, "must not be negative");  // no published field has a use for that
         }
         return true;

@@ -257,8 +257,7 @@ void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const ne
   stats_->downstream_cx_destroy.Inc();
   stats_->downstream_cx_active.Sub(1);
   stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(length)));
-  if (why.reason == net::CloseReason::kTransportFailed && connection.connection().failure().code != nullptr &&
-      absl::string_view(connection.connection().failure().code) == "handshake_timeout") {
+  if (why.reason == net::CloseReason::kTransportFailed && absl::string_view(why.detail) == "handshake_timeout") {
     stats_->downstream_cx_transport_socket_connect_timeout.Inc();
   }
   FoldTlsStats();

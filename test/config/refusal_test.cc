@@ -205,6 +205,7 @@ TEST_F(RefusalTest, MoreFiltersThanAChainHoldsAreRefused) {
                     ", typed_config: {'@type': type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}\n");
   }
   listener.insert(listener.find("      - name: envoy.filters.http.router"), filters);
+  ErrorOf<Cluster>(kBackend);
   EXPECT_THAT(ErrorOf<Listener>(listener),
               HasSubstr("filter_chains[0].filters[0].typed_config.http_filters: more than 63 filters"));
 }

@@ -21,10 +21,10 @@ TEST(GrpcTimeoutTest, HasAUnit) {
 }
 
 TEST(GrpcTimeoutTest, TheLongestAreLongNotOverflown) {
-  const int64_t century = int64_t{100} * 365 * 24 * 3600 * 1'000'000'000;
-  EXPECT_GT(Nanoseconds("99999999H"), century);
+  const int64_t decade = int64_t{10} * 365 * 24 * 3600 * 1'000'000'000;
+  EXPECT_GE(Nanoseconds("99999999H"), decade);
   EXPECT_GE(Nanoseconds("99999999H"), Nanoseconds("1000000H"));
-  EXPECT_GT(Nanoseconds("99999999M"), century);
+  EXPECT_GE(Nanoseconds("99999999M"), decade);
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ class GeneratedMeshTraffic : public testing::Test {
   std::map<std::string, int> Ask(int service, const std::string& path, int times, const std::string& more = "") {
     const std::string url =
         absl::StrCat("http://127.0.0.1:", proxies_[{0, 1}]->port("outbound"), path, "?[1-", times, "]");
-    const std::string said = Shell(absl::StrCat("curl -s -g -m 30 ", more, " -H 'host: ", GeneratedName(service),
+    const std::string said = Shell(absl::StrCat("curl -s -m 30 ", more, " -H 'host: ", GeneratedName(service),
                                                 "' -w '|%{http_code}\n' '", url, "'"));
     std::map<std::string, int> seen;
     size_t at = 0;

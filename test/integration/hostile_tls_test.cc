@@ -140,9 +140,10 @@ TEST_F(HostileTlsTest, AHelloBeyondTheLimitIsRefusedBeforeItIsThere) {
 
 TEST_F(HostileTlsTest, RenegotiationIsRefused) {
   Start();
+  // The pipe stays open: s_client ends when the server ends the connection.
   const std::string got = harness::Shell(absl::StrCat(
-      "printf 'R\\n' | timeout 20 openssl s_client -ign_eof -tls1_2 -servername localhost -connect 127.0.0.1:",
-      proxy_->port("in")));
+      "mkfifo ", folder_, "/keys; exec 3<>", folder_, "/keys; printf 'R\\n' >&3; timeout 20 openssl s_client -tls1_2 ",
+      "-servername localhost -connect 127.0.0.1:", proxy_->port("in"), " <&3 2>&1"));
   EXPECT_TRUE(StrContains(got, "RENEGOTIATING")) << got;
   EXPECT_TRUE(StrContains(got, "no renegotiation")) << got;
   EXPECT_TRUE(WaitFor([this] { return proxy_->Stat("listener.in.downstream_cx_active") == 0; }));

@@ -30,6 +30,13 @@ class LiveConfigRefusalTest : public testing::Test {
     ASSERT_EQ(proxy_->error(), "");
     ASSERT_TRUE(proxy_->WaitUntilLive());
   }
+  // `fields`: of a cluster, up to the brace that ends it.
+  static void Add(ScriptedAds::Response& response, const std::string& fields) {
+    const cp::ResourcePtr cluster = cp::ResourceOf(absl::StrCat("{\"@type\": ", cp::kClusterType, fields));
+    auto& any = *response.add_resources();
+    any.set_type_url(cluster->type_url);
+    any.set_value(cluster->bytes);
+  }
   ScriptedAds::Response Clusters(const std::string& version) {
     ScriptedAds::Response response;
     response.set_type_url(std::string(cp::kClusterType));
@@ -65,8 +72,7 @@ TEST_F(LiveConfigRefusalTest, AResponseWithAnUndecodableOrForeignResourceIsRefus
   Start(ads.port());
   ASSERT_TRUE(WaitFor([&] { return !ads.heard(cp::kClusterType).empty(); }));
   auto good = Clusters("v1");
-  good.add_resources()->PackFrom(
-      *cp::ResourceOf(absl::StrCat("{\"@type\": ", cp::kClusterType, ", name: a, type: STATIC}"))->message);
+  Add(good, ", name: a, type: STATIC}");
   ads.Say(good);
   EXPECT_EQ(AnswerTo(ads, good).version_info(), "v1");
   ASSERT_TRUE(WaitFor([&] { return proxy_->Stat("cluster_manager.active_clusters") == 3; }));
@@ -103,7 +109,7 @@ TEST_F(LiveConfigRefusalTest, TheGoodResourcesOfAResponseServeAndTheBadOneIsName
   for (const char* text :
        {", name: a, type: STATIC}", ", name: b, type: STATIC, lb_policy: MAGLEV, maglev_lb_config: {table_size: 7}}",
         ", name: c, type: STATIC}"}) {
-    mixed.add_resources()->PackFrom(*cp::ResourceOf(absl::StrCat("{\"@type\": ", cp::kClusterType, text))->message);
+    Add(mixed, text);
   }
   ads.Say(mixed);
   const auto nack = AnswerTo(ads, mixed);

@@ -34,9 +34,8 @@ class Pki {
     const tls::CertificateSpec server = authority_.Dns("xds.test");
     cp::GrpcListenOptions options;
     options.address = "127.0.0.1:0";
-    options.certificate_pem = server.chain_pem;
-    options.key_pem = std::string(server.key_pem.view());
-    options.client_roots_pem = authority_.pem();
+    options.identity = std::make_shared<cp::ServerIdentity>(
+        cp::ServerIdentity::Pem{server.chain_pem, std::string(server.key_pem.view()), authority_.pem()});
     options.require_client_certificate = true;
     return options;
   }

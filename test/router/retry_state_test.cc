@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "source/event/epoll_engine.h"
+#include "source/model/retry_on.h"
 
 namespace outrigger::router {
 namespace {
 
 using http::HeaderMap;
 using http::ResetReason;
+using model::AllRetryWordsKnown;
+using model::ParseRetryOn;
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
 HeaderMap& Headers(Arena& arena, const Fields& fields) {
@@ -88,8 +91,11 @@ TEST_F(RetryStateTest, ALimitedUpstreamIsRepeatedOnlyIfAskedForByName) {
 }
 
 TEST_F(RetryStateTest, GrpcWordsNameStatusesOfTrailersOnlyAnswers) {
-  const std::pair<const char*, const char*> words[] = {
-      {"cancelled", "1"}, {"deadline-exceeded", "4"}, {"resource-exhausted", "8"}, {"internal", "13"}, {"unavailable", "14"}};
+  const std::pair<const char*, const char*> words[] = {{"cancelled", "1"},
+                                                       {"deadline-exceeded", "4"},
+                                                       {"resource-exhausted", "8"},
+                                                       {"internal", "13"},
+                                                       {"unavailable", "14"}};
   for (const auto& [word, status] : words) {
     EXPECT_TRUE(Status(word, 200, {{"grpc-status", status}})) << word;
     EXPECT_FALSE(Status(word, 200, {{"grpc-status", "5"}})) << word;
@@ -186,8 +192,10 @@ TEST_F(RetryStateTest, AnUpstreamThatSaysWhenIsBelieved) {
 }
 
 TEST_F(RetryStateTest, WordsAreKnownOrNot) {
-  EXPECT_TRUE(AllRetryWordsKnown("5xx, gateway-error,reset,reset-before-request,connect-failure,retriable-4xx,refused-stream"));
-  EXPECT_TRUE(AllRetryWordsKnown("retriable-status-codes,retriable-headers,envoy-ratelimited,cancelled,deadline-exceeded"));
+  EXPECT_TRUE(
+      AllRetryWordsKnown("5xx, gateway-error,reset,reset-before-request,connect-failure,retriable-4xx,refused-stream"));
+  EXPECT_TRUE(
+      AllRetryWordsKnown("retriable-status-codes,retriable-headers,envoy-ratelimited,cancelled,deadline-exceeded"));
   EXPECT_FALSE(AllRetryWordsKnown("5xx,sometimes"));
 }
 

@@ -28,7 +28,8 @@ std::string Show(const CompiledMesh& compiled) {
   std::string out;
   std::set<std::string> shown;
   for (const std::string& node : compiled.catalog->node_ids()) {
-    absl::StrAppend(&out, "# node ", node, ": ", compiled.identities.find(node)->second, "\n");
+    const auto identity = compiled.identities.find(node);  // a gRPC program that speaks xDS itself has none
+    absl::StrAppend(&out, "# node ", node, ": ", identity == compiled.identities.end() ? "" : identity->second, "\n");
     const SnapshotPtr snapshot = compiled.catalog->For({node, ""});
     for (const auto& [type, set] : snapshot->types()) {
       for (const auto& [name, resource] : set.all()) {

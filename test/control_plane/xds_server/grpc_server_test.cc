@@ -176,8 +176,7 @@ TEST_F(GrpcServerTest, AReplacedIdentityIsShownFromTheNextHandshakeOnAndOpenStre
     tls::IssueOptions options{.names = {.common_name = "self", .dns = {"localhost"}},
                               .not_before = now,
                               .not_after = now + hours(24 * 365 * 60),
-                              .serial = serial,
-                              .authority = true};
+                              .serial = serial};
     return *tls::MakeSelfSigned(tls::KeyKind::kEcdsaP256, options);
   };
   const auto first = make("1"), second = make("2");

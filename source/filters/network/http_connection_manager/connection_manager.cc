@@ -234,7 +234,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
         headers.Get(KnownHeader::kXForwardedProto) != "https" &&
         (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll || !origin.internal)) {
       Refuse(stream, 301, observe::details::kDirectResponse,
-             stream.arena().Concat("https://", WithoutPort(headers.authority()), headers.path()));
+             stream.arena().Concat("https://", headers.authority(), headers.path()));
       return false;
     }
   }
