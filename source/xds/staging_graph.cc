@@ -1,5 +1,6 @@
 #include "source/xds/staging_graph.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -237,6 +238,9 @@ void StagingGraph::OnRefused(ResourceType type, const std::string& version, cons
     ResourceNode* node = IsFullState(type) ? &NodeOf({type, refusal.name}) : Find({type, refusal.name});
     if (node != nullptr && !node->is_static) Refused(*node, version, refusal.detail);
   }
+  // Once for a response in which single resources were refused, whatever its others do.
+  const bool single = std::any_of(refused.begin(), refused.end(), [](const Refusal& one) { return !one.name.empty(); });
+  if (single && IsFullState(type) && WholeOf(type).source != nullptr) WholeOf(type).stats.Rejected();
 }
 
 void StagingGraph::OnSourceFailed(const Source& source) {

@@ -1,5 +1,8 @@
 // How a server reaches its control plane: by mutual TLS with certificates from files or file-SDS, over a Unix socket,
 // by google_grpc, with a service for each type.
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "source/grpc/google/google_channel.h"
@@ -129,13 +132,17 @@ TEST(LiveConfigTransportTest, AControlPlaneThatDoesNotProveItselfIsNotHeardAndWh
 
 TEST(LiveConfigTransportTest, AUnixSocketCarriesTheStream) {
   harness::HttpUpstream one("one", http::Protocol::kHttp11);
-  const std::string path = absl::StrCat(harness::TempFolder(), "/xds.sock");
+  char folder[] = "/tmp/outrigger-XXXXXX";  // short: a Unix socket lies in it
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string path = absl::StrCat(folder, "/xds.sock");
   ServedConfig served(Whole("a", one.port()), {.address = absl::StrCat("unix:", path)});
   std::string cluster = harness::StaticCluster("xds", 1, true);
   cluster = absl::StrReplaceAll(
       cluster, {{"{socket_address: {address: 127.0.0.1, port_value: 1}}", absl::StrCat("{pipe: {path: ", path, "}}")}});
   ProxyHarness proxy(AdsFrom("{envoy_grpc: {cluster_name: xds}}", cluster), {}, Xds);
   ExpectConfigured(proxy, served);
+  unlink(path.c_str());
+  rmdir(folder);
 }
 
 TEST(LiveConfigTransportTest, GoogleGrpcCarriesTheStreamOfAWholeServerInTheClearAndOverTls) {

@@ -41,15 +41,14 @@ struct State {
   static constexpr char kAds[] = "{ads: {}, resource_api_version: V3}";
   std::string cluster() const { return absl::StrCat("c", clusters); }
   cp::ResourcePtr Cluster() const {
-    const std::string http2 =
+    const std::string protocol = absl::StrCat(
         ", typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {\"@type\": "
-        "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: "
-        "{http2_protocol_options: {}}}}";
+        "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: ",
+        server_http2 ? "{http2_protocol_options: {}}}}" : "{http_protocol_options: {enable_trailers: true}}}}");
     return cp::ResourceOf(absl::StrCat("{\"@type\": ", cp::kClusterType, ", name: ", cluster(),
                                        ", connect_timeout: 5s, type: EDS, eds_cluster_config: {eds_config: ", kAds,
                                        "}, circuit_breakers: {thresholds: [{max_requests: ", 5000 + settings,
-                                       ", max_connections: 5000, max_pending_requests: 5000}]}",
-                                       server_http2 ? http2 : "", "}"));
+                                       ", max_connections: 5000, max_pending_requests: 5000}]}", protocol, "}"));
   }
   cp::ResourcePtr Endpoints() const {
     std::vector<std::string> all;
@@ -79,7 +78,7 @@ struct State {
         ", address: {socket_address: {address: 10.0.0.2, port_value: ", tls ? 15001 : 15000,
         "}}, filter_chains: [{filters: [{name: hcm, typed_config: {\"@type\": "
         "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, "
-        "stat_prefix: x, "
+        "stat_prefix: x, http_protocol_options: {enable_trailers: true}, "
         "server_name: v",
         listeners, ", rds: {route_config_name: r, config_source: ", kAds,
         "}, http_filters: [{name: router, typed_config: {\"@type\": "
