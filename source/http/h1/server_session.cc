@@ -78,8 +78,7 @@ bool ServerSession::BeginRequest(Buffer& input) {
   if (stream_ != stream) return !closing_;
   stream->receiver_ = &receiver;
   HeaderMap* map = receiver.arena().New<HeaderMap>(receiver.arena());
-  BuildRequestHeaders(head, wire_names(),
-                      connection_.transport().tls() != nullptr ? "https" : "http", *map);
+  BuildRequestHeaders(head, wire_names(), connection_.transport().tls() != nullptr ? "https" : "http", *map);
   decoder_.TakeHead(input, head, head.framing, head.content_length);
   state_ = head.framing == Framing::kNone ? State::kWait : State::kBody;
   stream->request_done_ = head.framing == Framing::kNone && !stream->undecided_;
@@ -247,7 +246,7 @@ void ServerSession::FinishStream() {
   Retire(stream);
   if (tunnel) {
     Close(CloseMode::kFlush);
-  } else if (close_after_ || draining_) {
+  } else if (close_after_) {
     Close(connection_.input().empty() ? CloseMode::kFlush : CloseMode::kLinger);
   } else if (peer_ended_ && connection_.input().empty()) {
     Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, ""});

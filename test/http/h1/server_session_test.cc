@@ -333,6 +333,26 @@ TEST_F(ServerSessionTest, DrainingAnswersWithCloseAndThenCloses) {
   ASSERT_TRUE(Until([&] { return absl::StrContains(got(), "connection: close"); }));
 }
 
+// The head that is gone promised the connection: the next request may be on its way.
+TEST_F(ServerSessionTest, ADrainThatBeginsAfterTheHeadWaitsForTheNextAnswer) {
+  Open();
+  Say(kGet);
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}, {"content-length", "4"}}, false);
+  ASSERT_TRUE(Until([&] { return absl::StrContains(got(), "200 OK"); }));
+  session_->StartDrain(Duration(0));
+  served().SendBody("back", true);
+  ASSERT_TRUE(Until([&] { return absl::EndsWith(got(), "back"); }));
+  harness::Turns(loop_);
+  EXPECT_EQ(app_.closes, 0);
+  EXPECT_FALSE(absl::StrContains(got(), "connection: close"));
+  Say(kGet);
+  ASSERT_TRUE(Until([&] { return count() == 2; }));
+  served(1).Send({{":status", "200"}}, true);
+  ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
+  ASSERT_TRUE(Until([&] { return absl::StrContains(got(), "connection: close"); }));
+}
+
 TEST_F(ServerSessionTest, AnIdleDrainStillTakesTheRequestThatIsOnItsWay) {
   Open();
   session_->StartDrain(Duration(0));
