@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "absl/strings/match.h"
+#include "absl/strings/strip.h"
 #include "source/base/bug.h"
 #include "source/event/epoll_engine.h"
 
@@ -26,6 +28,27 @@ bool IsLiteral(const std::string& name, int* family) {
     return true;
   }
   return false;
+}
+
+// RFC 6761 6.3: localhost and what is below it is the loopback address, whatever a name server says. Answered here and not
+// by c-ares, whose 1.18 loses a few bytes with each such question.
+bool IsLocalhost(absl::string_view name) {
+  absl::ConsumeSuffix(&name, ".");
+  return absl::EqualsIgnoreCase(name, "localhost") || absl::EndsWithIgnoreCase(name, ".localhost");
+}
+
+std::vector<std::string> LoopbackAddresses(ResolveFamily family) {
+  switch (family) {
+    case ResolveFamily::kAuto:
+    case ResolveFamily::kV6Only:
+      return {"::1"};
+    case ResolveFamily::kV4Only:
+    case ResolveFamily::kV4Preferred:
+      return {"127.0.0.1"};
+    case ResolveFamily::kAll:
+      break;
+  }
+  return {"::1", "127.0.0.1"};
 }
 
 bool Allows(ResolveFamily asked, int family) {
@@ -149,6 +172,9 @@ std::unique_ptr<Engine::Query> AresResolver::Resolve(absl::string_view name, Res
       pending->answer.error = ARES_ENODATA;
       pending->answer.detail = "the address is of a family that was not asked for";
     }
+    Finish(std::move(pending));
+  } else if (IsLocalhost(pending->name)) {
+    pending->answer.addresses = LoopbackAddresses(family);
     Finish(std::move(pending));
   } else if (Open(&pending->answer)) {
     const Families families = FamiliesOf(family);

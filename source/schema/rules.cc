@@ -13,7 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/mutex.h"
+#include "source/base/mutex.h"
 
 namespace outrigger::schema {
 
@@ -27,7 +27,7 @@ namespace {
 class RuleBook {
  public:
   const MessageRules& Get(const Descriptor& type) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(mutex_);
     std::unique_ptr<MessageRules>& rules = rules_[&type];
     if (rules == nullptr) rules = Read(type);
     return *rules;
@@ -56,7 +56,7 @@ class RuleBook {
     return rules;
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   absl::flat_hash_map<const Descriptor*, std::unique_ptr<MessageRules>> rules_ ABSL_GUARDED_BY(mutex_);
 };
 

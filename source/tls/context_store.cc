@@ -19,7 +19,7 @@ size_t Live(const std::map<std::string, std::weak_ptr<const T>>& entries) {
 
 absl::StatusOr<std::shared_ptr<const ServerContext>> ContextStore::Server(const ServerSpec& spec) {
   const std::string hash = ContentHash(spec);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (auto found = servers_.find(hash); found != servers_.end()) {
     if (auto context = found->second.lock()) return context;
   }
@@ -35,7 +35,7 @@ absl::StatusOr<std::shared_ptr<const ClientContext>> ContextStore::Client(const 
   // Said by Trust::Build of the shared part, which may have come from a spec without names.
   if (!spec.validation.san_matchers.empty() && spec.validation.trusted_ca_pem.empty())
     return ClientContext::Build(spec);
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   if (auto found = credentials_.find(hash); found != credentials_.end()) {
     if (auto credentials = found->second.lock()) return std::make_shared<const ClientContext>(spec, credentials);
   }
@@ -47,7 +47,7 @@ absl::StatusOr<std::shared_ptr<const ClientContext>> ContextStore::Client(const 
 }
 
 ContextStore::Sizes ContextStore::LiveSizes() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return {Live(servers_), Live(credentials_)};
 }
 

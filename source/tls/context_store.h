@@ -7,7 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "source/base/mutex.h"
 #include "source/tls/client_context.h"
 #include "source/tls/server_context.h"
 
@@ -28,7 +28,7 @@ class ContextStore final {
   Sizes LiveSizes() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   // By content hash, which covers key material only as a digest.
   std::map<std::string, std::weak_ptr<const ServerContext>> servers_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::weak_ptr<const ClientCredentials>> credentials_ ABSL_GUARDED_BY(mutex_);

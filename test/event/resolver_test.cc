@@ -138,6 +138,19 @@ TEST_F(ResolverTest, LiteralsNeedNoNetwork) {
   EXPECT_EQ(server_.asked, 0);
 }
 
+TEST_F(ResolverTest, LocalhostIsTheLoopbackAddressWhateverANameServerSays) {
+  server_.records[{"localhost", 1}] = {30, {"10.6.6.6"}};
+  server_.records[{"a.localhost", 1}] = {30, {"10.6.6.6"}};
+  EXPECT_EQ(Resolve("localhost", ResolveFamily::kV4Only).addresses, (Addresses{"127.0.0.1"}));
+  EXPECT_EQ(Resolve("LocalHost.", ResolveFamily::kV6Only).addresses, (Addresses{"::1"}));
+  EXPECT_EQ(Resolve("a.localhost", ResolveFamily::kV4Preferred).addresses, (Addresses{"127.0.0.1"}));
+  EXPECT_EQ(Resolve("localhost", ResolveFamily::kAuto).addresses, (Addresses{"::1"}));
+  EXPECT_EQ(Resolve("localhost", ResolveFamily::kAll).addresses, (Addresses{"::1", "127.0.0.1"}));
+  EXPECT_EQ(server_.asked, 0);
+  EXPECT_NE(Resolve("notlocalhost", ResolveFamily::kV4Only).error, 0);
+  EXPECT_EQ(server_.asked, 1);
+}
+
 TEST_F(ResolverTest, ACancelledQuestionIsNotAnswered) {
   bool called = false;
   auto query = client_.engine().Resolve("both.test", ResolveFamily::kAll, [&](const ResolveAnswer&) { called = true; });

@@ -298,7 +298,7 @@ TEST(BadMeshTest, WhatIsNoMeshAtAllIsToldToo) {
   EXPECT_THAT(ErrorsOf("trust_domain: a\nservices: []\n"),
               ElementsAre("mesh.yaml:2: services: must have at least 1 item"));
   EXPECT_THAT(ErrorsOf("trust_domain: a\nservices: [{name: \xff\xfe}]\n"), ElementsAre("mesh.yaml:2: not valid UTF-8"));
-  EXPECT_THAT(ErrorsOf(std::string("trust_domain: a\nservices: [{name: b\0c}]\n", 43)),
+  EXPECT_THAT(ErrorsOf(std::string("trust_domain: a\nservices: [{name: b") + '\0' + "c}]\n"),
               ElementsAre("mesh.yaml:2: a NUL byte is not text"));
 }
 
