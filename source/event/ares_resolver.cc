@@ -30,8 +30,8 @@ bool IsLiteral(const std::string& name, int* family) {
   return false;
 }
 
-// RFC 6761 6.3: localhost and what is below it is the loopback address, whatever a name server says. Answered here and not
-// by c-ares, whose 1.18 loses a few bytes with each such question.
+// RFC 6761 6.3: localhost and what is below it is the loopback address, whatever a name server says. Answered here and
+// not by c-ares, whose 1.18 loses a few bytes with each such question.
 bool IsLocalhost(absl::string_view name) {
   absl::ConsumeSuffix(&name, ".");
   return absl::EqualsIgnoreCase(name, "localhost") || absl::EndsWithIgnoreCase(name, ".localhost");
