@@ -70,7 +70,7 @@ BuildContext BuildContext::Below(absl::string_view field) const {
   return below;
 }
 
-model::OriginId BuildContext::OriginOf(absl::string_view field) const {
+model::OriginId BuildContext::OriginOf(absl::string_view field) {
   return origins_ == nullptr ? origin_ : origins_->AddField(origin_, JoinPath(path_, field));
 }
 
@@ -136,7 +136,6 @@ matching::FormatOptions BuildContext::format_options() const {
 
 absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::BuildHttpFilters(
     absl::string_view field, const extension::HttpFilterList& filters, absl::string_view stat_prefix) {
-  BuildContext below(*this, stat_prefix);
   std::vector<http::FilterSpec> specs;
   if (static_cast<size_t>(filters.size()) > http::FilterChainSpec::kMostFilters) {
     return Fault(field, absl::StrCat("more than ", http::FilterChainSpec::kMostFilters, " filters"));
@@ -154,6 +153,7 @@ absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::Build
       Warn(absl::StrCat(path, ": optional filter left out: ", found.status().message()));
       continue;
     }
+    BuildContext below = BuildContext(*this, stat_prefix).Below(path + ".typed_config");
     OUTRIGGER_ASSIGN(http::FilterSpec spec, path + ".typed_config", found->factory->create(*found->config, below));
     spec.name = filter.name();
     spec.type = std::string(found->factory->name);

@@ -89,8 +89,11 @@ class BuildContext final : public extension::FactoryContext {
   }
   model::TrafficDirection direction() const override { return direction_; }
   model::OriginId origin() const override { return origin_; }
-  // An id for `field` below this message; "": for the message itself.
-  model::OriginId OriginOf(absl::string_view field) const;
+  // `field` "": for the message itself.
+  model::OriginId OriginOf(absl::string_view field) override;
+  std::shared_ptr<const ResourceOrigin> resource_origin() const override {
+    return origins_ == nullptr ? nullptr : origins_->TextsOf(origin_);
+  }
   absl::string_view stat_prefix() const override { return stat_prefix_; }
   void Warn(std::string warning) override { found_.warnings.push_back(std::move(warning)); }
 

@@ -283,6 +283,7 @@ absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, cons
   config->name = proto.name();
   config->alt_stat_name = proto.alt_stat_name();
   config->origin = context.origin();
+  config->resource_origin = context.resource_origin();
   config->content_hash = extension::HashOf(proto);
   if (proto.has_connect_timeout()) config->connect_timeout = DurationOf(proto.connect_timeout());
   OUTRIGGER_TRY("", SetType(proto, context, config.get(), &built));

@@ -84,6 +84,7 @@ absl::StatusOr<std::shared_ptr<const model::FilterChain>> BuildFilterChain(const
   auto out = std::make_shared<model::FilterChain>();
   out->name = proto.name();
   out->origin = context.OriginOf("");
+  out->resource_origin = context.resource_origin();
   OUTRIGGER_ASSIGN(out->match, "filter_chain_match", MatchOf(proto.filter_chain_match()));
   OUTRIGGER_ASSIGN(auto transport, "transport_socket",
                    ServerTransportOf(proto.has_transport_socket(), proto.transport_socket(), context));

@@ -3,9 +3,9 @@
 
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "source/model/slot.h"
 #include "source/schema/origin.h"
@@ -20,6 +20,8 @@ class Origins {
   model::OriginId Add(schema::Origin resource);
   // A node of the resource that was added last; of an older one it is the resource itself.
   model::OriginId AddField(model::OriginId resource, std::string path);
+  // The texts of a resource by its own id, for its compiled parts to keep; null: there is none.
+  std::shared_ptr<const ResourceOrigin> TextsOf(model::OriginId resource) const;
   void Retire(model::OriginId resource);
   // The resource that a node belongs to; null if it is long gone.
   const schema::Origin* Find(model::OriginId id) const;
@@ -29,7 +31,7 @@ class Origins {
  private:
   struct Resource {
     schema::Origin origin;
-    std::vector<std::string> paths;  // of the ids that follow its own
+    std::shared_ptr<ResourceOrigin> texts;
   };
   using Resources = std::map<model::OriginId, Resource>;
   Resources::const_iterator ResourceOf(model::OriginId id) const;  // end(): none

@@ -40,7 +40,8 @@ absl::StatusOr<model::PerFilterConfig::Item> ItemOf(const std::string& filter, c
   item.disabled = wrapper.disabled();
   item.enabled = !wrapper.disabled();
   if (wrapper.has_config() && !wrapper.config().type_url().empty() && !wrapper.disabled()) {
-    OUTRIGGER_TRY("config", SetConfig(wrapper.config(), wrapper.is_optional(), context, &item));
+    BuildContext below = context.Below("config");
+    OUTRIGGER_TRY("config", SetConfig(wrapper.config(), wrapper.is_optional(), below, &item));
   } else if (!wrapper.disabled() && !wrapper.has_config()) {
     return Fault("", "needs config, or disabled: true");
   }
@@ -54,7 +55,9 @@ absl::StatusOr<model::PerFilterConfig> PerFilterConfigOf(const google::protobuf:
   const std::map<std::string, Any> sorted(configs.begin(), configs.end());
   model::PerFilterConfig out;
   for (const auto& [filter, config] : sorted) {
-    OUTRIGGER_ASSIGN(auto item, extension::Item("typed_per_filter_config", filter), ItemOf(filter, config, context));
+    const std::string field = extension::Item("typed_per_filter_config", filter);
+    BuildContext below = context.Below(field);
+    OUTRIGGER_ASSIGN(auto item, field, ItemOf(filter, config, below));
     out.items.push_back(std::move(item));
   }
   return out;

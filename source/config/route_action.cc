@@ -50,7 +50,9 @@ absl::StatusOr<model::WeightedClusterEntry> WeightedOf(const route_v3::WeightedC
 
 absl::Status SetWeighted(const route_v3::WeightedCluster& proto, RouteScope& scope, model::ForwardAction* out) {
   for (int i = 0; i < proto.clusters_size(); ++i) {
-    OUTRIGGER_ASSIGN(auto entry, Item("clusters", i), WeightedOf(proto.clusters(i), scope));
+    BuildContext below = scope.context.Below(Item("route.weighted_clusters.clusters", i));
+    RouteScope inner = scope.Of(below);
+    OUTRIGGER_ASSIGN(auto entry, Item("clusters", i), WeightedOf(proto.clusters(i), inner));
     out->total_weight += entry.weight;
     out->weighted.push_back(std::move(entry));
   }

@@ -43,11 +43,10 @@ absl::Status SetAction(const route_v3::Route& proto, RouteScope& scope, model::R
   }
 }
 
-absl::StatusOr<model::Route> RouteOf(const route_v3::Route& proto, absl::string_view field, RouteScope& scope,
-                                     matching::RouteSpec* spec) {
+absl::StatusOr<model::Route> RouteOf(const route_v3::Route& proto, RouteScope scope, matching::RouteSpec* spec) {
   model::Route route;
   route.name = proto.name();
-  route.origin = scope.context.OriginOf(field);
+  route.origin = scope.context.OriginOf("");
   OUTRIGGER_ASSIGN(spec->match, "match", RouteMatchOf(proto.match(), scope.context));
   SetMatched(spec->match, &route);
   OUTRIGGER_TRY("", SetAction(proto, scope, &route));
@@ -66,6 +65,7 @@ absl::StatusOr<model::VirtualHost> HostOf(const route_v3::VirtualHost& proto, Ro
                                           matching::VirtualHostSpec* spec) {
   model::VirtualHost host;
   host.name = spec->name = proto.name();
+  host.origin = scope.context.OriginOf("");
   spec->domains.assign(proto.domains().begin(), proto.domains().end());
   if (proto.has_retry_policy()) {
     OUTRIGGER_ASSIGN(scope.host_retry, "retry_policy", RetryPolicyOf(proto.retry_policy()));
@@ -74,7 +74,8 @@ absl::StatusOr<model::VirtualHost> HostOf(const route_v3::VirtualHost& proto, Ro
     matching::RouteSpec route;
     route.payload = static_cast<uint32_t>(i);
     const std::string field = Item("routes", i);
-    OUTRIGGER_ASSIGN(auto made, field, RouteOf(proto.routes(i), field, scope, &route));
+    BuildContext below = scope.context.Below(field);
+    OUTRIGGER_ASSIGN(auto made, field, RouteOf(proto.routes(i), scope.Of(below), &route));
     host.routes.push_back(std::move(made));
     spec->routes.push_back(std::move(route));
   }
@@ -98,7 +99,8 @@ absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const r
   auto table = std::make_shared<model::RouteTable>();
   table->name = proto.name();
   table->version = std::string(version);
-  table->origin = context.origin();
+  table->origin = context.OriginOf("");
+  table->resource_origin = context.resource_origin();
   const bool validate =
       proto.has_validate_clusters() ? proto.validate_clusters().value() : owner == RouteOwner::kInline;
   const uint32_t most = proto.has_max_direct_response_body_size_bytes()

@@ -21,6 +21,10 @@ struct RouteScope {
   bool validate_clusters = false;
   uint32_t most_direct_response_bytes = 0;
   std::shared_ptr<const model::RetryPolicy> host_retry;
+  // As this one, for a part of it.
+  RouteScope Of(BuildContext& part) const {
+    return {table, host, part, validate_clusters, most_direct_response_bytes, host_retry};
+  }
 };
 
 absl::StatusOr<matching::RouteMatchSpec> RouteMatchOf(const envoy::config::route::v3::RouteMatch& match,

@@ -66,6 +66,10 @@ class FactoryContext {
   virtual const Value* Runtime(absl::string_view /*key*/) const { return nullptr; }
   virtual model::TrafficDirection direction() const = 0;
   virtual model::OriginId origin() const = 0;
+  // An id for `field` of the message that is being built, and the text behind it and all others of the resource: to be
+  // kept by whoever keeps ids. Null, and ids that explain nothing, where nobody knows.
+  virtual model::OriginId OriginOf(absl::string_view /*field*/) { return origin(); }
+  virtual std::shared_ptr<const ResourceOrigin> resource_origin() const { return nullptr; }
   virtual absl::string_view stat_prefix() const = 0;  // e.g. "http.ingress." for HTTP filters of that HCM
   virtual void Warn(std::string warning) = 0;
 };

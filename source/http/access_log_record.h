@@ -41,6 +41,7 @@ struct AccessLogRecord {
   const FilterState* filter_state = nullptr;
   event::Dispatcher* dispatcher = nullptr;  // never null
   absl::string_view filter_chain;
+  OriginRef filter_chain_origin;
   absl::string_view local_reply_body;
   uint64_t random = 0;
   LogEvent event = LogEvent::kDownstreamEnd;

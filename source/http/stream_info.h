@@ -5,6 +5,7 @@
 
 #include "absl/strings/string_view.h"
 #include "source/base/ip_address.h"
+#include "source/base/origin.h"
 #include "source/base/time.h"
 #include "source/base/value.h"
 #include "source/http/protocol.h"
@@ -30,9 +31,10 @@ struct UpstreamInfo {
   absl::string_view host_name;
   const Metadata* cluster_metadata = nullptr;  // both live as long as host
   const Metadata* host_metadata = nullptr;
+  OriginRef cluster_origin;  // of the cluster's configuration, which the stream keeps alive as well
   net::Address local;
-  absl::string_view transport_failure;   // arena copy
-  const UpstreamTls* tls = nullptr;      // in the arena; null: plaintext, or nobody asks
+  absl::string_view transport_failure;  // arena copy
+  const UpstreamTls* tls = nullptr;     // in the arena; null: plaintext, or nobody asks
   Protocol protocol = Protocol::kHttp11;
   uint32_t attempts = 0;
   const EarlierAttempts* earlier = nullptr;
@@ -64,6 +66,7 @@ struct StreamInfo {
   // Of the configuration that accepted the connection; null: nobody said.
   const Metadata* listener_metadata = nullptr;
   const Metadata* filter_chain_metadata = nullptr;
+  OriginRef policy;  // the last policy that decided about it
   UpstreamInfo upstream;
 };
 

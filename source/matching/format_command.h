@@ -36,6 +36,16 @@ enum class TimePoint : uint8_t {
   kDownstreamConnectionEnd,
   kCustom,  // named by `text` (start) or `path[0]` (end) of the command
 };
+// What ORIGIN explains: the part of the configuration that decided.
+enum class OriginKind : uint8_t {
+  kListener,
+  kFilterChain,
+  kRouteConfiguration,
+  kVirtualHost,
+  kRoute,
+  kPolicy,
+  kCluster
+};
 enum class MetadataKind : uint8_t { kDynamic, kCluster, kRoute, kUpstreamHost, kListener, kFilterChain, kVirtualHost };
 
 // What the format's author chose by parameters, where an operator has a choice.
@@ -63,6 +73,7 @@ struct FormatCommand {
   FormatMode mode = FormatMode::kDefault;
   FormatMode choice = FormatMode::kDefault;
   MetadataKind metadata = MetadataKind::kDynamic;
+  OriginKind origin = OriginKind::kRoute;
   TimePoint start = TimePoint::kDownstreamRxBegin, end = TimePoint::kDownstreamRxBegin;
   int64_t divisor = 1;                // COMMON_DURATION: nanoseconds for one unit
   bool without_query = false;         // PATH(NQ), REQ_WITHOUT_QUERY

@@ -52,6 +52,7 @@ namespace outrigger::matching {
   X(kResponseFlags, "RESPONSE_FLAGS", None, false)                                             \
   X(kResponseFlagsLong, "RESPONSE_FLAGS_LONG", None, false)                                    \
   X(kRouteName, "ROUTE_NAME", None, false)                                                     \
+  X(kOrigin, "ORIGIN", Required, false)                                                        \
   X(kVirtualClusterName, "VIRTUAL_CLUSTER_NAME", None, false)                                  \
   X(kUpstreamHost, "UPSTREAM_HOST", None, false)                                               \
   X(kUpstreamHostName, "UPSTREAM_HOST_NAME", None, false)                                      \

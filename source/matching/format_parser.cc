@@ -76,6 +76,24 @@ absl::Status SetAnyMetadata(FormatCommand* command, absl::string_view parameter)
   return Bad(absl::StrCat("\"", split.first, "\" is not a type of metadata"));
 }
 
+absl::Status SetOrigin(FormatCommand* command, absl::string_view parameter) {
+  static constexpr std::pair<absl::string_view, OriginKind> kKinds[] = {
+      {"LISTENER", OriginKind::kListener},
+      {"FILTER_CHAIN", OriginKind::kFilterChain},
+      {"ROUTE_CONFIGURATION", OriginKind::kRouteConfiguration},
+      {"VIRTUAL_HOST", OriginKind::kVirtualHost},
+      {"ROUTE", OriginKind::kRoute},
+      {"POLICY", OriginKind::kPolicy},
+      {"CLUSTER", OriginKind::kCluster},
+  };
+  for (const auto& [name, kind] : kKinds) {
+    if (parameter != name) continue;
+    command->origin = kind;
+    return absl::OkStatus();
+  }
+  return Bad(absl::StrCat("\"", parameter, "\" is nothing that has an origin"));
+}
+
 absl::Status SetFilterState(FormatCommand* command, absl::string_view parameter) {
   std::vector<std::string> parts = absl::StrSplit(parameter, ':');
   if (parts[0].empty()) return Bad("it needs a key");
@@ -221,6 +239,8 @@ absl::Status SetParameter(FormatCommand* command, absl::string_view parameter) {
       return SetMetadata(command, parameter);
     case Operator::kMetadata:
       return SetAnyMetadata(command, parameter);
+    case Operator::kOrigin:
+      return SetOrigin(command, parameter);
     case Operator::kFilterState:
     case Operator::kUpstreamFilterState:
       return SetFilterState(command, parameter);

@@ -78,7 +78,8 @@ struct ClusterConfig {
   std::string alt_stat_name;  // observability name if set
   std::string eds_service_name;
   OriginId origin = 0;
-  uint64_t content_hash = 0;     // of the resource: identical updates are no-ops
+  std::shared_ptr<const ResourceOrigin> resource_origin;  // explains it; null: nobody knows
+  uint64_t content_hash = 0;                              // of the resource: identical updates are no-ops
   uint64_t connection_hash = 0;  // of what is decided at connection time: equal means pools stay
   ClusterType type = ClusterType::kStatic;
   Duration connect_timeout = seconds(5);

@@ -56,6 +56,12 @@ class DownstreamContext {
     ~DrainHandler() = default;
   };
   virtual void SetDrainHandler(DrainHandler* handler) = 0;
+  // What decided whether the connection is let in (a policy of a network filter); nothing if no filter asked.
+  const OriginRef& policy() const { return policy_; }
+  void NotePolicy(const OriginRef& policy) { policy_ = policy; }
+
+ private:
+  OriginRef policy_;
 };
 
 // One configured network filter. `make` builds it for a connection; the last of a chain is terminal.
@@ -93,6 +99,7 @@ struct FilterChainMatch {
 struct FilterChain {
   std::string name;
   OriginId origin = 0;
+  std::shared_ptr<const ResourceOrigin> resource_origin;  // explains this and its filters; null: nobody knows
   FilterChainMatch match;
   std::shared_ptr<const tls::ServerContext> tls;  // null: plain
   bool tls_unavailable = false;  // its secret has not come (timed out): accept and close, counted, never plaintext
@@ -103,6 +110,7 @@ struct FilterChain {
   uint64_t trust_hash = 0;  // of the validation settings; a change of trust always drains
   uint64_t slot_hash = 0;   // identity among the versions of its listener: name and match rules
   Metadata metadata;
+  OriginRef origin_ref() const { return {resource_origin.get(), origin}; }
 };
 
 // Picks a chain by properties; compiled once. Index into Listener::chains, -1: the default chain or nothing.

@@ -407,6 +407,35 @@ bool RecordSource::GetUpstream(const FormatCommand& command, std::string* scratc
   }
 }
 
+namespace {
+
+OriginRef OriginIn(const http::AccessLogRecord& record, matching::OriginKind kind) {
+  using Kind = matching::OriginKind;
+  const ResourceOrigin* routes =
+      record.route == nullptr || record.route->table == nullptr ? nullptr : record.route->table->resource_origin.get();
+  switch (kind) {
+    case Kind::kListener:
+      if (const ResourceOrigin* listener = record.filter_chain_origin.resource; listener != nullptr)
+        return {listener, listener->id()};
+      return {};
+    case Kind::kFilterChain:
+      return record.filter_chain_origin;
+    case Kind::kRouteConfiguration:
+      return routes == nullptr ? OriginRef() : OriginRef{routes, record.route->table->origin};
+    case Kind::kVirtualHost:
+      return routes == nullptr ? OriginRef() : OriginRef{routes, record.route->virtual_host->origin};
+    case Kind::kRoute:
+      return routes == nullptr ? OriginRef() : OriginRef{routes, record.route->origin};
+    case Kind::kPolicy:
+      return record.info->policy;
+    case Kind::kCluster:
+      return record.info->upstream.cluster_origin;
+  }
+  return {};
+}
+
+}  // namespace
+
 void RecordSource::Get(const FormatCommand& command, std::string* scratch, FormatValue* out) const {
   const http::StreamInfo& info = *record_.info;
   switch (command.op) {
@@ -428,6 +457,11 @@ void RecordSource::Get(const FormatCommand& command, std::string* scratch, Forma
     case Operator::kRouteName:
       if (record_.route != nullptr) SetIfAny(record_.route->name, out);
       return;
+    case Operator::kOrigin: {
+      std::string text = OriginIn(record_, command.origin).ToString();
+      if (!text.empty()) SetOwned(std::move(text), scratch, out);
+      return;
+    }
     case Operator::kStreamId:
       SetIfAny(info.request_id, out);
       return;

@@ -127,10 +127,10 @@ struct ForwardAction {
   uint64_t total_weight = 0;
   std::string weighted_random_header;  // random_value_specifier header_name
   uint32_t cluster_not_found_code = 503;
-  Duration timeout = seconds(15);                                                  // 0: disabled
-  Duration idle_timeout{-1};                                                       // -1: the HCM's stream_idle_timeout
-  Duration grpc_timeout_max{-1}, grpc_timeout_offset{0};                           // instead of timeout; -1: not given
-  Duration max_stream_duration{-1};                                                // -1: the HCM's
+  Duration timeout = seconds(15);                                       // 0: disabled
+  Duration idle_timeout{-1};                                            // -1: the HCM's stream_idle_timeout
+  Duration grpc_timeout_max{-1}, grpc_timeout_offset{0};                // instead of timeout; -1: not given
+  Duration max_stream_duration{-1};                                     // -1: the HCM's
   Duration grpc_timeout_header_max{-1}, grpc_timeout_header_offset{0};  // instead of max_stream_duration; -1: not given
   std::shared_ptr<const RetryPolicy> retry;  // of the route, else of the virtual host; null: none
   std::vector<MirrorPolicy> mirrors;
@@ -180,6 +180,7 @@ struct Route {
 
 struct VirtualHost {
   std::string name;
+  OriginId origin = 0;
   std::vector<Route> routes;
   HeaderMutations headers;
   PerFilterConfig per_filter;
@@ -193,7 +194,8 @@ struct RouteTable {
   std::string name;
   std::string version;
   OriginId origin = 0;
-  matching::RouteTable matcher;  // gives (virtual host, route) indices
+  std::shared_ptr<const ResourceOrigin> resource_origin;  // explains this and all below; null: nobody knows
+  matching::RouteTable matcher;                           // gives (virtual host, route) indices
   std::vector<VirtualHost> virtual_hosts;
   HeaderMutations headers;
   PerFilterConfig per_filter;

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "source/base/origin.h"
+
 namespace outrigger::model {
 
 // Where a named thing lives in the Snapshot's vectors (law 2): a dense index plus a generation that tells a reused
@@ -19,7 +21,6 @@ using ClusterSlot = Slot<struct ClusterKind>;
 using RouteTableSlot = Slot<struct RouteTableKind>;
 using ListenerSlot = Slot<struct ListenerKind>;
 
-// Which resource and field a compiled node came from, as an index into the main thread's table of origins (law 4).
-using OriginId = uint32_t;
+using outrigger::OriginId;
 
 }  // namespace outrigger::model

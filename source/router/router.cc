@@ -66,8 +66,7 @@ FilterStatus Router::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, 
 
 void Router::AnswerFromRoute(uint32_t status, absl::string_view body, absl::string_view location) {
   over_ = true;
-  stream_.SendLocalReply(
-      {.status = status, .body = body, .details = details::kDirectResponse, .location = location});
+  stream_.SendLocalReply({.status = status, .body = body, .details = details::kDirectResponse, .location = location});
 }
 
 bool Router::ChooseCluster(HeaderMap& headers) {
@@ -175,6 +174,7 @@ void Router::StartAttempt() {
   info.host_name = picked.record->hostname;
   info.host_metadata = picked.endpoint->metadata.get();
   info.cluster_metadata = &cluster_->config().metadata;
+  info.cluster_origin = {cluster_->config().resource_origin.get(), cluster_->config().origin};
   info.attempts = attempts_;
   HeaderMap& headers = stream_.request_headers();
   if (stream_.route()->virtual_host->include_request_attempt_count) {

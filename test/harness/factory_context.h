@@ -42,7 +42,9 @@ class FakeFactoryContext final : public extension::FactoryContext {
   }
   matching::FormatOptions format_options() const override { return {}; }
   model::TrafficDirection direction() const override { return model::TrafficDirection::kUnspecified; }
-  model::OriginId origin() const override { return 0; }
+  model::OriginId origin() const override { return origins_->id(); }
+  model::OriginId OriginOf(absl::string_view field) override { return origins_->AddField(std::string(field)); }
+  std::shared_ptr<const ResourceOrigin> resource_origin() const override { return origins_; }
   absl::string_view stat_prefix() const override { return "http.test."; }
   void Warn(std::string warning) override { warnings.push_back(std::move(warning)); }
 
@@ -50,6 +52,7 @@ class FakeFactoryContext final : public extension::FactoryContext {
 
  private:
   observe::StatsRegistry& stats_;
+  std::shared_ptr<ResourceOrigin> origins_ = std::make_shared<ResourceOrigin>(100, "the test");
 };
 
 // A message from protobuf's text form; the test ends if it is not one.

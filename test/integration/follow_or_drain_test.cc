@@ -203,6 +203,8 @@ TEST_F(FollowOrDrainTest, WhereADecisionCameFromIsShown) {
        {"origin: listener \"in\" (version 1): filter_chains[0]\n",
         "origin: listener \"in\" (version 1): "
         "filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0]\n",
+        "origin: listener \"in\" (version 1): "
+        "filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0]\n",
         "origin: listener \"in\" (version 1): filter_chains[0].filters[0].typed_config.http_filters[0]\n"}) {
     EXPECT_TRUE(absl::StrContains(dump, origin)) << origin << dump;
   }

@@ -83,6 +83,50 @@ TEST_F(HonouredTest, LogsHaveTheMetadataOfEverythingOnTheWay) {
   EXPECT_EQ(Logged(), "l f r c h");
 }
 
+constexpr absl::string_view kRbacRules = R"({action: ALLOW, policies: {
+                  everybody: {permissions: [{not_rule: {header: {name: x-no, present_match: true}}}],
+                              principals: [{any: true}]}}})";
+
+// Which version of which resource decided, and where in it: law 4.
+TEST_F(HonouredTest, LogsNameTheFieldOfTheConfigurationThatDecided) {
+  std::string listener = HttpListener(
+      "in", "a",
+      Logging("%ORIGIN(LISTENER)%; %ORIGIN(FILTER_CHAIN)%; %ORIGIN(ROUTE_CONFIGURATION)%; %ORIGIN(VIRTUAL_HOST)%; "
+              "%ORIGIN(ROUTE)%; %ORIGIN(CLUSTER)%; %ORIGIN(POLICY)%"));
+  const size_t router = listener.find("          - name: envoy.filters.http.router");
+  ASSERT_NE(router, std::string::npos) << listener;
+  listener.insert(router, absl::StrCat("          - name: envoy.filters.http.rbac\n            typed_config:\n"
+                                       "              \"@type\": "
+                                       "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC\n"
+                                       "              rules: ",
+                                       kRbacRules, "\n"));
+  StartWith(Bootstrap(listener, StaticCluster("a", upstream_.port())));
+  const std::string manager = "listener \"in\": filter_chains[0].filters[0].typed_config.";
+  const std::string rules = manager + "http_filters[0].typed_config.rules";
+  const std::string way =
+      absl::StrCat("listener \"in\"; listener \"in\": filter_chains[0]; ", manager, "route_config; ", manager,
+                   "route_config.virtual_hosts[0]; ", manager, "route_config.virtual_hosts[0].routes[0]; ");
+  Curl();
+  EXPECT_EQ(Logged(), absl::StrCat(way, "cluster \"a\"; ", rules, ".policies[\"everybody\"]"));
+  Curl("-H 'x-no: 1'");  // no policy allows it
+  EXPECT_EQ(Logged(), absl::StrCat(way, "-; ", rules));
+}
+
+TEST_F(HonouredTest, LogsNameThePolicyThatLetAConnectionIn) {
+  std::string listener = HttpListener("in", "a", Logging("%ORIGIN(POLICY)%"));
+  const size_t filters = listener.find("      - name: envoy.filters.network.http_connection_manager");
+  ASSERT_NE(filters, std::string::npos) << listener;
+  listener.insert(filters, R"yaml(      - name: envoy.filters.network.rbac
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC
+          stat_prefix: r
+          rules: {policies: {everybody: {permissions: [{any: true}], principals: [{any: true}]}}}
+)yaml");
+  StartWith(Bootstrap(listener, StaticCluster("a", upstream_.port())));
+  Curl();
+  EXPECT_EQ(Logged(), "listener \"in\": filter_chains[0].filters[0].typed_config.rules.policies[\"everybody\"]");
+}
+
 TEST_F(HonouredTest, ALongRequestIsLoggedEveryNowAndThen) {
   Start(Logging("%ACCESS_LOG_TYPE%") + "          access_log_options: {access_log_flush_interval: 0.02s}\n");
   Client client(proxy_->port("in"));

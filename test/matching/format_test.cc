@@ -193,6 +193,9 @@ TEST_F(FormatTest, BadFormatsAreRefusedWithOperatorAndPosition) {
                           "%COMMON_DURATION(a:b:s)%",
                           "%GRPC_STATUS(x)%",
                           "%METADATA()%",
+                          "%ORIGIN%",
+                          "%ORIGIN()%",
+                          "%ORIGIN(CLIENT)%",
                           "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(129)%",
                           "%REQ(x):99999999999%",
                           "%protocol%"}) {

@@ -62,6 +62,24 @@ TEST_F(HttpRbacTest, LetsTheRightCallerThrough) {
   EXPECT_EQ(h_.Counter("http.test.rbac.denied"), 0u);
 }
 
+TEST_F(HttpRbacTest, NotesWhichPolicyDecided) {
+  Use(kOnlyBob);
+  From("spiffe://mesh/bob");
+  h_.Get("/bob/1");
+  EXPECT_EQ(h_.stream().info().policy.ToString(), "the test: rules.policies[\"only bob\"]");
+}
+
+TEST_F(HttpRbacTest, NotesThePolicyOfTheRouteThatStandsInItsPlace) {
+  Use(kOnlyBob);
+  Route(
+      "rbac { rules { action: DENY policies { key: 'none' value { permissions { any: true } principals { any: true } "
+      "} } } }");
+  From("spiffe://mesh/bob");
+  h_.Get("/bob/1");
+  EXPECT_EQ(h_.sender.status(), "403");
+  EXPECT_EQ(h_.stream().info().policy.ToString(), "the test: rbac.rules.policies[\"none\"]");
+}
+
 TEST_F(HttpRbacTest, AnswersOthers403AndSaysWhy) {
   Use(kOnlyBob);
   From("spiffe://mesh/eve");

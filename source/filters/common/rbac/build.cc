@@ -175,7 +175,8 @@ absl::StatusOr<Policy> BuildPolicy(const Builder& builder, const std::string& na
 
 }  // namespace
 
-absl::StatusOr<Engine> BuildEngine(const v3::RBAC& rules, bool with_requests) {
+absl::StatusOr<Engine> BuildEngine(const v3::RBAC& rules, absl::string_view field, bool with_requests,
+                                   extension::FactoryContext& context) {
   Action action = Action::kAllow;
   switch (rules.action()) {
     case v3::RBAC::ALLOW:
@@ -197,13 +198,16 @@ absl::StatusOr<Engine> BuildEngine(const v3::RBAC& rules, bool with_requests) {
     for (const auto& [name, policy] : rules.policies()) by_name.emplace(name, &policy);
     return by_name;
   }();
+  const OriginId origin = context.OriginOf(field);
   std::vector<Policy> policies;
   for (const auto& [name, proto] : sorted) {
     absl::StatusOr<Policy> policy = BuildPolicy(builder, name, *proto);
-    if (!policy.ok()) return Under(absl::StrCat("policies[\"", name, "\"]"), policy.status());
+    const std::string at = extension::Item("policies", name);
+    if (!policy.ok()) return Under(at, policy.status());
+    policy->origin = context.OriginOf(absl::StrCat(field, ".", at));
     policies.push_back(*std::move(policy));
   }
-  return Engine(action, std::move(policies));
+  return Engine(action, std::move(policies), origin, context.resource_origin());
 }
 
 }  // namespace outrigger::filters::rbac

@@ -100,7 +100,9 @@ bool Rule::Match(const Subject& subject) const {
   return false;
 }
 
-Engine::Engine(Action action, std::vector<Policy> policies) : action_(action), policies_(std::move(policies)) {
+Engine::Engine(Action action, std::vector<Policy> policies, OriginId origin,
+               std::shared_ptr<const ResourceOrigin> resource_origin)
+    : action_(action), policies_(std::move(policies)), origin_(origin), resource_origin_(std::move(resource_origin)) {
   std::sort(policies_.begin(), policies_.end(), [](const Policy& a, const Policy& b) { return a.name < b.name; });
   for (Policy& policy : policies_) {
     const std::string prefix = absl::StrCat("policy.", policy.name, ".");
@@ -121,6 +123,7 @@ Decision Engine::Decide(const Subject& subject) const {
       break;
     }
   }
+  decision.origin = {resource_origin_.get(), decision.policy != nullptr ? decision.policy->origin : origin_};
   decision.allowed = action_ == Action::kLog || (action_ == Action::kAllow) == (decision.policy != nullptr);
   return decision;
 }

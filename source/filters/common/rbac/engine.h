@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "source/base/ip_address.h"
+#include "source/base/origin.h"
 #include "source/base/value.h"
 #include "source/http/filter_state.h"
 #include "source/http/header_map.h"
@@ -82,6 +84,7 @@ class Rule {
 
 struct Policy {
   std::string name;
+  OriginId origin = 0;
   std::vector<Rule> permissions, principals;  // any of each
   // Names of its counters (track_per_rule_stats), made once.
   std::string allowed_stat, denied_stat, shadow_allowed_stat, shadow_denied_stat;
@@ -92,13 +95,15 @@ enum class Action : uint8_t { kAllow, kDeny, kLog };
 struct Decision {
   bool allowed = true;
   const Policy* policy = nullptr;  // the first that matched, in the order of names
+  OriginRef origin;                // of the policy; of the rules as a whole if none matched
   absl::string_view policy_name() const { return policy == nullptr ? absl::string_view("none") : policy->name; }
 };
 
 class Engine {
  public:
-  // Policies are sorted by name here.
-  Engine(Action action, std::vector<Policy> policies);
+  // Policies are sorted by name here. `origin`: of the rules as a whole.
+  Engine(Action action, std::vector<Policy> policies, OriginId origin = 0,
+         std::shared_ptr<const ResourceOrigin> resource_origin = nullptr);
   // kAllow: some policy matches. kDeny: none does. kLog: always allowed; `policy` says whether to log.
   Decision Decide(const Subject& subject) const;
   Action action() const { return action_; }
@@ -107,6 +112,8 @@ class Engine {
  private:
   Action action_;
   std::vector<Policy> policies_;
+  OriginId origin_;
+  std::shared_ptr<const ResourceOrigin> resource_origin_;
 };
 
 }  // namespace outrigger::filters::rbac

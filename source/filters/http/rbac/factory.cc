@@ -18,17 +18,20 @@ using extension::Under;
 
 namespace {
 
-absl::StatusOr<std::shared_ptr<HttpRbacConfig>> Compile(const v3::RBAC& proto) {
+// `at`: before the fields of `proto`, for origins.
+absl::StatusOr<std::shared_ptr<HttpRbacConfig>> Compile(const v3::RBAC& proto, absl::string_view at,
+                                                        FactoryContext& context) {
   if (proto.has_matcher()) return Under("matcher", Invalid("is not supported"));
   if (proto.has_shadow_matcher()) return Under("shadow_matcher", Invalid("is not supported"));
   auto config = std::make_shared<HttpRbacConfig>();
   if (proto.has_rules()) {
-    absl::StatusOr<rbac::Engine> engine = rbac::BuildEngine(proto.rules(), true);
+    absl::StatusOr<rbac::Engine> engine = rbac::BuildEngine(proto.rules(), absl::StrCat(at, "rules"), true, context);
     if (!engine.ok()) return Under("rules", engine.status());
     config->rules = std::make_unique<rbac::Engine>(*std::move(engine));
   }
   if (proto.has_shadow_rules()) {
-    absl::StatusOr<rbac::Engine> engine = rbac::BuildEngine(proto.shadow_rules(), true);
+    absl::StatusOr<rbac::Engine> engine =
+        rbac::BuildEngine(proto.shadow_rules(), absl::StrCat(at, "shadow_rules"), true, context);
     if (!engine.ok()) return Under("shadow_rules", engine.status());
     config->shadow = std::make_unique<rbac::Engine>(*std::move(engine));
   }
@@ -44,7 +47,7 @@ std::string StatPrefix(absl::string_view around, absl::string_view own) {
 }
 
 absl::StatusOr<http::FilterSpec> Create(const v3::RBAC& proto, FactoryContext& context) {
-  absl::StatusOr<std::shared_ptr<HttpRbacConfig>> config = Compile(proto);
+  absl::StatusOr<std::shared_ptr<HttpRbacConfig>> config = Compile(proto, "", context);
   if (!config.ok()) return config.status();
   (*config)->stats =
       context.stats().Register<observe::RbacStats>(StatPrefix(context.stat_prefix(), proto.rules_stat_prefix()));
@@ -54,8 +57,8 @@ absl::StatusOr<http::FilterSpec> Create(const v3::RBAC& proto, FactoryContext& c
 }
 
 // Without an `rbac` the route is not protected: that is how the API turns the filter off.
-absl::StatusOr<std::shared_ptr<const void>> CreateRoute(const v3::RBACPerRoute& proto, FactoryContext& /*context*/) {
-  absl::StatusOr<std::shared_ptr<HttpRbacConfig>> config = Compile(proto.rbac());
+absl::StatusOr<std::shared_ptr<const void>> CreateRoute(const v3::RBACPerRoute& proto, FactoryContext& context) {
+  absl::StatusOr<std::shared_ptr<HttpRbacConfig>> config = Compile(proto.rbac(), "rbac.", context);
   if (!config.ok()) return Under("rbac", config.status());
   return std::shared_ptr<const void>(*std::move(config));
 }

@@ -43,6 +43,7 @@ void HttpRbac::DecideShadow(http::Stream& stream, const HttpRbacConfig& config, 
 
 FilterStatus HttpRbac::Decide(http::Stream& stream, const HttpRbacConfig& config, const rbac::Subject& subject) {
   const rbac::Decision decision = config.rules->Decide(subject);
+  stream.info().policy = decision.origin;
   observe::WorkerStats& worker = stream.worker().stats();
   observe::RbacStats& stats = worker.Get(config_.stats);
   if (config.rules->action() == rbac::Action::kLog) {

@@ -208,12 +208,14 @@ void ConnectionManager::OnCodecError(uint32_t status, const char* detail) {
   info.response_code = status;
   info.details = detail;
   info.flags.Set(ResponseFlag::kDownstreamProtocolError);
+  info.policy = context_.policy();
   if (session_ != nullptr) info.protocol = session_->protocol();
   http::AccessLogRecord record;
   record.info = &info;
   record.downstream = &connection_;
   record.dispatcher = &worker_.dispatcher();
   record.filter_chain = context_.accepted_by().name;
+  record.filter_chain_origin = context_.accepted_by().origin_ref();
   for (const auto& log : accepted_config_->access_logs) log->Log(worker_.stats(), record);
 }
 
@@ -267,6 +269,14 @@ void ConnectionManager::Dump(DumpWriter& out) const {
     if (const model::Route* route = stream.route(); route != nullptr) {
       out.Open("route");
       out.Field("name", route->name).Field("origin", route->origin);
+      out.Close();
+      out.Open("virtual_host");
+      out.Field("name", route->virtual_host->name).Field("origin", route->virtual_host->origin);
+      out.Close();
+    }
+    if (const OriginId policy = stream.info().policy.id; policy != 0) {
+      out.Open("policy");
+      out.Field("origin", policy);
       out.Close();
     }
     for (const http::FilterSpec& filter : StateOf(stream).config->chain->filters()) {

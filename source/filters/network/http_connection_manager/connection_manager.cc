@@ -133,6 +133,7 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   auto* stream = new http::Stream(*this, worker_.dispatcher(), worker_, sender, context_.listener().buffer_limit);
   // What is pinned: the Snapshot that holds `config`; if the slot is gone, accepted_config_ is kept by this manager.
   stream->SetPin(worker_.Pin());
+  stream->info().policy = context_.policy();  // of the connection, until a filter decides about the request
   StreamState* state = stream->arena().New<StreamState>(config);
   stream->owner_data = state;
   streams_.PushBack(*stream);
@@ -381,6 +382,7 @@ void ConnectionManager::Log(http::Stream& stream, http::LogEvent event) {
   record.event = event;
   record.random = stream.random();
   record.filter_chain = context_.accepted_by().name;
+  record.filter_chain_origin = context_.accepted_by().origin_ref();
   for (const auto& log : state.config->access_logs) log->Log(worker_.stats(), record);
 }
 

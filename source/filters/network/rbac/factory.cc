@@ -23,9 +23,10 @@ std::string Dotted(absl::string_view prefix) {
   return prefix.empty() || absl::EndsWith(prefix, ".") ? std::string(prefix) : absl::StrCat(prefix, ".");
 }
 
-absl::StatusOr<std::unique_ptr<rbac::Engine>> Build(bool given, const envoy::config::rbac::v3::RBAC& rules) {
+absl::StatusOr<std::unique_ptr<rbac::Engine>> Build(bool given, const envoy::config::rbac::v3::RBAC& rules,
+                                                    absl::string_view field, FactoryContext& context) {
   if (!given) return std::unique_ptr<rbac::Engine>();
-  absl::StatusOr<rbac::Engine> engine = rbac::BuildEngine(rules, false);
+  absl::StatusOr<rbac::Engine> engine = rbac::BuildEngine(rules, field, false, context);
   if (!engine.ok()) return engine.status();
   return std::make_unique<rbac::Engine>(*std::move(engine));
 }
@@ -34,8 +35,9 @@ absl::StatusOr<model::NetworkFilterSpec> Create(const v3::RBAC& proto, FactoryCo
   if (proto.has_matcher()) return extension::Fault("matcher", "is not supported");
   if (proto.has_shadow_matcher()) return extension::Fault("shadow_matcher", "is not supported");
   auto config = std::make_shared<NetworkRbacConfig>();
-  OUTRIGGER_ASSIGN(config->rules, "rules", Build(proto.has_rules(), proto.rules()));
-  OUTRIGGER_ASSIGN(config->shadow, "shadow_rules", Build(proto.has_shadow_rules(), proto.shadow_rules()));
+  OUTRIGGER_ASSIGN(config->rules, "rules", Build(proto.has_rules(), proto.rules(), "rules", context));
+  OUTRIGGER_ASSIGN(config->shadow, "shadow_rules",
+                   Build(proto.has_shadow_rules(), proto.shadow_rules(), "shadow_rules", context));
   switch (proto.enforcement_type()) {
     case v3::RBAC::ONE_TIME_ON_FIRST_BYTE:
       break;

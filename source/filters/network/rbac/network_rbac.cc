@@ -24,6 +24,7 @@ bool NetworkRbac::Decide(net::Connection& connection) {
   }
   if (config_->rules == nullptr) return true;
   const rbac::Decision decision = config_->rules->Decide(subject);
+  context_.NotePolicy(decision.origin);
   observe::RbacStats& stats = worker.Get(config_->stats);
   if (config_->rules->action() == rbac::Action::kLog) {
     (decision.policy != nullptr ? stats.logged : stats.not_logged).Inc();

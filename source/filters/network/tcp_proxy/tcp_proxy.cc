@@ -45,6 +45,7 @@ TcpProxy::Verdict TcpProxy::OnNewConnection(net::FilterChainOnConnection& /*chai
 void TcpProxy::OnConnected() {
   info_.client = IpAddress::FromBytes(connection_.remote().ip_bytes());
   info_.listener_metadata = &context_.listener().metadata;
+  info_.policy = context_.policy();
   info_.filter_chain_metadata = &context_.accepted_by().metadata;
   target_ = &Draw();
   info_.upstream.cluster = target_->cluster;
@@ -220,6 +221,7 @@ void TcpProxy::Log(http::LogEvent event) {
   record.downstream = &connection_;
   record.dispatcher = &worker_.dispatcher();
   record.filter_chain = context_.accepted_by().name;
+  record.filter_chain_origin = context_.accepted_by().origin_ref();
   record.event = event;
   for (const auto& log : config_->access_logs) log->Log(worker_.stats(), record);
 }

@@ -31,7 +31,9 @@ class RbacEngineTest : public testing::Test {
     subject_.server_name = "api.example.com";
   }
   static absl::StatusOr<Engine> Build(const std::string& text, bool with_requests = true) {
-    return BuildEngine(harness::FromText<v3::RBAC>(text), with_requests);
+    observe::StatsRegistry stats;
+    harness::FakeFactoryContext context(stats);
+    return BuildEngine(harness::FromText<v3::RBAC>(text), "rules", with_requests, context);
   }
   static std::string Policies(const std::string& permission, const std::string& principal) {
     return absl::StrCat("policies { key: 'p' value { permissions { ", permission, " } principals { ", principal,
@@ -59,6 +61,13 @@ class RbacEngineTest : public testing::Test {
   http::HeaderMap headers_;
   harness::FakeTls tls_;
 };
+
+TEST_F(RbacEngineTest, SaysWhichPolicyOfWhichResourceDecided) {
+  const auto engine = Build(Policies("any: true", "remote_ip { address_prefix: '10.0.0.0' prefix_len { value: 8 } }"));
+  EXPECT_EQ(engine->Decide(subject_).origin.ToString(), "the test: rules");
+  subject_.remote = *IpAddress::Parse("10.9.9.9");
+  EXPECT_EQ(engine->Decide(subject_).origin.ToString(), "the test: rules.policies[\"p\"]");
+}
 
 TEST_F(RbacEngineTest, AllowsOnlyWhatAPolicyMatches) {
   const auto engine = Build(Policies("any: true", "remote_ip { address_prefix: '10.0.0.0' prefix_len { value: 8 } }"));
