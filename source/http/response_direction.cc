@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "source/http/stream.h"
+#include "source/observe/response_code_details.h"
 
 // The response's way through the chain: from the terminal filter down to filter 0, then to the owner and the codec. A
 // filter may answer locally from any hook: then another response is on its way, and the loop that called the hook is
@@ -63,7 +64,8 @@ void Stream::HoldResponse(int index, FilterStatus status, Buffer& body, bool end
   hold.end = hold.end || end;
   if (hold.body.size() <= buffer_limit_) return;
   if (hold.buffering) {
-    SendLocalReply({.status = 500, .body = "Internal Server Error", .details = "response_payload_too_large"});
+    SendLocalReply(
+        {.status = 500, .body = "Internal Server Error", .details = observe::details::kResponsePayloadTooLarge});
   } else if (!std::exchange(hold.source_paused, true)) {
     PauseResponseSource();
   }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "source/base/bug.h"
+#include "source/observe/response_code_details.h"
 
 namespace outrigger::http {
 
@@ -152,7 +153,8 @@ void Stream::OnReset(ResetReason reason, const char* detail) {
   info_.reset_by_downstream = true;
   info_.flags.Set(DownstreamEndFlag(reason));
   if (info_.details.data() == nullptr || info_.details.empty() || response_head_sent_) {
-    info_.details = detail != nullptr && *detail != '\0' ? detail : "downstream_remote_disconnect";
+    info_.details = detail != nullptr && *detail != '\0' ? absl::string_view(detail)
+                                                         : observe::details::kDownstreamRemoteDisconnect;
   }
   Finish();
 }

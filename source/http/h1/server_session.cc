@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "source/http/disconnect.h"
 #include "source/http/h1/limits.h"
 #include "source/http/h1/parser.h"
 #include "source/http/h1/recycler.h"
@@ -10,6 +11,7 @@ namespace outrigger::http::h1 {
 namespace {
 
 using CloseMode = net::Connection::CloseMode;
+constexpr const char* kPeerLeft = observe::details::kDownstreamRemoteDisconnect.data();
 
 }  // namespace
 
@@ -154,13 +156,13 @@ bool ServerSession::AfterDelivery(const ServerStream* stream) {
 void ServerSession::OnPeerEnd(Buffer& input) {
   switch (state_) {
     case State::kHead:
-      if (!held_) Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, "downstream_remote_disconnect"});
+      if (!held_) Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, kPeerLeft});
       return;
     case State::kBody:
       if (AnswerLooksWhole()) CutLater(/*reset=*/true);
       closing_ = true;
-      DropStream(ResetReason::kConnectionTermination, "downstream_remote_disconnect");
-      Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, "downstream_remote_disconnect"});
+      DropStream(ResetReason::kConnectionTermination, kPeerLeft);
+      Close(CloseMode::kFlush, {net::CloseReason::kPeer, 0, kPeerLeft});
       return;
     case State::kWait:
       return;
@@ -342,9 +344,7 @@ void ServerSession::OnBelowWriteLow() {
 void ServerSession::OnClosed(const net::CloseInfo& why) {
   closing_ = true;
   cut_pending_ = false;
-  const bool local = why.reason == net::CloseReason::kLocal || why.reason == net::CloseReason::kLocalAbort;
-  DropStream(ResetReason::kConnectionTermination,
-             local ? "downstream_local_disconnect" : "downstream_remote_disconnect");
+  DropStream(ResetReason::kConnectionTermination, DownstreamEndDetail(why));
   owner_.OnSessionClosed(why);
 }
 

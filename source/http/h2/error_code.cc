@@ -17,6 +17,21 @@ const char* DetailOf(ErrorCode code) {
   return code == ErrorCode::kRefusedStream ? "http2.remote_refuse" : "http2.remote_reset";
 }
 
+const char* ViolationOf(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kFlowControlError:
+      return "http2.flow_control_error";
+    case ErrorCode::kFrameSizeError:
+      return "http2.frame_size_error";
+    case ErrorCode::kCompressionError:
+      return "http2.header_compression_error";
+    case ErrorCode::kEnhanceYourCalm:
+      return "http2.too_many_settings";  // the only thing that it calms by itself
+    default:
+      return "http2.protocol_error";
+  }
+}
+
 ErrorCode CodeFor(ResetReason reason, bool server) {
   switch (reason) {
     case ResetReason::kNone:

@@ -231,6 +231,12 @@ struct Callbacks {
     return 0;
   }
 
+  // Said of connections that do not begin as they must, before the library ends them; of all else InvalidFrame hears.
+  static int LibraryError(nghttp2_session*, int error, const char*, size_t, void* user) {
+    if (error == NGHTTP2_ERR_SETTINGS_EXPECTED) Self(user).events_.OnLibraryError(DetailOfLibraryError(error));
+    return 0;
+  }
+
   static int DataChunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* bytes, size_t n, void* user) {
     Self(user).events_.OnDataChunk(StreamOf(session, id), static_cast<uint32_t>(id),
                                    reinterpret_cast<const char*>(bytes), n);
@@ -297,6 +303,7 @@ struct Callbacks {
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, DataChunk);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, FrameSent);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(made, FrameNotSent);
+    nghttp2_session_callbacks_set_error_callback2(made, LibraryError);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, StreamClose);
     nghttp2_session_callbacks_set_send_data_callback(made, SendData);
     nghttp2_session_callbacks_set_data_source_read_length_callback(made, DataLength);

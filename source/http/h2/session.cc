@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "source/base/bug.h"
+#include "source/http/disconnect.h"
 
 namespace outrigger::http::h2 {
 namespace {
@@ -93,7 +94,7 @@ void Http2Session::EndSession(ResetReason reason, const char* detail) {
 }
 
 void Http2Session::OnClosed(const net::CloseInfo& why) {
-  EndSession(ResetReason::kConnectionTermination, why.detail);
+  EndSession(ResetReason::kConnectionTermination, server_owner_ != nullptr ? DownstreamEndDetail(why) : why.detail);
   if (server_owner_ != nullptr) server_owner_->OnSessionClosed(why);
   if (client_owner_ != nullptr) client_owner_->OnSessionClosed(why);
 }

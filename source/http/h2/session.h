@@ -123,7 +123,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   MonotonicTime ping_sent_;
   ErrorCode fail_code_ = ErrorCode::kNoError;
   const char* fail_detail_ = nullptr;  // set: failing
-  const char* library_detail_ = "http2.protocol_error";
+  const char* library_detail_ = nullptr;
   uint32_t active_ = 0;
   uint32_t leaving_ = 0;     // streams that wait for flow control alone
   uint32_t block_wire_ = 0;  // bytes of the header block being read, as encoded

@@ -135,6 +135,7 @@ void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode 
     // The library found a connection error and says so itself; CloseIfDone closes after it.
     fail_code_ = code;
     library_failed_ = true;
+    if (library_detail_ == nullptr) library_detail_ = ViolationOf(code);
     ++counters_.protocol_errors;
   }
 }

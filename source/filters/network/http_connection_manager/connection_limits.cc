@@ -125,7 +125,7 @@ void ConnectionManager::OnTimer() {
       next = std::min(next, limit);
     } else {
       stats_->downstream_cx_idle_timeout.Inc();
-      const net::CloseInfo why{net::CloseReason::kIdleTimeout, 0, "on_idle_timeout"};
+      const net::CloseInfo why{net::CloseReason::kIdleTimeout, 0, details::kCloseOnIdleTimeout.data()};
       if (session_ != nullptr && session_->protocol() == http::Protocol::kHttp2 && !drain_begun_) return BeginDrain();
       return connection_.Close(net::Connection::CloseMode::kFlush, why);
     }
