@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -38,6 +39,10 @@ absl::Status ListenSocket::BindAll() {
   size_t count = 1;
   if (address_.ip()) {
     AddReuseAddress(named);
+    // Unless the configuration says itself how it wants it.
+    guarded_ = absl::c_none_of(options_.socket_options, [](const SocketOption& option) {
+      return option.level == SOL_SOCKET && option.name == SO_REUSEADDR;
+    });
     if (options_.reuse_port) {
       AddReusePort(named);
       count = workers_;
@@ -71,6 +76,7 @@ absl::Status ListenSocket::BindOne(const SocketOptions& named) {
   if (bound < 0) return Error("bind", static_cast<int>(-bound));
   set = ApplySocketOptions(engine_, fds_.back(), named, SocketOption::State::kBound);
   if (set.error != 0) return Error(set.what, set.error);
+  if (absl::Status guarded = Guard(fds_.back(), true); !guarded.ok()) return guarded;
   if (address_.kind() == Address::Kind::kUnix && !address_.IsAbstractUnix()) {
     owns_path_ = true;
     const event::IoResult mode =
@@ -89,6 +95,15 @@ absl::Status ListenSocket::BindOne(const SocketOptions& named) {
   return absl::OkStatus();
 }
 
+// SO_REUSEADDR lets an address be bound whose connections of an earlier process linger; but it also lets anybody bind
+// what is bound and does not listen yet, and listen first. So it is on only while we bind and while we listen.
+absl::Status ListenSocket::Guard(int fd, bool on) {
+  if (!guarded_) return absl::OkStatus();
+  const int value = on ? 0 : 1;
+  const event::IoResult set = engine_.SetOption(fd, SOL_SOCKET, SO_REUSEADDR, &value, sizeof(value));
+  return set < 0 ? Error("SO_REUSEADDR", static_cast<int>(-set)) : absl::OkStatus();
+}
+
 // A path left by a process that is gone refuses a connection; one that is in use accepts it or is busy.
 absl::Status ListenSocket::RemoveStalePath() {
   const event::IoResult fd = engine_.Socket(AF_UNIX, SOCK_STREAM, 0);
@@ -105,6 +120,7 @@ absl::Status ListenSocket::RemoveStalePath() {
 absl::Status ListenSocket::Listen() {
   if (listening_) return absl::OkStatus();
   for (int fd : fds_) {
+    if (absl::Status opened = Guard(fd, false); !opened.ok()) return opened;
     const event::IoResult done = engine_.Listen(fd, options_.backlog);
     if (done < 0) return Error("listen", static_cast<int>(-done));
     const SocketOptionResult set =

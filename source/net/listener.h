@@ -27,7 +27,8 @@ struct ListenOptions {
 
 // A bound address. It belongs to the address, not to a listener version: it survives updates, and every version that
 // names the address shares it. Bound and listening are two steps, because binding is checked before a configuration is
-// acknowledged and listening starts when it is in use. Destroyed on main, after every TcpListener on it was stopped.
+// acknowledged and listening starts when it is in use; in between nobody else can have the
+// address. Destroyed on main, after every TcpListener on it was stopped.
 class ListenSocket {
  public:
   // Opens and binds `workers` descriptors (reuse_port), or one. Port 0 is replaced by the one the system chose. A Unix
@@ -51,6 +52,7 @@ class ListenSocket {
   absl::Status BindAll();
   absl::Status BindOne(const SocketOptions& named);
   absl::Status RemoveStalePath();
+  absl::Status Guard(int fd, bool on);
   absl::Status Error(absl::string_view what, int error) const;
 
   event::Engine& engine_;
@@ -61,6 +63,7 @@ class ListenSocket {
   bool local_varies_ = false;
   bool listening_ = false;
   bool owns_path_ = false;
+  bool guarded_ = false;  // nobody else may bind the address before we listen
 };
 
 // Accepts on one worker. Registered once, edge-triggered. A shared descriptor is registered with the loops of all

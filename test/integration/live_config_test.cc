@@ -121,6 +121,29 @@ TEST(LiveConfigTest, AnAddressThatCannotBeHadIsANackWithFieldAndReasonAndTheRest
   EXPECT_TRUE(WaitFor([&] { return proxy.port("extra") != 0 && Get(proxy.port("extra")) == "one"; }));
 }
 
+// Both could be bound; the second one could not listen.
+TEST(LiveConfigTest, OfTwoListenersWhoseAddressesOverlapTheSecondIsRefusedBeforeItIsAcknowledged) {
+  harness::HttpUpstream one("one", http::Protocol::kHttp11);
+  ServedConfig served(Whole("a", one.port()));
+  ProxyHarness proxy(AdsBootstrap(served.port()), {}, Xds);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  uint16_t port = 0;
+  { port = harness::HttpUpstream("gone", http::Protocol::kHttp11).port(); }
+  auto resources = Whole("a", one.port());
+  for (const auto& [name, ip] : {std::pair("first", "127.0.0.1"), std::pair("second", "0.0.0.0")}) {
+    resources.push_back(cp::ResourceOf(Listener("{ads: {}}", "enable_reuse_port: false", name,
+                                                absl::StrCat("{address: ", ip, ", port_value: ", port, "}"))));
+  }
+  served.Publish(resources);
+  const std::string refusal = served.RefusalOf(cp::kListenerType);
+  EXPECT_TRUE(absl::StartsWith(refusal, "listener \"second\" (version ")) << refusal;
+  EXPECT_TRUE(absl::StrContains(
+      refusal, absl::StrCat("address: cannot bind '0.0.0.0:", port, "': bind: Address already in use")))
+      << refusal;
+  EXPECT_TRUE(WaitFor([&] { return proxy.port("first") == port && Get(port) == "one"; }));
+  EXPECT_EQ(proxy.Stat("listener_manager.listener_create_failure"), 0);
+}
+
 TEST(LiveConfigTest, WatchedFilesConfigureAServerAndABrokenOneLeavesWhatServes) {
   harness::HttpUpstream one("one", http::Protocol::kHttp11), two("two", http::Protocol::kHttp11);
   const std::string folder = harness::TempFolder();

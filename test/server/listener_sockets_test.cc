@@ -116,6 +116,32 @@ TEST_F(ListenerSocketsTest, WhatWasPreparedIsKeptForItsListenerAsLongAsItWaits) 
   EXPECT_TRUE(sockets_.Prepare(RequestOf("c", {address})).ok());
 }
 
+// With SO_REUSEADDR the system lets anybody bind what does not listen yet; whoever listens first has it then.
+TEST_F(ListenerSocketsTest, WhatIsBoundAndDoesNotListenYetCannotBeTaken) {
+  for (const bool reuse_port : {true, false}) {
+    auto bound = net::ListenSocket::Bind(*engine_, Loopback(0), {.reuse_port = reuse_port}, 2);
+    ASSERT_TRUE(bound.ok());
+    const net::Address address = (*bound)->address();
+    auto thief = net::ListenSocket::Bind(*engine_, address, {.reuse_port = false}, 1);
+    EXPECT_FALSE(thief.ok() && (*thief)->Listen().ok()) << reuse_port;
+    EXPECT_TRUE((*bound)->Listen().ok()) << reuse_port;
+  }
+}
+
+TEST_F(ListenerSocketsTest, TwoListenersOfOneUpdateWhoseAddressesOverlapAreToldApartBeforeTheyListen) {
+  uint16_t port = 0;
+  {
+    auto free = net::ListenSocket::Bind(*engine_, Loopback(0), {.reuse_port = false}, 1);
+    port = (*free)->address().port();
+  }
+  BindRequest all = RequestOf("all", {*net::Address::ParseIp("0.0.0.0", port)}),
+              one = RequestOf("one", {Loopback(port)});
+  all.options.reuse_port = one.options.reuse_port = false;
+  ASSERT_TRUE(sockets_.Prepare(all).ok());
+  const absl::Status status = sockets_.Prepare(one);
+  EXPECT_TRUE(absl::StartsWith(status.message(), "address: cannot bind")) << status;
+}
+
 TEST_F(ListenerSocketsTest, OtherSocketOptionsGiveAnAddressANewSocketWhenTheyAreInUse) {
   auto listener = std::make_shared<model::Listener>();
   listener->slot = {0, 1};
