@@ -216,7 +216,8 @@ class ResponseDetailScenarioTest : public testing::Test {
 
 TEST_F(ResponseDetailScenarioTest, EachIsLogged) {
   for (const auto& [detail, row] : DetailRows()) {
-    if (!row.listener.empty()) EXPECT_EQ(Logged(row), row.logged.empty() ? detail : row.logged);
+    if (row.listener.empty()) continue;
+    EXPECT_EQ(Logged(row), row.logged.empty() ? detail : row.logged);
   }
 }
 
@@ -325,7 +326,8 @@ namespace {
 
 TEST(ResponseDetailsTest, EachWithAScenarioOfItsOwnIsLogged) {
   for (const auto& [detail, row] : DetailRows()) {
-    if (row.scenario != nullptr) EXPECT_EQ(row.scenario(), row.logged) << detail;
+    if (row.scenario == nullptr) continue;
+    EXPECT_EQ(row.scenario(), row.logged) << detail;
   }
 }
 
