@@ -25,6 +25,7 @@ Server::Parts::~Parts() {
   dns.reset();
   watchdog.reset();
   workers.reset();
+  for (event::Timer* timer : {&stats_timer, &drain_timer, &stop_timer}) OUTRIGGER_DCHECK(!timer->armed());
   sockets.reset();
   context.reset();
   builder.reset();

@@ -47,6 +47,7 @@ void Server::Parts::Shutdown() {
 }
 
 void Server::Parts::PollDrain() {
+  if (*self == nullptr) return;  // a worker's answer that came while the parts are taken down
   sockets->Reap();
   const uint64_t left = workers->connections();
   if (left > 0 && dispatcher->now() < end_by) {

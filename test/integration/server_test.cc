@@ -135,6 +135,23 @@ TEST(DrainTest, ShutdownAsksConnectionsToEndAndThenEnds) {
   EXPECT_EQ(proxy.Wait(), 0);
 }
 
+TEST(DrainTest, ASecondSignalEndsAtOnceWhateverIsStillOpen) {
+  HttpUpstream upstream("one", http::Protocol::kHttp11);
+  ProxyHarness proxy(Bootstrap(HttpListener("in", "a"), StaticCluster("a", upstream.port())));
+  ASSERT_EQ(proxy.error(), "");
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  Client busy(proxy.port("in"));
+  busy.Send("POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nab");
+  ASSERT_TRUE(WaitFor([&] { return upstream.requests() == 1; }));
+
+  // In one turn: the workers answer the first while the server is taken down for the second.
+  proxy.OnMain([](server::Server& server) {
+    server.Shutdown();
+    server.Shutdown();
+  });
+  EXPECT_EQ(proxy.Wait(), 0);
+}
+
 TEST(AccessLogTest, TheAdminEndpointAndListenersLogToo) {
   const std::string folder = harness::TempFolder();
   const auto log = [&folder](const std::string& name, const std::string& format) {
