@@ -127,16 +127,14 @@ bool ServerSession::ReadBody(Buffer& input) {
 
 // The rest of a request whose answer is complete already.
 void ServerSession::Discard(Buffer& payload, bool done) {
-  discarded_ += payload.size();
   payload.Clear();
-  if (done) {
-    stream_->request_done_ = true;
-    FinishStream();
-  } else if (discarded_ + decoder_.missing() > kMaxDiscardBytes) {
-    Retire(stream_);
-    stream_ = nullptr;
-    Close(CloseMode::kLinger);
-  }
+  if (!done) return;
+  stream_->request_done_ = true;
+  FinishStream();
+}
+
+bool ServerSession::rest_may_be_long() const {
+  return state_ == State::kBody && (decoder_.framing() == Framing::kChunked || decoder_.missing() > kMaxDiscardBytes);
 }
 
 void ServerSession::DeliverTunnel(Buffer& input) {
@@ -244,7 +242,6 @@ void ServerSession::FinishStream() {
   stream_ = nullptr;
   state_ = State::kHead;
   end_pending_ = false;
-  discarded_ = 0;
   Retire(stream);
   if (tunnel) {
     Close(CloseMode::kFlush);

@@ -95,6 +95,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
   void OnPeerEnd(Buffer& input);
   void DeliverEnd();
   bool AfterDelivery(const ServerStream* stream);
+  bool rest_may_be_long() const;  // of the request that is being received, if nobody wants it any more
 
   void Refuse(const Refusal& refusal, Buffer& input);
   void FailRequest(const Refusal& refusal, Buffer& input);
@@ -116,7 +117,6 @@ class ServerSession final : public Session, private event::EndOfTurn {
   Decoder decoder_{Decoder::Kind::kRequest};
   ServerStream* stream_ = nullptr;
   RetiredStreams<ServerStream> retired_;
-  uint64_t discarded_ = 0;
   State state_ = State::kHead;
   bool held_ : 1 = false;  // reading is paused because the next request has to wait
   bool peer_ended_ : 1 = false;

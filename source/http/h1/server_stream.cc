@@ -1,5 +1,4 @@
 #include "source/base/bug.h"
-#include "source/http/h1/limits.h"
 #include "source/http/h1/server_session.h"
 
 namespace outrigger::http::h1 {
@@ -45,6 +44,8 @@ void ServerStream::SendHeaders(const HeaderMap& headers, bool end) {
   response_started_ = true;
   // A client that waits for 100 and gets a final answer may or may not send its body: nobody could tell what follows.
   if (session_->draining_ || session_->peer_ended_ || (expect_pending_ && !request_done_)) answer_.keep_alive = false;
+  // What a head promises is kept: the connection stays only if the rest of the request is known to be short.
+  if (session_->rest_may_be_long()) answer_.keep_alive = false;
   plan_ = PlanResponse(headers, end, answer_);
   if (plan_.close) session_->close_after_ = true;
   Wrote(WriteResponseHead(headers, plan_, session_->http1_, connection_->output()));
@@ -124,7 +125,7 @@ void ServerStream::Reset(ResetReason reason) {
     request_done_ = true;
     return session->FinishStream();
   }
-  if (whole && !plan_.tunnel && !session->close_after_ && session->decoder_.missing() <= kMaxDiscardBytes) {
+  if (whole && !plan_.tunnel && !session->close_after_) {
     for (; pauses_ > 0; --pauses_) connection_->ResumeReading();
     receiver_ = nullptr;  // the rest of the request is read and thrown away, to keep the connection
     return;

@@ -178,6 +178,29 @@ TEST_F(ServerSessionTest, ALongRestIsNotWaitedFor) {
   served().sender->Reset(ResetReason::kNone);
   ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
   EXPECT_TRUE(absl::StartsWith(got(), "HTTP/1.1 403 ")) << "the answer went out whole";
+  EXPECT_TRUE(absl::StrContains(got(), "connection: close\r\n")) << "and said that no more requests are taken";
+}
+
+// How much of it will come nobody knows: a client that was promised the connection would send its next request behind it.
+TEST_F(ServerSessionTest, AnEarlyAnswerToAChunkedRequestSaysClose) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "403"}}, true);
+  served().sender->Reset(ResetReason::kNone);
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_EQ(got(), "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+}
+
+TEST_F(ServerSessionTest, AnEarlyAnswerThatPromisedTheConnectionKeepsIt) {
+  Open();
+  Say("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\nabc");
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "403"}}, true);
+  served().sender->Reset(ResetReason::kNone);
+  Say(std::string(59'997, 'x') + std::string(kGet));
+  ASSERT_TRUE(Until([&] { return count() == 2; }));
+  EXPECT_FALSE(absl::StrContains(got(), "close"));
 }
 
 TEST_F(ServerSessionTest, ExpectIsPassedUpAndAFinalAnswerInsteadCloses) {
