@@ -78,7 +78,7 @@ void Attempt::NoteRequestEnd(bool end) {
 void Attempt::SendWhatThereIs() {
   if (sender_ == nullptr || request_end_sent_) return;
   Buffer body;
-  router_.GiveBody(body);
+  router_.GiveBody(body, sender_->protocol() == http::Protocol::kHttp2);
   const bool end = router_.request_ended();
   HeaderMap* trailers = router_.request_trailers();
   if (!headers_sent_) {

@@ -95,6 +95,7 @@ void Router::EndAttempt(ResetReason why) {
 void Router::BeginResponse(HeaderMap& headers, bool end) {
   const uint32_t status = headers.status();
   response_begun_ = true;
+  LetBodyGo();
   canary_ = headers.Get(KnownHeader::kXEnvoyUpstreamCanary) == "true";
   CountCode(status);
   if (attempts_ > 1 && status < 500) cluster_stats().upstream_rq_retry_success.Inc();
@@ -214,13 +215,7 @@ void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_v
     stream_.Reset(ResetReason::kLocalReset, flag, why);
     return;
   }
-  if (reason == ResetReason::kRemoteGoneAway && MayRepeat()) {
-    ++repeats_;
-    cluster_stats().upstream_rq_retry.Inc();
-    attempt_ = nullptr;
-    body_given_ = 0;
-    return RetryAfter(Duration::zero());
-  }
+  if (Unprocessed(reason, attempt.headers_sent()) && MayRepeat()) return Repeat(reason);
   if (MayRetry() && retry_->WantsRetry(reason, attempt.headers_sent()) && ReserveRetry()) {
     cluster_stats().upstream_rq_retry_backoff_exponential.Inc();
     attempt_ = nullptr;
@@ -228,6 +223,26 @@ void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_v
     return RetryAfter(retry_->NextBackOff(worker_.dispatcher().engine()));
   }
   AnswerReset(reason, transport_failure);
+}
+
+// A policy that names refused streams says itself how often and when; a GOAWAY is the connection's end, and none of the
+// policy's business.
+bool Router::Unprocessed(ResetReason reason, bool sent) const {
+  if (reason == ResetReason::kRemoteGoneAway) return true;
+  return reason == ResetReason::kRemoteRefused && !(MayRetry() && retry_->WantsRetry(reason, sent));
+}
+
+void Router::Repeat(ResetReason reason) {
+  Duration pause{0};
+  if (reason == ResetReason::kRemoteRefused) {  // it may have too much to do: full jitter below 25, 50, 100 ms
+    const auto most = static_cast<uint64_t>(Duration(milliseconds(25) * (1 << repeats_)).count());
+    pause = Duration(static_cast<int64_t>(worker_.dispatcher().engine().RandomBits() % most));
+  }
+  ++repeats_;
+  cluster_stats().upstream_rq_retry.Inc();
+  attempt_ = nullptr;
+  body_given_ = 0;
+  RetryAfter(pause);
 }
 
 void Router::OnTryTimeout(Attempt& attempt, TryLimit limit) {

@@ -206,8 +206,7 @@ FilterStatus Router::OnRequestBody(http::Stream& /*stream*/, Buffer& body, bool 
       retry_abandoned_ = true;
       cluster_stats().retry_or_shadow_abandoned.Inc();
       if (attempt_ != nullptr && attempt_->ready()) {
-        body_let_go_ = body_let_go_ || body_given_ > 0;
-        body_.Drain(std::exchange(body_given_, 0));
+        LetBodyGo();
       }
     }
     if (body_.size() - body_given_ > stream_.buffer_limit() && !body_paused_) {
@@ -236,10 +235,22 @@ void Router::RequestEnded() {
   }
 }
 
-void Router::GiveBody(Buffer& to) {
-  if (!MayRetry() || response_begun_) {
-    body_let_go_ = body_let_go_ || body_given_ > 0 || !body_.empty();
-    if (body_given_ > 0) body_.Drain(std::exchange(body_given_, 0));
+bool Router::KeepsBody(bool may_be_unprocessed) const {
+  if (response_begun_) return false;
+  return MayRetry() || (may_be_unprocessed && MayRepeat() &&
+                        body_.size() <= std::min<uint64_t>(kMostKeptForRepeat, stream_.buffer_limit()));
+}
+
+void Router::LetBodyGo() {
+  if (body_given_ == 0) return;
+  body_let_go_ = true;
+  body_.Drain(std::exchange(body_given_, 0));
+}
+
+void Router::GiveBody(Buffer& to, bool may_be_unprocessed) {
+  if (!KeepsBody(may_be_unprocessed)) {
+    LetBodyGo();
+    body_let_go_ = body_let_go_ || !body_.empty();
     to.Append(std::move(body_));
   } else {
     // Shared, not copied: the same blocks are kept for the next attempt.

@@ -51,8 +51,8 @@ class Router final : public http::Filter {
   bool upgrade() const { return upgrade_; }
   bool connect() const { return connect_; }
   // What of the request is there to send. The attempt takes it all, each time it is called; shared, if it may be needed
-  // again.
-  void GiveBody(Buffer& to);
+  // again: for the retry policy, or because the upstream may say that it did not process the stream (HTTP/2).
+  void GiveBody(Buffer& to, bool may_be_unprocessed);
   bool request_ended() const { return request_ended_; }
   http::HeaderMap* request_trailers() { return request_trailers_; }
   void OnAttemptInterim(Attempt& attempt, http::HeaderMap& headers);
@@ -94,9 +94,13 @@ class Router final : public http::Filter {
   bool EndsConnect() const;  // connect_config on the route
   void RequestEnded();
 
-  // A request that raced a GOAWAY was not processed (RFC 9113 6.8), so it is sent again without asking the policy, if
-  // its body is still here. Takes no retry: the upstream did not see the first one.
+  // A request that raced a GOAWAY (RFC 9113 6.8) or was refused (8.7) was not processed, so it is sent again without
+  // asking the policy, if its body is still here. Takes no retry: the upstream did not see the first one.
   bool MayRepeat() const { return repeats_ < kMostRepeats && !body_let_go_; }
+  bool Unprocessed(http::ResetReason reason, bool sent) const;
+  void Repeat(http::ResetReason reason);
+  bool KeepsBody(bool may_be_unprocessed) const;
+  void LetBodyGo();
   bool MayRetry() const { return retry_wanted_ && !retry_abandoned_; }
   // Takes one retry from the policy and the cluster's limits; false sets the flags and counters that say why not.
   bool ReserveRetry();
@@ -141,6 +145,7 @@ class Router final : public http::Filter {
   uint32_t avoided_count_ = 0, avoided_room_ = 0;
   uint32_t attempts_ = 0;
   static constexpr uint32_t kMostRepeats = 3;
+  static constexpr uint64_t kMostKeptForRepeat = 64 * 1024;  // where the policy does not keep the body anyway
   uint32_t repeats_ = 0;
   uint32_t source_pauses_ = 0;
   bool request_ended_ = false, retry_wanted_ = false, retry_abandoned_ = false, retry_held_ = false;

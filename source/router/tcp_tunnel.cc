@@ -72,7 +72,7 @@ void TcpTunnel::OnTcpFailed(const upstream::PoolFailure& failure) {
 void TcpTunnel::OnMoreBody() {
   if (connection_ == nullptr || end_sent_) return;
   Buffer body;
-  router_.GiveBody(body);
+  router_.GiveBody(body, false);
   if (!body.empty()) connection_->Write(std::move(body));
   if (!over_ && router_.request_ended()) {
     end_sent_ = true;

@@ -132,17 +132,23 @@ TEST_F(RouterDrainTest, AConnectionThatLivedLongEnoughAnswersTheRequestOnItsWay)
 struct GoingAway {
   int refused = 1;
   uint32_t code = 0;
+  size_t bytes_before = 0;  // of the body, before GOAWAY
   std::atomic<int> answered{0};
+  std::string body;  // of the request that was answered
   std::function<void(Peer&, int)> serve() {
     return [this](Peer& peer, int number) {
-      peer.Write(http::h2::Settings());
+      peer.Write(http::h2::Settings({{4, 1 << 20}}) + Frame(8, 0, 0, Number(1 << 20, 4)));  // windows wide open
       std::string bytes;
       for (std::string more; !(more = peer.ReadSome()).empty();) {
         bytes += more;
         for (const SeenFrame& frame : SplitFrames(bytes, &bytes)) {
           if (frame.type == 4 && (frame.flags & 1) == 0) peer.Write(Frame(4, 1, 0, ""));
           const bool headers = frame.type == 1;
-          if (headers && number < refused) peer.Write(Frame(7, 0, 0, Number(0, 4) + Number(code, 4)));
+          if (frame.type == 0) body += frame.payload;
+          if ((headers || frame.type == 0) && number < refused && body.size() >= bytes_before) {
+            peer.Write(Frame(7, 0, 0, Number(0, 4) + Number(code, 4)));
+            body.clear();
+          }
           if (number >= refused && (headers || frame.type == 0) && (frame.flags & 1) != 0) {
             ++answered;
             peer.Write(Frame(1, 5, frame.stream, "\x88"));
@@ -169,11 +175,22 @@ TEST_F(RouterGoAwayTest, ARequestAboveTheLastStreamIsSentAgainWithoutAPolicy) {
   EXPECT_EQ(proxy_.Stat("cluster.backend.upstream_rq_retry"), 1);
 }
 
-TEST_F(RouterGoAwayTest, ABodyThatWasLetGoCannotBeSentAgain) {
+TEST_F(RouterGoAwayTest, AShortBodyIsSentAgainWithoutAPolicy) {
+  upstream_.refused = 2;
   Start(upstream_.serve());
   Call call;
   call.method = "POST";
-  call.body = {.size = 1000};
+  call.body = {.size = 40'000, .chunk = 1000};
+  EXPECT_EQ(Get(call).status, 200u);
+  EXPECT_EQ(upstream_.body, simulation::Pattern(0, 0, 40'000));
+}
+
+TEST_F(RouterGoAwayTest, ALongBodyIsNotKeptForThat) {
+  upstream_.bytes_before = 100'000;
+  Start(upstream_.serve());
+  Call call;
+  call.method = "POST";
+  call.body = {.size = 200'000, .chunk = 10'000};
   EXPECT_EQ(Get(call).status, 503u);
   const LogRecorder::Line line = log_->Take();
   EXPECT_EQ(line.flags, "UR");
@@ -194,6 +211,74 @@ TEST_F(RouterGoAwayTest, ABodyThatIsKeptForThePolicyIsSentAgain) {
   call.body = {.size = 1000};
   EXPECT_EQ(Get(call).status, 200u);
   EXPECT_EQ(backend_->connections(), 4);
+}
+
+// Answers with 200, but the first streams, whatever their connection, with REFUSED_STREAM.
+struct Refusing {
+  int refused = 1;
+  std::atomic<int> streams{0};
+  std::function<void(Peer&, int)> serve() {
+    return [this](Peer& peer, int) {
+      peer.Write(http::h2::Settings());
+      std::string bytes;
+      uint32_t last_refused = 0;
+      for (std::string more; !(more = peer.ReadSome()).empty();) {
+        bytes += more;
+        for (const SeenFrame& frame : SplitFrames(bytes, &bytes)) {
+          if (frame.type == 4 && (frame.flags & 1) == 0) peer.Write(Frame(4, 1, 0, ""));
+          if (frame.type == 1 && streams++ < refused) {
+            last_refused = frame.stream;
+            peer.Write(Frame(3, 0, frame.stream, Number(7, 4)));
+          }
+          const bool end = (frame.type == 0 || frame.type == 1) && (frame.flags & 1) != 0;
+          if (end && frame.stream > last_refused) peer.Write(Frame(1, 5, frame.stream, "\x88"));
+        }
+      }
+    };
+  }
+};
+
+class RouterRefusedTest : public RouterDrainTest {
+ protected:
+  RouterRefusedTest() { cluster_.protocol = model::UpstreamProtocol::kHttp2; }
+  static Call Post() {
+    Call call;
+    call.method = "POST";
+    call.body = {.size = 1000};
+    return call;
+  }
+  Refusing upstream_;
+};
+
+TEST_F(RouterRefusedTest, ARefusedRequestIsSentAgainWithoutAPolicy) {
+  upstream_.refused = 3;
+  Start(upstream_.serve());
+  EXPECT_EQ(Get(Post()).status, 200u);
+  EXPECT_EQ(log_->Take().flags, "-");
+  EXPECT_EQ(upstream_.streams, 4);
+  EXPECT_EQ(proxy_.Stat("cluster.backend.upstream_rq_retry"), 3);
+}
+
+TEST_F(RouterRefusedTest, AnUpstreamThatGoesOnRefusingIsBelieved) {
+  upstream_.refused = 1000;
+  Start(upstream_.serve());
+  EXPECT_EQ(Get(Post()).status, 503u);
+  EXPECT_EQ(log_->Take().flags, "UR");
+  EXPECT_EQ(upstream_.streams, 4);
+}
+
+TEST_F(RouterRefusedTest, APolicyForRefusedStreamsSaysHowOften) {
+  route_.change = [](model::ForwardAction& forward) {
+    auto policy = std::make_shared<model::RetryPolicy>();
+    policy->on = model::kRetryRefusedStream;
+    policy->retries = 1;
+    policy->back_off_base = milliseconds(1);
+    forward.retry = policy;
+  };
+  upstream_.refused = 1000;
+  Start(upstream_.serve());
+  EXPECT_EQ(Get(Post()).status, 503u);
+  EXPECT_EQ(upstream_.streams, 2);
 }
 
 TEST_F(RouterGoAwayTest, AnUpstreamThatNeverStaysIsGivenUp) {

@@ -181,7 +181,8 @@ TEST_F(ServerSessionTest, ALongRestIsNotWaitedFor) {
   EXPECT_TRUE(absl::StrContains(got(), "connection: close\r\n")) << "and said that no more requests are taken";
 }
 
-// How much of it will come nobody knows: a client that was promised the connection would send its next request behind it.
+// How much of it will come nobody knows: a client that was promised the connection would send its next request behind
+// it.
 TEST_F(ServerSessionTest, AnEarlyAnswerToAChunkedRequestSaysClose) {
   Open();
   Say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
