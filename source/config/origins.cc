@@ -1,5 +1,6 @@
 #include "source/config/origins.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace outrigger::config {
@@ -7,38 +8,43 @@ namespace outrigger::config {
 model::OriginId Origins::Add(schema::Origin resource) {
   const model::OriginId id = ++last_;
   auto texts = std::make_shared<ResourceOrigin>(id, resource.ToString());
-  resources_.emplace(id, Resource{std::move(resource), std::move(texts)});
+  resources_.emplace(id, Resource{std::move(resource), std::move(texts), {}});
   return id;
 }
 
 model::OriginId Origins::AddField(model::OriginId resource, std::string path) {
   const auto at = resources_.find(resource);
-  if (at == resources_.end() || resource + at->second.texts->fields() != last_) return resource;
+  if (at == resources_.end() || at->second.texts == nullptr || resource + at->second.texts->fields() != last_)
+    return resource;
   return last_ = at->second.texts->AddField(std::move(path));
 }
 
 std::shared_ptr<const ResourceOrigin> Origins::TextsOf(model::OriginId resource) const {
   const auto at = resources_.find(resource);
-  return at == resources_.end() ? nullptr : at->second.texts;
+  return at == resources_.end() ? nullptr : at->second.Texts();
 }
 
 Origins::Resources::const_iterator Origins::ResourceOf(model::OriginId id) const {
   auto at = resources_.upper_bound(id);
   if (at == resources_.begin()) return resources_.end();
   --at;
-  return at->second.texts->Has(id) ? at : resources_.end();
+  const std::shared_ptr<const ResourceOrigin> texts = at->second.Texts();
+  return texts != nullptr && texts->Has(id) ? at : resources_.end();
 }
 
 void Origins::Retire(model::OriginId resource) {
   const auto at = resources_.find(resource);
-  if (at == resources_.end()) return;
+  if (at == resources_.end() || at->second.texts == nullptr) return;
+  at->second.held = std::exchange(at->second.texts, nullptr);
   retired_.push_back(resource);
-  retired_nodes_ += 1 + at->second.texts->fields();
-  while (retired_nodes_ > kMostRetired && retired_.size() > 1) {
-    const auto oldest = resources_.find(retired_.front());
+  for (size_t i = std::min(kLooks, retired_.size()); i > 0; --i) {
+    const auto one = resources_.find(retired_.front());
     retired_.pop_front();
-    retired_nodes_ -= 1 + oldest->second.texts->fields();
-    resources_.erase(oldest);
+    if (!one->second.held.expired()) {
+      retired_.push_back(one->first);
+    } else {
+      resources_.erase(one);
+    }
   }
 }
 
@@ -51,7 +57,7 @@ std::optional<schema::Origin> Origins::Explain(model::OriginId id) const {
   const auto at = ResourceOf(id);
   if (at == resources_.end()) return std::nullopt;
   schema::Origin origin = at->second.origin;
-  origin.path = std::string(at->second.texts->PathOf(id));
+  origin.path = std::string(at->second.Texts()->PathOf(id));
   return origin;
 }
 

@@ -94,7 +94,10 @@ absl::StatusOr<Outcome> SnapshotBuilder::SetSecret(const envoy::extensions::tran
   State::Recompiled dependants = state_->RecompileForSecret(secret.name());
   state_->trial_secret = nullptr;
   if (!dependants.errors.ok()) {
-    return ResourceError(*state_->origins.Find(made->origin), dependants.errors.message());
+    const absl::Status error = ResourceError(*state_->origins.Find(made->origin), dependants.errors.message());
+    state_->origins.Retire(made->origin);
+    state_->Discard(dependants);
+    return error;
   }
   state_->Commit(*std::move(made));
   state_->Commit(std::move(dependants));

@@ -114,6 +114,15 @@ void SnapshotBuilder::State::Commit(Recompiled recompiled) {
   recompiling = false;
 }
 
+void SnapshotBuilder::State::Discard(const Recompiled& recompiled) {
+  const auto retire = [this](const auto& parts) {
+    for (const auto& part : parts) origins.Retire(part.origin);
+  };
+  retire(recompiled.clusters);
+  retire(recompiled.listeners);
+  retire(recompiled.routes);
+}
+
 void SnapshotBuilder::State::Erase(PartMap<ClusterPart>::iterator at) {
   next.clusters.Set(at->second.name->slot.index, nullptr);
   endpoint_registry.Forget(at->first);

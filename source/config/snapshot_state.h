@@ -58,6 +58,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   Recompiled RecompileForSecret(absl::string_view name);
   Recompiled RecompileForFiles(const std::set<std::string>& paths);
   void Commit(Recompiled recompiled);
+  void Discard(const Recompiled& recompiled);  // instead
   template <class P>
   void RecompileInto(const P& part, std::vector<P>* into, absl::Status* errors);
 

@@ -102,7 +102,10 @@ ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatSchema& sch
   MutexLock lock(mutex_);
   Key key{CleanPrefix(prefix), &schema};
   auto at = scopes_.find(key);
-  if (at != scopes_.end()) return at->second.get();
+  if (at != scopes_.end()) {
+    at->second->retired_at = 0;
+    return at->second.get();
+  }
   if (++registered_ % kFoldEvery == 0) ForgetOldest();
   uint32_t slot = static_cast<uint32_t>(generations_.size());
   if (!free_slots_.empty()) {

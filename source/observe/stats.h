@@ -119,9 +119,10 @@ class WorkerStats final {
 // All statistics of the process. One instance, made by the server before any worker, destroyed after them.
 class StatsRegistry final {
  public:
-  // Names without a reference that keep their counts; of more, the longest without one is forgotten. Enough for every
-  // cluster of a large mesh to be replaced twice; at about 2 KiB per cluster and worker.
-  static constexpr size_t kRetiredScopes = 4096;
+  // Names without a reference that keep their counts; of more, the longest without one is forgotten. For what goes and
+  // soon comes back (a cluster has about ten such names, each of some hundred bytes); memory is to be flat however
+  // often configuration changes.
+  static constexpr size_t kRetiredScopes = 256;
 
   StatsRegistry();
   ~StatsRegistry();

@@ -1,5 +1,8 @@
 #include "source/config/origins.h"
 
+#include <memory>
+#include <vector>
+
 #include "gtest/gtest.h"
 
 namespace outrigger::config {
@@ -27,17 +30,39 @@ TEST(OriginsTest, AFieldOfAnOlderResourceIsTheResource) {
   EXPECT_EQ(origins.AddField(first, "filter_chains[0]"), first);
 }
 
-TEST(OriginsTest, RetiredOnesAreKeptForAWhileByTheirSize) {
+TEST(OriginsTest, ARetiredOneIsKnownAsLongAsItsTextsAreHeld) {
   Origins origins;
-  const model::OriginId big = origins.Add({"route configuration", "big", "", ""});
-  for (size_t i = 0; i < Origins::kMostRetired; ++i) origins.AddField(big, "x");
-  const model::OriginId next = origins.Add({"cluster", "a", "", ""});
-  origins.Retire(big);
-  EXPECT_TRUE(origins.Explain(big).has_value());  // somebody may still hold it
-  origins.Retire(next);
-  EXPECT_FALSE(origins.Explain(big).has_value());
-  EXPECT_FALSE(origins.Explain(big + 5).has_value());
-  EXPECT_TRUE(origins.Explain(next).has_value());
+  const model::OriginId routes = origins.Add({"route configuration", "all", "1", ""});
+  const model::OriginId route = origins.AddField(routes, "virtual_hosts[0]");
+  auto held = origins.TextsOf(routes);
+  origins.Retire(routes);
+  const auto retire_some = [&origins] {
+    for (int i = 0; i < 20; ++i) origins.Retire(origins.Add({"cluster", "a", "", ""}));
+  };
+  retire_some();
+  EXPECT_EQ(origins.Explain(route)->ToString(), "route configuration \"all\" (version 1): virtual_hosts[0]");
+  EXPECT_EQ(origins.TextsOf(routes), held);
+  EXPECT_EQ(origins.known(), 1u);
+
+  held = nullptr;
+  EXPECT_FALSE(origins.Explain(route).has_value());
+  retire_some();
+  EXPECT_EQ(origins.known(), 0u);
+  EXPECT_EQ(origins.Find(routes), nullptr);
+}
+
+TEST(OriginsTest, ManyThatWereHeldAreForgottenOneAfterTheOther) {
+  Origins origins;
+  std::vector<std::shared_ptr<const ResourceOrigin>> held;
+  for (int i = 0; i < 1000; ++i) {
+    const model::OriginId id = origins.Add({"cluster", "a", "", ""});
+    held.push_back(origins.TextsOf(id));
+    origins.Retire(id);
+  }
+  EXPECT_EQ(origins.known(), 1000u);
+  held.clear();
+  for (int i = 0; i < 500; ++i) origins.Retire(origins.Add({"cluster", "a", "", ""}));
+  EXPECT_EQ(origins.known(), 0u);
 }
 
 }  // namespace
