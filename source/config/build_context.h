@@ -87,6 +87,7 @@ class BuildContext final : public extension::FactoryContext {
     const auto at = environment_.runtime.find(key);
     return at == environment_.runtime.end() ? nullptr : &at->second;
   }
+  const Value::Struct* RuntimeValues() const override { return &environment_.runtime; }
   model::TrafficDirection direction() const override { return direction_; }
   model::OriginId origin() const override { return origin_; }
   // `field` "": for the message itself.

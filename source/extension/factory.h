@@ -64,6 +64,8 @@ class FactoryContext {
   virtual matching::FormatOptions format_options() const = 0;
   // The value of a runtime key (see runtime.h), or null.
   virtual const Value* Runtime(absl::string_view /*key*/) const { return nullptr; }
+  // All of them, for keys that have names of requests in them; null: none.
+  virtual const Value::Struct* RuntimeValues() const { return nullptr; }
   virtual model::TrafficDirection direction() const = 0;
   virtual model::OriginId origin() const = 0;
   // An id for `field` of the message that is being built, and the text behind it and all others of the resource: to be

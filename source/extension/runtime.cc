@@ -44,18 +44,26 @@ double RuntimeNumber(double by_default, absl::string_view key, const FactoryCont
   return !key.empty() && NumberOf(context.Runtime(key), &number) ? number : by_default;
 }
 
-Fraction RuntimeFraction(const envoy::type::v3::FractionalPercent& by_default, absl::string_view key,
-                         const FactoryContext& context) {
-  const Value* value = key.empty() ? nullptr : context.Runtime(key);
+bool FractionOf(const Value* value, Fraction* out) {
   double number = 0;
-  if (NumberOf(value, &number)) return {Clamped(number), 100};
-  if (value == nullptr || !NumberOf(value->Find("numerator"), &number)) return ToFraction(by_default);
+  if (NumberOf(value, &number)) {
+    *out = {Clamped(number), 100};
+    return true;
+  }
+  if (value == nullptr || !NumberOf(value->Find("numerator"), &number)) return false;
   const Value* below = value->Find("denominator");
   const std::string* name = below == nullptr ? nullptr : below->as_string();
   uint32_t denominator = 100;
   if (name != nullptr && *name == "TEN_THOUSAND") denominator = 10000;
   if (name != nullptr && *name == "MILLION") denominator = 1000000;
-  return {Clamped(number), denominator};
+  *out = {Clamped(number), denominator};
+  return true;
+}
+
+Fraction RuntimeFraction(const envoy::type::v3::FractionalPercent& by_default, absl::string_view key,
+                         const FactoryContext& context) {
+  Fraction given;
+  return !key.empty() && FractionOf(context.Runtime(key), &given) ? given : ToFraction(by_default);
 }
 
 Fraction RuntimeFraction(const envoy::config::core::v3::RuntimeFractionalPercent& percent,

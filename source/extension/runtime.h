@@ -20,6 +20,9 @@ double RuntimeNumber(double by_default, absl::string_view key, const FactoryCont
 // A number, which may be written as text; false: it is none.
 bool NumberOf(const Value* value, double* out);
 
+// A fraction as RuntimeFraction takes it; false: it is none.
+bool FractionOf(const Value* value, Fraction* out);
+
 // Adds a layer to `values`: nested structs become keys with dots, but for fractions, which stay structs.
 void AddRuntimeLayer(const google::protobuf::Struct& layer, Value::Struct* values);
 

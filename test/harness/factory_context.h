@@ -40,6 +40,11 @@ class FakeFactoryContext final : public extension::FactoryContext {
                                                                                 absl::string_view) override {
     return absl::UnimplementedError("no filters here");
   }
+  const Value* Runtime(absl::string_view key) const override {
+    const auto at = runtime.find(key);
+    return at == runtime.end() ? nullptr : &at->second;
+  }
+  const Value::Struct* RuntimeValues() const override { return &runtime; }
   matching::FormatOptions format_options() const override { return {}; }
   model::TrafficDirection direction() const override { return model::TrafficDirection::kUnspecified; }
   model::OriginId origin() const override { return origins_->id(); }
@@ -49,6 +54,7 @@ class FakeFactoryContext final : public extension::FactoryContext {
   void Warn(std::string warning) override { warnings.push_back(std::move(warning)); }
 
   std::vector<std::string> clusters, warnings;
+  Value::Struct runtime;
 
  private:
   observe::StatsRegistry& stats_;

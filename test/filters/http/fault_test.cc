@@ -28,6 +28,28 @@ class FaultTest : public testing::Test {
     EXPECT_TRUE(spec.ok()) << spec.status();
     return *std::move(spec);
   }
+  static http::FilterSpec Make(harness::StreamHarness& h, const std::string& text, Value::Struct runtime) {
+    harness::FakeFactoryContext context(h.stats());
+    context.runtime = std::move(runtime);
+    absl::StatusOr<http::FilterSpec> spec = kFaultFactory.create(FromText<v3::HTTPFault>(text), context);
+    EXPECT_TRUE(spec.ok()) << spec.status();
+    return *std::move(spec);
+  }
+  // What a request for / gets: the status, or "" if it goes on; `delay`: what it waited for.
+  static std::string StatusWith(const std::string& text, Value::Struct runtime, Fields extra = {},
+                                Duration* delay = nullptr) {
+    harness::StreamHarness h;
+    h.Add(Make(h, text, std::move(runtime)), "fault");
+    Fields fields = {{":method", "GET"}, {":path", "/"}};
+    fields.insert(fields.end(), extra.begin(), extra.end());
+    h.Request(fields, true);
+    Duration waited{0};
+    for (; !h.arrived.headers && !h.sender.headers_sent && waited < Duration(seconds(5)); waited += milliseconds(100)) {
+      h.world().RunFor(milliseconds(100));
+    }
+    if (delay != nullptr) *delay = waited;
+    return h.sender.headers_sent ? std::string(h.sender.status()) : "";
+  }
   void Use(const std::string& text) { h_.Add(Make(h_, text), "fault"); }
   void Ask(Fields extra = {}, bool end = true) {
     Fields fields = {{":method", "GET"}, {":path", "/"}};
@@ -237,6 +259,84 @@ TEST_F(FaultTest, LeavesItsMetadataWhereAFaultHappened) {
   const Metadata* all = h_.stream().metadata().get();
   ASSERT_NE(all, nullptr);
   EXPECT_EQ(*all->find("envoy.filters.http.fault")->second.Find("k")->as_string(), "v");
+}
+
+TEST_F(FaultTest, RuntimeKeysReplaceWhatIsConfigured) {
+  EXPECT_EQ(StatusWith(kAbort, {{"fault.http.abort.abort_percent", Value(0.0)}}), "");
+  EXPECT_EQ(StatusWith(kAbort, {{"fault.http.abort.http_status", Value(418.0)}}), "418");
+  EXPECT_EQ(StatusWith("abort { http_status: 503 }", {{"fault.http.abort.abort_percent", Value(std::string("100"))}}),
+            "503");
+  Value::Struct fraction;
+  fraction["numerator"] = Value(10000.0);
+  fraction["denominator"] = Value(std::string("TEN_THOUSAND"));
+  EXPECT_EQ(StatusWith("abort { http_status: 503 }", {{"fault.http.abort.abort_percent", Value(std::move(fraction))}}),
+            "503");
+  Duration delay;
+  StatusWith(kDelay, {{"fault.http.delay.fixed_duration_ms", Value(600.0)}}, {}, &delay);
+  EXPECT_EQ(delay, Duration(milliseconds(600)));
+  StatusWith(kDelay, {{"fault.http.delay.fixed_delay_percent", Value(0.0)}}, {}, &delay);
+  EXPECT_EQ(delay, Duration(0));
+  EXPECT_EQ(StatusWith(kAbort, {{"fault.http.max_active_faults", Value(0.0)}}), "");
+}
+
+TEST_F(FaultTest, RuntimeKeysMakeFaultsWhereNoneIsConfigured) {
+  Duration delay;
+  EXPECT_EQ(StatusWith("",
+                       {{"fault.http.abort.abort_percent", Value(100.0)},
+                        {"fault.http.abort.http_status", Value(429.0)},
+                        {"fault.http.delay.fixed_delay_percent", Value(100.0)},
+                        {"fault.http.delay.fixed_duration_ms", Value(300.0)}},
+                       {}, &delay),
+            "429");
+  EXPECT_EQ(delay, Duration(milliseconds(300)));
+  EXPECT_EQ(StatusWith("", {{"fault.http.abort.abort_percent", Value(100.0)}}), "");  // with what?
+  EXPECT_EQ(
+      StatusWith("", {{"fault.http.abort.abort_percent", Value(100.0)}, {"fault.http.abort.grpc_status", Value(8.0)}},
+                 {{"content-type", "application/grpc"}}),
+      "200");
+}
+
+TEST_F(FaultTest, KeysOfOwnNamesAreAskedInsteadOfTheUsualOnes) {
+  EXPECT_EQ(
+      StatusWith(std::string(kAbort) + "abort_http_status_runtime: 'mine.status' abort_percent_runtime: 'mine.share'",
+                 {{"mine.status", Value(404.0)}, {"fault.http.abort.abort_percent", Value(0.0)}}),
+      "404");
+  Duration delay;
+  StatusWith(std::string(kDelay) + "delay_duration_runtime: 'mine.time' delay_percent_runtime: 'mine.share'",
+             {{"mine.time", Value(500.0)}, {"fault.http.delay.fixed_delay_percent", Value(0.0)}}, {}, &delay);
+  EXPECT_EQ(delay, Duration(milliseconds(500)));
+  EXPECT_EQ(StatusWith(std::string(kAbort) + "max_active_faults_runtime: 'mine.most'", {{"mine.most", Value(0.0)}}),
+            "");
+  EXPECT_EQ(StatusWith("abort { grpc_status: 8 percentage { numerator: 100 } } abort_grpc_status_runtime: 'mine.grpc'",
+                       {{"mine.grpc", Value(14.0)}}),
+            "200");
+  harness::StreamHarness paced;
+  paced.Add(Make(paced,
+                 "response_rate_limit { fixed_limit { limit_kbps: 16 } percentage { numerator: 100 } } "
+                 "response_rate_limit_percent_runtime: 'mine.paced'",
+                 {{"mine.paced", Value(0.0)}}),
+            "fault");
+  paced.Get();
+  paced.Respond(200, std::string(8192, 'b'));
+  EXPECT_EQ(paced.sender.body.size(), 8192u);
+}
+
+TEST_F(FaultTest, KeysOfACallingClusterReplaceTheGeneralOnes) {
+  const Value::Struct runtime = {{"fault.http.abort.abort_percent", Value(0.0)},
+                                 {"fault.http.web.shop.abort.abort_percent", Value(100.0)},
+                                 {"fault.http.web.shop.abort.http_status", Value(410.0)}};
+  EXPECT_EQ(StatusWith(kAbort, runtime), "");
+  EXPECT_EQ(StatusWith(kAbort, runtime, {{"x-envoy-downstream-service-cluster", "other"}}), "");
+  EXPECT_EQ(StatusWith(kAbort, runtime, {{"x-envoy-downstream-service-cluster", "web.shop"}}), "410");
+}
+
+TEST_F(FaultTest, ARuntimeValueThatCannotBeIsNotTaken) {
+  EXPECT_EQ(StatusWith(kAbort, {{"fault.http.abort.http_status", Value(99.0)}}), "503");
+  EXPECT_EQ(StatusWith(kAbort, {{"fault.http.abort.http_status", Value(std::string("teapot"))}}), "503");
+  EXPECT_EQ(StatusWith(kAbort, {{"fault.http.max_active_faults", Value(-1.0)}}), "503");
+  Duration delay;
+  StatusWith(kDelay, {{"fault.http.delay.fixed_duration_ms", Value(1e300)}}, {}, &delay);
+  EXPECT_EQ(delay, Duration(seconds(2)));
 }
 
 TEST_F(FaultTest, SaysWhatIsMissingInItsConfiguration) {

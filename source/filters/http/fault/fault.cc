@@ -104,8 +104,13 @@ FilterStatus Fault::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, b
   const auto* of_route = static_cast<const Config*>(stream.PerRouteConfig(*this));
   config_ = of_route != nullptr ? of_route : &own_;
   if (!Applies(headers)) return FilterStatus::kContinue;
+  faults_ = &config_->faults;
+  if (!config_->of_cluster.empty()) {
+    const auto at = config_->of_cluster.find(headers.Get(KnownHeader::kXEnvoyDownstreamServiceCluster));
+    if (at != config_->of_cluster.end()) faults_ = &at->second;
+  }
   if (config_->rate.has_value()) SetUpRate(headers);
-  const Duration delay = config_->delay.has_value() ? DrawDelay(headers) : Duration::zero();
+  const Duration delay = faults_->delay.has_value() ? DrawDelay(headers) : Duration::zero();
   if (delay > Duration::zero() && Activate()) {
     Stats().delays_injected.Inc();
     Note("delays_injected");
@@ -117,14 +122,15 @@ FilterStatus Fault::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, b
 }
 
 Duration Fault::DrawDelay(const HeaderMap& headers) {
-  const FaultConfig::Delay& delay = *config_->delay;
+  const FaultConfig::Delay& delay = *faults_->delay;
   if (!delay.by_header) {
     return Hit(delay.percentage, headers, KnownHeader::kOther) ? delay.fixed : Duration::zero();
   }
   const int64_t asked = Number(headers, KnownHeader::kXEnvoyFaultDelayRequest);
   if (asked <= 0) return Duration::zero();
   const bool hit = Hit(delay.percentage, headers, KnownHeader::kXEnvoyFaultDelayRequestPercentage);
-  return hit ? Duration(milliseconds(std::min(asked, kLongestDelayMs))) : Duration::zero();
+  if (!hit) return Duration::zero();
+  return delay.fixed > Duration::zero() ? delay.fixed : Duration(milliseconds(std::min(asked, kLongestDelayMs)));
 }
 
 void Fault::OnDelayOver() {
@@ -132,8 +138,8 @@ void Fault::OnDelayOver() {
 }
 
 bool Fault::Abort(const HeaderMap& headers) {
-  if (!config_->abort.has_value()) return false;
-  const FaultConfig::Abort& abort = *config_->abort;
+  if (!faults_->abort.has_value()) return false;
+  const FaultConfig::Abort& abort = *faults_->abort;
   http::LocalReply reply;
   reply.status = abort.http_status;
   reply.grpc_status = abort.grpc_status;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,11 +22,12 @@
 
 namespace outrigger::filters {
 
-// extensions.filters.http.fault.v3.HTTPFault, compiled; a route may put its own in its place.
+// extensions.filters.http.fault.v3.HTTPFault, compiled together with the runtime keys that replace parts of it; a route
+// may put its own in its place.
 struct FaultConfig {
   struct Delay {
     Duration fixed{0};
-    bool by_header = false;  // x-envoy-fault-delay-request, milliseconds
+    bool by_header = false;  // x-envoy-fault-delay-request, milliseconds; `fixed` comes in its place if it is set
     extension::Fraction percentage;
   };
   struct Abort {
@@ -38,8 +41,12 @@ struct FaultConfig {
     bool by_header = false;  // x-envoy-fault-throughput-response
     extension::Fraction percentage;
   };
-  std::optional<Delay> delay;
-  std::optional<Abort> abort;
+  struct Faults {
+    std::optional<Delay> delay;
+    std::optional<Abort> abort;
+  };
+  Faults faults;
+  std::map<std::string, Faults, std::less<>> of_cluster;  // in their place by x-envoy-downstream-service-cluster
   std::optional<Rate> rate;
   std::string upstream_cluster;  // empty: any
   std::vector<matching::HeaderMatcher> headers;
@@ -100,6 +107,7 @@ class Fault final : public http::Filter {
 
   const Config& own_;
   const Config* config_ = nullptr;  // the route's, or own_
+  const FaultConfig::Faults* faults_ = nullptr;
   http::Stream& stream_;
   event::Timer timer_;
   std::optional<SharedLimit::Lease> lease_;
