@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "envoy/extensions/clusters/dns/v3/dns_cluster.pb.h"
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
@@ -9,6 +10,7 @@
 #include "source/base/hash.h"
 #include "source/config/tls_builder.h"
 #include "source/extension/matchers.h"
+#include "source/extension/runtime.h"
 #include "source/extension/values.h"
 #include "source/schema/typed_struct.h"
 
@@ -295,6 +297,11 @@ absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, cons
   SetCircuitBreakers(proto, before, config.get(), &built);
   config->metadata = extension::MetadataOf(proto.metadata());
   config->close_connections_on_host_health_failure = proto.close_connections_on_host_health_failure();
+  extension::Fraction maintenance;
+  if (extension::FractionOf(context.Runtime(absl::StrCat("upstream.maintenance_mode.", proto.name())), &maintenance)) {
+    config->maintenance_numerator = maintenance.numerator;
+    config->maintenance_denominator = maintenance.denominator;
+  }
   config->codec.stream_buffer_limit = config->buffer_limit;
   config->connection_hash = ConnectionHash(proto, *config, built.missing_transports);
   const std::string& stat_name = proto.alt_stat_name().empty() ? proto.name() : proto.alt_stat_name();

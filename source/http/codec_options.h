@@ -54,6 +54,7 @@ struct CodecCounters {
   uint64_t inbound_empty_frames_flood = 0, inbound_priority_frames_flood = 0, inbound_window_update_flood = 0,
            outbound_flood = 0, outbound_control_flood = 0, inbound_resets_flood = 0, keepalive_timeout = 0,
            dropped_chunk_extensions = 0;
+  uint64_t close_notified = 0;  // client: the peer said that it will close (connection: close, GOAWAY)
 };
 
 }  // namespace outrigger::http

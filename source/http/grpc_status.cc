@@ -47,6 +47,21 @@ int GrpcStatusFromHttp(uint32_t http_status) {
   }
 }
 
+bool IsGrpcServerError(int grpc_status) {
+  if (grpc_status < 0 || grpc_status > static_cast<int>(GrpcStatus::kUnauthenticated)) return true;
+  switch (static_cast<GrpcStatus>(grpc_status)) {
+    case GrpcStatus::kUnknown:
+    case GrpcStatus::kDeadlineExceeded:
+    case GrpcStatus::kUnimplemented:
+    case GrpcStatus::kInternal:
+    case GrpcStatus::kUnavailable:
+    case GrpcStatus::kDataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
+
 absl::string_view PercentEncodeGrpcMessage(absl::string_view text, Arena& arena) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   char* out = static_cast<char*>(arena.Allocate(text.size() * 3 + 1, 1));
@@ -73,13 +88,26 @@ bool ParseGrpcTimeout(absl::string_view text, int64_t* nanoseconds) {
   }
   int64_t unit = 0;
   switch (text[text.size() - 1]) {
-    case 'H': unit = 3600LL * 1000000000LL; break;
-    case 'M': unit = 60LL * 1000000000LL; break;
-    case 'S': unit = 1000000000LL; break;
-    case 'm': unit = 1000000LL; break;
-    case 'u': unit = 1000LL; break;
-    case 'n': unit = 1; break;
-    default: return false;
+    case 'H':
+      unit = 3600LL * 1000000000LL;
+      break;
+    case 'M':
+      unit = 60LL * 1000000000LL;
+      break;
+    case 'S':
+      unit = 1000000000LL;
+      break;
+    case 'm':
+      unit = 1000000LL;
+      break;
+    case 'u':
+      unit = 1000LL;
+      break;
+    case 'n':
+      unit = 1;
+      break;
+    default:
+      return false;
   }
   constexpr int64_t kLongest = 10LL * 365 * 24 * 3600 * 1000000000LL;  // beyond ten years nobody waits; and it must fit
   *nanoseconds = value > kLongest / unit ? kLongest : value * unit;

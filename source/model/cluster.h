@@ -94,6 +94,8 @@ struct ClusterConfig {
   Duration max_connection_duration{0};
   Duration max_stream_duration{0};
   uint32_t max_requests_per_connection = 0;  // 0: unlimited
+  // Requests of so many that are answered with 503 at once: runtime key upstream.maintenance_mode.NAME.
+  uint32_t maintenance_numerator = 0, maintenance_denominator = 100;
   bool auto_sni = false, auto_san_validation = false;
   std::string override_auto_sni_header;
   uint32_t buffer_limit = 1024 * 1024;

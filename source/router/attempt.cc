@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/base/bug.h"
+#include "source/http/grpc_status.h"
 #include "source/router/request_rewrite.h"
 
 namespace outrigger::router {
@@ -64,6 +65,7 @@ void Attempt::OnStreamReady(http::StreamSender& sender, const upstream::Connecti
     const bool secure = facts.connection->transport().tls() != nullptr;
     router_.stream().request_headers().Set(KnownHeader::kScheme, secure ? "https" : "http");
   }
+  if (response_pauses_ > 0) NoteReadingPaused();
   for (uint32_t i = 0; i < response_pauses_; ++i) sender.PauseReading();
   ArmLongest();
   SendWhatThereIs();
@@ -136,7 +138,7 @@ void Attempt::OnTryTimeout(TryLimit limit) {
 void Attempt::OnStreamFailed(const upstream::PoolFailure& failure) {
   if (std::exchange(over_, true)) return;
   DisarmAll();
-  if (cells_ != nullptr && failure.reason != ResetReason::kOverflow) cells_->rq_error.Inc();
+  if (failure.reason != ResetReason::kOverflow) Judge(false);
   router_.OnAttemptReset(*this, failure.reason, failure.transport_failure, failure.detail);
 }
 
@@ -149,9 +151,22 @@ void Attempt::OnHeaders(HeaderMap& headers, bool end) {
   try_timeout_.Unlink();
   ArmIdle();
   response_begun_ = true;
-  if (cells_ != nullptr) (headers.status() >= 500 ? cells_->rq_error : cells_->rq_success).Inc();
+  JudgeByHeaders(headers, end);
   if (end) ResponseEnded();
   router_.OnAttemptHeaders(*this, headers, end);
+}
+
+void Attempt::Judge(bool success) {
+  if (cells_ == nullptr || std::exchange(judged_, true)) return;
+  (success ? cells_->rq_success : cells_->rq_error).Inc();
+}
+
+// gRPC says how it went in grpc-status, which mostly comes at the end.
+void Attempt::JudgeByHeaders(const HeaderMap& headers, bool end) {
+  if (headers.status() >= 500) return Judge(false);
+  if (!http::IsGrpcRequest(router_.stream().request_headers())) return Judge(true);
+  const int status = http::ReadGrpcStatus(headers);
+  if (status >= 0 || end) Judge(!http::IsGrpcServerError(status));
 }
 
 void Attempt::OnBody(Buffer& body, bool end) {
@@ -160,12 +175,16 @@ void Attempt::OnBody(Buffer& body, bool end) {
     return;
   }
   ArmIdle();
-  if (end) ResponseEnded();
+  if (end) {
+    Judge(false);  // gRPC: no status came
+    ResponseEnded();
+  }
   router_.OnAttemptBody(*this, body, end);
 }
 
 void Attempt::OnTrailers(HeaderMap& trailers) {
   if (over_) return;
+  if (!judged_) Judge(!http::IsGrpcServerError(http::ReadGrpcStatus(trailers)));
   ResponseEnded();
   router_.OnAttemptTrailers(*this, trailers);
 }
@@ -185,29 +204,40 @@ void Attempt::OnReset(ResetReason reason, const char* detail) {
   sender_ = nullptr;
   DisarmAll();
   if (std::exchange(source_paused_, false)) router_.ResumeSource();
-  if (!response_begun_ && cells_ != nullptr) cells_->rq_error.Inc();
+  Judge(false);
   if (response_ended_) return;  // kNone after a whole response: the peer needs no more of the request
   router_.OnAttemptReset(*this, reason, "", detail);
 }
 
 void Attempt::OnAboveWriteHigh() {
   if (over_ || std::exchange(source_paused_, true)) return;
+  router_.cluster().stats().upstream_flow_control_backed_up_total.Inc();
   router_.PauseSource();
 }
 
 void Attempt::OnBelowWriteLow() {
   if (over_ || !std::exchange(source_paused_, false)) return;
+  router_.cluster().stats().upstream_flow_control_drained_total.Inc();
   router_.ResumeSource();
+}
+
+void Attempt::NoteReadingPaused() {
+  if (std::exchange(reading_paused_, true)) return;
+  router_.cluster().stats().upstream_flow_control_paused_reading_total.Inc();
 }
 
 void Attempt::PauseResponse() {
   ++response_pauses_;
-  if (sender_ != nullptr && !over_ && !response_ended_) sender_->PauseReading();
+  if (sender_ == nullptr || over_ || response_ended_) return;
+  NoteReadingPaused();
+  sender_->PauseReading();
 }
 
 void Attempt::ResumeResponse() {
   if (response_pauses_ == 0) return;
-  --response_pauses_;
+  if (--response_pauses_ == 0 && std::exchange(reading_paused_, false)) {
+    router_.cluster().stats().upstream_flow_control_resumed_reading_total.Inc();
+  }
   if (sender_ != nullptr && !over_ && !response_ended_) sender_->ResumeReading();
 }
 

@@ -62,7 +62,10 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   void RecordConnection(const upstream::ConnectionFacts& facts);
   void SendWhatThereIs();
   void NoteRequestEnd(bool end);
+  void Judge(bool success);  // for the endpoint's counts: once, the first word is the last
+  void JudgeByHeaders(const http::HeaderMap& headers, bool end);
   void ResponseEnded();
+  void NoteReadingPaused();
 
   Router& router_;
   model::EndpointCells* cells_ = nullptr;  // of the endpoint, once there is one
@@ -74,7 +77,7 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   TryTimeout longest_timeout_;  // max_stream_duration of the cluster
   uint32_t response_pauses_ = 0;
   bool headers_sent_ = false, request_end_sent_ = false, response_begun_ = false, response_ended_ = false,
-       over_ = false, source_paused_ = false;
+       over_ = false, source_paused_ = false, judged_ = false, reading_paused_ = false;
 };
 
 // Keeps what logs say of the attempt that another one follows now.

@@ -57,6 +57,7 @@ FilterStatus Router::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, 
   if (!config_.strict_check_headers.empty() && !PassesStrictCheck(headers)) return FilterStatus::kAnswered;
   stream.info().upstream.cluster = cluster_->config().name;
   stream.info().upstream.cluster_stat_name = cluster_->config().alt_stat_name;
+  if (cluster_->config().maintenance_numerator > 0 && UnderMaintenance()) return FilterStatus::kAnswered;
   PrepareRequest(headers);
   StartMirrors(headers, end);
   if (end) RequestEnded();
@@ -84,6 +85,18 @@ bool Router::ChooseCluster(HeaderMap& headers) {
   over_ = true;
   stream_.SendLocalReply({.status = action_->cluster_not_found_code, .details = details::kClusterNotFound});
   return false;
+}
+
+bool Router::UnderMaintenance() {
+  const model::ClusterConfig& config = cluster_->config();
+  const uint64_t random = stream_.dispatcher().engine().RandomBits();
+  if (random % config.maintenance_denominator >= config.maintenance_numerator) return false;
+  over_ = true;
+  stream_.info().flags.Set(ResponseFlag::kUpstreamOverflow);
+  cluster_stats().upstream_rq_maintenance_mode.Inc();
+  CountCode(503);
+  Answer({.status = 503, .body = "maintenance mode", .details = details::kMaintenanceMode}, true);
+  return true;
 }
 
 // strict_check_headers: a number that is none, or a retry word that is unknown, refuses the request instead of being

@@ -87,6 +87,8 @@ class Router final : public http::Filter {
 
   bool ChooseCluster(http::HeaderMap& headers);
   void AnswerFromRoute(uint32_t status, absl::string_view body, absl::string_view location);
+  // True: the request is one of those that a cluster in maintenance answers itself; it has been answered.
+  bool UnderMaintenance();
   bool PassesStrictCheck(const http::HeaderMap& headers);
   void PrepareRequest(http::HeaderMap& headers);
   void StartMirrors(http::HeaderMap& headers, bool end);

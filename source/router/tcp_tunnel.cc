@@ -88,19 +88,27 @@ void TcpTunnel::OnData(Buffer& input, bool end) {
 }
 
 void TcpTunnel::OnAboveWriteHigh() {
-  if (!over_ && !std::exchange(source_paused_, true)) router_.PauseSource();
+  if (over_ || std::exchange(source_paused_, true)) return;
+  router_.cluster().stats().upstream_flow_control_backed_up_total.Inc();
+  router_.PauseSource();
 }
 
 void TcpTunnel::OnBelowWriteLow() {
-  if (!over_ && std::exchange(source_paused_, false)) router_.ResumeSource();
+  if (over_ || !std::exchange(source_paused_, false)) return;
+  router_.cluster().stats().upstream_flow_control_drained_total.Inc();
+  router_.ResumeSource();
 }
 
 void TcpTunnel::PauseResponse() {
-  if (connection_ != nullptr) connection_->PauseReading();
+  if (connection_ == nullptr) return;
+  if (!connection_->reading_paused()) router_.cluster().stats().upstream_flow_control_paused_reading_total.Inc();
+  connection_->PauseReading();
 }
 
 void TcpTunnel::ResumeResponse() {
-  if (connection_ != nullptr) connection_->ResumeReading();
+  if (connection_ == nullptr) return;
+  connection_->ResumeReading();
+  if (!connection_->reading_paused()) router_.cluster().stats().upstream_flow_control_resumed_reading_total.Inc();
 }
 
 void TcpTunnel::OnClosed(const net::CloseInfo& why) {

@@ -66,6 +66,7 @@ struct Server::Parts final : public event::EndOfTurn {
   observe::StatsScope<observe::ServerStats> server_scope;
   observe::StatsScope<observe::ListenerManagerStats> listener_scope;
   observe::StatsScope<observe::ClusterManagerStats> cluster_scope;
+  observe::StatsScope<observe::RuntimeStats> runtime_scope;
   std::unique_ptr<config::SnapshotBuilder> builder;
   std::unique_ptr<upstream::WorkerContext> context;
   std::unique_ptr<ListenerSockets> sockets;

@@ -52,6 +52,14 @@ size_t WorkerCount(const Options& options) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+void CountRuntime(const envoy::config::bootstrap::v3::LayeredRuntime& layered, observe::RuntimeStats& counts) {
+  Value::Struct values;
+  for (const auto& layer : layered.layers()) extension::AddRuntimeLayer(layer.static_layer(), &values);
+  counts.load_success.Inc();
+  counts.num_keys.Set(static_cast<int64_t>(values.size()));
+  counts.num_layers.Set(layered.layers_size());
+}
+
 }  // namespace
 
 Server::Parts::Parts(const Options& o, Surroundings s)
@@ -76,6 +84,7 @@ Server::Parts::Parts(const Options& o, Surroundings s)
   server_scope = stats.Register<observe::ServerStats>("server.");
   listener_scope = stats.Register<observe::ListenerManagerStats>("listener_manager.");
   cluster_scope = stats.Register<observe::ClusterManagerStats>("cluster_manager.");
+  runtime_scope = stats.Register<observe::RuntimeStats>("runtime.");
   started = dispatcher->now();
   started_wall = dispatcher->wall_now();
 }
@@ -93,6 +102,7 @@ absl::Status Server::Parts::Load() {
   if (options.disable_hot_restart)
     OUTRIGGER_LOG(kInfo, kMain, "--disable-hot-restart: there is no hot restart to disable");
   stats.main().Get(server_scope).static_unknown_fields.Add(loaded->unknown_fields.size());
+  CountRuntime(loaded->bootstrap->layered_runtime(), stats.main().Get(runtime_scope));
 
   // The command line wins over the bootstrap's node.
   envoy::config::core::v3::Node& node = *loaded->bootstrap->mutable_node();

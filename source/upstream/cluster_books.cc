@@ -88,6 +88,7 @@ void ClusterBooks::FoldHttp1() {
   stats->upstream_rq_rx_reset.Add(http1.rx_reset - http1_seen_.rx_reset);
   stats->upstream_rq_tx_reset.Add(http1.tx_reset - http1_seen_.tx_reset);
   stats->upstream_cx_protocol_error.Add(http1.protocol_errors - http1_seen_.protocol_errors);
+  stats->upstream_cx_close_notify.Add(http1.close_notified - http1_seen_.close_notified);
   http1_seen_ = http1;
 }
 
@@ -113,6 +114,7 @@ void ClusterBooks::FoldHttp2() {
   stats->upstream_rq_rx_reset.Add(now.rx_reset - seen.rx_reset);
   stats->upstream_rq_tx_reset.Add(now.tx_reset - seen.tx_reset);
   stats->upstream_cx_protocol_error.Add(now.protocol_errors - seen.protocol_errors);
+  stats->upstream_cx_close_notify.Add(now.close_notified - seen.close_notified);
   http2_seen_ = http2;
 }
 

@@ -83,8 +83,6 @@ void ConnectionAccount::OnClosed(const net::Connection* connection, const net::C
     stats.upstream_cx_destroy_with_active_rq.Inc();
     (by_us ? stats.upstream_cx_destroy_local_with_active_rq : stats.upstream_cx_destroy_remote_with_active_rq).Inc();
   }
-  const uint32_t pauses = connection != nullptr ? connection->stats().read_pauses : 0;
-  if (pauses > 0) stats.upstream_flow_control_paused_reading_total.Add(pauses);
   if (connect_done != MonotonicTime{}) {
     stats.upstream_cx_length_ms.Record(
         static_cast<uint64_t>(ToMillis(endpoint_.books.worker.dispatcher().now() - connect_done)));

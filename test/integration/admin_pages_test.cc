@@ -7,6 +7,7 @@
 #include "test/harness/http_upstream.h"
 #include "test/harness/process.h"
 #include "test/harness/proxy_harness.h"
+#include "test/integration/scripted_backend.h"
 #include "test/integration/small_proxy.h"
 
 namespace outrigger::integration {
@@ -86,6 +87,45 @@ TEST_F(AdminPagesTest, ClustersShowWhatEachEndpointDid) {
   EXPECT_TRUE(StrContains(json, "\"rq_total\"")) << json;
   EXPECT_TRUE(StrContains(json, "\"value\": \"3\"") || StrContains(json, "\"value\":\"3\"")) << json;
   Page("/clusters?format=xml", 400);
+}
+
+TEST_F(AdminPagesTest, EndpointsAreJudgedByGrpcStatusWhereThereIsOne) {
+  ScriptedBackend backend([](ScriptedBackend::Peer& peer, int) {
+    constexpr absl::string_view kHead = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n";
+    constexpr absl::string_view kChunked = "transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n";
+    for (std::string request = peer.ReadRequest(); !request.empty(); request = peer.ReadRequest()) {
+      const std::string status = StrContains(request, "/unavailable") ? "14"
+                                 : StrContains(request, "/internal")  ? "13"
+                                                                      : "5";
+      if (StrContains(request, "/late")) {
+        peer.Write(absl::StrCat(kHead, kChunked, "grpc-status: ", status, "\r\n\r\n"));
+      } else if (StrContains(request, "/none")) {
+        peer.Write(absl::StrCat(kHead, kChunked, "\r\n"));
+      } else {
+        peer.Write(absl::StrCat(kHead, "grpc-status: ", status, "\r\ncontent-length: 0\r\n\r\n"));
+      }
+    }
+  });
+  ProxyHarness proxy(harness::Bootstrap(
+      harness::HttpListener("in", "b"),
+      absl::StrCat("\n  - name: b\n    type: STATIC\n    http_protocol_options: {enable_trailers: true}\n"
+                   "    load_assignment: {cluster_name: b, endpoints: [{lb_endpoints: [{endpoint: {address: "
+                   "{socket_address: {address: 127.0.0.1, port_value: ",
+                   backend.port(), "}}}}]}]}\n")));
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  const auto ask = [&](const std::string& path) {
+    Shell(absl::StrCat("curl -s -m 20 -d x -H 'content-type: application/grpc' http://127.0.0.1:", proxy.port("in"),
+                       path));
+    const std::string text = proxy.Admin("/clusters");
+    const size_t error = text.find("::rq_error::"), success = text.find("::rq_success::");
+    if (error == std::string::npos || success == std::string::npos) return text;
+    return absl::StrCat(text.substr(error, 13), text.substr(success, 15));
+  };
+  EXPECT_EQ(ask("/not-found"), "::rq_error::0::rq_success::1");
+  EXPECT_EQ(ask("/unavailable"), "::rq_error::1::rq_success::1");
+  EXPECT_EQ(ask("/late"), "::rq_error::1::rq_success::2");
+  EXPECT_EQ(ask("/late/internal"), "::rq_error::2::rq_success::2");
+  EXPECT_EQ(ask("/none"), "::rq_error::3::rq_success::2");
 }
 
 TEST_F(AdminPagesTest, AnEndpointThatRefusesIsSeen) {

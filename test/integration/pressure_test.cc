@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "source/observe/stats_reader.h"
 #include "test/integration/scripted_backend.h"
 #include "test/integration/small_proxy.h"
 
@@ -64,6 +65,15 @@ class PressureTest : public testing::TestWithParam<int> {
     }
   }
   uint16_t port() const { return proxies_.back()->port(); }
+  // Of the cluster of the proxy before the client.
+  uint64_t Count(absl::string_view what) {
+    for (const auto& number : proxies_.back()->stats().Read().numbers) {
+      if (absl::EndsWith(number.name, absl::StrCat(".upstream_flow_control_", what))) {
+        return static_cast<uint64_t>(number.value);
+      }
+    }
+    return 0;
+  }
   std::vector<std::unique_ptr<SmallProxy>> proxies_;  // the one before the backend first
 };
 
@@ -84,6 +94,7 @@ TEST_P(PressureTest, AClientThatDoesNotReadStopsTheUpstream) {
   client.Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
   while (stalled_at == 0) std::this_thread::yield();
   EXPECT_LT(stalled_at.load(), kBound);
+  EXPECT_GT(Count("paused_reading_total"), Count("resumed_reading_total"));
 
   go_on = true;
   go_on.notify_all();
@@ -105,6 +116,7 @@ TEST_P(PressureTest, AClientThatDoesNotReadStopsTheUpstream) {
   }
   EXPECT_TRUE(right);
   EXPECT_EQ(body, kBody);
+  EXPECT_GT(Count("resumed_reading_total"), 0u);
 }
 
 TEST_P(PressureTest, AnUpstreamThatDoesNotReadStopsTheClient) {
@@ -137,12 +149,14 @@ TEST_P(PressureTest, AnUpstreamThatDoesNotReadStopsTheClient) {
   client.Send(absl::StrCat("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ", kBody, "\r\n\r\n"));
   const size_t stalled_at = SendUntilStalled(client.fd(), 0, kBody);
   EXPECT_LT(stalled_at, kBound);
+  EXPECT_GT(Count("backed_up_total"), Count("drained_total"));
   go_on = true;
   go_on.notify_all();
   for (size_t at = stalled_at; at < kBody;) at = SendUntilStalled(client.fd(), at, kBody);
   const std::string answer = client.ReadResponse();
   EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200 OK\r\n")) << answer;
   EXPECT_TRUE(right.load());
+  EXPECT_GT(Count("drained_total"), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Codecs, PressureTest, testing::Values(1, 2, 3));

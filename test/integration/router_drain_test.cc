@@ -125,6 +125,16 @@ TEST_F(RouterDrainTest, AConnectionThatLivedLongEnoughAnswersTheRequestOnItsWay)
   EXPECT_TRUE(client_->going_away());
 }
 
+TEST_F(RouterDrainTest, AnHttp1UpstreamThatSaysCloseIsCounted) {
+  Start([](Peer& peer, int) {
+    peer.ReadRequest();
+    peer.Write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  });
+  Get();
+  Get();
+  EXPECT_TRUE(Until([&] { return proxy_.Stat("cluster.backend.upstream_cx_close_notify") == 2; }));
+}
+
 // --- HTTP/2 upstreams, frame by frame
 
 // Answers requests with 200 on a raw HTTP/2 connection, but the first `refused` connections say GOAWAY when they see a
@@ -211,6 +221,7 @@ TEST_F(RouterGoAwayTest, ABodyThatIsKeptForThePolicyIsSentAgain) {
   call.body = {.size = 1000};
   EXPECT_EQ(Get(call).status, 200u);
   EXPECT_EQ(backend_->connections(), 4);
+  EXPECT_TRUE(Until([&] { return proxy_.Stat("cluster.backend.upstream_cx_close_notify") == 3; }));
 }
 
 // Answers with 200, but the first streams, whatever their connection, with REFUSED_STREAM.

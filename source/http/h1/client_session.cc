@@ -122,7 +122,10 @@ void ClientSession::DeliverHead(HeaderMap& headers, const Head& head) {
     if (!body_under_way) stream->request_done_ = true;
     stream->facts_.upgrade = stream->facts_.connect = false;
   }
-  if (head.close) close_after_ = true;
+  if (head.close) {
+    close_after_ = true;
+    ++counters_.close_notified;
+  }
   if (close_after_) GoAway();
   if (stream_ != stream) return;
   const bool end = head.framing == Framing::kNone;

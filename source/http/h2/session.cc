@@ -181,6 +181,7 @@ void Http2Session::OnDrainTimer() {
 void Http2Session::OnGoAway(uint32_t, ErrorCode) {
   if (peer_goaway_) return;
   peer_goaway_ = true;
+  ++counters_.close_notified;
   if (client_owner_ != nullptr && !draining_) client_owner_->OnGoAway();
 }
 

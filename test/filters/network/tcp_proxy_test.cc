@@ -112,6 +112,8 @@ TEST_F(TcpProxyTest, ASlowServerSlowsTheClient) {
   At(0).connection->ResumeReading();
   ASSERT_TRUE(p_.Until([&] { return At(0).recorder.got.size() == much.size(); }));
   EXPECT_GT(Stats().downstream_flow_control_resumed_reading_total.value(), 0u);
+  EXPECT_GT(p_.upstream.stats().upstream_flow_control_backed_up_total.value(), 0u);
+  EXPECT_GT(p_.upstream.stats().upstream_flow_control_drained_total.value(), 0u);
 }
 
 TEST_F(TcpProxyTest, ASlowClientSlowsTheServer) {
@@ -126,6 +128,9 @@ TEST_F(TcpProxyTest, ASlowClientSlowsTheServer) {
   p_.client->ResumeReading();
   ASSERT_TRUE(p_.Until([&] { return p_.recorder.got.size() == much.size(); }));
   EXPECT_TRUE(p_.Until([&] { return Stats().downstream_cx_tx_bytes_buffered.value() == 0; }));
+  EXPECT_GT(p_.upstream.stats().upstream_flow_control_paused_reading_total.value(), 0u);
+  EXPECT_EQ(p_.upstream.stats().upstream_flow_control_paused_reading_total.value(),
+            p_.upstream.stats().upstream_flow_control_resumed_reading_total.value());
 }
 
 TEST_F(TcpProxyTest, WhatWaitsForAConnectionIsForgottenWithIt) {

@@ -156,20 +156,30 @@ void TcpProxy::OnUpstreamData(Buffer& input, bool end) {
 }
 
 void TcpProxy::OnAboveWriteHigh() {
-  if (up() != nullptr) up()->PauseReading();
+  if (up() == nullptr) return;
+  up()->PauseReading();
+  upstream::WorkerCluster* cluster = worker_.Cluster(target_->slot);  // null: gone meanwhile
+  if (cluster != nullptr) cluster->stats().upstream_flow_control_paused_reading_total.Inc();
 }
 
 void TcpProxy::OnBelowWriteLow() {
-  if (up() != nullptr) up()->ResumeReading();
+  if (up() == nullptr) return;
+  up()->ResumeReading();
+  upstream::WorkerCluster* cluster = worker_.Cluster(target_->slot);
+  if (cluster != nullptr) cluster->stats().upstream_flow_control_resumed_reading_total.Inc();
 }
 
 void TcpProxy::OnUpstreamAboveHigh() {
   stats_.downstream_flow_control_paused_reading_total.Inc();
+  upstream::WorkerCluster* cluster = worker_.Cluster(target_->slot);
+  if (cluster != nullptr) cluster->stats().upstream_flow_control_backed_up_total.Inc();
   connection_.PauseReading();
 }
 
 void TcpProxy::OnUpstreamBelowLow() {
   stats_.downstream_flow_control_resumed_reading_total.Inc();
+  upstream::WorkerCluster* cluster = worker_.Cluster(target_->slot);
+  if (cluster != nullptr) cluster->stats().upstream_flow_control_drained_total.Inc();
   connection_.ResumeReading();
 }
 
