@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "examples/mesh/echo.grpc.pb.h"
@@ -20,6 +21,8 @@ struct Flags {
 
 constexpr char kUsage[] =
     "usage: call --target IP:PORT [--authority HOST] [--text TEXT] [--count N | --stream N]\n"
+    "  --target xds:///HOST  without a sidecar: the file that GRPC_XDS_BOOTSTRAP names says which control plane knows "
+    "HOST\n"
     "  --count N   N unary calls one after the other; with more than one, only a summary is printed\n"
     "  --stream N  one call answered by a stream of N messages\n";
 
@@ -105,7 +108,11 @@ int Run(const Flags& flags) {
   grpc::ChannelArguments arguments;
   if (!flags.authority.empty()) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, flags.authority);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  const auto channel = grpc::CreateCustomChannel("ipv4:" + flags.target, grpc::InsecureChannelCredentials(), arguments);
+  const bool xds = absl::StartsWith(flags.target, "xds:");
+  // With xds: the control plane says whether there is mutual TLS.
+  const auto plain = grpc::InsecureChannelCredentials();
+  const auto channel = grpc::CreateCustomChannel(xds ? flags.target : "ipv4:" + flags.target,
+                                                 xds ? grpc::XdsCredentials(plain) : plain, arguments);
   const auto stub = echo::v1::Echo::NewStub(channel);
   return flags.stream > 0 ? Stream(*stub, flags) : Unary(*stub, flags);
 }

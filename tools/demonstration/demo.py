@@ -265,7 +265,7 @@ def main(arguments):
     folder = tempfile.mkdtemp(prefix="outrigger-demo-")
     mesh, done, ended, bad = Mesh(ROOT, folder), False, False, []
     try:
-        say("\n== Starting: a control plane, and for each of front, shop v1, shop v2 and stock an application and its sidecar")
+        say("\n== Starting: a control plane, and for each of front, shop v1, shop v2 and stock an application, its sidecar and the\n   program that fetches and renews the sidecar's certificate")
         mesh.start()
         say(f"   {sum(1 for _ in mesh.programs())} programs; their logs are in {folder}")
         demo = Demo(mesh)

@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "outrigger/enroll/v1/enroll.grpc.pb.h"
 #include "source/base/log.h"
 #include "source/tls/certificate_reader.h"
@@ -19,92 +20,163 @@ namespace {
 namespace v1 = outrigger::enroll::v1;
 
 constexpr size_t kMostPemBytes = 1 << 20;
-constexpr Duration kLongestPause = seconds(60);
+constexpr size_t kMostTokenBytes = 4096;
+constexpr Duration kFirstPause = seconds(1);
+constexpr Duration kLongestPause = minutes(1);
+constexpr Duration kLongestSleep = minutes(1);  // the wall clock may be set meanwhile, or the machine sleep
+constexpr Duration kShortestLifetime = seconds(3);
+constexpr Duration kLongestLifetime = hours(24 * 366);
+
+// What another attempt may get over.
+bool MayPass(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Duration LifetimeOf(int64_t begin_seconds, int64_t end_seconds) {
+  constexpr int64_t kMost = std::chrono::duration_cast<seconds>(kLongestLifetime).count();
+  if (begin_seconds < 0 || end_seconds <= begin_seconds) return kShortestLifetime;
+  return std::max<Duration>(seconds(std::min(end_seconds - begin_seconds, kMost)), kShortestLifetime);
+}
 
 }  // namespace
 
+// One call under way. libgrpc's thread sets `status` and posts; everything else is the loop's.
+struct EnrollClient::Call {
+  EnrollClient* owner;  // null: nobody waits any more
+  bool renewal;
+  grpc::ClientContext context;
+  v1::EnrollRequest request;
+  v1::EnrollResponse response;
+  grpc::Status status;
+  std::unique_ptr<v1::EnrollmentService::Stub> stub;
+  absl::Notification returned;  // libgrpc is done with it, and with the dispatcher
+};
+
 EnrollClient::EnrollClient(event::Dispatcher& dispatcher, EnrollOptions options)
-    : dispatcher_(dispatcher), options_(std::move(options)), timer_([this] { OnTimer(); }) {}
+    : dispatcher_(dispatcher),
+      options_(std::move(options)),
+      files_(dispatcher.engine(), options_.out),
+      pause_(kFirstPause),
+      timer_([this] { OnTimer(); }) {}
+
+EnrollClient::~EnrollClient() {
+  if (call_ == nullptr) return;
+  call_->owner = nullptr;
+  call_->context.TryCancel();
+  call_->returned.WaitForNotification();
+}
 
 absl::Status EnrollClient::Prepare() {
-  event::Engine& engine = dispatcher_.engine();
-  auto root = engine.ReadFile(options_.root, kMostPemBytes);
+  auto root = dispatcher_.engine().ReadFile(options_.root, kMostPemBytes);
   if (!root.ok()) return root.status();
-  given_root_ = *std::move(root);
-  absl::Status status = engine.MakeFolder(options_.out, 0700);
-  if (!status.ok()) return status;
-  auto own = engine.ReadFile(absl::StrCat(options_.out, "/root.pem"), kMostPemBytes);
-  own_roots_ = own.ok() ? *std::move(own) : given_root_;
-  const std::string path = absl::StrCat(options_.out, "/key.pem");
-  auto key = engine.ReadFile(path, kMostPemBytes);
-  if (!key.ok()) {
-    key = tls::MakeKey(tls::KeyKind::kEcdsaP256);
-    if (!key.ok()) return key.status();
-    status = engine.ReplaceFile(path, *key, 0600);
-    if (!status.ok()) return status;
-  }
-  key_pem_ = *std::move(key);
-  return absl::OkStatus();
+  const absl::Status opened = files_.Open();
+  if (opened.ok()) given_root_ = *std::move(root);
+  return opened;
 }
 
 absl::StatusOr<std::string> EnrollClient::Token() {
   if (options_.token_file.empty()) return options_.token;
-  auto text = dispatcher_.engine().ReadFile(options_.token_file, 4096);
+  auto text = dispatcher_.engine().ReadFile(options_.token_file, kMostTokenBytes);
   if (!text.ok()) return text.status();
   return std::string(absl::StripAsciiWhitespace(*text));
 }
 
-absl::Status EnrollClient::Call(const std::string& certificate, const std::string& token) {
-  grpc::SslCredentialsOptions ssl{token.empty() ? own_roots_ : given_root_, "", ""};
+void EnrollClient::Start(const std::string& certificate, const std::string& token) {
+  const auto request_pem = tls::MakeRequest(files_.key_pem(), {.common_name = options_.node});
+  if (!request_pem.ok()) return Settle(request_pem.status());
+  grpc::SslCredentialsOptions ssl{token.empty() ? files_.Roots() : given_root_, "", ""};
+  if (ssl.pem_root_certs.empty()) ssl.pem_root_certs = given_root_;
   if (token.empty()) {
-    ssl.pem_private_key = key_pem_;
+    ssl.pem_private_key = files_.key_pem();
     ssl.pem_cert_chain = certificate;
   }
   grpc::ChannelArguments arguments;
   if (!options_.server_name.empty()) arguments.SetSslTargetNameOverride(options_.server_name);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // other credentials next time
-  auto channel = grpc::CreateCustomChannel(options_.server, grpc::SslCredentials(ssl), arguments);
-  auto request_pem = tls::MakeRequest(key_pem_, {.common_name = options_.node});
-  if (!request_pem.ok()) return request_pem.status();
-  v1::EnrollRequest request;
-  request.set_node(options_.node);
-  request.set_token(token);
-  request.set_request_pem(*request_pem);
-  v1::EnrollResponse response;
-  grpc::ClientContext context;
-  context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(10, GPR_TIMESPAN)));
-  const grpc::Status called = v1::EnrollmentService::NewStub(channel)->Enroll(&context, request, &response);
-  if (!called.ok()) return absl::Status(static_cast<absl::StatusCode>(called.error_code()), called.error_message());
-  event::Engine& engine = dispatcher_.engine();
-  absl::Status status = engine.ReplaceFile(absl::StrCat(options_.out, "/root.pem"), response.root_pem(), 0600);
-  if (status.ok()) {
-    status = engine.ReplaceFile(absl::StrCat(options_.out, "/cert.pem"), response.certificate_pem(), 0600);
+
+  auto call = std::make_shared<Call>();
+  call->owner = this;
+  call->renewal = token.empty();
+  call->request.set_node(options_.node);
+  call->request.set_token(token);
+  call->request.set_request_pem(*request_pem);
+  const auto timeout_ms = std::chrono::duration_cast<milliseconds>(options_.answer_timeout).count();
+  call->context.set_deadline(
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(timeout_ms, GPR_TIMESPAN)));
+  call->stub =
+      v1::EnrollmentService::NewStub(grpc::CreateCustomChannel(options_.server, grpc::SslCredentials(ssl), arguments));
+  call_ = call;
+  call->stub->async()->Enroll(&call->context, &call->request, &call->response,
+                              [call, &dispatcher = dispatcher_](grpc::Status status) {
+                                call->status = std::move(status);
+                                dispatcher.Post([call] {
+                                  if (call->owner != nullptr) call->owner->Answered(*call);
+                                });
+                                call->returned.Notify();
+                              });
+}
+
+void EnrollClient::Answered(const Call& call) {
+  call_ = nullptr;
+  absl::Status status = absl::OkStatus();
+  if (!call.status.ok()) {
+    status = absl::Status(static_cast<absl::StatusCode>(call.status.error_code()), call.status.error_message());
+  } else {
+    status = Take(call);
   }
-  if (!status.ok()) return status;
-  own_roots_ = response.root_pem();
-  renew_in_ = seconds(std::max<int64_t>(response.not_after_seconds() - response.not_before_seconds(), 3)) * 2 / 3;
-  OUTRIGGER_LOG(kInfo, kControlPlane, token.empty() ? "renewed" : "enrolled", ": ", options_.out, "/cert.pem");
+  if (status.ok()) return Settle(status);
+  if (call.renewal) {
+    auto token = Token();
+    if (!token.ok() || token->empty()) return Settle(status);
+    renewal_failed_ = status;
+    return Start("", *token);
+  }
+  if (certificate_.empty()) return Settle(status);
+  // A certificate that is good still is worth another try, whatever became of the token.
+  const absl::StatusCode code = Expired(certificate_) ? status.code() : renewal_failed_.code();
+  Settle(absl::Status(
+      code, absl::StrCat(status.message(),
+                         "; before, the certificate that is there could not be renewed: ", renewal_failed_.message())));
+}
+
+absl::Status EnrollClient::Take(const Call& call) {
+  const v1::EnrollResponse& answer = call.response;
+  const absl::Status stored =
+      files_.Store({answer.certificate_pem(), answer.root_pem(), answer.workload_certificate_pem()});
+  if (!stored.ok()) return stored;
+  lifetime_ = LifetimeOf(answer.not_before_seconds(), answer.not_after_seconds());
+  if (!answer.workload_certificate_pem().empty()) {
+    lifetime_ = std::min(lifetime_, LifetimeOf(answer.not_before_seconds(), answer.workload_not_after_seconds()));
+  }
+  OUTRIGGER_LOG(kInfo, kControlPlane, call.renewal ? "renewed" : "enrolled", ": ", options_.out, "/cert.pem");
   return absl::OkStatus();
 }
 
-absl::Status EnrollClient::Attempt() {
-  absl::Status status = given_root_.empty() ? Prepare() : absl::OkStatus();
-  if (!status.ok()) return status;
-  auto certificate = dispatcher_.engine().ReadFile(absl::StrCat(options_.out, "/cert.pem"), kMostPemBytes);
+void EnrollClient::Attempt() {
+  const absl::Status prepared = given_root_.empty() ? Prepare() : absl::OkStatus();
+  if (!prepared.ok()) return Settle(prepared);
+  auto certificate = files_.Certificate();
+  certificate_ = certificate.ok() ? *std::move(certificate) : std::string();
+  renewal_failed_ = absl::OkStatus();
+  if (!certificate_.empty()) return Start(certificate_, "");
   auto token = Token();
-  if (certificate.ok()) {
-    status = Call(*certificate, "");
-    if (status.ok() || !token.ok() || token->empty()) return status;
+  if (!token.ok()) return Settle(token.status());
+  if (token->empty()) {
+    return Settle(absl::InvalidArgumentError("there is no certificate yet: a token is needed (--token-file)"));
   }
-  if (!token.ok()) return token.status();
-  if (token->empty()) return absl::InvalidArgumentError("there is no certificate yet: a token is needed");
-  const absl::Status spent = Call("", *token);
-  if (spent.ok() || !certificate.ok()) return spent;
-  // A certificate that is good still is worth another try, whatever became of the token.
-  const absl::StatusCode code = Expired(*certificate) ? spent.code() : status.code();
-  return absl::Status(code,
-                      absl::StrCat(spent.message(),
-                                   "; before, the certificate that is there could not be renewed: ", status.message()));
+  Start("", *token);
 }
 
 bool EnrollClient::Expired(const std::string& certificate) const {
@@ -112,23 +184,35 @@ bool EnrollClient::Expired(const std::string& certificate) const {
   return !read.ok() || tls::ReadInfo(read->front().get(), "").ExpiredAt(dispatcher_.wall_now());
 }
 
-void EnrollClient::OnTimer() {
-  const absl::Status status = Attempt();
+void EnrollClient::Settle(const absl::Status& status) {
   if (status.ok()) {
     enrolled_ = true;
-    pause_ = seconds(1);
+    pause_ = kFirstPause;
     if (options_.once) return dispatcher_.Stop();
-    return dispatcher_.Arm(timer_, renew_in_);
+    renew_at_ = dispatcher_.now() + lifetime_ * 2 / 3;
+    renew_at_wall_ = dispatcher_.wall_now() + lifetime_ * 2 / 3;
+    return dispatcher_.Arm(timer_, std::min<Duration>(lifetime_ * 2 / 3, kLongestSleep));
   }
-  const bool refused = !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status);
-  if (refused && !enrolled_) {
+  if (!MayPass(status) && !enrolled_) {
     failure_ = status;
     return dispatcher_.Stop();
   }
-  OUTRIGGER_LOG(kWarn, kControlPlane, "no certificate from ", options_.server, ", again in ", ToMillis(pause_),
+  // Half of it, and up to the whole: many nodes that lost one control plane do not come back at once.
+  const Duration wait =
+      pause_ / 2 +
+      Duration(static_cast<int64_t>(dispatcher_.engine().RandomBits() % static_cast<uint64_t>((pause_ / 2).count())));
+  OUTRIGGER_LOG(kWarn, kControlPlane, "no certificate from ", options_.server, ", again in ", ToMillis(wait),
                 " ms: ", status.message());
-  dispatcher_.Arm(timer_, pause_);
-  pause_ = std::min<Duration>(pause_ * 2, kLongestPause);
+  dispatcher_.Arm(timer_, wait);
+  // The third of a lifetime that is left has room for several attempts.
+  const Duration longest = enrolled_ ? std::clamp<Duration>(lifetime_ / 12, kFirstPause, kLongestPause) : kLongestPause;
+  pause_ = std::min<Duration>(pause_ * 2, longest);
+}
+
+void EnrollClient::OnTimer() {
+  const Duration left = std::min<Duration>(renew_at_ - dispatcher_.now(), renew_at_wall_ - dispatcher_.wall_now());
+  if (enrolled_ && left > Duration(0)) return dispatcher_.Arm(timer_, std::min<Duration>(left, kLongestSleep));
+  Attempt();
 }
 
 absl::Status EnrollClient::Run() {

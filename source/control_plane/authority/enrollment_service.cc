@@ -16,6 +16,13 @@ namespace {
 
 namespace v1 = outrigger::enroll::v1;
 
+constexpr size_t kMostNodeBytes = 256;
+constexpr size_t kMostRequestBytes = 64 << 10;
+
+int64_t SecondsOf(WallTime time) { return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count(); }
+
+absl::string_view Short(const std::string& node) { return {node.data(), std::min(node.size(), kMostNodeBytes)}; }
+
 class Service final : public EnrollmentService, private v1::EnrollmentService::CallbackService {
  public:
   Service(event::Dispatcher& dispatcher, Authority& authority, TokenStore& tokens, Options options)
@@ -33,8 +40,10 @@ class Service final : public EnrollmentService, private v1::EnrollmentService::C
       const absl::Status status = Handle(PeerOf(*context, ""), *request, *response);
       if (!status.ok()) {
         ++counters_.refused;
-        OUTRIGGER_LOG(kWarn, kControlPlane, "enrolment of node \"", request->node(), "\" from ", context->peer(),
-                      " refused: ", status.message());
+        if (options_.log == nullptr || options_.log->Take(dispatcher_.now())) {
+          OUTRIGGER_LOG(kWarn, kControlPlane, "enrolment of node \"", Short(request->node()), "\" from ",
+                        context->peer(), " refused: ", status.message());
+        }
       }
       reactor->Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())));
     });
@@ -42,6 +51,10 @@ class Service final : public EnrollmentService, private v1::EnrollmentService::C
   }
 
   absl::Status Handle(const PeerFacts& peer, const v1::EnrollRequest& request, v1::EnrollResponse& response) {
+    if (request.node().size() > kMostNodeBytes || request.request_pem().size() > kMostRequestBytes) {
+      ++counters_.malformed;
+      return absl::InvalidArgumentError("the node id or the signing request is longer than the server takes");
+    }
     const std::string domain = options_.trust_domain();
     if (domain.empty()) return absl::UnavailableError("the control plane has no mesh yet");
     const std::string spiffe_id = NodeSpiffeId(domain, request.node());
@@ -58,14 +71,18 @@ class Service final : public EnrollmentService, private v1::EnrollmentService::C
     if (!options_.knows_node(request.node())) return absl::PermissionDeniedError("the mesh has no such node");
     auto issued = authority_.SignNode(request.request_pem(), spiffe_id, options_.lifetime);
     if (!issued.ok()) return absl::InvalidArgumentError(issued.status().message());
+    const std::string program = options_.program_identity == nullptr ? "" : options_.program_identity(request.node());
+    if (!program.empty()) {
+      auto second = authority_.SignNode(request.request_pem(), program, options_.program_lifetime);
+      if (!second.ok()) return absl::InvalidArgumentError(second.status().message());
+      response.set_workload_certificate_pem(second->pair.certificate_pem);
+      response.set_workload_not_after_seconds(SecondsOf(second->not_after));
+    }
     ++(renewal ? counters_.renewed : counters_.enrolled);
     response.set_certificate_pem(issued->pair.certificate_pem);
     response.set_root_pem(authority_.roots_pem());
-    const auto to_seconds = [](WallTime t) {
-      return std::chrono::duration_cast<seconds>(t.time_since_epoch()).count();
-    };
-    response.set_not_before_seconds(to_seconds(dispatcher_.wall_now()));
-    response.set_not_after_seconds(to_seconds(issued->not_after));
+    response.set_not_before_seconds(SecondsOf(dispatcher_.wall_now()));
+    response.set_not_after_seconds(SecondsOf(issued->not_after));
     OUTRIGGER_LOG(kInfo, kControlPlane, renewal ? "renewed" : "enrolled", " node \"", request.node(), "\"");
     return absl::OkStatus();
   }

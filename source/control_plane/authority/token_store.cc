@@ -40,17 +40,27 @@ absl::StatusOr<std::string> TokenStore::Make(absl::string_view node, Duration li
 }
 
 absl::Status TokenStore::Spend(absl::string_view token, absl::string_view node) {
-  if (token.empty() || token.size() > kMostTokenBytes) return absl::PermissionDeniedError("no token");
+  if (token.empty() || token.size() > kMostTokenBytes) {
+    ++counters_.unknown;
+    return absl::PermissionDeniedError("no token");
+  }
   const std::string path = PathOf(token);
   auto text = dispatcher_.engine().ReadFile(path, kMostFileBytes);
   if (!text.ok() || !dispatcher_.engine().RemoveFile(path).ok()) {
+    ++counters_.unknown;
     return absl::PermissionDeniedError("the token is unknown or was used");
   }
   const std::vector<std::string> lines = absl::StrSplit(*text, '\n');
   int64_t end = 0;
   if (lines.size() < 2 || !absl::SimpleAtoi(lines[1], &end)) return absl::PermissionDeniedError("the token is broken");
-  if (lines[0] != node) return absl::PermissionDeniedError("the token is for another node");
-  if (dispatcher_.wall_now() >= WallTime(seconds(end))) return absl::PermissionDeniedError("the token has expired");
+  if (lines[0] != node) {
+    ++counters_.of_another_node;
+    return absl::PermissionDeniedError("the token is for another node");
+  }
+  if (dispatcher_.wall_now() >= WallTime(seconds(end))) {
+    ++counters_.expired;
+    return absl::PermissionDeniedError("the token has expired");
+  }
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 // Thread: main
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -18,14 +19,21 @@ class TokenStore {
       : dispatcher_(dispatcher), folder_(std::move(state) + "/tokens") {}
 
   absl::StatusOr<std::string> Make(absl::string_view node, Duration lifetime);
-  // PermissionDenied: unknown, spent, expired, or for another node; it is spent in any case.
+  // PermissionDenied: unknown, spent, expired, or for another node; it is spent in any case. Of several who come with
+  // the same one, also to several processes with the same folder, one has it: the one whose removal succeeds.
   absl::Status Spend(absl::string_view token, absl::string_view node);
+
+  struct Counters {
+    uint64_t unknown = 0, expired = 0, of_another_node = 0;  // refused
+  };
+  const Counters& counters() const { return counters_; }
 
  private:
   std::string PathOf(absl::string_view token) const;
 
   event::Dispatcher& dispatcher_;
   const std::string folder_;
+  Counters counters_;
 };
 
 }  // namespace outrigger::control_plane

@@ -101,6 +101,9 @@ class Checker {
     for (int i = 0; i < service.routes_size(); ++i) {
       CheckRoute(service, service.routes(i), absl::StrCat(path, ".routes[", i, "]"));
     }
+    for (int i = 0; i < service.grpc_clients_size(); ++i) {
+      Once(nodes_, service.grpc_clients(i), absl::StrCat(path, ".grpc_clients[", i, "]"), "node");
+    }
     for (int i = 0; i < service.workloads_size(); ++i) {
       CheckWorkload(service.workloads(i), absl::StrCat(path, ".workloads[", i, "]"));
     }

@@ -25,7 +25,14 @@ class Compiler {
     for (const mesh_v1::Service& service : mesh_.services()) {
       for (const mesh_v1::Workload& workload : service.workloads()) AddNode(service, workload);
     }
-    if (!mesh_.grpc_clients().empty()) AddGrpcClients();
+    AddGrpcClients(mesh_.grpc_clients(), false);
+    for (const mesh_v1::Service& service : mesh_.services()) {
+      AddGrpcClients(service.grpc_clients(), true);
+      for (const std::string& node : service.grpc_clients()) {
+        out_.identities[node] = ServiceSpiffeId(mesh_, service);
+        out_.programs.insert(node);
+      }
+    }
     if (!status_.ok()) return status_;
     return std::move(out_);
   }
@@ -67,20 +74,27 @@ class Compiler {
     if (workload.application().grpc_port() != 0) AddOwn(node, ApplicationCluster(workload, true));
   }
 
-  void AddGrpcClients() {
-    std::vector<ResourcePtr> all{Make(GrpcRoutes(mesh_))};
+  template <class Names>
+  void AddGrpcClients(const Names& nodes, bool secure) {
+    if (nodes.empty()) return;
+    std::vector<ResourcePtr>& all = for_grpc_[secure];
+    if (all.empty()) MakeForGrpc(secure, all);
+    for (const std::string& node : nodes) {
+      for (const ResourcePtr& resource : all) {
+        if (resource != nullptr) catalog_->AddForNode(node, resource);
+      }
+    }
+  }
+
+  void MakeForGrpc(bool secure, std::vector<ResourcePtr>& all) {
+    all.push_back(Make(GrpcRoutes(mesh_)));
     for (const mesh_v1::Service& service : mesh_.services()) {
       for (const auto& listener : GrpcListeners(service)) all.push_back(Make(listener));
       std::set<std::string> versions = index_.VersionsUsed(service.name());
       versions.insert("");
       for (const std::string& version : versions) {
-        all.push_back(Make(GrpcCluster(mesh_, service, version)));
+        all.push_back(Make(GrpcCluster(mesh_, service, version, secure)));
         all.push_back(Make(GrpcEndpoints(service, version)));
-      }
-    }
-    for (const std::string& node : mesh_.grpc_clients()) {
-      for (const ResourcePtr& resource : all) {
-        if (resource != nullptr) catalog_->AddForNode(node, resource);
       }
     }
   }
@@ -89,7 +103,8 @@ class Compiler {
   const MeshIndex index_;
   std::shared_ptr<Catalog> catalog_ = std::make_shared<Catalog>();
   std::vector<ResourcePtr> shared_;
-  CompiledMesh out_{catalog_, mesh_.trust_domain(), {}, {}};
+  std::vector<ResourcePtr> for_grpc_[2];  // of all gRPC programs without and with an identity
+  CompiledMesh out_{catalog_, mesh_.trust_domain(), {}, {}, {}};
   absl::Status status_;
 };
 

@@ -13,6 +13,7 @@ namespace {
 
 namespace hcm = envoy::extensions::filters::network::http_connection_manager::v3;
 namespace route = envoy::config::route::v3;
+namespace tls = envoy::extensions::transport_sockets::tls::v3;
 
 void ForGrpc(route::HeaderMatcher& header) {
   if (!header.has_string_match()) return;
@@ -22,6 +23,18 @@ void ForGrpc(route::HeaderMatcher& header) {
   } else {
     header.set_exact_match(match.exact());
   }
+}
+
+// The only form of TLS that it takes: key, certificate and roots from a provider that its bootstrap names.
+void SetGrpcTls(const std::string& spiffe_id, envoy::config::cluster::v3::Cluster& out) {
+  tls::UpstreamTlsContext context;
+  auto& common = *context.mutable_common_tls_context();
+  common.mutable_tls_certificate_provider_instance()->set_instance_name(std::string(kGrpcCertificates));
+  auto& validation = *common.mutable_validation_context();
+  validation.mutable_ca_certificate_provider_instance()->set_instance_name(std::string(kGrpcCertificates));
+  validation.add_match_subject_alt_names()->set_exact(spiffe_id);
+  out.mutable_transport_socket()->set_name("envoy.transport_sockets.tls");
+  out.mutable_transport_socket()->mutable_typed_config()->PackFrom(context);
 }
 
 }  // namespace
@@ -64,9 +77,10 @@ route::RouteConfiguration GrpcRoutes(const mesh_v1::Mesh& mesh) {
 }
 
 envoy::config::cluster::v3::Cluster GrpcCluster(const mesh_v1::Mesh& mesh, const mesh_v1::Service& service,
-                                                const std::string& version) {
+                                                const std::string& version, bool secure) {
   envoy::config::cluster::v3::Cluster out = ServiceCluster(mesh, service, version);
-  out.clear_transport_socket();  // it has no keys
+  out.clear_transport_socket();  // secrets by discovery are nothing it knows
+  if (secure) SetGrpcTls(ServiceSpiffeId(mesh, service), out);
   out.clear_typed_extension_protocol_options();
   out.set_lb_policy(envoy::config::cluster::v3::Cluster::ROUND_ROBIN);
   return out;

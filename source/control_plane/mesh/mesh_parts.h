@@ -46,12 +46,14 @@ envoy::config::cluster::v3::Cluster ServiceCluster(const mesh_v1::Mesh& mesh, co
 envoy::config::endpoint::v3::ClusterLoadAssignment ServiceEndpoints(const mesh_v1::Service& service,
                                                                     const std::string& version);
 
-// The same for gRPC programs without a sidecar: an api_listener per host, plain text, no rewriting.
+// The same for gRPC programs without a sidecar: an api_listener per host, no rewriting; plain text, or mutual TLS with
+// what the program's own bootstrap calls "mesh".
 inline constexpr absl::string_view kGrpcRoutes = "grpc";
+inline constexpr absl::string_view kGrpcCertificates = "mesh";
 std::vector<envoy::config::listener::v3::Listener> GrpcListeners(const mesh_v1::Service& service);
 envoy::config::route::v3::RouteConfiguration GrpcRoutes(const mesh_v1::Mesh& mesh);
 envoy::config::cluster::v3::Cluster GrpcCluster(const mesh_v1::Mesh& mesh, const mesh_v1::Service& service,
-                                                const std::string& version);
+                                                const std::string& version, bool secure);
 envoy::config::endpoint::v3::ClusterLoadAssignment GrpcEndpoints(const mesh_v1::Service& service,
                                                                  const std::string& version);
 

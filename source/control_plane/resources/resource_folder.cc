@@ -14,6 +14,8 @@ namespace {
 
 constexpr size_t kMostFileBytes = 16 << 20;
 constexpr size_t kMostErrors = 50;
+constexpr Duration kRetry = seconds(10);    // after something could not be watched
+constexpr size_t kMostWatchedFiles = 1000;  // beyond, links to elsewhere are followed at a reload only
 
 bool IsResourceFile(absl::string_view name) {
   if (name.empty() || name.front() == '.') return false;
@@ -26,12 +28,12 @@ class FolderReader {
 
   // `node`: whose folder it is; empty: everybody's.
   void ReadFolder(const std::string& path, const std::string& node) {
+    folders_.push_back(path);  // also one that is not there: it may come back
     auto names = engine_.ListFolder(path);
     if (!names.ok()) {
       errors_.push_back(absl::StrCat(path, ": ", names.status().message()));
       return;
     }
-    folders_.push_back(path);
     for (const std::string& name : *names) {
       const std::string whole = absl::StrCat(path, "/", name);
       if (IsResourceFile(name)) {
@@ -44,7 +46,8 @@ class FolderReader {
 
   LoadedFolder Finish() {
     LoadedFolder loaded;
-    loaded.folders = std::move(folders_);
+    loaded.places = std::move(folders_);
+    if (files_.size() <= kMostWatchedFiles) loaded.places.insert(loaded.places.end(), files_.begin(), files_.end());
     if (errors_.empty()) {
       const absl::Status consistent = catalog_->Check();
       if (!consistent.ok()) errors_.emplace_back(consistent.message());
@@ -61,15 +64,24 @@ class FolderReader {
  private:
   void ReadNodes(const std::string& path) {
     auto ids = engine_.ListFolder(path);
-    if (!ids.ok()) return;  // a file of that name
+    if (IsFile(ids.status())) return;
     folders_.push_back(path);
+    if (!ids.ok()) {
+      errors_.push_back(absl::StrCat(path, ": ", ids.status().message()));
+      return;
+    }
     for (const std::string& id : *ids) {
       const std::string whole = absl::StrCat(path, "/", id);
-      if (engine_.ListFolder(whole).ok()) ReadFolder(whole, id);
+      if (!IsFile(engine_.ListFolder(whole).status())) ReadFolder(whole, id);
     }
   }
 
+  // ENOTDIR. A folder that is there and cannot be read is another matter: without it its nodes would lose what is
+  // theirs.
+  static bool IsFile(const absl::Status& listed) { return absl::IsFailedPrecondition(listed); }
+
   void ReadFile(const std::string& path, const std::string& node) {
+    files_.push_back(path);
     auto text = engine_.ReadFile(path, kMostFileBytes);
     if (!text.ok()) {
       errors_.push_back(absl::StrCat(path, ": ", text.status().message()));
@@ -108,7 +120,7 @@ class FolderReader {
 
   event::Engine& engine_;
   std::shared_ptr<Catalog> catalog_ = std::make_shared<Catalog>();
-  std::vector<std::string> folders_;
+  std::vector<std::string> folders_, files_;
   std::vector<std::string> errors_;
   std::map<std::string, std::string> places_;
 };
@@ -128,25 +140,27 @@ ResourceFolder::ResourceFolder(event::Dispatcher& dispatcher, std::string path, 
 
 void ResourceFolder::Load() {
   LoadedFolder loaded = LoadFolder(dispatcher_.engine(), path_);
-  Watch(loaded.folders);
+  Watch(loaded.places);
   receiver_(loaded.catalog);
 }
 
-void ResourceFolder::Watch(const std::vector<std::string>& folders) {
-  if (folders == watched_) return;
+void ResourceFolder::Watch(const std::vector<std::string>& places) {
+  if (places == watched_) return;
   std::vector<std::unique_ptr<event::Engine::FileWatch>> watches;
-  for (const std::string& folder : folders) {
-    auto watch = dispatcher_.engine().WatchFile(folder, [this] { dispatcher_.Arm(reload_, settle_); });
+  bool all = true;
+  for (const std::string& place : places) {
+    auto watch = dispatcher_.engine().WatchFile(place, [this] { dispatcher_.Arm(reload_, settle_); });
     if (watch.ok()) {
       watches.push_back(*std::move(watch));
-    } else {
-      OUTRIGGER_LOG(kWarn, kControlPlane, "cannot watch ", folder, ": ", watch.status().message());
+      continue;
     }
+    OUTRIGGER_LOG(kWarn, kControlPlane, "cannot watch ", place, ": ", watch.status().message());
+    all = false;
   }
   // What changed before the new watches were in place would go unseen.
-  dispatcher_.Arm(reload_, settle_);
+  dispatcher_.Arm(reload_, all ? settle_ : kRetry);
   watches_ = std::move(watches);
-  watched_ = folders;
+  watched_ = all ? places : std::vector<std::string>();
 }
 
 }  // namespace outrigger::control_plane

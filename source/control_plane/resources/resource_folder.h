@@ -14,7 +14,9 @@ namespace outrigger::control_plane {
 
 struct LoadedFolder {
   absl::StatusOr<CatalogPtr> catalog = absl::UnknownError("not loaded");
-  std::vector<std::string> folders;  // that it was read from, to be watched
+  // What it was read from, or could not be: to be watched. The folders, and the files too where they are not many,
+  // since one of them may be a link to elsewhere.
+  std::vector<std::string> places;
 };
 
 // Reads every .yaml, .yml and .json file of a folder, and those of its subfolders nodes/ID, which are for that node.
@@ -34,7 +36,7 @@ class ResourceFolder {
   void Load();  // the first time, and whenever somebody asks
 
  private:
-  void Watch(const std::vector<std::string>& folders);
+  void Watch(const std::vector<std::string>& places);
 
   event::Dispatcher& dispatcher_;
   std::string path_;

@@ -96,6 +96,10 @@ PageServer::Page ControlPlane::Answer(const PageServer::Request& request) {
     facts.nodes_enrolled = enrollment_->counters().enrolled;
     facts.nodes_renewed = enrollment_->counters().renewed;
     facts.enrolments_refused = enrollment_->counters().refused;
+    facts.enrolments_malformed = enrollment_->counters().malformed;
+    facts.tokens_unknown = tokens_->counters().unknown;
+    facts.tokens_expired = tokens_->counters().expired;
+    facts.tokens_of_another_node = tokens_->counters().of_another_node;
   }
   if (request.path == "/") return {200, "text/html; charset=utf-8", StatusHtml(server_, facts)};
   if (request.path == "/status.json") return {200, "application/json", StatusJson(server_, facts)};
@@ -117,6 +121,11 @@ absl::Status ControlPlane::OpenAuthority() {
   enrolment.knows_node = [this](const std::string& node) {
     return mesh_file_ == nullptr || mesh_.identities.find(node) != mesh_.identities.end();
   };
+  enrolment.program_identity = [this](const std::string& node) {
+    return mesh_.programs.find(node) == mesh_.programs.end() ? std::string() : mesh_.identities.find(node)->second;
+  };
+  enrolment.program_lifetime = options_.certificate_lifetime;
+  enrolment.log = &server_.log_budget();
   enrollment_ = EnrollmentService::Make(dispatcher_, *authority_, *tokens_, std::move(enrolment));
   server_.SetComplete([this](const NodeName& node, Snapshot& snapshot) { Complete(node, snapshot); });
   // A folder of resources has no trust domain of its own.
@@ -177,6 +186,7 @@ void ControlPlane::OnMesh(absl::StatusOr<CompiledMesh> mesh) {
 
 void ControlPlane::Complete(const NodeName& node, Snapshot& snapshot) {
   const auto identity = mesh_.identities.find(node.id);
+  if (mesh_.programs.find(node.id) != mesh_.programs.end()) return;  // its key is its own
   if (identity != mesh_.identities.end()) secrets_->AddTo(node.id, identity->second, snapshot);
 }
 

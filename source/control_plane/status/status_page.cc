@@ -1,9 +1,12 @@
 #include "source/control_plane/status/status_page.h"
 
 #include <initializer_list>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "source/schema/json_writer.h"
@@ -59,6 +62,27 @@ void AddType(const Subscription::Facts& facts, std::string& out) {
   type.Number("stale", facts.stale);
 }
 
+// The last part of a type that is known. A client may ask for others, and two of them may end alike.
+absl::string_view TypeName(const std::string& type_url) {
+  for (const absl::string_view known : {kListenerType, kRouteType, kClusterType, kEndpointType, kSecretType}) {
+    if (type_url == known) return ShortType(type_url);
+  }
+  return type_url;
+}
+
+// Nodes that the configuration names and that have no stream.
+std::vector<std::string> Absent(const XdsServer& server) {
+  std::set<absl::string_view> present;
+  for (const auto& [id, session] : server.sessions()) {
+    if (session->admitted()) present.insert(session->node().id);
+  }
+  std::vector<std::string> absent;
+  for (std::string& id : server.catalog()->node_ids()) {
+    if (present.find(id) == present.end()) absent.push_back(std::move(id));
+  }
+  return absent;
+}
+
 absl::string_view ServiceOf(const Session& session) {
   return session.options().only_type.empty() ? absl::string_view("ADS") : ShortType(session.options().only_type);
 }
@@ -77,21 +101,25 @@ void AddSession(const Session& session, std::string& out) {
   std::string& types = proxy.Key("types");
   Object by_type(types);
   for (const auto& [type, subscription] : session.subscriptions()) {
-    AddType(subscription.facts(), by_type.Key(ShortType(type)));
+    AddType(subscription.facts(), by_type.Key(TypeName(type)));
   }
 }
 
-void AddCounters(const XdsServer::Counters& counters, const StatusFacts& facts, std::string& out) {
+void AddCounters(const XdsServer::Counters& counters, const StatusFacts& facts, const LogBudget& log,
+                 std::string& out) {
   Object object(out);
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, uint64_t>>{
            {"streams_opened", counters.opened},
            {"streams_closed", counters.closed},
            {"streams_rejected", counters.rejected},
+           {"streams_rejected_of_source", counters.rejected_of_source},
            {"responses_sent", counters.events.sent},
            {"acks", counters.events.acks},
            {"nacks", counters.events.nacks},
            {"stale_requests", counters.events.stale},
            {"malformed_requests", counters.events.malformed},
+           {"limits_exceeded", counters.events.limits_exceeded},
+           {"silent_streams", counters.events.silent},
            {"nodes_denied", counters.events.denied_nodes},
            {"secrets_denied", counters.events.denied_secrets},
            {"peers_denied", counters.denied_peers},
@@ -102,7 +130,12 @@ void AddCounters(const XdsServer::Counters& counters, const StatusFacts& facts, 
            {"server_certificates_refused", facts.server_certificates_refused},
            {"nodes_enrolled", facts.nodes_enrolled},
            {"nodes_renewed", facts.nodes_renewed},
-           {"enrolments_refused", facts.enrolments_refused}}) {
+           {"enrolments_refused", facts.enrolments_refused},
+           {"enrolments_malformed", facts.enrolments_malformed},
+           {"tokens_unknown", facts.tokens_unknown},
+           {"tokens_expired", facts.tokens_expired},
+           {"tokens_of_another_node", facts.tokens_of_another_node},
+           {"log_lines_suppressed", log.suppressed()}}) {
     object.Number(name, value);
   }
 }
@@ -122,10 +155,10 @@ void AddRows(const Session& session, std::string& out) {
                     facts.refusing ? "bad"
                     : good         ? "good"
                                    : "open",
-                    ">", who, "<td>", Html(ShortType(type)), "</td><td>", facts.resources, "</td><td>",
+                    ">", who, "<td>", Html(TypeName(type)), "</td><td>", facts.resources, "</td><td>",
                     Html(facts.sent_version), "<br>", TimeText(facts.sent_at), "</td><td>", Html(facts.acked_version),
                     "<br>", TimeText(facts.acked_at), "</td><td>", Html(facts.refused_version), "<br>",
-                    Html(facts.refusal), "</td></tr>\n");
+                    TimeText(facts.refused_at), "<br>", Html(facts.refusal), "</td></tr>\n");
   }
   if (session.subscriptions().empty()) absl::StrAppend(&out, "<tr>", who, "<td colspan=5>nothing asked</td></tr>\n");
 }
@@ -151,7 +184,7 @@ std::string StatusJson(const XdsServer& server, const StatusFacts& facts) {
       configuration.TextIf("refused", server.refused_config());
       if (!server.refused_config().empty()) configuration.Text("refused_at", TimeText(server.refused_at()));
     }
-    AddCounters(server.counters(), facts, root.Key("counters"));
+    AddCounters(server.counters(), facts, server.log_budget(), root.Key("counters"));
     std::string& list = root.Key("proxies");
     list += '[';
     bool first = true;
@@ -160,6 +193,13 @@ std::string StatusJson(const XdsServer& server, const StatusFacts& facts) {
       AddSession(*session, list);
     }
     list += ']';
+    std::string& absent = root.Key("not_connected");
+    absent += '[';
+    first = true;
+    for (const std::string& id : Absent(server)) {
+      absl::StrAppend(&absent, std::exchange(first, false) ? "" : ",", schema::JsonString(id));
+    }
+    absent += ']';
   }
   out += '\n';
   return out;
@@ -177,6 +217,10 @@ std::string StatusHtml(const XdsServer& server, const StatusFacts& facts) {
   out += "<table><tr><th>Node<th>Stream<th>From<th>Type<th>Resources<th>Sent<th>Accepted<th>Refused</tr>\n";
   for (const auto& [id, session] : server.sessions()) AddRows(*session, out);
   out += "</table>\n";
+  const std::vector<std::string> absent = Absent(server);
+  if (!absent.empty()) {
+    absl::StrAppend(&out, "<p>Not connected: ", Html(absl::StrJoin(absent, ", ")), "</p>\n");
+  }
   return out;
 }
 

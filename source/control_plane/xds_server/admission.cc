@@ -6,6 +6,13 @@
 
 namespace outrigger::control_plane {
 
+std::string SourceOf(const PeerFacts& peer) {
+  if (!peer.bound_node.empty()) return absl::StrCat("node ", peer.bound_node);
+  if (peer.certified && !peer.uri_sans.empty()) return peer.uri_sans.front();
+  const size_t colon = peer.address.rfind(':');
+  return colon == std::string::npos ? peer.address : peer.address.substr(0, colon);
+}
+
 std::string NodeSpiffeId(absl::string_view trust_domain, absl::string_view node_id) {
   return absl::StrCat("spiffe://", trust_domain, "/node/", node_id);
 }

@@ -29,6 +29,9 @@ struct Admission {
   std::string reason;    // of a refusal, or why there are no secrets
 };
 
+// Whose streams are counted together: the node's if the transport proved one, else the address without its port.
+std::string SourceOf(const PeerFacts& peer);
+
 // spiffe://TRUST_DOMAIN/node/ID: what a node's own certificate says, as `enroll` gets it. (Workload certificates, which
 // nodes present to each other, do not speak for a node.)
 std::string NodeSpiffeId(absl::string_view trust_domain, absl::string_view node_id);

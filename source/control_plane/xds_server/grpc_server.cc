@@ -31,6 +31,9 @@ using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
 using Reactor = grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryResponse>;
 
+// What libgrpc takes at all; StreamLimits has the limit that is counted and told.
+constexpr int kMostMessageBytes = 16 << 20;
+
 struct ServiceOwner {
   GrpcStreams& streams;
   std::string bound_node;
@@ -84,7 +87,7 @@ class LibgrpcServer final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);  // per connection
-    builder.SetMaxReceiveMessageSize(16 << 20);
+    builder.SetMaxReceiveMessageSize(kMostMessageBytes);
     server_ = builder.BuildAndStart();
     if (server_ != nullptr && bound) return ListenForNode(options);
     const bool unix_socket = absl::StartsWith(options.address, "unix:");

@@ -27,6 +27,7 @@ DiscoveryAsk AskOf(DiscoveryRequest& request, const std::string& only_type) {
   ask.has_node = request.has_node();
   ask.node = {request.node().id(), request.node().cluster()};
   ask.user_agent = Short(request.node().user_agent_name());
+  ask.bytes = request.ByteSizeLong();
   return ask;
 }
 
@@ -71,6 +72,7 @@ void GrpcStream::ReadDone(bool ok) {
   if (finished_) return;
   if (!ok) return FinishOnce(grpc::Status::OK);  // the client is done or gone
   const DiscoveryAsk ask = AskOf(request_, only_type_);
+  request_ = {};  // its metadata and capacity are not to be kept while the stream is idle
   session_->OnAsk(ask);
   if (!finished_) StartRead(&request_);
 }

@@ -21,6 +21,7 @@ struct DiscoveryAsk {
   bool has_node = false;
   NodeName node;
   std::string user_agent;
+  size_t bytes = 0;  // of the request on the wire
 };
 
 struct DiscoveryAnswer {

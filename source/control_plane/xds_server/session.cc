@@ -11,10 +11,6 @@
 namespace outrigger::control_plane {
 namespace {
 
-constexpr size_t kMostTypes = 64;       // subscriptions of one stream
-constexpr size_t kMostNames = 100'000;  // named in one request
-constexpr size_t kMostNameBytes = 4096;
-
 bool LeadsTraffic(absl::string_view type) { return type == kListenerType || type == kRouteType; }
 
 }  // namespace
@@ -28,8 +24,14 @@ Session::Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer
       snapshot_of_(std::move(snapshot_of)),
       events_(events),
       opened_(dispatcher.wall_now()),
+      silence_timer_([this] {
+        ++events_.silent;
+        End(false, "no request came");
+      }),
       warming_timer_([this] { OnWarmedTooLong(); }),
-      removal_timer_([this] { RemoveLeftovers(); }) {}
+      removal_timer_([this] { RemoveLeftovers(); }) {
+  dispatcher_.Arm(silence_timer_, options_.limits.longest_silence);
+}
 
 Subscription* Session::Find(absl::string_view type) {
   const auto it = subscriptions_.find(type);
@@ -54,26 +56,50 @@ bool Session::Identify(const DiscoveryAsk& ask) {
   admission_ = Admit(options_.policy, peer_, node_);
   if (admission_.kind == Admission::Kind::kRefused) {
     ++events_.denied_nodes;
-    OUTRIGGER_LOG(kWarn, kControlPlane, "refused node \"", node_.id, "\" from ", peer_.address, ": ",
-                  admission_.reason);
+    if (MayLog()) {
+      OUTRIGGER_LOG(kWarn, kControlPlane, "refused node \"", node_.id, "\" from ", peer_.address, ": ",
+                    admission_.reason);
+    }
     End(true, admission_.reason);
     return false;
   }
+  silence_timer_.Disarm();
   snapshot_ = snapshot_of_(node_);
   RebuildClusters();
   return true;
 }
 
 bool Session::CheckLimits(const DiscoveryAsk& ask) {
-  bool good = !ask.type_url.empty() && ask.type_url.size() <= kMostNameBytes && ask.names.size() <= kMostNames;
-  good = good && ask.node.id.size() <= kMostNameBytes && ask.node.cluster.size() <= kMostNameBytes;
-  for (const std::string& name : ask.names) good = good && name.size() <= kMostNameBytes;
-  if (good && Find(ask.type_url) == nullptr) good = subscriptions_.size() < kMostTypes;
-  if (!good) {
+  if (ask.type_url.empty()) {
     ++events_.malformed;
-    End(false, "the request has no type, or more or longer types, names or node ids than the server takes");
+    End(false, "the request has no type");
+    return false;
   }
-  return good;
+  const StreamLimits& limits = options_.limits;
+  size_t names = ask.names.size(), bytes = 0, longest = ask.type_url.size();
+  for (const std::string& name : ask.names) {
+    bytes += name.size();
+    longest = std::max(longest, name.size());
+  }
+  longest = std::max({longest, ask.node.id.size(), ask.node.cluster.size()});
+  for (const auto& [type, subscription] : subscriptions_) {
+    if (type == ask.type_url) continue;
+    names += subscription.facts().names;
+    bytes += subscription.facts().name_bytes;
+  }
+  const bool one_more = Find(ask.type_url) == nullptr;
+  const char* what = ask.bytes > limits.most_request_bytes                          ? "a larger request"
+                     : longest > limits.most_name_bytes                             ? "a longer name, type or node id"
+                     : names > limits.most_names || bytes > limits.most_names_bytes ? "more names"
+                     : one_more && subscriptions_.size() >= limits.most_types       ? "more types"
+                                                                                    : nullptr;
+  if (what == nullptr) return true;
+  ++events_.limits_exceeded;
+  if (MayLog()) {
+    OUTRIGGER_LOG(kWarn, kControlPlane, "ended a stream of ", peer_.address, ": ", what, " than the server takes");
+  }
+  End(false, absl::StrCat(what, " than the server takes"));
+  return false;
 }
 
 void Session::OnAsk(const DiscoveryAsk& ask) {
@@ -84,8 +110,10 @@ void Session::OnAsk(const DiscoveryAsk& ask) {
   }
   if (ask.type_url == kSecretType && !admission_.secrets) {
     ++events_.denied_secrets;
-    OUTRIGGER_LOG(kWarn, kControlPlane, "no secrets for node \"", node_.id, "\" at ", peer_.address, ": ",
-                  admission_.reason);
+    if (MayLog()) {
+      OUTRIGGER_LOG(kWarn, kControlPlane, "no secrets for node \"", node_.id, "\" at ", peer_.address, ": ",
+                    admission_.reason);
+    }
     // Other types of the same stream go on; a client that waits for a secret times out with its own reason.
     if (!options_.only_type.empty()) End(true, admission_.reason);
     return;
@@ -99,8 +127,10 @@ void Session::OnAsk(const DiscoveryAsk& ask) {
   if (verdict == Subscription::Verdict::kAck) ++events_.acks;
   if (verdict == Subscription::Verdict::kNack) {
     ++events_.nacks;
-    OUTRIGGER_LOG(kWarn, kControlPlane, "node \"", node_.id, "\" refused ", ShortType(ask.type_url), " version ",
-                  subscription.facts().refused_version, ": ", ask.refusal);
+    if (MayLog()) {
+      OUTRIGGER_LOG(kWarn, kControlPlane, "node \"", node_.id, "\" refused ", ShortType(ask.type_url), " version ",
+                    subscription.facts().refused_version, ": ", ask.refusal);
+    }
   }
   Advance();
 }

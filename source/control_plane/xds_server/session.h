@@ -6,6 +6,7 @@
 #include <string>
 
 #include "source/control_plane/xds_server/admission.h"
+#include "source/control_plane/xds_server/log_budget.h"
 #include "source/control_plane/xds_server/messages.h"
 #include "source/control_plane/xds_server/subscription.h"
 #include "source/event/dispatcher.h"
@@ -17,6 +18,16 @@ struct OrderingOptions {
   bool make_before_break = true;
   Duration longest_warming = seconds(10);  // listeners and routes wait for clusters and endpoints at most this long
   Duration removal_delay = milliseconds(1000);  // from the last accepted listener or route to the removal of clusters
+};
+
+// What one stream's client may ask for. More ends the stream with a reason and is counted.
+struct StreamLimits {
+  size_t most_types = 64;
+  size_t most_names = 100'000;             // subscribed, of all types together
+  size_t most_names_bytes = 16 << 20;      // of these names
+  size_t most_name_bytes = 4096;           // of one name, type, node id or cluster
+  size_t most_request_bytes = 8 << 20;     // with whatever metadata the node has, which is not kept
+  Duration longest_silence = seconds(30);  // until the first request
 };
 
 // The transport of one stream.
@@ -45,11 +56,14 @@ class Session {
     std::string only_type;  // empty: all types (ADS)
     OrderingOptions ordering;
     AdmissionPolicy policy;
+    StreamLimits limits;
+    LogBudget* log = nullptr;  // the server's; null: without end
   };
   // Asks for the snapshot of a node when the first request names it.
   using SnapshotOf = std::function<SnapshotPtr(const NodeName&)>;
   struct Events {  // told to the server, which counts
     uint64_t acks = 0, nacks = 0, stale = 0, sent = 0, denied_nodes = 0, denied_secrets = 0, malformed = 0;
+    uint64_t limits_exceeded = 0, silent = 0;
   };
 
   Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer, Options options, SnapshotOf snapshot_of,
@@ -86,6 +100,7 @@ class Session {
   void ScheduleRemovals();
   void RemoveLeftovers();
   void End(bool denied, const std::string& reason);
+  bool MayLog() { return options_.log == nullptr || options_.log->Take(dispatcher_.now()); }
 
   event::Dispatcher& dispatcher_;
   AnswerSink& sink_;
@@ -105,6 +120,7 @@ class Session {
   Phase phase_ = Phase::kSteady;
   bool warmed_too_long_ = false;
   bool ended_ = false;
+  event::Timer silence_timer_;
   event::Timer warming_timer_;
   event::Timer removal_timer_;
 };

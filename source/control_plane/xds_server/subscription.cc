@@ -49,6 +49,8 @@ bool Subscription::SetNames(const std::vector<std::string>& names) {
   names_ = std::move(fresh);
   facts_.wildcard = wildcard_;
   facts_.names = names_.size();
+  facts_.name_bytes = 0;
+  for (const std::string& name : names_) facts_.name_bytes += name.size();
   return added;
 }
 

@@ -47,7 +47,7 @@ class Subscription {
   // For the status page.
   struct Facts {
     bool wildcard = false;
-    size_t names = 0;
+    size_t names = 0, name_bytes = 0;
     size_t resources = 0;  // known to the client
     std::string sent_version, acked_version, refused_version, refusal;
     WallTime sent_at{}, acked_at{}, refused_at{};

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "source/base/log.h"
+
 namespace outrigger::control_plane {
 
 SnapshotPtr XdsServer::SnapshotFor(const NodeName& node) const {
@@ -17,8 +19,17 @@ Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type
     ++counters_.rejected;
     return nullptr;
   }
+  const auto source = streams_of_.try_emplace(SourceOf(peer), 0).first;
+  if (source->second >= options_.most_streams_of_source) {
+    ++counters_.rejected_of_source;
+    if (log_budget_.Take(dispatcher_.now())) {
+      OUTRIGGER_LOG(kWarn, kControlPlane, "too many streams of ", source->first);
+    }
+    return nullptr;
+  }
+  ++source->second;
   ++counters_.opened;
-  Session::Options options{std::move(only_type), options_.ordering, options_.policy};
+  Session::Options options{std::move(only_type), options_.ordering, options_.policy, options_.limits, &log_budget_};
   auto session = std::make_unique<Session>(
       dispatcher_, sink, std::move(peer), std::move(options),
       [this](const NodeName& node) { return SnapshotFor(node); }, counters_.events);
@@ -31,6 +42,8 @@ void XdsServer::Close(Session* session) {
   for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
     if (it->second.get() != session) continue;
     ++counters_.closed;
+    const auto source = streams_of_.find(SourceOf(session->peer()));
+    if (source != streams_of_.end() && --source->second == 0) streams_of_.erase(source);
     sessions_.erase(it);
     return;
   }

@@ -18,11 +18,15 @@ class XdsServer {
   struct Options {
     OrderingOptions ordering;
     AdmissionPolicy policy;
-    size_t most_streams = 20'000;  // further ones are ended at once, and counted
+    StreamLimits limits;
+    // Further streams are ended at once, and counted.
+    size_t most_streams = 20'000;
+    size_t most_streams_of_source = 2'000;  // of one node, if it is proved, or one address
   };
   struct Counters {
     Session::Events events;
-    uint64_t opened = 0, closed = 0, rejected = 0, published = 0, refused_configs = 0, denied_peers = 0;
+    uint64_t opened = 0, closed = 0, rejected = 0, rejected_of_source = 0, published = 0, refused_configs = 0,
+             denied_peers = 0;
   };
 
   XdsServer(event::Dispatcher& dispatcher, Options options) : dispatcher_(dispatcher), options_(std::move(options)) {}
@@ -47,6 +51,8 @@ class XdsServer {
   // What `Complete` gives has changed: everybody gets a fresh snapshot.
   void Republish();
 
+  LogBudget& log_budget() { return log_budget_; }
+  const LogBudget& log_budget() const { return log_budget_; }
   const CatalogPtr& catalog() const { return catalog_; }
   const Counters& counters() const { return counters_; }
   const std::map<uint64_t, std::unique_ptr<Session>>& sessions() const { return sessions_; }  // in order of opening
@@ -61,6 +67,8 @@ class XdsServer {
   event::Dispatcher& dispatcher_;
   Options options_;
   Counters counters_;
+  LogBudget log_budget_;
+  std::map<std::string, size_t> streams_of_;  // by source
   CatalogPtr catalog_ = std::make_shared<Catalog>();
   Complete complete_;
   uint64_t last_session_ = 0;

@@ -14,6 +14,9 @@
 
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "outrigger/enroll/v1/enroll.grpc.pb.h"
+#include "source/tls/certificate_reader.h"
+#include "source/tls/issue.h"
 
 namespace outrigger::control_plane {
 namespace {
@@ -232,6 +235,56 @@ TEST_F(ControlPlaneTest, ATokenWorksOnceAndARestartRenewsWithTheCertificate) {
   EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(thief)));
 }
 
+TEST_F(ControlPlaneTest, OfTwoWhoComeWithOneTokenOneGetsACertificateAndTheOtherIsCounted) {
+  const std::string token = TokenFor("a-1");
+  absl::Status results[2];
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back([&, i] {
+      EnrollOptions options = EnrollmentOf("a-1", token);
+      options.out = absl::StrCat(folder_, "/race-", i);
+      results[i] = Enrolled(options);
+    });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_NE(results[0].ok(), results[1].ok()) << results[0] << results[1];
+  const int loser = results[0].ok() ? 1 : 0;
+  EXPECT_TRUE(absl::IsPermissionDenied(results[loser])) << results[loser];
+  EXPECT_FALSE(std::filesystem::exists(absl::StrCat(folder_, "/race-", loser, "/cert.pem")));
+  EXPECT_EQ(OnLoop([this] { return Number("nodes_enrolled"); }), 1);
+  EXPECT_EQ(OnLoop([this] { return Number("tokens_unknown"); }), 1);
+}
+
+TEST_F(ControlPlaneTest, ATokenOfAnotherNodeIsRefusedCountedAndSpent) {
+  const std::string token = TokenFor("a-1");
+  const absl::Status refused = Enrolled(EnrollmentOf("b-1", token));
+  EXPECT_TRUE(absl::IsPermissionDenied(refused));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("for another node"));
+  EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(EnrollmentOf("a-1", token)))) << "whoever has it is not to be trusted";
+  EXPECT_EQ(OnLoop([this] { return Number("tokens_of_another_node"); }), 1);
+  EXPECT_EQ(OnLoop([this] { return Number("tokens_unknown"); }), 1);
+  EXPECT_EQ(OnLoop([this] { return Number("nodes_enrolled"); }), 0);
+}
+
+TEST_F(ControlPlaneTest, AnEnrolmentRequestThatIsTooLongIsRefusedBeforeItsTokenIsLookedAt) {
+  grpc::SslCredentialsOptions ssl;
+  ssl.pem_root_certs = ReadAll(folder_ + "/state/root.pem");
+  auto stub = enroll::v1::EnrollmentService::NewStub(
+      grpc::CreateChannel(absl::StrCat("127.0.0.1:", control_plane_->ports()[0]), grpc::SslCredentials(ssl)));
+  const std::string token = TokenFor("a-1");
+  for (const bool long_node : {true, false}) {
+    enroll::v1::EnrollRequest request;
+    request.set_node(long_node ? std::string(257, 'x') : "a-1");
+    request.set_token(token);
+    request.set_request_pem(std::string(long_node ? 10 : (64 << 10) + 1, 'x'));
+    enroll::v1::EnrollResponse response;
+    grpc::ClientContext context;
+    EXPECT_EQ(stub->Enroll(&context, request, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  EXPECT_EQ(OnLoop([this] { return Number("enrolments_malformed"); }), 2);
+  EXPECT_TRUE(Enrolled(EnrollmentOf("a-1", token)).ok()) << "the token is good still";
+}
+
 TEST_F(ControlPlaneTest, AnInventedOrExpiredTokenIsRefusedAndCounted) {
   EXPECT_TRUE(absl::IsPermissionDenied(Enrolled(EnrollmentOf("a-1", "invented"))));
   const std::string late = *MakeToken(folder_ + "/state", "a-1", Duration(0));
@@ -239,6 +292,8 @@ TEST_F(ControlPlaneTest, AnInventedOrExpiredTokenIsRefusedAndCounted) {
   EXPECT_TRUE(absl::IsPermissionDenied(refused));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("expired"));
   EXPECT_EQ(OnLoop([this] { return Number("enrolments_refused"); }), 2);
+  EXPECT_EQ(OnLoop([this] { return Number("tokens_unknown"); }), 1);
+  EXPECT_EQ(OnLoop([this] { return Number("tokens_expired"); }), 1);
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/out-a-1/cert.pem"));
 }
 
@@ -323,6 +378,24 @@ TEST_F(ControlPlaneTest, WhatEnrolmentWritesIsTheOwnersAlone) {
   EXPECT_EQ(std::filesystem::status(folder_ + "/state/root-key.pem").permissions() & perms::all,
             perms::owner_read | perms::owner_write);
   EXPECT_EQ(std::filesystem::status(folder_ + "/state").permissions() & perms::all, perms::owner_all);
+}
+
+TEST_F(ControlPlaneTest, AGrpcProgramOfAServiceGetsACertificateOfItsIdentityAndASidecarDoesNot) {
+  std::string mesh = kMesh;
+  mesh.insert(mesh.find("  callers: [a]"), "  grpc_clients: [b-tool]\n");
+  Write(mesh);
+  ASSERT_TRUE(Until([this] { return control_plane_->server().counters().published == 2; }));
+  const EnrollOptions tool = EnrollmentOf("b-tool", TokenFor("b-tool")), sidecar = EnrollmentOf("a-1", TokenFor("a-1"));
+  ASSERT_TRUE(Enrolled(tool).ok());
+  ASSERT_TRUE(Enrolled(sidecar).ok());
+  const auto names = [](const std::string& path) {
+    const auto read = tls::ReadPemCertificates(ReadAll(path));
+    return read.ok() ? tls::ReadInfo(read->front().get(), "").names.uri : std::vector<std::string>();
+  };
+  EXPECT_THAT(names(tool.out + "/workload.pem"), testing::ElementsAre("spiffe://example.org/service/b"));
+  EXPECT_THAT(names(tool.out + "/cert.pem"), testing::ElementsAre("spiffe://example.org/node/b-tool"));
+  EXPECT_TRUE(tls::CheckPair({ReadAll(tool.out + "/key.pem"), ReadAll(tool.out + "/workload.pem")}).ok());
+  EXPECT_FALSE(std::filesystem::exists(sidecar.out + "/workload.pem")) << "its keys come by its stream";
 }
 
 TEST_F(ControlPlaneTest, ABrokenMeshKeepsTheLastGoodOne) {

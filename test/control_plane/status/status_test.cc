@@ -68,6 +68,59 @@ TEST_F(StatusPageTest, JsonShowsWhatWasSentAndRefusedAndWhy) {
   EXPECT_TRUE(type.find("refusing")->second.bool_value());
 }
 
+TEST_F(StatusPageTest, EachTypeShowsVersionsAndTimesOfWhatWasSentAcceptedAndRefused) {
+  const std::string first = sink_.last.version;
+  // On the loop, each a minute after the one before.
+  const auto then = [this](auto&& act) {
+    world_.RunFor(minutes(1));
+    dispatcher_->Post(act);
+    world_.RunFor(seconds(1));
+  };
+  then([this] { Ask(false); });  // accepts it
+  then([this] {
+    auto catalog = std::make_shared<Catalog>();
+    catalog->AddForAll(Endpoints("a", 2));
+    catalog->AddForNode("never-came", Endpoints("b", 3));
+    server_.Publish(catalog);
+  });
+  then([this] { Ask(true); });
+  const std::string json = StatusJson(server_, {}), page = StatusHtml(server_, {});
+  google::protobuf::Struct root;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &root).ok()) << json;
+  const auto& proxy = root.fields().find("proxies")->second.list_value().values(0).struct_value().fields();
+  const auto& types = proxy.find("types")->second.struct_value().fields();
+  const auto& type = types.find("ClusterLoadAssignment")->second.struct_value().fields();
+  const auto text = [&type](const char* key) {
+    const auto found = type.find(key);
+    return found == type.end() ? "" : found->second.string_value();
+  };
+  EXPECT_EQ(text("acked_version"), first);
+  EXPECT_EQ(text("sent_version"), sink_.last.version);
+  EXPECT_EQ(text("nacked_version"), sink_.last.version);
+  EXPECT_NE(first, sink_.last.version);
+  EXPECT_LT(text("acked_at"), text("sent_at"));
+  EXPECT_LT(text("sent_at"), text("nacked_at"));
+  for (const char* key : {"acked_version", "sent_version", "acked_at", "sent_at", "nacked_at"}) {
+    EXPECT_NE(text(key), "") << key;
+    EXPECT_THAT(page, HasSubstr(text(key))) << key;
+  }
+  const auto& absent = root.fields().find("not_connected")->second.list_value();
+  ASSERT_EQ(absent.values_size(), 1);
+  EXPECT_EQ(absent.values(0).string_value(), "never-came");
+  EXPECT_THAT(page, HasSubstr("Not connected: never-came"));
+}
+
+TEST_F(StatusPageTest, TypesThatEndAlikeAreShownApart) {
+  for (const char* type : {"a.example/x.Cluster", "b.example/x.Cluster"}) {
+    DiscoveryAsk ask;
+    ask.type_url = type;
+    session_->OnAsk(ask);
+  }
+  const std::string json = StatusJson(server_, {});
+  EXPECT_THAT(json, HasSubstr("\"a.example/x.Cluster\":{"));
+  EXPECT_THAT(json, HasSubstr("\"b.example/x.Cluster\":{"));
+}
+
 TEST_F(StatusPageTest, ThePageEscapesWhatProxiesSay) {
   Ask(true);
   server_.ConfigRefused("mesh.yaml:3: <script>");
