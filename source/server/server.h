@@ -32,9 +32,10 @@ struct DynamicResource {
   };
   config::ResourceKind kind = config::ResourceKind::kListener;
   absl::string_view name;
-  Version active, warming;                 // message null: there is none
-  int status = 0;                          // envoy.admin.v3.ClientResourceStatus
-  absl::string_view error, error_version;  // of the last version that was refused; empty: none since
+  Version active, warming, draining;                  // message null: there is none
+  int status = 0;                                     // envoy.admin.v3.ClientResourceStatus
+  absl::string_view error, error_version;             // of the last version that was refused; empty: none since
+  const google::protobuf::Message* failed = nullptr;  // that version, if it can be shown
   WallTime error_time{};
 };
 
@@ -96,6 +97,9 @@ class Server final {
   // acknowledged. An address that another listener has is a conflict, unless that one is named in `leaving`: it goes in
   // the same update.
   absl::Status PrepareListener(const BindRequest& request, const std::vector<std::string>& leaving = {});
+  // Expires when no worker has anything of this published listener any more: it left the configuration, and its last
+  // connection has ended.
+  std::weak_ptr<const void> LifeOf(absl::string_view listener) const;
   uint64_t published_generation() const;
   uint64_t in_use_generation() const;  // all workers (and main) use at least this one
   // Called once, on main, when `generation` is in use everywhere.

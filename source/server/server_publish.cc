@@ -119,6 +119,15 @@ absl::Status Server::PrepareListener(const BindRequest& request, const std::vect
   return parts_->sockets->Prepare(request, leaving);
 }
 
+std::weak_ptr<const void> Server::LifeOf(absl::string_view listener) const {
+  const model::Snapshot& snapshot = *parts_->workers->current().snapshot;
+  for (const auto& [index, share] : parts_->shares) {
+    const model::Listener* published = snapshot.listeners.Get(index);
+    if (published != nullptr && published->name == listener) return std::weak_ptr<const void>(share.second);
+  }
+  return {};
+}
+
 uint64_t Server::published_generation() const { return parts_->workers->current().snapshot->generation; }
 
 uint64_t Server::in_use_generation() const {

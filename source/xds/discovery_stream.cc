@@ -156,7 +156,7 @@ void DiscoveryStream::Stage(ResourceType type, const DiscoveryResponse& response
   for (const std::string& warning : decoded.warnings) OUTRIGGER_LOG(kWarn, kConfigXds, warning);
   std::vector<Refusal> refused;
   if (!decoded.whole.ok()) {
-    refused.push_back({"", std::string(decoded.whole.message())});
+    refused.push_back({"", std::string(decoded.whole.message()), nullptr});
     sink_.OnRefused(type, response.version_info(), refused);
   } else {
     Update update = Normalise(state, type, decoded, response.version_info());

@@ -93,7 +93,7 @@ void FileSource::Read() {
     ++counters_.refused;
     last_error_ = std::string(response.status().message());
     OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type_), ": ", last_error_, "; what it gave before stays");
-    return sink_.OnRefused(type_, "", {{"", last_error_}});
+    return sink_.OnRefused(type_, "", {{"", last_error_, nullptr}});
   }
   Give(DecodeResponse(type_, *response, options_.decode), response->version_info());
 }
@@ -101,7 +101,7 @@ void FileSource::Read() {
 void FileSource::Give(DecodedResponse decoded, const std::string& version) {
   std::vector<Refusal> refused;
   if (!decoded.whole.ok()) {
-    refused.push_back({"", std::string(decoded.whole.message())});
+    refused.push_back({"", std::string(decoded.whole.message()), nullptr});
     sink_.OnRefused(type_, version, refused);
   } else {
     Update update;

@@ -54,10 +54,15 @@ struct ResourceNode : event::Deferred {
   std::unique_ptr<event::Timer> fetch;  // runs from the subscription until the first version, or its end
   std::unique_ptr<event::Timer> kept;   // a cluster: until then it waits for fresh endpoints, although it has some
   bool kept_over = false;
-  std::string error, error_version;  // the last refusal
+  std::string error, error_version;                         // the last refusal, until a version is accepted
+  std::shared_ptr<const google::protobuf::Message> failed;  // what was refused
   WallTime error_time{};
   SubscriptionCells stats;
 
+  void NoteAccepted() {
+    error.clear();
+    failed.reset();
+  }
   bool settled() const { return active != nullptr || timed_out; }
 };
 

@@ -65,11 +65,11 @@ absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, 
   resource->hash = StableHash((*any)->value());
   const schema::Origin origin{std::string(WordOf(type)), resource->name, resource->version, ""};
   if (holder.has_ttl()) {  // it would bound how long the resource holds
-    out->refused.push_back({resource->name, schema::NackDetail(origin, "ttl: is not supported")});
+    out->refused.push_back({resource->name, schema::NackDetail(origin, "ttl: is not supported"), message});
     return absl::OkStatus();
   }
   if (const absl::Status status = schema::ExpandTypedStructs(*message); !status.ok()) {
-    out->refused.push_back({resource->name, schema::NackDetail(origin, status.message())});
+    out->refused.push_back({resource->name, schema::NackDetail(origin, status.message()), message});
     return absl::OkStatus();
   }
   const schema::ValidationResult result = schema::Validate(*message, RulesFor(options));
@@ -79,7 +79,7 @@ absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, 
   }
   if (result.breaks_rules()) return absl::InvalidArgumentError(schema::NackDetail(origin, result.ToStatus().message()));
   if (!result.ok()) {
-    out->refused.push_back({resource->name, schema::NackDetail(origin, result.ToStatus().message())});
+    out->refused.push_back({resource->name, schema::NackDetail(origin, result.ToStatus().message()), message});
     return absl::OkStatus();
   }
   resource->message = std::move(message);
@@ -110,7 +110,8 @@ DecodedResponse DecodeResponse(ResourceType type, const DiscoveryResponse& respo
     }
     if (!seen.insert(resource.name).second) {
       const schema::Origin origin{std::string(WordOf(type)), resource.name, resource.version, ""};
-      out.refused.push_back({resource.name, schema::NackDetail(origin, "comes twice in one response")});
+      out.refused.push_back(
+          {resource.name, schema::NackDetail(origin, "comes twice in one response"), resource.message});
       continue;
     }
     if (resource.message != nullptr) out.resources.push_back(std::move(resource));

@@ -180,7 +180,7 @@ absl::Status StagingGraph::Activate(ResourceNode& node) {
   if (absl::Status status = target_.Apply(key.type, staged->resource); !status.ok()) {
     ++counters_.late_refusals;
     OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name, "\" refused: ", status.message());
-    Refused(node, staged->resource.version, std::string(status.message()));
+    Refused(node, staged->resource.version, {key.name, std::string(status.message()), staged->resource.message});
     node.timed_out = node.active == nullptr;  // nobody waits for it any longer
     ReleaseNeeds(key, staged->needs);
     WakeDependants(key);

@@ -67,7 +67,7 @@ void StagingGraph::AdoptStatic(ResourceType type, const std::string& name, const
   staged->needs = needs;
   staged->received = Now();
   if (const absl::Status status = Connect(node.key, needs); !status.ok())
-    Refused(node, "", std::string(status.message()));
+    Refused(node, "", {name, std::string(status.message()), nullptr});
   SetActive(node, std::move(staged));
   Changed();
 }
@@ -83,12 +83,12 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
     if (status.ok()) {
       ours.insert({update.type, resource.name});
     } else {
-      refused.push_back({resource.name, OneLine(status.message())});
+      refused.push_back({resource.name, OneLine(status.message()), nullptr});
     }
   }
   for (const ResourceKey& key : to_try) {
     const absl::Status status = TryActivate(key);
-    if (!status.ok() && ours.count(key) != 0) refused.push_back({key.name, OneLine(status.message())});
+    if (!status.ok() && ours.count(key) != 0) refused.push_back({key.name, OneLine(status.message()), nullptr});
   }
   if (update.type != ResourceType::kListener) Removed(update);
   CountUpdate(update, refused.empty(), begin);
@@ -141,10 +141,10 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   const bool leaf = type == ResourceType::kEndpoints || type == ResourceType::kSecret;
   const absl::Status status = leaf ? ApplyLeaf(*node, resource) : Stage(*node, resource);
   if (!status.ok()) {
-    Refused(*node, resource.version, std::string(status.message()));
+    Refused(*node, resource.version, {resource.name, std::string(status.message()), resource.message});
     return status;
   }
-  node->error.clear();
+  node->NoteAccepted();
   node->last_update = updates_;
   node->leaving = false;
   if (node->fetch != nullptr) node->fetch->Disarm();
@@ -164,7 +164,7 @@ void StagingGraph::TakeAgain(ResourceNode& node, const Resource& resource, Keys*
   (node.waiting != nullptr ? node.waiting : node.active)->resource.version = resource.version;
   node.last_update = updates_;
   node.leaving = false;
-  node.error.clear();
+  node.NoteAccepted();
   node.stats.Success(resource.version, Now());
   to_try->insert(node.wanted_by.begin(), node.wanted_by.end());
 }
@@ -219,8 +219,9 @@ void StagingGraph::Removed(const Update& update) {
   }
 }
 
-void StagingGraph::Refused(ResourceNode& node, const std::string& version, const std::string& detail) {
-  node.error = detail;
+void StagingGraph::Refused(ResourceNode& node, const std::string& version, const Refusal& refusal) {
+  node.error = refusal.detail;
+  node.failed = refusal.message;
   node.error_version = version;
   node.error_time = Now();
   node.stats.Rejected();
@@ -236,7 +237,7 @@ void StagingGraph::OnRefused(ResourceType type, const std::string& version, cons
       continue;
     }
     ResourceNode* node = IsFullState(type) ? &NodeOf({type, refusal.name}) : Find({type, refusal.name});
-    if (node != nullptr && !node->is_static) Refused(*node, version, refusal.detail);
+    if (node != nullptr && !node->is_static) Refused(*node, version, refusal);
   }
   // Once for a response in which single resources were refused, whatever its others do.
   const bool single = std::any_of(refused.begin(), refused.end(), [](const Refusal& one) { return !one.name.empty(); });
@@ -279,8 +280,13 @@ void StagingGraph::ForEach(const std::function<void(const ResourceRow&)>& f) con
       status = ClientStatus::kTimeout;
     }
     f({key.type, key.name, node->is_static, node->active.get(), node->waiting.get(), status, node->error,
-       node->error_version, node->error_time});
+       node->error_version, node->failed.get(), node->error_time});
   }
+}
+
+const Staged* StagingGraph::ActiveOf(ResourceType type, const std::string& name) const {
+  const ResourceNode* node = Find({type, name});
+  return node == nullptr ? nullptr : node->active.get();
 }
 
 std::string StagingGraph::WaitsFor(ResourceType type, const std::string& name) const {

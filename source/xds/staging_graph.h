@@ -37,6 +37,7 @@ struct ResourceRow {
   const Staged* waiting;  // null: none
   ClientStatus status;
   absl::string_view error, error_version;
+  const google::protobuf::Message* failed;  // what was refused; null: nothing was, or it cannot be shown
   WallTime error_time;
 };
 
@@ -89,7 +90,8 @@ class StagingGraph final : public UpdateSink {
   // Called (in a later turn) after something settled that the two above look at.
   void OnSettled(std::function<void()> f) { on_settled_ = std::move(f); }
 
-  void ForEach(const std::function<void(const ResourceRow&)>& f) const;  // by type, then name
+  void ForEach(const std::function<void(const ResourceRow&)>& f) const;      // by type, then name
+  const Staged* ActiveOf(ResourceType type, const std::string& name) const;  // null: there is none
   const Counters& counters() const { return counters_; }
   size_t waiting(ResourceType type) const { return waiting_[static_cast<size_t>(type)].size(); }
   const std::string& version(ResourceType type) const { return all_[static_cast<size_t>(type)].version; }
@@ -117,7 +119,7 @@ class StagingGraph final : public UpdateSink {
   void TakeAgain(ResourceNode& node, const Resource& resource, Keys* to_try);
   void Removed(const Update& update);
   void CountUpdate(const Update& update, bool accepted, MonotonicTime begin);
-  void Refused(ResourceNode& node, const std::string& version, const std::string& detail);
+  void Refused(ResourceNode& node, const std::string& version, const Refusal& refusal);
   WallTime Now() { return dispatcher_.wall_now(); }
 
   // Subscriptions, waiting, taking the place: staging_closure.cc.

@@ -23,7 +23,8 @@ struct Resource {
 // A resource that cannot be used, and why; goes into the NACK.
 struct Refusal {
   std::string name;
-  std::string detail;  // `cluster "a" (version 3): load_assignment...: cause`
+  std::string detail;                                        // `cluster "a" (version 3): load_assignment...: cause`
+  std::shared_ptr<const google::protobuf::Message> message;  // as it came, to be shown; null: there is nothing to show
 };
 
 struct Update {

@@ -34,6 +34,7 @@ void FillStatus(const DynamicResource& resource, Out& out) {
   out.set_client_status(static_cast<admin::ClientResourceStatus>(resource.status));
   if (resource.error.empty()) return;
   admin::UpdateFailureState& failure = *out.mutable_error_state();
+  if (resource.failed != nullptr) failure.mutable_failed_configuration()->PackFrom(*resource.failed);
   failure.set_details(std::string(resource.error));
   failure.set_version_info(std::string(resource.error_version));
   Set(*failure.mutable_last_update_attempt(), resource.error_time);
@@ -148,6 +149,9 @@ void DumpMessages::Listener(const DynamicResource& resource) {
   }
   if (resource.warming.message != nullptr) {
     FillVersion(resource.warming, *one.mutable_warming_state()->mutable_listener(), *one.mutable_warming_state());
+  }
+  if (resource.draining.message != nullptr) {
+    FillVersion(resource.draining, *one.mutable_draining_state()->mutable_listener(), *one.mutable_draining_state());
   }
   FillStatus(resource, one);
 }

@@ -115,6 +115,7 @@ void BuilderTarget::Remove(xds::ResourceType type, const std::string& name) {
     if (leaving_since_ != dispatcher_.now()) leaving_.clear();
     leaving_since_ = dispatcher_.now();
     leaving_.insert(name);
+    calls_.leaves(name);
   }
   builder_.Remove(KindOf(type), name);
 }

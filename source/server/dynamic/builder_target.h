@@ -25,6 +25,7 @@ class BuilderTarget final : public xds::Target {
   struct Calls {
     std::function<absl::Status(const BindRequest& request, const std::vector<std::string>& leaving)> prepare;
     std::function<void(const std::string& listener)> stop_keeping;  // what prepare has set aside
+    std::function<void(const std::string& listener)> leaves;        // before it is removed
     std::function<void()> request_publish;
   };
   BuilderTarget(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder, Calls calls);

@@ -1,5 +1,6 @@
 #include "source/server/dynamic/xds_configuration.h"
 
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,11 +43,41 @@ DynamicResource::Version VersionOf(const xds::Staged* staged) {
 
 void XdsConfiguration::ForEachResource(const std::function<void(const DynamicResource&)>& f) const {
   if (graph_ == nullptr) return;
-  graph_->ForEach([&f](const xds::ResourceRow& row) {
+  std::map<absl::string_view, DynamicResource::Version> draining;  // the newest of each name
+  for (const Draining& one : draining_) {
+    if (!one.life.expired()) draining[one.name] = {one.message.get(), one.version, one.received};
+  }
+  graph_->ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static) return;
-    f({KindOf(row.type), row.name, VersionOf(row.active), VersionOf(row.waiting), NumberOf(row.status), row.error,
-       row.error_version, row.error_time});
+    DynamicResource resource{KindOf(row.type),
+                             row.name,
+                             VersionOf(row.active),
+                             VersionOf(row.waiting),
+                             {},
+                             NumberOf(row.status),
+                             row.error,
+                             row.error_version,
+                             row.failed,
+                             row.error_time};
+    if (row.type == xds::ResourceType::kListener) {
+      if (auto old = draining.extract(row.name); !old.empty()) resource.draining = old.mapped();
+    }
+    f(resource);
   });
+  for (const auto& [name, version] : draining) {
+    DynamicResource resource;
+    resource.name = name;
+    resource.draining = version;
+    f(resource);
+  }
+}
+
+void XdsConfiguration::NoteDraining(const std::string& listener) {
+  std::erase_if(draining_, [](const Draining& one) { return one.life.expired(); });
+  const xds::Staged* active = graph_->ActiveOf(xds::ResourceType::kListener, listener);
+  if (active == nullptr || active->resource.message == nullptr) return;
+  draining_.push_back(
+      {listener, active->resource.version, active->resource.message, active->received, server_->LifeOf(listener)});
 }
 
 XdsConfiguration::~XdsConfiguration() {
@@ -65,6 +96,7 @@ void XdsConfiguration::Start(Server& server) {
                              return server.PrepareListener(request, leaving);
                            },
                            [&server](const std::string& listener) { server.sockets().StopKeeping(listener); },
+                           [this](const std::string& listener) { NoteDraining(listener); },
                            [&server] { server.RequestPublish(); }});
   SourceRegistry::Surroundings around;
   around.dispatcher = &server.dispatcher();

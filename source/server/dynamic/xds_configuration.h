@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "source/observe/schemas/server.h"
 #include "source/server/dynamic/builder_target.h"
@@ -39,6 +40,7 @@ class XdsConfiguration final : public DynamicConfiguration {
   void Adopt(config::ResourceKind kind);
   void Watch(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config, absl::string_view field);
   void Fail(const absl::Status& status);
+  void NoteDraining(const std::string& listener);
 
   const GoogleChannelFactory google_;
   Server* server_ = nullptr;
@@ -47,6 +49,14 @@ class XdsConfiguration final : public DynamicConfiguration {
   std::unique_ptr<BuilderTarget> target_;
   std::unique_ptr<SourceRegistry> sources_;
   std::unique_ptr<xds::StagingGraph> graph_;
+  // Listeners that are gone from the configuration, as long as connections of theirs are left.
+  struct Draining {
+    std::string name, version;
+    std::shared_ptr<const google::protobuf::Message> message;
+    WallTime received{};
+    std::weak_ptr<const void> life;
+  };
+  std::vector<Draining> draining_;
   Phase phase_ = Phase::kClusters;
   std::shared_ptr<void> hold_;
   absl::Status error_;
