@@ -24,6 +24,7 @@ inline constexpr absl::string_view kRequestPayloadTooLarge = "request_payload_to
 // Routing.
 inline constexpr absl::string_view kRouteNotFound = "route_not_found";
 inline constexpr absl::string_view kClusterNotFound = "cluster_not_found";
+inline constexpr absl::string_view kMaintenanceMode = "maintenance_mode";
 inline constexpr absl::string_view kNoHealthyUpstream = "no_healthy_upstream";
 
 // Times.

@@ -152,6 +152,7 @@ std::map<std::string, Row> HopRows() {
       {"response_payload_too_large", Elsewhere("test/http/stream_test.cc")},
       {"route_not_found", {"plain", "GET / HTTP/1.1\r\nhost: b\r\n\r\n"}},
       {"cluster_not_found", {"plain", Get("/unknown")}},
+      {"maintenance_mode", {"plain", Get("/maintained")}},
       {"no_healthy_upstream", {"plain", Get("/empty")}},
       {"max_duration_timeout", {"timed", Get("/lasting")}},
       {"request_header_timeout", {"timed", "GET / HTTP/1.1\r\n"}},
