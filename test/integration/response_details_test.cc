@@ -138,22 +138,24 @@ class ResponseDetailScenarioTest : public testing::Test {
                "    circuit_breakers: {thresholds: [{max_pending_requests: 0}]}\n",
                StaticCluster("reset2", resets_.port(), true), StaticCluster("refuse2", refuses_.port(), true),
                StaticCluster("close2", closes_.port(), true), StaticCluster("abort2", aborts_.port(), true),
+               StaticCluster("maintained", backend_.port()), StaticCluster("maintained", backend_.port()),
                "\n  - {name: empty, load_assignment: {cluster_name: empty}}\n");
     server::Options fast;
     fast.file_flush_interval = milliseconds(5);
     proxy_ = std::make_unique<harness::ProxyHarness>(
-        harness::Bootstrap(
-            StrCat(
-                Listener("plain"), Listener("h2", "codec_type: HTTP2, "),
-                Listener("strict",
-                         "path_with_escaped_slashes_action: REJECT_REQUEST, use_remote_address: true, "
-                         "internal_address_config: "
-                         "{cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}, common_http_protocol_options: "
-                         "{max_headers_count: 8, headers_with_underscores_action: REJECT_REQUEST}, "),
-                Listener("redirect", "path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT, "),
-                Listener("timed",
-                         "request_headers_timeout: 0.05s, request_timeout: 0.1s, stream_idle_timeout: 0.2s, ")),
-            clusters),
+        "layered_runtime: {layers: [{name: s, static_layer: {upstream: {maintenance_mode: {maintained: 100}}}}]}\n" +
+            harness::Bootstrap(
+                StrCat(Listener("plain"), Listener("h2", "codec_type: HTTP2, "),
+                       Listener(
+                           "strict",
+                           "path_with_escaped_slashes_action: REJECT_REQUEST, use_remote_address: true, "
+                           "internal_address_config: "
+                           "{cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}, common_http_protocol_options: "
+                           "{max_headers_count: 8, headers_with_underscores_action: REJECT_REQUEST}, "),
+                       Listener("redirect", "path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT, "),
+                       Listener("timed",
+                                "request_headers_timeout: 0.05s, request_timeout: 0.1s, stream_idle_timeout: 0.2s, ")),
+                clusters),
         fast);
     EXPECT_EQ(proxy_->error(), "");
     EXPECT_TRUE(proxy_->WaitUntilLive());
@@ -177,7 +179,8 @@ class ResponseDetailScenarioTest : public testing::Test {
         "{match: {prefix: /direct}, direct_response: {status: 418}}, ", route("/unknown", "unknown"),
         route("/empty", "empty"), route("/dead", "dead"), route("/full", "full"), route("/short", "short"),
         route("/reset2", "reset2"), route("/refuse2", "refuse2"), route("/close2", "close2"),
-        route("/abort2", "abort2"), route("/timeout", "up", ", timeout: 0.05s"),
+        route("/abort2", "abort2"), route("/maintained", "maintained"), route("/maintained", "maintained"),
+        route("/timeout", "up", ", timeout: 0.05s"),
         route("/try", "up", ", retry_policy: {retry_on: connect-failure, per_try_timeout: 0.05s}"),
         route("/idle", "up", ", retry_policy: {retry_on: connect-failure, per_try_idle_timeout: 0.05s}"),
         route("/lasting", "up", ", max_stream_duration: {max_stream_duration: 0.05s}"),
