@@ -33,6 +33,8 @@ using Reactor = grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryResponse>;
 
 // What libgrpc takes at all; StreamLimits has the limit that is counted and told.
 constexpr int kMostMessageBytes = 16 << 20;
+constexpr Duration kLongestIdle = minutes(5);
+constexpr Duration kShortestPingInterval = milliseconds(500);
 
 struct ServiceOwner {
   GrpcStreams& streams;
@@ -84,6 +86,15 @@ class LibgrpcServer final : public GrpcServer {
     std::apply([&builder](auto&... service) { (builder.RegisterService(&service), ...); }, services_);
     for (grpc::Service* service : extra) builder.RegisterService(service);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // an address in use is an error
+    // A connection that does not get to its first stream, or has none any more, is not kept.
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                               static_cast<int>(ToMillis(options.longest_handshake)));
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, static_cast<int>(ToMillis(kLongestIdle)));
+    // Proxies ping to know that we live (examples/mesh/sidecar.yaml: every ten seconds). Otherwise libgrpc takes more
+    // than one in five minutes on a quiet stream for an attack, and cuts the connection.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                               static_cast<int>(ToMillis(kShortestPingInterval)));
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 100);  // per connection

@@ -26,6 +26,7 @@ struct GrpcListenOptions {
   // TLS if there is one. If it has roots, clients may present a certificate, which is then verified.
   std::shared_ptr<const ServerIdentity> identity;
   bool require_client_certificate = false;
+  Duration longest_handshake = seconds(10);  // of TLS and the HTTP/2 preface; then the connection is closed
 };
 
 // The XdsServer on libgrpc: ADS and LDS, RDS, CDS, EDS, SDS. libgrpc's threads only hand messages over; everything else

@@ -3,14 +3,20 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
 #include "source/base/time.h"
+#include "source/net/address.h"
 #include "source/tls/issue.h"
 #include "test/control_plane/resources_of.h"
 
@@ -43,6 +49,13 @@ class GrpcServerTest : public testing::Test {
   ~GrpcServerTest() override {
     dispatcher_->Stop();
     if (loop_.joinable()) loop_.join();
+  }
+  // Runs something on the loop and waits for its result.
+  template <class F>
+  auto OnLoop(F work) {
+    std::promise<decltype(work())> done;
+    dispatcher_->Post([&] { done.set_value(work()); });
+    return done.get_future().get();
   }
   std::string Address() const { return absl::StrCat("127.0.0.1:", server_->port()); }
   static DiscoveryRequest Ask(absl::string_view type, const std::string& node, const std::string& name = "") {
@@ -201,6 +214,70 @@ TEST_F(GrpcServerTest, AReplacedIdentityIsShownFromTheNextHandshakeOnAndOpenStre
   stream->Write(Ask(kEndpointType, "n1", "a"));
   EXPECT_TRUE(stream->Read(&response));
   context.TryCancel();
+}
+
+// Sidecars ping every ten seconds; libgrpc's own limit would end their streams at the third ping.
+TEST_F(GrpcServerTest, AQuietStreamWhoseClientPingsStaysOpen) {
+  Serve({.address = "127.0.0.1:0"});
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 600);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5000);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  auto channel = grpc::CreateCustomChannel(Address(), grpc::InsecureChannelCredentials(), arguments);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(7));
+  auto stub = discovery::AggregatedDiscoveryService::NewStub(channel);
+  auto stream = stub->StreamAggregatedResources(&context);
+  stream->Write(Ask(kClusterType, "n1"));
+  DiscoveryResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_FALSE(stream->Read(&response));  // nothing changes: until the deadline
+  const grpc::Status ended = stream->Finish();
+  EXPECT_EQ(ended.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << ended.error_message();
+}
+
+TEST_F(GrpcServerTest, AConnectionThatSaysNothingIsClosed) {
+  Serve({.address = "127.0.0.1:0", .longest_handshake = milliseconds(200)});
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  const net::Address at = *net::Address::ParseIp("127.0.0.1", static_cast<uint16_t>(server_->port()));
+  ASSERT_EQ(::connect(fd, at.sockaddr_ptr(), at.sockaddr_length()), 0);
+  const timeval longest{10, 0};
+  ASSERT_EQ(::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof(longest)), 0);
+  char piece[4096];
+  ssize_t n = 0;
+  while ((n = ::recv(fd, piece, sizeof(piece), 0)) > 0) continue;  // it may say something first
+  EXPECT_EQ(n, 0) << "closed, before the ten seconds were over";
+  ::close(fd);
+}
+
+TEST_F(GrpcServerTest, ARequestOfAHugeNodeIsRefusedWithItsReasonAndCounted) {
+  Serve({.address = "127.0.0.1:0"});
+  auto channel = grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials());
+  DiscoveryRequest ask = Ask(kClusterType, "n1");
+  (*ask.mutable_node()->mutable_metadata()->mutable_fields())["x"].set_string_value(std::string(9 << 20, 'x'));
+  DiscoveryResponse response;
+  const grpc::Status large = AskOnce(channel, ask, response);
+  EXPECT_EQ(large.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(large.error_message(), "a larger request than the server takes");
+  (*ask.mutable_node()->mutable_metadata()->mutable_fields())["x"].set_string_value(std::string(17 << 20, 'x'));
+  EXPECT_FALSE(AskOnce(channel, ask, response).ok()) << "libgrpc does not even read it";
+  EXPECT_TRUE(AskOnce(channel, Ask(kClusterType, "n1"), response).ok()) << "others are served";
+  EXPECT_EQ(OnLoop([this] { return core_->counters().events.limits_exceeded; }), 1u);
+}
+
+TEST_F(GrpcServerTest, StreamsThatComeAndGoLeaveNothingBehind) {
+  Serve({.address = "127.0.0.1:0"});
+  constexpr int kStreams = 200;
+  for (int i = 0; i < kStreams; ++i) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
+    auto channel = grpc::CreateCustomChannel(Address(), grpc::InsecureChannelCredentials(), arguments);
+    DiscoveryResponse response;
+    ASSERT_TRUE(AskOnce(channel, Ask(kClusterType, absl::StrCat("n", i)), response).ok());
+  }
+  for (int looks = 0; looks < 100'000 && OnLoop([this] { return core_->sessions().size(); }) != 0; ++looks) continue;
+  EXPECT_EQ(OnLoop([this] { return core_->sessions().size(); }), 0u);
+  EXPECT_EQ(OnLoop([this] { return core_->counters().closed; }), static_cast<uint64_t>(kStreams));
 }
 
 TEST_F(GrpcServerTest, AnAddressInUseIsAnError) {
