@@ -1,5 +1,6 @@
 #include "source/exe/control_plane_flags.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/numbers.h"
@@ -86,8 +87,11 @@ constexpr Flag kFlags[] = {
      Switch<&Flags::make_before_break, false>},
     {"certificate-lifetime", "TIME", "s", "of workload certificates (default 1h); renewed after two thirds",
      Span<&Flags::certificate_lifetime>},
+    {"node-certificate-lifetime", "TIME", "s",
+     "of the certificates that nodes enrol for (default 24h, at least that of workload certificates)",
+     Span<&Flags::node_certificate_lifetime>},
     {"root-step", "TIME", "s",
-     "each of the two waits while the root is replaced (default: the lifetime of node certificates, 24h or more)",
+     "each of the two waits while the root is replaced (default, and at least: the longest of those lifetimes)",
      Span<&Flags::root_step>},
     {"node", "ID", "te", "the node that the token or certificate is for", Text<&Flags::node>},
     {"lifetime", "TIME", "t", "of the token (default 1h)", Span<&Flags::token_lifetime>},
@@ -132,6 +136,12 @@ absl::Status CheckServe(const Flags& flags, bool serve) {
   if (flags.tls_certificate.empty() != flags.tls_key.empty()) return Bad("tls-key", "goes with --tls-certificate");
   if (!flags.tls_listen.empty() && flags.tls_certificate.empty() && flags.state.empty()) {
     return Bad("tls-listen", "needs --tls-certificate and --tls-key, or --state for an authority");
+  }
+  const Duration longest = std::max(flags.certificate_lifetime, flags.node_certificate_lifetime);
+  if (flags.root_step != Duration(0) && flags.root_step < longest) {
+    return Bad("root-step", absl::StrCat("must be at least ", longest / seconds(1),
+                                         "s, the longest lifetime of a certificate: who renews last must have the new "
+                                         "root in time"));
   }
   return absl::OkStatus();
 }

@@ -29,7 +29,8 @@ struct ControlPlaneFlags {
   bool insecure_allow_unauthenticated_secrets = false;
   bool make_before_break = true;
   Duration certificate_lifetime = hours(1);
-  Duration root_step{0};
+  Duration node_certificate_lifetime = hours(24);
+  Duration root_step{0};  // 0: the longer of the two
 
   std::string node;  // token, enroll
   Duration token_lifetime = hours(1);

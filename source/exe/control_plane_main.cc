@@ -31,6 +31,7 @@ control_plane::ServeOptions ServeOptionsOf(const ControlPlaneFlags& flags) {
   options.allow_unauthenticated_secrets = flags.insecure_allow_unauthenticated_secrets;
   options.make_before_break = flags.make_before_break;
   options.certificate_lifetime = flags.certificate_lifetime;
+  options.node_certificate_lifetime = flags.node_certificate_lifetime;
   options.root_step = flags.root_step;
   return options;
 }

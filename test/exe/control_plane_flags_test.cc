@@ -47,6 +47,22 @@ TEST(ControlPlaneFlagsTest, ErrorsNameTheFlagAndWhatIsExpected) {
   EXPECT_THAT(ErrorOf({"enroll", "--server", "s", "--node", "n", "--out", "o"}), HasSubstr("--root: is needed"));
 }
 
+TEST(ControlPlaneFlagsTest, AStepOfTheRootsReplacementIsNotShorterThanACertificateLives) {
+  const std::vector<absl::string_view> serve = {"serve", "--mesh", "m", "--state", "s", "--tls-listen", "127.0.0.1:1"};
+  const auto with = [&serve](std::vector<absl::string_view> more) {
+    more.insert(more.begin(), serve.begin(), serve.end());
+    return more;
+  };
+  EXPECT_THAT(ErrorOf(with({"--root-step", "23h"})), HasSubstr("--root-step: must be at least 86400s"));
+  EXPECT_THAT(ErrorOf(with({"--root-step", "24h", "--certificate-lifetime", "25h"})), HasSubstr("at least 90000s"));
+  EXPECT_THAT(ErrorOf(with({"--root-step", "59m", "--node-certificate-lifetime", "1m"})), HasSubstr("at least 3600s"));
+  EXPECT_EQ(Parse(with({"--root-step", "24h"}))->root_step, hours(24));
+  const auto flags = Parse(with({"--root-step=9s", "--node-certificate-lifetime=9s", "--certificate-lifetime=8s"}));
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->node_certificate_lifetime, seconds(9));
+  EXPECT_EQ(Parse(serve)->root_step, Duration(0)) << "as long as it has to be";
+}
+
 TEST(ControlPlaneFlagsTest, HelpNamesEveryCommandAndIsGivenAnywhere) {
   EXPECT_EQ(Parse({"serve", "--nonsense", "--help"})->command, ControlPlaneFlags::Command::kHelp);
   for (const char* word : {"serve", "validate", "token", "enroll", "--node-sockets", "SIGUSR2"}) {

@@ -27,10 +27,12 @@ class Workload:
 
 
 class Mesh:
-    def __init__(self, root, folder):
+    def __init__(self, root, folder, binaries=None, flags=()):
+        """binaries: where bazel put them. flags: more of the control plane's."""
         self.root, self.folder = root, folder
-        self.exe = os.path.join(root, "bazel-bin/source/exe")
-        self.examples = os.path.join(root, "bazel-bin/examples/mesh")
+        binaries = os.path.abspath(binaries or os.path.join(root, "bazel-bin"))
+        self.exe = os.path.join(binaries, "source/exe")
+        self.examples = os.path.join(binaries, "examples/mesh")
         ports = free_ports(4 * len(WORKLOADS) + 2)
         self.xds_port, self.status_port = ports[:2]
         self.workloads = {}
@@ -47,7 +49,7 @@ class Mesh:
         self.write(self.text)
         self.control_plane = Program("control-plane", [
             os.path.join(self.exe, "outrigger-control-plane"), "serve", "--mesh", self.file, "--state", self.state,
-            "--tls-listen", f"127.0.0.1:{self.xds_port}", "--status", f"127.0.0.1:{self.status_port}"], folder)
+            "--tls-listen", f"127.0.0.1:{self.xds_port}", "--status", f"127.0.0.1:{self.status_port}", *flags], folder)
 
     def write(self, text):
         """As an editor saves: a new file in place of the old one."""
