@@ -100,9 +100,21 @@ class JsonWriter {
     absl::StrAppend(&out_, JsonString(key), options_.indent > 0 ? ": " : ":");
   }
 
-  void WriteFields(const Message& message, bool secret, bool& first) {
+  std::vector<const FieldDescriptor*> FieldsOf(const Message& message) const {
     std::vector<const FieldDescriptor*> fields;
     message.GetReflection()->ListFields(message, &fields);
+    if (!options_.defaults) return fields;
+    const Descriptor& type = *message.GetDescriptor();
+    for (int i = 0; i < type.field_count(); ++i) {
+      const FieldDescriptor& field = *type.field(i);
+      const bool plain = !field.is_repeated() && !field.has_presence();
+      if (plain && !message.GetReflection()->HasField(message, &field)) fields.push_back(&field);
+    }
+    std::sort(fields.begin(), fields.end(), [](const auto* a, const auto* b) { return a->number() < b->number(); });
+    return fields;
+  }
+  void WriteFields(const Message& message, bool secret, bool& first) {
+    const std::vector<const FieldDescriptor*> fields = FieldsOf(message);
     const MessageRules& rules = RulesOf(*message.GetDescriptor());
     for (const FieldDescriptor* field : fields) {
       if (field->is_extension()) continue;

@@ -83,8 +83,9 @@ class Server final {
   absl::Status Start();
   int Run();        // until the end; the exit code
   void Shutdown();  // drains, then ends; again: ends at once. On the loop
-  // /drain_listeners: connections are asked to end; listening ends now, or (graceful) when the drain time is over.
-  void DrainListeners(bool inbound_only, bool graceful);
+  // /drain_listeners: connections are asked to end; listening ends now, when the drain time is over, or not at all.
+  enum class AfterDrain : uint8_t { kStopNow, kStop, kListen };
+  void DrainListeners(bool inbound_only, AfterDrain after);
   void SetHealthCheckFailed(bool failed);  // drains while it lasts; /ready says no
   void ReopenLogs();
 

@@ -21,7 +21,8 @@ void Server::Parts::OnSignal(int signal) {
   switch (signal) {
     case SIGTERM:
     case SIGINT:
-      OUTRIGGER_LOG(kInfo, kMain, signal == SIGTERM ? "SIGTERM" : "SIGINT", ending ? " again: ends now" : ": drains, then ends");
+      OUTRIGGER_LOG(kInfo, kMain, signal == SIGTERM ? "SIGTERM" : "SIGINT",
+                    ending ? " again: ends now" : ": drains, then ends");
       return Shutdown();
     case SIGUSR1:
       OUTRIGGER_LOG(kInfo, kMain, "SIGUSR1: logs are reopened");
@@ -69,7 +70,7 @@ void Server::Parts::Drain(const std::function<bool(const model::Listener&)>& whi
 
 void Server::Shutdown() { parts_->Shutdown(); }
 
-void Server::DrainListeners(bool inbound_only, bool graceful) {
+void Server::DrainListeners(bool inbound_only, AfterDrain after) {
   Parts& parts = *parts_;
   parts.Drain([inbound_only](const model::Listener& listener) {
     return !inbound_only || listener.direction == model::TrafficDirection::kInbound;
@@ -79,7 +80,8 @@ void Server::DrainListeners(bool inbound_only, bool graceful) {
     parts_->stats.main().Get(parts_->listener_scope).listener_stopped.Add(parts_->workers->current().sockets.size());
     RequestPublish();
   };
-  if (!graceful) return stop();
+  if (after == AfterDrain::kStopNow) return stop();
+  if (after == AfterDrain::kListen) return;
   // In its drain time a listener still accepts; each response asks its connection to end.
   parts.stop_inbound_later = parts.stop_inbound_later || inbound_only;
   parts.stop_all_later = parts.stop_all_later || !inbound_only;

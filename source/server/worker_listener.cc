@@ -102,7 +102,8 @@ void WorkerListener::EndDrain() {
 
 void WorkerListener::PlanDrain(DownstreamConnection& connection) {
   const MonotonicTime now = worker_.dispatcher().now();
-  const auto left = std::max<int64_t>(0, ToMillis(drain_ends_ - now));
+  // The last tenth is for those who were asked late: a busy client hears it with its next answer.
+  const auto left = std::max<int64_t>(0, ToMillis(drain_ends_ - now) * 9 / 10);
   MonotonicTime ask = now;
   if (drain_.gradual && left > 0) {
     ask += milliseconds(worker_.dispatcher().engine().RandomBits() % static_cast<uint64_t>(left));

@@ -25,7 +25,7 @@ using ListenSockets = std::vector<std::shared_ptr<net::ListenSocket>>;
 // How connections are asked to end.
 struct DrainPlan {
   Duration time = seconds(600);  // what is left then is closed; 0: at once
-  bool gradual = true;           // spread over `time`; otherwise all are asked now
+  bool gradual = true;           // spread over nine tenths of `time`; otherwise all are asked now
 };
 
 // The other workers of the process, for a socket that one of them should have. Any worker.

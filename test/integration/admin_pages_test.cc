@@ -243,6 +243,52 @@ TEST_F(AdminPagesTest, WhatChangesSomethingWantsPost) {
   Page("/dump?worker=main");
 }
 
+TEST_F(AdminPagesTest, EachRequestThatMakesNoSenseIsToldWhatWould) {
+  const auto curl = [this](const std::string& flags, const std::string& path) {
+    return Shell(absl::StrCat("curl -s -m 20 -i ", flags, " 'http://127.0.0.1:", proxy_.admin_port(), path, "'"));
+  };
+  for (const char* page :
+       {"/drain_listeners", "/quitquitquit", "/healthcheck/fail", "/healthcheck/ok", "/reset_counters"}) {
+    for (const char* method : {"-X GET", "-I", "-X PUT"}) {
+      const std::string answer = curl(method, page);
+      EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 405 ")) << method << page << answer;
+      EXPECT_TRUE(StrContains(answer, "allow: POST\r\n")) << method << page << answer;
+    }
+  }
+  EXPECT_TRUE(StrContains(curl("-X DELETE", "/stats"), "allow: GET, HEAD, POST\r\n"));
+  EXPECT_TRUE(StrContains(curl("-X PUT", "/ready"), "Method PUT not allowed, GET required."));
+  const std::string unknown = curl("", "/stat");
+  EXPECT_TRUE(absl::StartsWith(unknown, "HTTP/1.1 404 ")) << unknown;
+  for (const char* listed : {"  /stats: ", "  /quitquitquit (POST): ", "  /config_dump: "})
+    EXPECT_TRUE(StrContains(unknown, listed)) << unknown;
+  for (const char* page : {"/", "/help", "/ready", "/server_info", "/stats", "/stats/prometheus", "/clusters",
+                           "/listeners", "/config_dump", "/certs", "/logging"}) {
+    const std::string head = curl("-I", page);
+    EXPECT_TRUE(absl::StartsWith(head, "HTTP/1.1 200 ")) << head;
+    EXPECT_TRUE(StrContains(head, "content-length: ") && absl::EndsWith(head, "\r\n\r\n")) << head;
+  }
+  for (const char* query : {"/stats?format=", "/clusters?format=", "/listeners?format=JSON",
+                            "/dump?worker=", "/dump?worker=-1", "/drain_listeners?skip_exit"}) {
+    Page(query, 400, StrContains(query, "drain") ? "POST" : "GET");
+  }
+  EXPECT_EQ(Page("/ready?whatever"), "LIVE\n") << "nothing was drained or ended by all this";
+}
+
+TEST_F(AdminPagesTest, TheServerSaysAllOfItsStateAndFlags) {
+  const std::string info = Page("/server_info");
+  for (const char* field :
+       {"\"state\": \"LIVE\"", "\"hot_restart_version\": \"disabled\"", "\"concurrency\": 2", "\"mode\": \"Serve\"",
+        "\"drain_strategy\": \"Gradual\"", "\"reject_unknown_dynamic_fields\": false", "\"id\": \"harness\""}) {
+    EXPECT_TRUE(StrContains(info, field)) << field << info;
+  }
+}
+
+TEST_F(AdminPagesTest, AGracefulDrainMayGoOnListening) {
+  EXPECT_EQ(Post("/drain_listeners?graceful&skip_exit"), "OK\n");
+  EXPECT_EQ(Curl("in", "/"), "200");
+  EXPECT_EQ(Page("/stats?filter=listener_stopped"), "listener_manager.listener_stopped: 0\n");
+}
+
 TEST_F(AdminPagesTest, EachThreadIsWatched) {
   for (const char* name :
        {"server.watchdog_miss", "server.watchdog_mega_miss", "main_thread.watchdog_miss", "workers.watchdog_miss",

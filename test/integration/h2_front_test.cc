@@ -136,6 +136,21 @@ TEST_F(H2FrontTest, DrainsWithGoAwayAndServesWhatRuns) {
   EXPECT_TRUE(running.response().matches);
 }
 
+TEST_F(H2FrontTest, AGradualDrainSendsNoGoAwayAtOnceButAtTheLatestBeforeItsEnd) {
+  listener_.hcm = [](filters::hcm::HcmConfig& hcm) { hcm.drain_timeout = milliseconds(20); };
+  Start();
+  proxy_.worker().Drain(nullptr, {seconds(36000), true});
+  for (int i = 0; i < 3; ++i) {
+    const TestClient::Exchange& one = client_->Send({});
+    ASSERT_TRUE(Until([&] { return one.done(); }));
+    EXPECT_EQ(one.response().status, 200u);
+  }
+  EXPECT_FALSE(client_->going_away());
+  proxy_.worker().Drain(nullptr, {milliseconds(500), true});
+  ASSERT_TRUE(Until([&] { return client_->going_away(); }));
+  ASSERT_TRUE(Until([&] { return client_->closed(); }));
+}
+
 TEST_F(H2FrontTest, RenewsConnectionsAfterTheirMostRequests) {
   listener_.hcm = [](filters::hcm::HcmConfig& hcm) { hcm.max_requests_per_connection = 5; };
   Start();

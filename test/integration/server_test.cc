@@ -1,6 +1,9 @@
 // One hop through a whole server in this process, asked by curl.
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "test/harness/http_upstream.h"
@@ -132,6 +135,63 @@ TEST(DrainTest, ShutdownAsksConnectionsToEndAndThenEnds) {
 
   EXPECT_TRUE(absl::StrContains(answer, "abcd")) << answer;
   EXPECT_TRUE(absl::StrContains(answer, "connection: close\r\n")) << answer;
+  EXPECT_EQ(proxy.Wait(), 0);
+}
+
+// Clients that never stop asking, each on a connection of its own.
+class BusyClients {
+ public:
+  BusyClients(uint16_t port, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      clients_.push_back(std::make_unique<Client>(port));
+      EXPECT_FALSE(Ask(*clients_.back())) << "nothing drains yet";
+    }
+  }
+  size_t left() const { return clients_.size(); }
+  // Each asks once more; those that were told to go do.
+  void AskOnce() {
+    std::erase_if(clients_, [](const auto& client) { return Ask(*client); });
+  }
+
+ private:
+  static bool Ask(Client& client) {
+    client.Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+    const std::string answer = client.ReadResponse();
+    EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 200 ")) << answer;
+    return absl::StrContains(answer, "connection: close\r\n");
+  }
+  std::vector<std::unique_ptr<Client>> clients_;
+};
+
+TEST(DrainTest, BusyClientsAreToldWithTheirNextAnswerAndTheProcessEndsWithTheLast) {
+  HttpUpstream upstream("one", http::Protocol::kHttp11);
+  server::Options options;
+  options.drain_strategy = server::DrainStrategy::kImmediate;
+  ProxyHarness proxy(Bootstrap(HttpListener("in", "a"), StaticCluster("a", upstream.port())), options);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  BusyClients clients(proxy.port("in"), 8);
+  proxy.Shutdown();
+  ASSERT_TRUE(WaitFor([&] { return proxy.Admin("/ready") == "DRAINING\n"; }));
+  clients.AskOnce();
+  EXPECT_EQ(clients.left(), 0u);
+  EXPECT_EQ(proxy.Wait(), 0);  // of a drain time of ten minutes
+}
+
+TEST(DrainTest, AGradualDrainTellsBusyClientsOneByOneAndAllBeforeItsEnd) {
+  HttpUpstream upstream("one", http::Protocol::kHttp11);
+  server::Options options;
+  options.drain_time = seconds(5);
+  ProxyHarness proxy(Bootstrap(HttpListener("in", "a"), StaticCluster("a", upstream.port())), options);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  BusyClients clients(proxy.port("in"), 12);
+  proxy.Shutdown();
+  size_t steps = 0;
+  while (clients.left() > 0) {  // ends at the latest with the drain: a client that was not told fails
+    const size_t before = clients.left();
+    clients.AskOnce();
+    if (clients.left() != before) ++steps;
+  }
+  EXPECT_GT(steps, 3u) << "not all at once";
   EXPECT_EQ(proxy.Wait(), 0);
 }
 

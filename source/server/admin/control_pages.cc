@@ -91,15 +91,20 @@ void Dump(Server& server, const AdminRequest& request, AdminPages::Done done) {
 void AddControlPages(Server& server, AdminPages& pages) {
   pages.Add("/logging", "levels of the process log; POST ?level=LEVEL, ?paths=NAME:LEVEL,..., ?NAME=LEVEL", false,
             [](const AdminRequest& request) {
-              if (!request.query.empty() && request.method != "POST")
-                return AdminResponse::Text("Method GET not allowed, POST required.", 405);
+              if (!request.query.empty() && request.method != "POST") return NotAllowed(request, "POST");
               return Logging(request);
             });
-  pages.Add("/drain_listeners", "drains listeners and stops listening; ?graceful: after the drain time, ?inboundonly",
-            true, [&server](const AdminRequest& request) {
-              server.DrainListeners(request.Has("inboundonly"), request.Has("graceful"));
-              return AdminResponse::Text("OK\n");
-            });
+  pages.Add(
+      "/drain_listeners",
+      "drains listeners and stops listening; ?graceful: after the drain time, ?graceful&skip_exit: never, ?inboundonly",
+      true, [&server](const AdminRequest& request) {
+        const bool graceful = request.Has("graceful"), keep = request.Has("skip_exit");
+        if (keep && !graceful) return AdminResponse::Text("skip_exit requires graceful\n", 400);
+        server.DrainListeners(request.Has("inboundonly"), keep       ? Server::AfterDrain::kListen
+                                                          : graceful ? Server::AfterDrain::kStop
+                                                                     : Server::AfterDrain::kStopNow);
+        return AdminResponse::Text("OK\n");
+      });
   pages.Add("/quitquitquit", "drains, then ends the process", true, [&server](const AdminRequest&) {
     // The answer is sent first.
     server.dispatcher().Post([&server] { server.dispatcher().Post([&server] { server.Shutdown(); }); });

@@ -29,9 +29,7 @@ FilterStatus AdminFilter::OnRequestBody(http::Stream& stream, Buffer& body, bool
   return end ? Ask(stream) : FilterStatus::kContinue;
 }
 
-FilterStatus AdminFilter::OnRequestTrailers(http::Stream& stream, http::HeaderMap&) {
-  return Ask(stream);
-}
+FilterStatus AdminFilter::OnRequestTrailers(http::Stream& stream, http::HeaderMap&) { return Ask(stream); }
 
 FilterStatus AdminFilter::Ask(http::Stream& stream) {
   pages_.Handle(request_, [alive = alive_](AdminResponse response) {
@@ -48,6 +46,7 @@ void AdminFilter::Answer(AdminResponse response) {
   headers->SetCopy(KnownHeader::kContentType, response.content_type);
   headers->Set(KnownHeader::kCacheControl, "no-cache, max-age=0");
   headers->Set(http::HeaderName("x-content-type-options"), "nosniff");
+  if (!response.allow.empty()) headers->SetCopy(http::HeaderName("allow"), response.allow);
   const bool head = request_.method == "HEAD";
   headers->SetNumber(KnownHeader::kContentLength, response.body.size());
   const bool empty = head || response.body.empty();

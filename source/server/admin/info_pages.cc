@@ -80,7 +80,7 @@ AdminResponse ServerInfo(Server& server) {
   info.set_hot_restart_version("disabled");
   FillOptions(server, static_cast<uint32_t>(server.workers().size()), *info.mutable_command_line_options());
   *info.mutable_node() = server.bootstrap().node();
-  return AdminResponse::Json(schema::ToJson(info));
+  return AdminResponse::Json(schema::ToJson(info, {.defaults = true}));
 }
 
 void FillDetails(const tls::CertificateInfo& info, WallTime now, admin::CertificateDetails& out) {
@@ -102,7 +102,7 @@ AdminResponse Certificates(Server& server) {
     for (const tls::CertificateInfo& info : *use.authorities) FillDetails(info, now, *one.add_ca_cert());
     for (const tls::CertificateInfo& info : *use.chain) FillDetails(info, now, *one.add_cert_chain());
   }
-  return AdminResponse::Json(schema::ToJson(all));
+  return AdminResponse::Json(schema::ToJson(all, {.defaults = true}));
 }
 
 std::vector<const model::Listener*> SortedListeners(const model::Snapshot& snapshot) {

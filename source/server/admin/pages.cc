@@ -32,6 +32,13 @@ std::string Decode(absl::string_view text, bool plus_is_space) {
 
 }  // namespace
 
+AdminResponse NotAllowed(const AdminRequest& request, absl::string_view wanted) {
+  AdminResponse response =
+      AdminResponse::Text(absl::StrCat("Method ", request.method, " not allowed, ", wanted, " required."), 405);
+  response.allow = wanted == "GET" ? "GET, HEAD, POST" : std::string(wanted);
+  return response;
+}
+
 const std::string* AdminRequest::Parameter(absl::string_view name) const {
   for (const auto& [key, value] : query) {
     if (key == name) return &value;
@@ -53,8 +60,9 @@ AdminRequest ParseAdminTarget(absl::string_view method, absl::string_view target
   if (question == absl::string_view::npos) return request;
   for (absl::string_view pair : absl::StrSplit(absl::ClippedSubstr(target, question + 1), '&', absl::SkipEmpty())) {
     const size_t equals = pair.find('=');
-    request.query.emplace_back(Decode(absl::ClippedSubstr(pair, 0, equals), true),
-                               equals == absl::string_view::npos ? "" : Decode(absl::ClippedSubstr(pair, equals + 1), true));
+    request.query.emplace_back(
+        Decode(absl::ClippedSubstr(pair, 0, equals), true),
+        equals == absl::string_view::npos ? "" : Decode(absl::ClippedSubstr(pair, equals + 1), true));
   }
   return request;
 }
@@ -68,7 +76,8 @@ void AdminPages::Add(Page page) {
   pages_.insert_or_assign(std::move(path), std::move(page));
 }
 
-void AdminPages::Add(std::string path, std::string what, bool mutates, std::function<AdminResponse(const AdminRequest&)> handle) {
+void AdminPages::Add(std::string path, std::string what, bool mutates,
+                     std::function<AdminResponse(const AdminRequest&)> handle) {
   Add(Page{std::move(path), std::move(what), mutates,
            [handle = std::move(handle)](const AdminRequest& request, Done done) { done(handle(request)); }});
 }
@@ -82,10 +91,10 @@ void AdminPages::Handle(const AdminRequest& request, Done done) const {
   }
   const Page& page = at->second;
   if (page.mutates && request.method != "POST") {
-    return done(AdminResponse::Text(absl::StrCat("Method ", request.method, " not allowed, POST required."), 405));
+    return done(NotAllowed(request, "POST"));
   }
   if (!page.mutates && request.method != "GET" && request.method != "HEAD" && request.method != "POST") {
-    return done(AdminResponse::Text(absl::StrCat("Method ", request.method, " not allowed, GET required."), 405));
+    return done(NotAllowed(request, "GET"));
   }
   page.handle(request, std::move(done));
 }
@@ -105,9 +114,10 @@ std::string AdminPages::Index() const {
       "<body><h1>Outrigger</h1>\n<table>\n";
   for (const auto& [path, page] : pages_) {
     const std::string escaped = EscapeHtml(path);
-    const std::string name = page.mutates ? absl::StrCat("<form method=\"post\" action=\"", escaped.substr(1), "\"><button>", escaped,
-                                                         "</button></form>")
-                                          : absl::StrCat("<a href=\"", path.size() > 1 ? escaped.substr(1) : ".", "\">", escaped, "</a>");
+    const std::string name =
+        page.mutates ? absl::StrCat("<form method=\"post\" action=\"", escaped.substr(1), "\"><button>", escaped,
+                                    "</button></form>")
+                     : absl::StrCat("<a href=\"", path.size() > 1 ? escaped.substr(1) : ".", "\">", escaped, "</a>");
     absl::StrAppend(&html, "<tr><td>", name, "</td><td>", EscapeHtml(page.what), "</td></tr>\n");
   }
   absl::StrAppend(&html, "</table></body></html>\n");

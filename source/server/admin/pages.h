@@ -14,7 +14,7 @@ namespace outrigger::server {
 
 struct AdminRequest {
   std::string method;
-  std::string path;  // decoded, without the query
+  std::string path;                                        // decoded, without the query
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   std::string body;
 
@@ -28,17 +28,23 @@ struct AdminResponse {
   uint32_t status = 200;
   std::string content_type = "text/plain; charset=UTF-8";
   std::string body;
+  std::string allow = {};  // of a 405 (RFC 9110 15.5.6); empty: not sent
   static AdminResponse Json(std::string body) { return {200, "application/json", std::move(body)}; }
-  static AdminResponse Text(std::string body, uint32_t status = 200) { return {status, "text/plain; charset=UTF-8", std::move(body)}; }
+  static AdminResponse Text(std::string body, uint32_t status = 200) {
+    return {status, "text/plain; charset=UTF-8", std::move(body)};
+  }
 };
+
+// 405: `wanted` is what the page asks for.
+AdminResponse NotAllowed(const AdminRequest& request, absl::string_view wanted);
 
 // The pages of the admin endpoint, by path. Nothing here knows how requests come.
 class AdminPages final {
  public:
   using Done = std::function<void(AdminResponse)>;  // once; may be called later, after whoever asked is gone
   struct Page {
-    std::string path;  // "/stats"
-    std::string what;  // one line for /help
+    std::string path;      // "/stats"
+    std::string what;      // one line for /help
     bool mutates = false;  // POST only
     std::function<void(const AdminRequest&, Done)> handle;
   };
