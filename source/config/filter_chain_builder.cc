@@ -64,6 +64,9 @@ absl::Status AddFilters(const listener_v3::FilterChain& proto, BuildContext& con
     spec.name = filter.name();
     spec.type = std::string(found.factory->name);
     if (spec.connection_hash == 0) spec.connection_hash = extension::HashOf(*found.config);
+    if (found.factory->admits) {
+      out->trust_hash = StableHashMix(StableHash(spec.type, out->trust_hash), spec.connection_hash);
+    }
     if (spec.terminal && i + 1 != proto.filters_size())
       return Fault(path, "this filter ends the chain: nothing may follow it");
     out->filters.push_back(std::move(spec));
@@ -104,7 +107,7 @@ absl::StatusOr<std::shared_ptr<const model::FilterChain>> BuildFilterChain(const
     hash = StableHashMix(StableHash(filter.type, hash), filter.connection_hash);
   }
   out->connection_hash = hash;
-  if (out->tls != nullptr) out->trust_hash = StableHash(out->tls->trust_fingerprint());
+  if (out->tls != nullptr) out->trust_hash = StableHash(out->tls->trust_fingerprint(), out->trust_hash);
   out->slot_hash = StableHash(proto.name(), extension::HashOf(proto.filter_chain_match()));
   return out;
 }

@@ -90,6 +90,7 @@ struct NetworkFilterFactory {
   absl::string_view name;
   const google::protobuf::Descriptor* (*config_type)();
   absl::StatusOr<model::NetworkFilterSpec> (*create)(const google::protobuf::Message& config, FactoryContext& context);
+  bool admits = false;  // says who may talk: when its configuration changes, nothing new begins on old connections
 };
 struct ListenerFilterFactory {
   absl::string_view name;

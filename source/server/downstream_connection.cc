@@ -41,7 +41,8 @@ const model::FilterChain* DownstreamConnection::Current() {
   current_ = nullptr;
   if (listener == nullptr || !(listener->slot == owner_.slot())) return nullptr;
   const model::FilterChain* chain = ChooseChain(*listener, properties());
-  if (chain != nullptr && chain->trust_hash != chain_->trust_hash) trust_changed_ = true;
+  // No chain takes such a peer any more, or one that trusts otherwise.
+  if (chain == nullptr || chain->trust_hash != chain_->trust_hash) trust_changed_ = true;
   if (chain == nullptr || chain->slot_hash != chain_->slot_hash || chain->connection_hash != chain_->connection_hash ||
       chain->trust_hash != chain_->trust_hash) {
     return nullptr;
@@ -51,7 +52,12 @@ const model::FilterChain* DownstreamConnection::Current() {
 }
 
 void DownstreamConnection::Recheck() {
-  if (closed_ || drain_asked_ || Current() != nullptr) return;
+  const bool trusted = !trust_changed_;
+  if (closed_ || Current() != nullptr) return;
+  if (drain_asked_) {
+    if (trusted && trust_changed_ && drain_handler_ != nullptr) drain_handler_->OnDrain();
+    return;
+  }
   const MonotonicTime now = worker().dispatcher().now();
   PlanDrain(now, std::min(drain_end_, now + owner_.drain_time()));
 }

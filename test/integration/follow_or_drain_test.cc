@@ -73,6 +73,17 @@ class FollowOrDrainTest : public testing::Test {
       return used;
     }));
   }
+  // The listener with a network RBAC filter that lets in who has this permission.
+  std::string LettingIn(const std::string& permission) const {
+    return Replaced(base_, "    - filters:\n",
+                    absl::StrCat(R"yaml(    - filters:
+      - name: envoy.filters.network.rbac
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC
+          stat_prefix: r
+          rules: {action: ALLOW, policies: {p: {principals: [{any: true}], permissions: [)yaml",
+                                 permission, "]}}}\n"));
+  }
   std::string Get() {
     client_->Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
     return client_->ReadResponse();
@@ -159,15 +170,48 @@ TEST_F(FollowOrDrainTest, ChangedCodecOptionsDrainConnections) {
   ExpectDrains();
 }
 
-TEST_F(FollowOrDrainTest, AnAddedNetworkRbacFilterDrainsConnections) {
-  Publish(Replaced(base_, "    - filters:\n", R"yaml(    - filters:
-      - name: envoy.filters.network.rbac
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC
-          stat_prefix: r
-          rules: {action: ALLOW, policies: {nobody: {permissions: [{destination_port: 1}], principals: [{any: true}]}}}
-)yaml"));
-  ExpectDrains();
+// A change of who may talk lets no further request through under the old rules: an idle connection is closed at once.
+TEST_F(FollowOrDrainTest, AnAddedNetworkRbacFilterEndsIdleConnections) {
+  Publish(LettingIn("{destination_port: 1}"));
+  EXPECT_TRUE(Ends());
+  EXPECT_EQ(proxy_->Stat("http.in.downstream_cx_drain_close"), 1);
+  EXPECT_EQ(upstream_.requests(), 1);
+}
+
+TEST_F(FollowOrDrainTest, ATightenedNetworkRbacFilterEndsIdleConnections) {
+  Publish(LettingIn("{any: true}"));
+  EXPECT_TRUE(Ends());
+  client_ = std::make_unique<Client>(proxy_->port("in"));
+  EXPECT_TRUE(absl::StartsWith(Get(), "HTTP/1.1 200 "));
+  Publish(LettingIn("{destination_port: 1}"));
+  EXPECT_TRUE(Ends());
+}
+
+TEST_F(FollowOrDrainTest, ATightenedNetworkRbacFilterLetsARequestEndThatHasBegun) {
+  client_->Send("POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nab");
+  ASSERT_TRUE(WaitFor([this] { return upstream_.requests() == 2; }));
+  Publish(LettingIn("{destination_port: 1}"));
+  client_->Send("cdGET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  const std::string answer = client_->ReadResponse();
+  EXPECT_TRUE(absl::EndsWith(answer, "abcd")) << answer;
+  EXPECT_TRUE(absl::StrContains(answer, "connection: close\r\n")) << answer;
+  EXPECT_TRUE(Ends());
+  EXPECT_EQ(upstream_.requests(), 2);
+}
+
+TEST_F(FollowOrDrainTest, ATightenedNetworkRbacFilterEndsConnectionsThatDrainAlready) {
+  Publish(Replaced(base_, "          stat_prefix: in\n",
+                   "          stat_prefix: in\n          http_protocol_options: {accept_http_10: true}\n"));
+  Publish(LettingIn("{destination_port: 1}"));
+  EXPECT_TRUE(Ends());
+  EXPECT_EQ(upstream_.requests(), 1);
+}
+
+TEST_F(FollowOrDrainTest, APeerThatNoChainTakesAnyMoreIsCutOff) {
+  Publish(Replaced(base_, "    - filters:\n",
+                   "    - filter_chain_match: {source_prefix_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]}\n"
+                   "      filters:\n"));
+  EXPECT_TRUE(Ends());
 }
 
 TEST_F(FollowOrDrainTest, AnAddedListenerFilterDrainsConnections) {

@@ -1,8 +1,12 @@
 // Two proxies in a row with mutual TLS between them, on real sockets.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +25,23 @@ using simulation::Call;
 using simulation::ProxyConfig;
 using simulation::TestClient;
 using simulation::TestServer;
+
+// The name that each request's connection asked for.
+class ServerNames final : public observe::AccessLog {
+ public:
+  void Log(observe::WorkerStats&, const http::AccessLogRecord& record) const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    seen_.emplace_back(record.downstream->transport().tls()->server_name());
+  }
+  std::vector<std::string> seen() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return seen_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<std::string> seen_;
+};
 
 class TlsHopTest : public testing::Test {
  protected:
@@ -54,12 +75,14 @@ class TlsHopTest : public testing::Test {
     to_back.endpoints = {back_->address()};
     to_back.protocol = model::UpstreamProtocol::kAuto;
     to_back.tls = *tls::ClientContext::Build(client_spec_);
+    to_back.change = front_cluster_;
     front_->config().SetCluster("back", to_back);
   }
   void SetBackListener() {
     ProxyConfig::Listener listener;
     listener.tls = *tls::ServerContext::Build(server_spec_);
-    listener.hcm = [](filters::hcm::HcmConfig& hcm) {
+    listener.hcm = [this](filters::hcm::HcmConfig& hcm) {
+      hcm.access_logs.push_back(names_);
       hcm.forward_client_cert = filters::hcm::ForwardClientCert::kSanitizeSet;
       hcm.client_cert_details.uri = true;
     };
@@ -80,8 +103,8 @@ class TlsHopTest : public testing::Test {
     back_->Start();
     client_ = std::make_unique<TestClient>(loop_, front_->address(), TestClient::Options());
   }
-  TestClient::Exchange& Get() {
-    TestClient::Exchange& call = client_->Send(Call());
+  TestClient::Exchange& Get(Call what = {}) {
+    TestClient::Exchange& call = client_->Send(std::move(what));
     EXPECT_TRUE(harness::RunUntil(loop_, [&] { return call.done(); }));
     return call;
   }
@@ -91,7 +114,9 @@ class TlsHopTest : public testing::Test {
   std::unique_ptr<tls::TestAuthority> authority_;
   tls::ServerSpec server_spec_;
   tls::ClientSpec client_spec_;
+  std::function<void(model::ClusterConfig&)> front_cluster_;  // changes to the defaults
   std::shared_ptr<LogRecorder> log_ = std::make_shared<LogRecorder>();
+  std::shared_ptr<ServerNames> names_ = std::make_shared<ServerNames>();
   std::unique_ptr<TestServer> server_;
   std::unique_ptr<ThreadedProxy> front_, back_;
   std::unique_ptr<TestClient> client_;
@@ -208,6 +233,23 @@ TEST_F(TlsHopTest, NothingIsCopiedForNobody) {
   Start();
   ASSERT_EQ(Get().response().status, 200u);
   EXPECT_FALSE(log_->Take().knows_upstream_tls);
+}
+
+TEST_F(TlsHopTest, AHeaderSaysTheServersNameInsteadOfTheAuthority) {
+  front_cluster_ = [](model::ClusterConfig& cluster) {
+    cluster.auto_sni = true;
+    cluster.override_auto_sni_header = "x-server";
+  };
+  Start();
+  Call named;
+  named.headers = {{"x-server", "Named.Example:8443"}};
+  ASSERT_EQ(Get(named).response().status, 200u);
+  ASSERT_EQ(Get().response().status, 200u);
+  named.headers = {{"x-server", ""}};
+  ASSERT_EQ(Get(named).response().status, 200u);
+  EXPECT_TRUE(Eventually([&] { return names_->seen().size() == 3; }));
+  EXPECT_EQ(names_->seen(), (std::vector<std::string>{"named.example", "a.example", "a.example"}));
+  EXPECT_EQ(back_->Stat("listener.test.downstream_cx_total"), 2);  // one for each name
 }
 
 // Law 9: connections that the tightened trust might refuse do not go on.

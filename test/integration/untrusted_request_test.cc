@@ -1,10 +1,13 @@
 // Requests as clients send them that nobody trusts.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "test/harness/process.h"
 #include "test/integration/scripted_backend.h"
 #include "test/integration/small_proxy.h"
+#include "test/integration/threaded_proxy.h"
 
 namespace outrigger::integration {
 namespace {
@@ -25,6 +28,25 @@ class UntrustedRequestTest : public testing::Test {
   static void TrustLoopback(filters::hcm::HcmConfig& hcm) {
     hcm.use_remote_address = true;
     hcm.internal_addresses = matching::CidrSet({*matching::CidrRange::Parse("127.0.0.0/8")});
+  }
+
+  static void ExpectTooSlow(Client& client, const LogRecorder& log) {
+    const std::string answer = client.ReadResponse();
+    EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 408 ")) << answer;
+    EXPECT_TRUE(absl::StrContains(answer, "connection: close\r\n")) << answer;
+    char byte;
+    EXPECT_EQ(recv(client.fd(), &byte, 1, 0), 0);
+    ASSERT_TRUE(harness::WaitFor([&] { return log.Has(); }));
+    const LogRecorder::Line line = log.Take();
+    EXPECT_EQ(line.code, 408u);
+    EXPECT_EQ(line.details, "request_header_timeout");
+    EXPECT_TRUE(line.set.Has(observe::ResponseFlag::kDownstreamProtocolError)) << line.flags;
+  }
+  int64_t Stat(absl::string_view name) {
+    for (const auto& number : proxy_->stats().Read().numbers) {
+      if (number.name == name) return number.value;
+    }
+    return -1;
   }
 
   SmallProxy::Options options_;
@@ -92,17 +114,22 @@ TEST_F(UntrustedRequestTest, MoreRetriesThanAnybodyCouldKeepMayBeAskedFor) {
 }
 
 TEST_F(UntrustedRequestTest, AHeadThatDoesNotComeToItsEndIsTimedOut) {
-  options_.hcm = [](filters::hcm::HcmConfig& hcm) {
+  const auto log = std::make_shared<LogRecorder>();
+  options_.hcm = [log](filters::hcm::HcmConfig& hcm) {
     hcm.routes = TwoAnswers("x-debug");
     hcm.request_headers_timeout = milliseconds(50);
+    hcm.access_logs.push_back(log);
   };
   StartProxy();
   EXPECT_TRUE(absl::StartsWith(Get(""), "HTTP/1.1 200 "));
+  EXPECT_EQ(log->Take().code, 200u);
   client_->Send("GET / HTTP/1.1\r\nhost: a.exam");
-  EXPECT_TRUE(absl::StartsWith(client_->ReadResponse(), "HTTP/1.1 408 "));
+  ExpectTooSlow(*client_, *log);
   Client silent(proxy_->port());  // not even its protocol is known
   silent.Send("P");
-  EXPECT_TRUE(absl::StartsWith(silent.ReadResponse(), "HTTP/1.1 408 "));
+  ExpectTooSlow(silent, *log);
+  EXPECT_EQ(Stat("http.test.downstream_rq_header_timeout"), 2);
+  EXPECT_EQ(Stat("http.test.downstream_cx_protocol_error"), 0);  // slow is not malformed
 }
 
 }  // namespace

@@ -313,7 +313,10 @@ void ServerSession::CutLater(bool reset) {
 
 // --- The owner, the connection ---
 
-void ServerSession::StartDrain(Duration) { draining_ = true; }
+void ServerSession::StartDrain(Duration grace) {
+  draining_ = true;
+  if (grace <= Duration::zero() && stream_ != nullptr) close_after_ = true;
+}
 
 void ServerSession::CloseAll(ResetReason reason, net::CloseInfo why) {
   closing_ = true;

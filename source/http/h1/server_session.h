@@ -69,7 +69,7 @@ class ServerSession final : public Session, private event::EndOfTurn {
 
   Protocol protocol() const override { return Protocol::kHttp11; }
   uint32_t active_streams() const override { return stream_ != nullptr ? 1 : 0; }
-  void StartDrain(Duration grace) override;
+  void StartDrain(Duration grace) override;  // no grace: the stream under way is the last, whatever its head said
   bool draining() const override { return draining_; }
   void RefuseHead(uint32_t status, const char* detail) override;
   void CloseAll(ResetReason reason, net::CloseInfo why) override;

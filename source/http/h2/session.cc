@@ -152,9 +152,17 @@ void Http2Session::SendFinalGoAway() {
 // ---- drain
 
 void Http2Session::StartDrain(Duration grace) {
-  if (draining_ || closed_) return;
+  if (closed_) return;
+  const bool at_once = server_owner_ != nullptr && grace <= Duration::zero();
+  if (draining_) {
+    if (at_once) OnDrainTimer();  // in the middle of a gentler one
+    return;
+  }
   draining_ = true;
-  if (server_owner_ == nullptr) {
+  if (at_once) {
+    final_goaway_ = true;
+    framer_.SubmitGoAway(ErrorCode::kNoError);
+  } else if (server_owner_ == nullptr) {
     final_goaway_ = true;
     framer_.SubmitGoAway(ErrorCode::kNoError);
     client_owner_->OnGoAway();

@@ -24,7 +24,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   // Session, ClientSession.
   Protocol protocol() const override { return Protocol::kHttp2; }
   uint32_t active_streams() const override { return active_; }
-  void StartDrain(Duration grace) override;
+  void StartDrain(Duration grace) override;  // server, no grace: no stream more, from now on
   bool draining() const override { return draining_; }
   void CloseAll(ResetReason reason, net::CloseInfo why) override;
   StreamSender* NewStream(StreamReceiver& receiver) override;

@@ -364,7 +364,7 @@ TEST_F(ServerSessionTest, ADrainThatBeginsAfterTheHeadWaitsForTheNextAnswer) {
   ASSERT_TRUE(Until([&] { return count() == 1; }));
   served().Send({{":status", "200"}, {"content-length", "4"}}, false);
   ASSERT_TRUE(Until([&] { return absl::StrContains(got(), "200 OK"); }));
-  session_->StartDrain(Duration(0));
+  session_->StartDrain(seconds(5));
   served().SendBody("back", true);
   ASSERT_TRUE(Until([&] { return absl::EndsWith(got(), "back"); }));
   harness::Turns(loop_);
@@ -379,7 +379,7 @@ TEST_F(ServerSessionTest, ADrainThatBeginsAfterTheHeadWaitsForTheNextAnswer) {
 
 TEST_F(ServerSessionTest, AnIdleDrainStillTakesTheRequestThatIsOnItsWay) {
   Open();
-  session_->StartDrain(Duration(0));
+  session_->StartDrain(seconds(5));
   harness::Turns(loop_);
   EXPECT_EQ(app_.closes, 0);
   Say(kGet);
@@ -387,6 +387,19 @@ TEST_F(ServerSessionTest, AnIdleDrainStillTakesTheRequestThatIsOnItsWay) {
   served().Send({{":status", "200"}}, true);
   ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
   ASSERT_TRUE(Until([&] { return absl::StrContains(got(), "connection: close"); }));
+}
+
+TEST_F(ServerSessionTest, ADrainWithoutGraceAfterTheHeadTakesNoRequestMore) {
+  Open();
+  Say(kGet);
+  ASSERT_TRUE(Until([&] { return count() == 1; }));
+  served().Send({{":status", "200"}, {"content-length", "4"}}, false);
+  session_->StartDrain(Duration(0));
+  Say(kGet);  // in vain
+  served().SendBody("back", true);
+  ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
+  ASSERT_TRUE(Until([&] { return absl::EndsWith(got(), "back"); }));
+  EXPECT_EQ(count(), 1u);
 }
 
 TEST_F(ServerSessionTest, CloseAllResetsTheStreamFirst) {

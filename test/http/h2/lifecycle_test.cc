@@ -107,6 +107,29 @@ TEST_F(H2LifecycleTest, ADrainingIdleServerClosesAfterARoundTrip) {
   ASSERT_TRUE(Until([&] { return server_app.closes == 1 && client_app.closes == 1; }));
 }
 
+TEST_F(H2LifecycleTest, AServerThatDrainsWithoutGraceTakesNoStreamMore) {
+  Open();
+  Exchange& first = Start(Get("/1"), true);
+  ASSERT_TRUE(Until([&] { return server_app.exchanges.size() == 1; }));
+  server->StartDrain(hours(1));  // gently, then it cannot wait any longer
+  server->StartDrain(Duration(0));
+  Exchange& crossing = Start(Get("/2"), true);  // the client has not read the GOAWAY
+  ASSERT_TRUE(Until([&] { return crossing.resets == 1; }));
+  EXPECT_EQ(crossing.reason, ResetReason::kRemoteGoneAway);
+  EXPECT_EQ(server_app.exchanges.size(), 1u);
+  served().Send({{":status", "200"}}, true);
+  ASSERT_TRUE(Until([&] { return first.done() && server_app.closes == 1; }));
+  EXPECT_EQ(first.resets, 0);
+}
+
+TEST_F(H2LifecycleTest, AnIdleServerThatDrainsWithoutGraceCloses) {
+  Open();
+  server->StartDrain(Duration(0));
+  Exchange& crossing = Start(Get(), true);
+  ASSERT_TRUE(Until([&] { return crossing.resets == 1 && server_app.closes == 1; }));
+  EXPECT_TRUE(server_app.exchanges.empty());
+}
+
 TEST_F(H2LifecycleTest, ADrainingClientFinishesItsStreamsThenCloses) {
   Open();
   Exchange& request = Start(Get(), true);

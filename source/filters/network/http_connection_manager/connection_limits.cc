@@ -140,13 +140,27 @@ void ConnectionManager::BeginDrain() {
 }
 
 void ConnectionManager::OnDrain() {
+  if (context_.trust_changed()) return EndWithoutMore();
   if (session_ == nullptr) return;  // its first bytes may be on their way: the session will know when it is made
   if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
   BeginDrain();
-  if (context_.trust_changed()) EndWhenIdle();
 }
 
-// Otherwise an idle HTTP/1 connection stays until its next response, which says close, or until its listener's drain
+// The peer might not be let in any more: a request that has begun may end, and none begins. One that is on its way is
+// lost with the connection, or refused by GOAWAY: its sender may repeat it where the new rules stand.
+void ConnectionManager::EndWithoutMore() {
+  if (closed_) return;
+  if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
+  drain_begun_ = true;
+  const net::CloseInfo why{net::CloseReason::kLocal, 0, details::kCloseDrained.data()};
+  if (session_ == nullptr) return connection_.Close(net::Connection::CloseMode::kNow, why);
+  session_->StartDrain(Duration::zero());
+  if (session_->protocol() != http::Protocol::kHttp2 && session_->active_streams() == 0) {
+    connection_.Close(net::Connection::CloseMode::kFlush, why);
+  }
+}
+
+// An idle HTTP/1 connection stays until its next response, which says close, or until its listener's drain
 // time is over: closing it would lose the request that is on its way.
 void ConnectionManager::EndWhenIdle() {
   if (closed_ || session_ == nullptr || session_->protocol() == http::Protocol::kHttp2) return;

@@ -51,7 +51,9 @@ ConnectionManager::Verdict ConnectionManager::OnNewConnection(net::FilterChainOn
   if (config.max_connection_duration > Duration::zero())
     first = std::min(first, opened_ + config.max_connection_duration);
   WatchUntil(first);
-  return Verdict::kContinue;
+  if (!context_.draining() || !context_.trust_changed()) return Verdict::kContinue;
+  EndWithoutMore();  // while it shook hands
+  return Verdict::kStop;
 }
 
 void ConnectionManager::OnConnected() {
@@ -83,10 +85,7 @@ void ConnectionManager::MakeSession(http::Protocol protocol) {
     stats_->downstream_cx_http1_active.Add(1);
   }
   session_->OnConnected();
-  if (context_.draining()) {
-    BeginDrain();
-    if (context_.trust_changed()) EndWhenIdle();
-  }
+  if (context_.draining()) BeginDrain();
 }
 
 void ConnectionManager::OnAboveWriteHigh() {

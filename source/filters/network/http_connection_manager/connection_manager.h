@@ -78,6 +78,7 @@ class ConnectionManager final : public net::NetworkFilter,
   MonotonicTime CheckStream(http::Stream& stream, MonotonicTime now);
   MonotonicTime CheckHead(MonotonicTime now);
   void BeginDrain();
+  void EndWithoutMore();
   void EndWhenIdle();  // HTTP/1: closes if nothing comes within drain_timeout (HTTP/2 closes by itself)
 
   std::shared_ptr<const HcmConfig> accepted_config_;  // codec settings; decided at connection time

@@ -68,6 +68,7 @@ constinit const extension::NetworkFilterFactory kNetworkRbacFactory = {
     "envoy.filters.network.rbac",
     &v3::RBAC::descriptor,
     &extension::Typed<v3::RBAC, &Create>,
+    /*admits=*/true,
 };
 
 }  // namespace outrigger::filters
