@@ -4,6 +4,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/substitute.h"
 #include "test/harness/http_upstream.h"
 #include "test/harness/process.h"
 #include "test/harness/proxy_harness.h"
@@ -125,6 +126,33 @@ TEST_F(HonouredTest, LogsNameThePolicyThatLetAConnectionIn) {
   StartWith(Bootstrap(listener, StaticCluster("a", upstream_.port())));
   Curl();
   EXPECT_EQ(Logged(), "listener \"in\": filter_chains[0].filters[0].typed_config.rules.policies[\"everybody\"]");
+}
+
+TEST_F(HonouredTest, ATcpLogHasTheMetadataOfItsClusterAndHost) {
+  const auto metadata = [](const std::string& value) { return "{filter_metadata: {x: {k: " + value + "}}}"; };
+  const std::string listener = absl::Substitute(
+      R"yaml(
+  - name: in
+    address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+    metadata: $0
+    filter_chains:
+    - metadata: $1
+      filters:
+      - name: envoy.filters.network.tcp_proxy
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: in
+          cluster: a
+$2)yaml",
+      metadata("l"), metadata("f"),
+      Logging("%METADATA(LISTENER:x:k)% %METADATA(LISTENER_FILTER_CHAIN:x:k)% %METADATA(ROUTE:x:k)% "
+              "%METADATA(CLUSTER:x:k)% %METADATA(UPSTREAM_HOST:x:k)%"));
+  std::string cluster = StaticCluster("a", upstream_.port());
+  cluster.replace(cluster.find("{endpoint: "), 11, "{metadata: " + metadata("h") + ", endpoint: ");
+  cluster += "    metadata: " + metadata("c") + "\n";
+  StartWith(Bootstrap(listener, cluster));
+  Curl();
+  EXPECT_EQ(Logged(), "l f - c h");
 }
 
 TEST_F(HonouredTest, ALongRequestIsLoggedEveryNowAndThen) {

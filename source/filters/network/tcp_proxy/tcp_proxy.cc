@@ -84,6 +84,7 @@ void TcpProxy::Connect() {
   host_ = picked.record->address;
   info_.upstream.host = &host_;
   info_.upstream.host_name = text_.Copy(picked.record->hostname);
+  if (!config_->access_logs.empty()) NoteMetadata(*cluster, picked);
   if (upstream_ == nullptr) upstream_ = std::make_unique<UpstreamSide>(*this, worker_);
   connecting_ = true;
   cluster->Request(picked, *upstream_, {});
@@ -116,6 +117,14 @@ void TcpProxy::OnUpstreamReady(const upstream::ConnectionFacts& facts) {
   SendUp();
   connection_.ResumeReading();
   Watch();
+}
+
+void TcpProxy::NoteMetadata(const upstream::WorkerCluster& cluster, const upstream::Picked& picked) {
+  cluster_config_ = cluster.share_config();
+  host_metadata_ = picked.endpoint->metadata;
+  info_.upstream.cluster_metadata = &cluster_config_->metadata;
+  info_.upstream.host_metadata = host_metadata_.get();
+  info_.upstream.cluster_origin = {cluster_config_->resource_origin.get(), cluster_config_->origin};
 }
 
 void TcpProxy::NoteUpstreamTls(Connection& connection) {

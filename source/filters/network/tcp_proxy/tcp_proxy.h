@@ -60,6 +60,7 @@ class TcpProxy final : public net::NetworkFilter,
   const TcpProxyConfig::Target& Draw();
   void Connect();
   void Refuse(observe::ResponseFlag flag);
+  void NoteMetadata(const upstream::WorkerCluster& cluster, const upstream::Picked& picked);
   void NoteUpstreamTls(net::Connection& connection);
   void SendUp();
   MonotonicTime LastActivity() const;
@@ -78,8 +79,10 @@ class TcpProxy final : public net::NetworkFilter,
   std::unique_ptr<UpstreamSide> upstream_;
   event::Timer timer_, retry_timer_, log_timer_;
   http::StreamInfo info_;
-  net::Address host_;  // of the last attempt; info_ points here
-  Arena text_;         // what info_ shows of the upstream
+  net::Address host_;                                           // of the last attempt; info_ points here
+  Arena text_;                                                  // what info_ shows of the upstream
+  std::shared_ptr<const model::ClusterConfig> cluster_config_;  // likewise, if there are logs: the cluster may go
+  std::shared_ptr<const Metadata> host_metadata_;
   MonotonicTime opened_;
   uint32_t attempts_ = 0;
   bool connecting_ = false;
