@@ -1,5 +1,6 @@
 #include "source/control_plane/authority/authority.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -7,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "source/base/ip_address.h"
 #include "source/base/log.h"
 #include "source/tls/certificate_reader.h"
@@ -24,6 +26,11 @@ constexpr char kRoots[] = "root.pem";
 constexpr char kKey[] = "root-key.pem";
 constexpr char kNextKey[] = "next-root-key.pem";
 constexpr char kRotation[] = "rotation";
+constexpr char kFounding[] = "founding";
+
+constexpr Duration kLongestFounding = seconds(30);  // an older claim is of somebody who crashed
+constexpr Duration kLongestWait = seconds(5);
+constexpr Duration kLook = milliseconds(20);
 
 int64_t SecondsOf(WallTime time) { return std::chrono::duration_cast<seconds>(time.time_since_epoch()).count(); }
 
@@ -65,6 +72,51 @@ absl::Status Authority::Found() {
   if (status.ok()) status = Write(kRoots, root->certificate_pem, 0644);
   if (status.ok()) OUTRIGGER_LOG(kInfo, kControlPlane, "founded a certificate authority in ", folder_);
   return status;
+}
+
+bool Authority::IsFounded() const {
+  const auto names = dispatcher_.engine().ListFolder(folder_);
+  return names.ok() && std::find(names->begin(), names->end(), kRoots) != names->end();
+}
+
+// Each process adds a line to one file, which the system does one after the other; the first fresh one founds.
+absl::Status Authority::FoundOrWait() {
+  event::Engine& engine = dispatcher_.engine();
+  const WallTime now = dispatcher_.wall_now();
+  std::string random(kSerialBytes, '\0');
+  engine.SecureRandom(random.data(), random.size());
+  const std::string mine = absl::StrCat(absl::BytesToHexString(random), " ", SecondsOf(now));
+  const event::IoResult file = engine.OpenAppend(PathOf(kFounding));
+  const event::IoResult added = file < 0 ? file : engine.Append(static_cast<int>(file), mine + "\n");
+  if (file >= 0) engine.Close(static_cast<int>(file));
+  const auto text = engine.ReadFile(PathOf(kFounding), kMostPemBytes);
+  const bool gone = absl::IsNotFound(text.status());  // the founder came to its end just now
+  if (added < 0 || (!text.ok() && !gone)) {
+    return absl::PermissionDeniedError(absl::StrCat(PathOf(kFounding), ": cannot be written and read"));
+  }
+  std::string first;
+  for (const absl::string_view line : absl::StrSplit(gone ? "" : absl::string_view(*text), '\n')) {
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+    int64_t since = 0;
+    if (words.size() != 2 || !absl::SimpleAtoi(words[1], &since)) continue;
+    if (std::chrono::abs(now - WallTime(seconds(since))) > kLongestFounding) continue;
+    first = std::string(line);
+    break;
+  }
+  if (first == mine) {
+    // Whoever had the claim before may have founded and ended since we looked.
+    const absl::Status status = IsFounded() ? absl::OkStatus() : Found();
+    engine.RemoveFile(PathOf(kFounding)).IgnoreError();
+    return status;
+  }
+  for (int looks = 0; !IsFounded(); ++looks) {
+    if (looks >= kLongestWait / kLook) {
+      return absl::UnavailableError(absl::StrCat("another process is founding an authority in ", folder_,
+                                                 " and does not come to an end; try again in half a minute"));
+    }
+    dispatcher_.RunOnce(kLook);
+  }
+  return absl::OkStatus();
 }
 
 // What the files say: which roots there are, which of them issues, and so which step of a replacement this is.
@@ -114,12 +166,10 @@ absl::StatusOr<std::unique_ptr<Authority>> Authority::Open(event::Dispatcher& di
   if (engine.ChangeMode(folder, 0700) < 0) {
     return absl::PermissionDeniedError(absl::StrCat(folder, ": cannot be made readable by its owner only"));
   }
-  auto names = engine.ListFolder(folder);
+  const auto names = engine.ListFolder(folder);
   if (!names.ok()) return names.status();
   std::unique_ptr<Authority> authority(new Authority(dispatcher, folder));
-  bool founded = false;
-  for (const std::string& name : *names) founded = founded || name == kRoots;
-  if (!founded) status = authority->Found();
+  if (!authority->IsFounded()) status = authority->FoundOrWait();
   if (status.ok()) status = authority->Load();
   if (!status.ok()) return status;
   return authority;

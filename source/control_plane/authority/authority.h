@@ -18,13 +18,15 @@ namespace outrigger::control_plane {
 //   STATE/root.pem           what to trust: the root; while it is replaced, the old one and the new one. Public
 //   STATE/root-key.pem       the key that issues, mode 0600; its certificate is the one in root.pem that it belongs to
 //   STATE/next-root-key.pem  of a root that is announced and does not issue yet
+//   STATE/founding           who is about to make the above, for as long as that takes
 //   STATE/rotation           when the present step of a replacement began, in seconds since 1970
 //
 // Each step of a replacement is one file put in place of another, so that a crash leaves one state or the next.
 class Authority {
  public:
   // Opens the folder, or founds a new authority in it. A root without its key, or that cannot be read, is an error:
-  // never replaced, because every certificate of the mesh hangs from it.
+  // never replaced, because every certificate of the mesh hangs from it. Of several processes that open an empty folder
+  // at once (`serve` and `token`), one founds, and the others wait for it for at most five seconds, turning the loop.
   static absl::StatusOr<std::unique_ptr<Authority>> Open(event::Dispatcher& dispatcher, const std::string& folder);
 
   // Whom to trust, oldest first: one root, or two while one takes the place of the other.
@@ -60,6 +62,8 @@ class Authority {
   tls::IssueOptions Options(tls::SubjectNames names, Duration lifetime);
   absl::StatusOr<tls::KeyAndCertificate> MakeRoot();
   absl::Status Found();
+  absl::Status FoundOrWait();
+  bool IsFounded() const;
   absl::Status Load();
   absl::Status Write(absl::string_view name, absl::string_view text, uint32_t mode);
   absl::Status NoteStep();

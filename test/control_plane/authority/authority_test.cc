@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
 #include "source/control_plane/authority/root_rotation.h"
 #include "source/control_plane/authority/token_store.h"
 #include "source/control_plane/authority/workload_secrets.h"
@@ -36,6 +42,40 @@ class AuthorityTest : public testing::Test {
 TEST_F(AuthorityTest, TheRootStaysTheSameOverRestarts) {
   const std::string root = Open()->roots_pem();
   EXPECT_EQ(Open()->roots_pem(), root);
+}
+
+// As `serve &` and `token` of a first start: they must not end up with an authority each.
+TEST(AuthorityRaceTest, OfManyProcessesThatOpenAnEmptyFolderAtOnceOneFounds) {
+  for (int round = 0; round < 5; ++round) {
+    char path[] = "/tmp/outrigger-XXXXXX";
+    ASSERT_NE(::mkdtemp(path), nullptr);
+    constexpr int kProcesses = 6;
+    std::string roots[kProcesses];
+    std::vector<std::thread> threads;
+    std::atomic<int> ready{0};
+    for (int i = 0; i < kProcesses; ++i) {
+      threads.emplace_back([&, i] {
+        event::Dispatcher own(event::MakeEpollEngine());
+        ++ready;
+        while (ready.load() < kProcesses) continue;
+        auto authority = Authority::Open(own, absl::StrCat(path, "/state"));
+        EXPECT_TRUE(authority.ok()) << authority.status();
+        if (authority.ok()) roots[i] = (*authority)->roots_pem();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const std::string& root : roots) EXPECT_EQ(root, roots[0]);
+    EXPECT_FALSE(std::filesystem::exists(absl::StrCat(path, "/state/founding")));
+    std::filesystem::remove_all(path);
+  }
+}
+
+TEST_F(AuthorityTest, AnOldClaimOfWhoeverCrashedWhileFoundingIsPassedOver) {
+  const int64_t now = std::chrono::duration_cast<seconds>(dispatcher_->wall_now().time_since_epoch()).count();
+  world_.files().Put("/state/founding", absl::StrCat("another ", now - 31, "\n"));
+  EXPECT_NE(Open(), nullptr);
+  world_.files().Put("/other/founding", absl::StrCat("another ", now, "\n"));
+  EXPECT_TRUE(absl::IsUnavailable(Authority::Open(*dispatcher_, "/other").status())) << "that one may be at it still";
 }
 
 TEST_F(AuthorityTest, ARootWithoutItsKeyIsAnErrorAndNotReplaced) {

@@ -410,6 +410,44 @@ TEST_F(ControlPlaneTest, ABrokenMeshKeepsTheLastGoodOne) {
   EXPECT_TRUE(Until([this] { return control_plane_->server().refused_config().empty(); }));
 }
 
+TEST_F(ControlPlaneTest, TheMeshFileIsFollowedThroughHalfWritesRemovalAndSwappedLinks) {
+  namespace fs = std::filesystem;
+  const std::string mesh = folder_ + "/mesh.yaml";
+  const auto with = [](const std::string& node) {
+    std::string text = kMesh;
+    return text.replace(text.find("b-1"), 3, node);
+  };
+  const auto serves = [this](const std::string& node) {
+    return Until([&] {
+      return control_plane_->server().refused_config().empty() && control_plane_->server().catalog()->KnowsNode(node);
+    });
+  };
+  const std::string next = with("b-2");
+  std::ofstream(mesh) << next.substr(0, next.size() - 20);  // in place, and not to its end
+  ASSERT_TRUE(Until([this] { return !control_plane_->server().refused_config().empty(); }));
+  EXPECT_TRUE(OnLoop([this] { return control_plane_->server().catalog()->KnowsNode("b-1"); }));
+  std::ofstream(mesh) << next;
+  EXPECT_TRUE(serves("b-2"));
+  fs::remove(mesh);
+  OnLoop([this] { return control_plane_->Reload(), 0; });  // as by SIGHUP: there is nothing to read
+  EXPECT_THAT(OnLoop([this] { return control_plane_->server().refused_config(); }), HasSubstr("mesh.yaml"));
+  EXPECT_TRUE(OnLoop([this] { return control_plane_->server().catalog()->KnowsNode("b-2"); }));
+  std::ofstream(mesh) << with("b-3");
+  EXPECT_TRUE(serves("b-3"));
+  // As Kubernetes mounts a ConfigMap.
+  for (const char* data : {"..4", "..5"}) {
+    fs::create_directory(absl::StrCat(folder_, "/", data));
+    std::ofstream(absl::StrCat(folder_, "/", data, "/mesh.yaml")) << with(absl::StrCat("b-", data + 2));
+  }
+  fs::create_directory_symlink("..4", folder_ + "/..data");
+  fs::create_symlink("..data/mesh.yaml", folder_ + "/link");
+  fs::rename(folder_ + "/link", mesh);
+  EXPECT_TRUE(serves("b-4"));
+  fs::create_directory_symlink("..5", folder_ + "/..next");
+  fs::rename(folder_ + "/..next", folder_ + "/..data");
+  EXPECT_TRUE(serves("b-5"));
+}
+
 TEST_F(ControlPlaneTest, RotationPushesANewKeyOnOpenStreams) {
   auto channel =
       grpc::CreateChannel(absl::StrCat("unix:", folder_, "/nodes/b-1.sock"), grpc::InsecureChannelCredentials());
