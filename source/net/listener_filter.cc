@@ -62,6 +62,7 @@ bool ListenerFilterRun::Look(ListenerFilter& filter) {
     return false;
   }
   if (got < 0) {
+    filter.OnReadError();
     Finish(Outcome::kError);
     return false;
   }

@@ -30,6 +30,8 @@ class ListenerFilter {
   virtual Verdict OnBytes(absl::string_view seen, bool end, AcceptedSocket& socket, size_t* consume) {
     return Verdict::kContinue;
   }
+  // The socket could not be read while this filter waited for bytes; the connection is closed.
+  virtual void OnReadError() {}
   virtual size_t max_bytes() const { return 0; }  // at most ListenerFilterRun::kMostPeeked
 };
 

@@ -20,7 +20,10 @@ DiscoveryStream::DiscoveryStream(event::Dispatcher& dispatcher, Transport& trans
       states_{TypeState(kAllResourceTypes[0]), TypeState(kAllResourceTypes[1]), TypeState(kAllResourceTypes[2]),
               TypeState(kAllResourceTypes[3]), TypeState(kAllResourceTypes[4])},
       reconnect_([this] { Connect(); }),
-      backoff_(options_.backoff_base, options_.backoff_most) {}
+      backoff_(options_.backoff_base, options_.backoff_most),
+      next_token_([this] { Dirty(); }) {
+  if (options_.request_limit.has_value()) tokens_.emplace(*options_.request_limit, dispatcher_.now());
+}
 
 DiscoveryStream::~DiscoveryStream() { SetConnected(false); }
 
@@ -55,6 +58,8 @@ void DiscoveryStream::Break(absl::string_view why) {
   ++counters_.stream_ends;
   last_error_ = std::string(why);
   call_.reset();
+  next_token_.Disarm();
+  stats_.pending_requests.Set(0);
   const Duration wait = backoff_.Next(dispatcher_.engine().RandomBits());
   OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), ": ", why, "; next attempt in ",
                 ToMillis(wait), " ms; the configuration stays");
@@ -77,13 +82,30 @@ void DiscoveryStream::Unwant(ResourceType type, const std::string& name) {
 
 void DiscoveryStream::OnEndOfTurn() {
   if (call_ == nullptr || staging_) return;
+  int64_t held_back = 0;
   for (TypeState& state : states_) {
+    if (!state.dirty()) continue;
+    if (!MaySend()) {
+      ++held_back;
+      continue;
+    }
     absl::optional<DiscoveryRequest> request = state.TakeRequest();
     if (!request.has_value()) continue;
     if (!node_sent_ || !options_.node_on_first_message_only) *request->mutable_node() = options_.node;
     node_sent_ = true;
     call_->Send(request->SerializeAsString());
   }
+  stats_.pending_requests.Set(held_back);
+}
+
+// A request that waits says what is true when it goes: of several changes, and several responses, the last.
+bool DiscoveryStream::MaySend() {
+  if (!tokens_.has_value() || tokens_->Take(dispatcher_.now())) return true;
+  if (!next_token_.armed()) {
+    stats_.rate_limit_enforced.Inc();
+    dispatcher_.Arm(next_token_, tokens_->UntilNext());
+  }
+  return false;
 }
 
 void DiscoveryStream::OnMessage(absl::string_view message) {

@@ -11,6 +11,7 @@
 #include "source/observe/schemas/xds.h"
 #include "source/xds/backoff.h"
 #include "source/xds/response_decoder.h"
+#include "source/xds/token_bucket.h"
 #include "source/xds/transport.h"
 #include "source/xds/type_state.h"
 #include "source/xds/update.h"
@@ -32,6 +33,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
     DecodeOptions decode;
     Duration backoff_base = milliseconds(500);
     Duration backoff_most = seconds(30);
+    absl::optional<TokenBucket::Settings> request_limit;  // rate_limit_settings; none: requests go at once
   };
   // Numbers beside the published ones.
   struct Counters {
@@ -74,6 +76,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   void SetConnected(bool connected);
   TypeState& MutableState(ResourceType type) { return states_[static_cast<size_t>(type)]; }
   void Dirty() { dispatcher_.AtEndOfTurn(*this); }
+  bool MaySend();  // takes a token; false: none is left, and the rest goes when there is one
 
   event::Dispatcher& dispatcher_;
   Transport& transport_;
@@ -84,6 +87,8 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   std::unique_ptr<Call> call_;
   event::Timer reconnect_;
   Backoff backoff_;
+  absl::optional<TokenBucket> tokens_;
+  event::Timer next_token_;
   Counters counters_;
   std::string last_error_;
   bool started_ = false, connected_ = false, node_sent_ = false, staging_ = false;

@@ -57,8 +57,12 @@ void StagingGraph::Subscribe(const ResourceKey& owner, const Needs::Subscription
   if (child.source == source) return;
   if (child.source != nullptr) child.source->Unwant(wanted.type, wanted.name);
   child.source = source;
-  child.stats = wanted.type == ResourceType::kEndpoints ? SubscriptionCells::OfCluster(stats_, owner.name)
-                                                        : SubscriptionCells::Of(stats_, StatsPrefixOf(wanted));
+  if (wanted.type == ResourceType::kEndpoints) {
+    child.stats = SubscriptionCells::OfCluster(stats_, owner.name);
+  } else {
+    child.stats = wanted.type == ResourceType::kRoutes ? SubscriptionCells::OfRoutes(stats_, StatsPrefixOf(wanted))
+                                                       : SubscriptionCells::Of(stats_, StatsPrefixOf(wanted));
+  }
   child.stats.Attempt();
   if (child.active == nullptr) ArmFetch(child, wanted);
   source->Want(wanted.type, wanted.name);
@@ -188,6 +192,7 @@ absl::Status StagingGraph::Activate(ResourceNode& node) {
     return status;
   }
   ++counters_.applied;
+  node.stats.Reloaded(Now());
   SetActive(node, std::move(staged));
   target_.RequestPublish();
   WakeDependants(key);

@@ -19,6 +19,8 @@ class SubscriptionCells {
   SubscriptionCells() = default;
   // "cluster_manager.cds.", "http.x.rds.y." and the like.
   static SubscriptionCells Of(observe::StatsRegistry& stats, absl::string_view prefix);
+  // The same and what is counted of route tables.
+  static SubscriptionCells OfRoutes(observe::StatsRegistry& stats, absl::string_view prefix);
   // Endpoint updates are counted with their cluster.
   static SubscriptionCells OfCluster(observe::StatsRegistry& stats, absl::string_view cluster);
 
@@ -27,14 +29,19 @@ class SubscriptionCells {
   void Rejected();
   void Failure();
   void Timeout();
-  void Took(Duration time);  // from the response to its being staged
-  void UsedKept();           // endpoints from before were used for a changed cluster
+  void Took(Duration time);     // from the response to its being staged
+  void Reloaded(WallTime now);  // another version is in use now
+  void UsedKept();              // endpoints from before were used for a changed cluster
 
  private:
   observe::StatsScope<observe::SubscriptionStats> scope_;
   observe::StatsScope<observe::ClusterStats> cluster_scope_;
+  observe::StatsScope<observe::EndpointUpdateStats> endpoints_scope_;
+  observe::StatsScope<observe::RdsStats> routes_scope_;
   observe::SubscriptionStats* block_ = nullptr;
   observe::ClusterStats* cluster_ = nullptr;
+  observe::EndpointUpdateStats* endpoints_ = nullptr;
+  observe::RdsStats* routes_ = nullptr;
 };
 
 }  // namespace outrigger::xds

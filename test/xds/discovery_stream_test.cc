@@ -39,6 +39,26 @@ TEST(DiscoveryStreamTest, TheNodeGoesOnlyWithTheFirstMessageOfAStreamWhenAskedTo
   EXPECT_FALSE(scene.transport.requests[3].has_node());
 }
 
+TEST(DiscoveryStreamTest, RequestsAboveTheRateLimitWaitAndSayWhatIsTrueWhenTheyGo) {
+  DiscoveryStream::Options options;
+  options.request_limit = TokenBucket::Settings{.most = 2, .per_second = 0.5};
+  Scene scene(1, options);
+  const observe::ControlPlaneStats& stats = scene.stats.main().Get(scene.scope);
+  scene.WatchBoth();
+  EXPECT_EQ(scene.transport.requests.size(), 2u);
+  EXPECT_EQ(stats.rate_limit_enforced.value(), 0u);
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("a")});
+  scene.Say<ClusterProto>(T::kCluster, "v2", {StaticCluster("a"), StaticCluster("b")});
+  EXPECT_EQ(scene.transport.requests.size(), 2u);
+  EXPECT_EQ(stats.pending_requests.value(), 1);
+  EXPECT_GE(stats.rate_limit_enforced.value(), 1u);
+  scene.Run(seconds(3));
+  ASSERT_EQ(scene.transport.requests.size(), 3u);
+  EXPECT_EQ(scene.Last(T::kCluster).version_info(), "v2");
+  EXPECT_EQ(scene.Last(T::kCluster).response_nonce(), "n2");
+  EXPECT_EQ(stats.pending_requests.value(), 0);
+}
+
 TEST(DiscoveryStreamTest, AnAcceptedResponseIsAcknowledgedWithItsVersionAndNonce) {
   Scene scene;
   scene.WatchBoth();

@@ -321,6 +321,17 @@ TEST(StagingTest, UpdatesAreCountedUnderTheirPublishedNames) {
   EXPECT_TRUE(cds.update_duration.used());
   const auto cluster = scene.stats.Register<observe::ClusterStats>("cluster.a.");
   EXPECT_EQ(scene.stats.main().Get(cluster).update_success.value(), 1u);
+  EXPECT_NE(scene.stats.main().Get(cluster).version.value(), 0);
+  const auto endpoints = scene.stats.Register<observe::EndpointUpdateStats>("cluster.a.");
+  EXPECT_TRUE(scene.stats.main().Get(endpoints).update_duration.used());
+  EXPECT_EQ(scene.stats.main().Get(endpoints).version_text.value(), "e1");
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  for (const char* version : {"r1", "r2"}) {  // the second changes nothing
+    scene.Say<RouteProto>(T::kRoutes, version, {Routes("r", "a")});
+  }
+  const auto routes = scene.stats.Register<observe::RdsStats>("http.rds.r.");
+  EXPECT_EQ(scene.stats.main().Get(routes).config_reload.value(), 1u);
+  EXPECT_GT(scene.stats.main().Get(routes).config_reload_time_ms.value(), 0);
   scene.transport.EndStream();
   scene.Run();
   EXPECT_EQ(cds.update_failure.value(), 1u);

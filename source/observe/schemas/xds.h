@@ -7,10 +7,10 @@
 //   SubscriptionStats     "listener_manager.lds.", "cluster_manager.cds.", "http.<stat_prefix>.rds.<route config>.",
 //                         "sds.<secret>.", "cluster.<name>.client_ssl_socket_factory..." as published per type.
 //                         (Endpoint updates of a cluster are in ClusterStats: update_attempt, update_success ...)
+//   EndpointUpdateStats   "cluster.<name>." of a cluster whose endpoints come by EDS: what ClusterStats does not have
 //   ControlPlaneStats     "control_plane." of ADS; a stream of one type: "cluster_manager.cds.control_plane.",
 //                         "listener_manager.lds.control_plane.", "control_plane.eds." and so on. rate_limit_enforced
-//                         and pending_requests count what rate_limit_settings holds back: refused until there is such a
-//                         limit, so 0.
+//                         counts the requests that rate_limit_settings held back, pending_requests those it holds back.
 //   RdsStats              "http.<stat_prefix>.rds.<route config>." beside SubscriptionStats
 #define OUTRIGGER_SUBSCRIPTION_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(init_fetch_timeout)                                                \
@@ -23,9 +23,14 @@
   HISTOGRAM(update_duration, kMilliseconds)                                  \
   TEXT(version_text)
 
+#define OUTRIGGER_ENDPOINT_UPDATE_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(init_fetch_timeout)                                                   \
+  GAUGE(update_time)                                                            \
+  HISTOGRAM(update_duration, kMilliseconds)                                     \
+  TEXT(version_text)
+
 #define OUTRIGGER_RDS_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(config_reload)                                            \
-  COUNTER(update_empty)                                             \
   GAUGE(config_reload_time_ms)
 
 #define OUTRIGGER_CONTROL_PLANE_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
@@ -36,6 +41,7 @@
 
 namespace outrigger::observe {
 OUTRIGGER_STATS_BLOCK(SubscriptionStats, OUTRIGGER_SUBSCRIPTION_STATS)
+OUTRIGGER_STATS_BLOCK(EndpointUpdateStats, OUTRIGGER_ENDPOINT_UPDATE_STATS)
 OUTRIGGER_STATS_BLOCK(RdsStats, OUTRIGGER_RDS_STATS)
 OUTRIGGER_STATS_BLOCK(ControlPlaneStats, OUTRIGGER_CONTROL_PLANE_STATS)
 }  // namespace outrigger::observe

@@ -101,6 +101,12 @@ std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfig
   options.node = around_.node;
   options.node_on_first_message_only = config.set_node_on_first_message_only();
   options.only = only;
+  if (config.has_rate_limit_settings()) {
+    const auto& limit = config.rate_limit_settings();
+    options.request_limit.emplace();
+    if (limit.has_max_tokens()) options.request_limit->most = limit.max_tokens().value();
+    if (limit.has_fill_rate()) options.request_limit->per_second = limit.fill_rate().value();
+  }
   options.decode = around_.decode;
   return std::make_unique<xds::DiscoveryStream>(*around_.dispatcher, *made.transport, *sink_,
                                                 around_.stats->main().Get(made.scope), std::move(options));

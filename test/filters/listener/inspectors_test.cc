@@ -101,6 +101,15 @@ TEST_F(InspectorsTest, AHelloThatBreaksOffIsCounted) {
   EXPECT_EQ(tls_.connection_closed.value(), 1u);
 }
 
+TEST_F(InspectorsTest, AConnectionThatBreaksWhileItIsLookedAtIsCounted) {
+  run_->Start();
+  (*client_)->Close(net::Connection::CloseMode::kReset);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return outcome_.has_value(); }));
+  EXPECT_EQ(outcome_, ListenerFilterRun::Outcome::kError);
+  EXPECT_EQ(tls_.read_error.value(), 1u);
+  EXPECT_EQ(http_.read_error.value(), 0u);
+}
+
 TEST_F(InspectorsTest, WithoutARedirectTheDestinationStays) {
   const net::Address local = run_->socket().properties.local;
   Send("\x01");

@@ -17,6 +17,7 @@ class HttpInspector final : public net::ListenerFilter {
     return socket.properties.tls_detected ? Verdict::kContinue : Verdict::kNeedMore;
   }
   Verdict OnBytes(absl::string_view seen, bool end, net::AcceptedSocket& socket, size_t* consume) override;
+  void OnReadError() override { stats_.read_error.Inc(); }
   size_t max_bytes() const override { return net::kDefaultDetectLimit; }
 
  private:

@@ -18,6 +18,7 @@ class TlsInspector final : public net::ListenerFilter {
 
   Verdict OnAccept(event::Engine&, net::AcceptedSocket&) override { return Verdict::kNeedMore; }
   Verdict OnBytes(absl::string_view seen, bool end, net::AcceptedSocket& socket, size_t* consume) override;
+  void OnReadError() override { stats_.read_error.Inc(); }
   size_t max_bytes() const override { return limit_; }
 
  private:
