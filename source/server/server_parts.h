@@ -33,6 +33,7 @@ struct Server::Parts final : public event::EndOfTurn {
   void Publish();
   std::shared_ptr<ListenerShare> ShareOf(const model::Listener& listener);
   void CountListeners(const model::Snapshot& before, const model::Snapshot& after, size_t failures);
+  void NoteDrainingChains(const model::Listener& before, const model::Listener& after);
   void FollowFiles();
   void OnInUse();
   bool MayListen(const model::Listener& listener) const;
@@ -51,6 +52,7 @@ struct Server::Parts final : public event::EndOfTurn {
   void StartWatchdog();
   void OnStatsTimer();
   void RefreshGauges();
+  void RefreshConfigurationGauges();
 
   const Options options;
   Surroundings around;
@@ -92,6 +94,8 @@ struct Server::Parts final : public event::EndOfTurn {
   std::shared_ptr<Parts*> self;  // null inside once gone: holds may outlive the server
   // By slot index, of the listeners published last.
   std::map<uint32_t, std::pair<model::ListenerSlot, std::shared_ptr<ListenerShare>>> shares;
+  // Gone from the configuration; expired once no worker has a connection of theirs.
+  std::vector<std::weak_ptr<const void>> draining_listeners, draining_chains;
   std::map<std::string, std::string> bind_errors;  // by listener, said once
   event::Timer stats_timer, drain_timer, stop_timer;
 };

@@ -19,6 +19,7 @@ bool Server::Parts::MayListen(const model::Listener& listener) const {
 std::shared_ptr<ListenerShare> Server::Parts::ShareOf(const model::Listener& listener) {
   auto& [slot, share] = shares[listener.slot.index];
   if (share == nullptr || !(slot == listener.slot)) {
+    if (share != nullptr) draining_listeners.push_back(share);
     slot = listener.slot;
     share = std::make_shared<ListenerShare>(workers->size());
     share->Register(stats, listener.stats.prefix());
@@ -37,7 +38,11 @@ void Server::Parts::Publish() {
   if (state == State::kLive || state == State::kDraining)
     next->sockets = sockets->Assign(
         *snapshot, [this](const model::Listener& listener) { return MayListen(listener); }, &failures);
-  std::erase_if(shares, [&](const auto& share) { return snapshot->listeners.Get(share.first) == nullptr; });
+  std::erase_if(shares, [&](const auto& share) {
+    if (snapshot->listeners.Get(share.first) != nullptr) return false;
+    draining_listeners.push_back(share.second.second);
+    return true;
+  });
   for (uint32_t i = 0; i < snapshot->listeners.size(); ++i) {
     if (const model::Listener* listener = snapshot->listeners.Get(i)) next->shares.emplace(i, ShareOf(*listener));
   }
@@ -72,6 +77,7 @@ void Server::Parts::CountListeners(const model::Snapshot& before, const model::S
     if (was != nullptr && !same_slot) counts.listener_removed.Inc();
     if (is != nullptr && !same_slot) counts.listener_added.Inc();
     if (same_slot) counts.listener_modified.Inc(), counts.listener_in_place_updated.Inc();
+    if (same_slot) NoteDrainingChains(*was, *is);
   }
   counts.listener_create_failure.Add(failures);
   counts.total_listeners_active.Set(active);
@@ -87,6 +93,21 @@ void Server::Parts::CountListeners(const model::Snapshot& before, const model::S
     if (same_slot) (was->config == is->config ? clusters.cluster_updated : clusters.cluster_modified).Inc();
   }
   clusters.active_clusters.Set(live);
+}
+
+// Chains whose connections cannot follow to the listener's next version (law 9); they last as long as those do.
+void Server::Parts::NoteDrainingChains(const model::Listener& before, const model::Listener& after) {
+  const auto note = [&](const std::shared_ptr<const model::FilterChain>& chain) {
+    const auto follows = [&chain](const std::shared_ptr<const model::FilterChain>& next) {
+      return next != nullptr && next->slot_hash == chain->slot_hash && next->trust_hash == chain->trust_hash &&
+             next->connection_hash == chain->connection_hash;
+    };
+    if (chain == nullptr || follows(after.default_chain)) return;
+    if (std::any_of(after.chains.begin(), after.chains.end(), follows)) return;
+    draining_chains.push_back(chain);
+  };
+  for (const auto& chain : before.chains) note(chain);
+  note(before.default_chain);
 }
 
 void Server::Parts::FollowFiles() {

@@ -287,7 +287,28 @@ void Server::Parts::OnStatsTimer() {
   dispatcher->Arm(stats_timer, kStatsInterval);
 }
 
+// What is on its way in and on its way out.
+void Server::Parts::RefreshConfigurationGauges() {
+  int64_t clusters = 0, listeners = 0;
+  if (dynamic != nullptr) {
+    dynamic->ForEachResource([&](const DynamicResource& resource) {
+      if (resource.warming.message == nullptr) return;
+      if (resource.kind == config::ResourceKind::kCluster) ++clusters;
+      if (resource.kind == config::ResourceKind::kListener) ++listeners;
+    });
+  }
+  stats.main().Get(cluster_scope).warming_clusters.Set(clusters);
+  observe::ListenerManagerStats& gauges = stats.main().Get(listener_scope);
+  gauges.total_listeners_warming.Set(listeners);
+  for (auto* leaving : {&draining_listeners, &draining_chains}) {
+    std::erase_if(*leaving, [](const std::weak_ptr<const void>& one) { return one.expired(); });
+  }
+  gauges.total_listeners_draining.Set(static_cast<int64_t>(draining_listeners.size()));
+  gauges.total_filter_chains_draining.Set(static_cast<int64_t>(draining_chains.size()));
+}
+
 void Server::Parts::RefreshGauges() {
+  RefreshConfigurationGauges();
   observe::ServerStats& gauges = stats.main().Get(server_scope);
   const State shown = state == State::kLive && health_check_failed ? State::kDraining : state;
   gauges.live.Set(shown == State::kLive ? 1 : 0);

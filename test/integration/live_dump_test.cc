@@ -116,6 +116,15 @@ class LiveDumpTest : public testing::Test {
     Say(cp::kSecretType, "s1", {Secret()}, "cert");
     ASSERT_TRUE(proxy_.WaitUntilLive());
   }
+  // What /stats says: "NAME: NUMBER" lines.
+  std::string Stat(const std::string& name) { return proxy_.Admin(absl::StrCat("/stats?filter=^", name, "$")); }
+  // SecureListener without TLS.
+  static std::string PlainListener() {
+    std::string plain = SecureListener("r1");
+    const size_t from = plain.find("- transport_socket:"), to = plain.find("  filters:");
+    plain.replace(from, to - from + 2, "- ");
+    return plain;
+  }
   std::string Endpoints(const std::string& weight) const {
     return absl::StrCat("{cluster_name: a, endpoints: [{lb_endpoints: [{load_balancing_weight: ", weight,
                         ", endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: ", upstream_.port(),
@@ -162,6 +171,7 @@ TEST_F(LiveDumpTest, EachResourceWarmsUntilItHasWhatItNeeds) {
   EXPECT_EQ(clusters.dynamic_active_clusters_size(), 0);
   EXPECT_EQ(clusters.dynamic_warming_clusters(0).version_info(), "c1");
   EXPECT_EQ(clusters.dynamic_warming_clusters(0).client_status(), admin::ACKED);
+  EXPECT_EQ(Stat("cluster_manager.warming_clusters"), "cluster_manager.warming_clusters: 1\n");
   auto endpoints = Read<admin::EndpointsConfigDump>();
   ASSERT_EQ(endpoints.dynamic_endpoint_configs_size(), 1);
   EXPECT_EQ(endpoints.dynamic_endpoint_configs(0).client_status(), admin::REQUESTED);
@@ -171,6 +181,7 @@ TEST_F(LiveDumpTest, EachResourceWarmsUntilItHasWhatItNeeds) {
   clusters = Read<admin::ClustersConfigDump>();
   ASSERT_EQ(clusters.dynamic_active_clusters_size(), 1);
   EXPECT_EQ(clusters.dynamic_warming_clusters_size(), 0);
+  EXPECT_EQ(Stat("cluster_manager.warming_clusters"), "cluster_manager.warming_clusters: 0\n");
   EXPECT_EQ(clusters.version_info(), "c1");
   ExpectRecent(clusters.dynamic_active_clusters(0).last_updated());
   EXPECT_EQ(Unpacked<envoy::config::cluster::v3::Cluster>(clusters.dynamic_active_clusters(0).cluster()).name(), "a");
@@ -178,6 +189,7 @@ TEST_F(LiveDumpTest, EachResourceWarmsUntilItHasWhatItNeeds) {
   Say(cp::kListenerType, "l1", {SecureListener("r1")});
   EXPECT_EQ(In().warming_state().version_info(), "l1");
   EXPECT_FALSE(In().has_active_state());
+  EXPECT_EQ(Stat("listener_manager.total_listeners_warming"), "listener_manager.total_listeners_warming: 1\n");
   auto secrets = Read<admin::SecretsConfigDump>();
   ASSERT_EQ(secrets.dynamic_warming_secrets_size(), 1);
   EXPECT_EQ(secrets.dynamic_warming_secrets(0).name(), "cert");
@@ -187,6 +199,7 @@ TEST_F(LiveDumpTest, EachResourceWarmsUntilItHasWhatItNeeds) {
   Say(cp::kSecretType, "s1", {Secret()}, "cert");
   EXPECT_EQ(In().active_state().version_info(), "l1");
   EXPECT_FALSE(In().has_warming_state());
+  EXPECT_EQ(Stat("listener_manager.total_listeners_warming"), "listener_manager.total_listeners_warming: 0\n");
   EXPECT_EQ(In().client_status(), admin::ACKED);
 }
 
@@ -303,10 +316,7 @@ TEST_F(LiveDumpTest, AnUpdateThatWaitsIsShownBesideTheVersionInUse) {
 TEST_F(LiveDumpTest, ARemovedListenerDrainsAsLongAsItHasConnections) {
   Say(cp::kClusterType, "c1", {kCluster});
   Say(cp::kEndpointType, "e1", {Endpoints("1")}, "a");
-  std::string plain = SecureListener("r1");
-  const size_t from = plain.find("- transport_socket:"), to = plain.find("  filters:");
-  plain.replace(from, to - from + 2, "- ");
-  Say(cp::kListenerType, "l1", {plain});
+  Say(cp::kListenerType, "l1", {PlainListener()});
   Say(cp::kRouteType, "r1", {RoutesTo("r1")}, "r1");
   ASSERT_TRUE(proxy_.WaitUntilLive());
   ASSERT_TRUE(WaitFor([this] { return proxy_.port("in") != 0; }));
@@ -319,9 +329,37 @@ TEST_F(LiveDumpTest, ARemovedListenerDrainsAsLongAsItHasConnections) {
   EXPECT_EQ(In().draining_state().version_info(), "l1");
   EXPECT_EQ(Unpacked<envoy::config::listener::v3::Listener>(In().draining_state().listener()).name(), "in");
   EXPECT_FALSE(In().has_active_state());
+  const std::string draining = "listener_manager.total_listeners_draining";
+  EXPECT_EQ(Stat(draining), draining + ": 1\n");
   client.Send("b");
   client.ReadResponse();
   EXPECT_TRUE(WaitFor([this] { return Read<admin::ListenersConfigDump>().dynamic_listeners_size() == 0; }));
+  EXPECT_TRUE(WaitFor([&] { return Stat(draining) == draining + ": 0\n"; }));
+}
+
+TEST_F(LiveDumpTest, AChainThatIsReplacedIsCountedAsLongAsItHasConnections) {
+  Say(cp::kClusterType, "c1", {kCluster});
+  Say(cp::kEndpointType, "e1", {Endpoints("1")}, "a");
+  const std::string plain = PlainListener();
+  Say(cp::kListenerType, "l1", {plain});
+  Say(cp::kRouteType, "r1", {RoutesTo("r1")}, "r1");
+  ASSERT_TRUE(proxy_.WaitUntilLive());
+  ASSERT_TRUE(WaitFor([this] { return proxy_.port("in") != 0; }));
+  Client client(proxy_.port("in"));
+  client.Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na");
+  ASSERT_TRUE(WaitFor([this] { return upstream_.requests() == 1; }));
+
+  const std::string draining = "listener_manager.total_filter_chains_draining";
+  EXPECT_EQ(Stat(draining), draining + ": 0\n");
+  std::string named = plain;
+  const size_t at = named.find("- filters:");
+  ASSERT_NE(at, std::string::npos);
+  named.insert(at + 2, absl::StrCat("name: other\n", std::string(at - named.rfind('\n', at) + 1, ' ')));
+  Say(cp::kListenerType, "l2", {named});
+  EXPECT_TRUE(WaitFor([&] { return Stat(draining) == draining + ": 1\n"; })) << Stat(draining);
+  client.Send("b");
+  client.ReadResponse();
+  EXPECT_TRUE(WaitFor([&] { return Stat(draining) == draining + ": 0\n"; }));
 }
 
 TEST_F(LiveDumpTest, ThePartsOfTheControlPlaneAreCutAsAsked) {
