@@ -1,11 +1,9 @@
 // Configuration of every type changes under load, and streams to the control plane break, in simulated meshes: a whole
 // server, configured over ADS by the core of the control plane. No call may fail, and none is tried twice.
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <array>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -19,17 +17,12 @@
 #include "test/simulation/live/simulated_control_plane.h"
 #include "test/simulation/proxy/hop.h"
 #include "test/simulation/proxy/load.h"
+#include "test/simulation/proxy/seeds.h"
 
 namespace outrigger::simulation {
 namespace {
 
 namespace cp = control_plane;
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = getenv(name);
-  uint64_t value = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
-}
 
 // What the numbers are at, and what that is in the API's words.
 struct State {
@@ -306,18 +299,17 @@ dynamic_resources:
 
 TEST(LiveChangeTest, NoCallFailsWhileTheControlPlaneChangesEverything) {
   log::SetLevel(log::Level::kOff);
-  const uint64_t first = FromEnvironment("OUTRIGGER_FIRST_SEED", 1);
-  const uint64_t count = FromEnvironment("OUTRIGGER_SEEDS", 40);
+  const Seeds seeds = SeedsToTry(40);
   int calls = 0;
   std::array<int, kChanges> made{};
-  for (uint64_t seed = first; seed < first + count; ++seed) {
+  TrySeeds(seeds, [&](uint64_t seed) -> std::string {
     LiveMesh mesh(seed, /*make_before_break=*/true);
     const std::vector<std::string> problems = mesh.Run();
-    ASSERT_TRUE(problems.empty()) << absl::StrJoin(problems, "; ") << "\n" << mesh.Describe(seed);
     calls += mesh.score().right;
     for (size_t i = 0; i < kChanges; ++i) made[i] += mesh.made(static_cast<Change>(i));
-  }
-  for (size_t i = 0; i < kChanges; ++i) EXPECT_GT(made[i], static_cast<int>(count) / 4) << i;
+    return problems.empty() ? "" : absl::StrCat(absl::StrJoin(problems, "; "), "\n", mesh.Describe(seed));
+  });
+  for (size_t i = 0; i < kChanges && seeds.many(); ++i) EXPECT_GT(made[i], static_cast<int>(seeds.count) / 4) << i;
   printf(
       "%d calls; changes: %d of routes, %d of endpoints, %d of clusters, %d of their settings, %d of listeners, %d of "
       "secrets; %d "

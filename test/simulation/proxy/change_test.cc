@@ -1,21 +1,14 @@
 // Configuration that changes under load, in simulated meshes: no call may fail, and none is tried twice.
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
 #include "test/simulation/proxy/hop.h"
+#include "test/simulation/proxy/seeds.h"
 
 namespace outrigger::simulation {
 namespace {
-
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = getenv(name);
-  uint64_t value = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &value) ? value : otherwise;
-}
 
 enum class Order : uint8_t { kMakeBeforeBreak, kBreakBeforeMake };
 
@@ -26,12 +19,18 @@ class Changes {
   void Tick() {
     ++ticks_;
     switch (hop_.dice().Below(hop_.two() ? 6 : 4)) {
-      case 0: return ChangeEndpoints();
-      case 1: return MoveToNewCluster();
-      case 2: return ChangeListener();
-      case 3: return ReplaceClusterConfig();
-      case 4: return RenewServerCertificate();
-      default: return RenewClientCertificate();
+      case 0:
+        return ChangeEndpoints();
+      case 1:
+        return MoveToNewCluster();
+      case 2:
+        return ChangeListener();
+      case 3:
+        return ReplaceClusterConfig();
+      case 4:
+        return RenewServerCertificate();
+      default:
+        return RenewClientCertificate();
     }
   }
   int published() const { return published_; }
@@ -52,7 +51,8 @@ class Changes {
     hop_.back().config().SetEndpoints(Current(), some);
     Publish(hop_.back());
   }
-  // A new cluster, the routes move to it, the old one goes: in this order, or (the mutant) the old one goes before the routes move.
+  // A new cluster, the routes move to it, the old one goes: in this order, or (the mutant) the old one goes before the
+  // routes move.
   void MoveToNewCluster() {
     ProxyConfig& config = hop_.back().config();
     const std::string old = Current();
@@ -137,16 +137,16 @@ Result RunChanges(uint64_t seed, Order order) {
 }
 
 TEST(ConfigurationChangeTest, NoCallFailsWhileEverythingChanges) {
-  const uint64_t first = FromEnvironment("OUTRIGGER_FIRST_SEED", 1);
-  const uint64_t count = FromEnvironment("OUTRIGGER_SEEDS", 60);
+  const Seeds seeds = SeedsToTry(60);
   int calls = 0, published = 0;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
+  TrySeeds(seeds, [&](uint64_t seed) -> std::string {
     const Result result = RunChanges(seed, Order::kMakeBeforeBreak);
-    ASSERT_TRUE(result.problems.empty()) << absl::StrJoin(result.problems, "; ") << "\n" << result.description;
     calls += result.score.right;
     published += result.published;
-  }
-  EXPECT_GT(published, static_cast<int>(count)) << "configuration must change";
+    if (result.problems.empty()) return "";
+    return absl::StrCat(absl::StrJoin(result.problems, "; "), "\n", result.description);
+  });
+  EXPECT_GT(published, static_cast<int>(seeds.count)) << "configuration must change";
   printf("%d calls, %d publications\n", calls, published);
 }
 
