@@ -4,6 +4,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "source/http/grpc_status.h"
+#include "source/model/record_values.h"
 #include "source/model/route.h"
 #include "source/observe/trace_context.h"
 
@@ -21,10 +22,6 @@ namespace {
 // Nothing is said of what did not happen.
 void SetSpan(MonotonicTime from, MonotonicTime to, FormatValue* out) {
   if (from != MonotonicTime{} && to != MonotonicTime{} && to >= from) out->SetNumber(ToMillis(to - from));
-}
-
-void SetIfAny(absl::string_view text, FormatValue* out) {
-  if (!text.empty()) out->SetText(text);
 }
 
 void SetOwned(std::string text, std::string* scratch, FormatValue* out) {

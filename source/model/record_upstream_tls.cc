@@ -1,5 +1,6 @@
 // Facts of the upstream connection's certificates in access logs: which are asked for, and what they are.
 #include "source/model/record_source.h"
+#include "source/model/record_values.h"
 
 namespace outrigger::model {
 
@@ -9,10 +10,6 @@ using matching::Operator;
 using Fact = net::TlsInfo::Fact;
 
 namespace {
-
-void SetIfAny(absl::string_view text, FormatValue* out) {
-  if (!text.empty()) out->SetText(text);
-}
 
 // A command about upstream certificates: whose, and which fact; or one about the connection.
 struct UpstreamTlsOperand {

@@ -7,6 +7,19 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
+// A listener whose connection manager has no HTTP filters yet.
+constexpr char kWithoutFilters[] = R"(
+name: in
+address: {socket_address: {address: 127.0.0.1, port_value: 1}}
+filter_chains:
+- filters:
+  - name: hcm
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+      stat_prefix: in
+      route_config: {name: local}
+)";
+
 class RefusalTest : public ConfigTest {
  protected:
   std::string RoutesError(absl::string_view routes) {
@@ -80,17 +93,7 @@ TEST_F(RefusalTest, ListenersNameTheFieldThatIsWrong) {
 
 TEST_F(RefusalTest, AFilterOfUnknownTypeIsRefusedUnlessItIsOptional) {
   const auto listener = [](absl::string_view optional) {
-    return absl::StrCat(R"(
-name: in
-address: {socket_address: {address: 127.0.0.1, port_value: 1}}
-filter_chains:
-- filters:
-  - name: hcm
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: in
-      route_config: {name: local}
-      http_filters:
+    return absl::StrCat(kWithoutFilters, R"(      http_filters:
       - name: odd
         )",
                         optional, R"(
@@ -107,17 +110,7 @@ filter_chains:
 }
 
 TEST_F(RefusalTest, TheRouterHasToBeLast) {
-  EXPECT_THAT(ErrorOf<Listener>(R"(
-name: in
-address: {socket_address: {address: 127.0.0.1, port_value: 1}}
-filter_chains:
-- filters:
-  - name: hcm
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: in
-      route_config: {name: local}
-)"),
+  EXPECT_THAT(ErrorOf<Listener>(kWithoutFilters),
               HasSubstr("filter_chains[0].filters[0].typed_config.http_filters: needs at least the router"));
 }
 

@@ -36,31 +36,25 @@ class Scripted : public Filter {
   };
   Scripted(const Config& config, Stream&) : s_(*config.script) { s_.self = this; }
   FilterStatus OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) override {
-    s_.Note("rh", end);
-    return s_.request_headers ? s_.request_headers(stream, headers) : FilterStatus::kContinue;
+    return Head("rh", end, s_.request_headers, stream, headers);
   }
   FilterStatus OnRequestBody(Stream& stream, Buffer& body, bool end) override {
-    s_.Note(absl::StrCat("rb:", body.ToString()), end);
-    return s_.request_body ? s_.request_body(stream, body, end) : FilterStatus::kContinue;
+    return Body("rb:", end, s_.request_body, stream, body);
   }
   FilterStatus OnRequestTrailers(Stream& stream, HeaderMap& trailers) override {
-    s_.Note("rt", false);
-    return s_.request_trailers ? s_.request_trailers(stream, trailers) : FilterStatus::kContinue;
+    return Head("rt", false, s_.request_trailers, stream, trailers);
   }
   FilterStatus OnResponseInterim(Stream& stream, HeaderMap& headers) override {
     return s_.interim ? s_.interim(stream, headers) : FilterStatus::kContinue;
   }
   FilterStatus OnResponseHeaders(Stream& stream, HeaderMap& headers, bool end) override {
-    s_.Note("sh", end);
-    return s_.response_headers ? s_.response_headers(stream, headers) : FilterStatus::kContinue;
+    return Head("sh", end, s_.response_headers, stream, headers);
   }
   FilterStatus OnResponseBody(Stream& stream, Buffer& body, bool end) override {
-    s_.Note(absl::StrCat("sb:", body.ToString()), end);
-    return s_.response_body ? s_.response_body(stream, body, end) : FilterStatus::kContinue;
+    return Body("sb:", end, s_.response_body, stream, body);
   }
   FilterStatus OnResponseTrailers(Stream& stream, HeaderMap& trailers) override {
-    s_.Note("st", false);
-    return s_.response_trailers ? s_.response_trailers(stream, trailers) : FilterStatus::kContinue;
+    return Head("st", false, s_.response_trailers, stream, trailers);
   }
   void OnDone(Stream& stream) override {
     s_.Note("done", false);
@@ -68,6 +62,16 @@ class Scripted : public Filter {
   }
 
  private:
+  FilterStatus Head(absl::string_view what, bool end, const std::function<FilterStatus(Stream&, HeaderMap&)>& hook,
+                    Stream& stream, HeaderMap& fields) {
+    s_.Note(what, end);
+    return hook ? hook(stream, fields) : FilterStatus::kContinue;
+  }
+  FilterStatus Body(absl::string_view what, bool end, const std::function<FilterStatus(Stream&, Buffer&, bool)>& hook,
+                    Stream& stream, Buffer& body) {
+    s_.Note(absl::StrCat(what, body.ToString()), end);
+    return hook ? hook(stream, body, end) : FilterStatus::kContinue;
+  }
   Script& s_;
 };
 

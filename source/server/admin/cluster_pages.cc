@@ -1,5 +1,6 @@
 // /clusters
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -88,6 +89,24 @@ EndpointUse UseOf(const model::EndpointRecord& record) {
   return sum;
 }
 
+// As both forms name them.
+struct Figure {
+  const char* name;
+  uint64_t value;
+  bool gauge;
+};
+std::array<Figure, 8> FiguresOf(const EndpointUse& use) {
+  const auto now = [](int64_t n) { return static_cast<uint64_t>(std::max<int64_t>(0, n)); };
+  return {{{"cx_active", now(use.cx_active), true},
+           {"cx_connect_fail", use.cx_connect_fail, false},
+           {"cx_total", use.cx_total, false},
+           {"rq_active", now(use.rq_active), true},
+           {"rq_error", use.rq_error, false},
+           {"rq_success", use.rq_success, false},
+           {"rq_timeout", use.rq_timeout, false},
+           {"rq_total", use.rq_total, false}}};
+}
+
 bool IsCanary(const model::Endpoint& endpoint) {
   if (endpoint.metadata == nullptr) return false;
   const auto lb = endpoint.metadata->find("envoy.lb");
@@ -102,15 +121,7 @@ void EndpointText(absl::string_view cluster, const model::PrioritySet& set, size
   const auto line = [&](absl::string_view name, const auto& value) {
     absl::StrAppend(out, start, name, "::", value, "\n");
   };
-  const EndpointUse use = UseOf(record);
-  line("cx_active", use.cx_active);
-  line("cx_connect_fail", use.cx_connect_fail);
-  line("cx_total", use.cx_total);
-  line("rq_active", use.rq_active);
-  line("rq_error", use.rq_error);
-  line("rq_success", use.rq_success);
-  line("rq_timeout", use.rq_timeout);
-  line("rq_total", use.rq_total);
+  for (const Figure& figure : FiguresOf(UseOf(record))) line(figure.name, figure.value);
   line("hostname", record.hostname);
   line("health_flags", HealthText(record.flags.load(std::memory_order_relaxed)));
   line("weight", endpoint.weight);
@@ -150,22 +161,16 @@ void FillEndpoint(const model::PrioritySet& set, size_t priority, const model::E
   const model::EndpointRecord& record = *endpoint.record;
   FillAddress(record.address, *out.mutable_address());
   out.set_hostname(record.hostname);
-  const EndpointUse use = UseOf(record);
-  const auto metric = [&out](const char* name, uint64_t value,
-                             admin::SimpleMetric::Type type = admin::SimpleMetric::COUNTER) {
-    admin::SimpleMetric& one = *out.add_stats();
-    one.set_name(name);
-    one.set_value(value);
-    one.set_type(type);
-  };
-  metric("cx_connect_fail", use.cx_connect_fail);
-  metric("cx_total", use.cx_total);
-  metric("rq_error", use.rq_error);
-  metric("rq_success", use.rq_success);
-  metric("rq_timeout", use.rq_timeout);
-  metric("rq_total", use.rq_total);
-  metric("cx_active", static_cast<uint64_t>(std::max<int64_t>(0, use.cx_active)), admin::SimpleMetric::GAUGE);
-  metric("rq_active", static_cast<uint64_t>(std::max<int64_t>(0, use.rq_active)), admin::SimpleMetric::GAUGE);
+  const auto figures = FiguresOf(UseOf(record));
+  for (const bool gauge : {false, true}) {  // counters first, as published
+    for (const Figure& figure : figures) {
+      if (figure.gauge != gauge) continue;
+      admin::SimpleMetric& one = *out.add_stats();
+      one.set_name(figure.name);
+      one.set_value(figure.value);
+      one.set_type(gauge ? admin::SimpleMetric::GAUGE : admin::SimpleMetric::COUNTER);
+    }
+  }
   const uint32_t flags = record.flags.load(std::memory_order_relaxed);
   admin::HostHealthStatus& health = *out.mutable_health_status();
   health.set_eds_health_status(EdsHealth(flags));
