@@ -1,8 +1,15 @@
 // What a control plane sends that cannot be used, over a real stream to a whole server: each gets its reason and its
 // counter, and what was serving goes on.
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "absl/strings/match.h"
+#include "test/http/h2/frames.h"
 #include "test/integration/live_config.h"
 #include "test/integration/scripted_ads.h"
+#include "test/integration/scripted_backend.h"
 
 namespace outrigger::integration {
 namespace {
@@ -163,6 +170,37 @@ TEST_F(LiveConfigRefusalTest, AManagementServerThatDoesNotSpeakHttp2IsToldOfAndT
   EXPECT_GE(proxy_->Stat("cluster.xds.upstream_cx_protocol_error"), 1);
   EXPECT_NE(LastError(), "");
   EXPECT_EQ(proxy_->Stat("control_plane.connected_state"), 0);
+  ExpectStillServing();
+}
+
+TEST_F(LiveConfigRefusalTest, GarbageInsideTheStreamEndsItAndItIsTriedAgain) {
+  using namespace http::h2;  // the frames
+  const std::string answer = "\x88" + Literal("content-type", "application/grpc");
+  const auto begun = [&](uint32_t stream) { return Frame(1, kEndHeaders, stream, answer); };
+  const std::vector<std::function<std::string(uint32_t)>> garbage = {
+      [&](uint32_t) { return Frame(0, 0, 0, "of no stream"); },
+      [&](uint32_t stream) { return Frame(1, kEndHeaders, stream, "\xff\xff\xff\xff\xff\xff"); },
+      [&](uint32_t stream) { return begun(stream) + Data(stream, Number(0x7f, 1) + Number(1, 4) + "x", false); },
+      [&](uint32_t stream) { return begun(stream) + Data(stream, Number(0, 1) + Number(2, 4) + "\xff\xff", false); },
+      [&](uint32_t stream) { return begun(stream) + Frame(0, 0, stream + 100, "of a stream that nobody began"); }};
+  std::atomic<size_t> tries{0};
+  ScriptedBackend server([&](ScriptedBackend::Peer& peer, int) {
+    peer.Write(Settings());
+    std::string bytes;
+    for (std::string more; !(more = peer.ReadSome()).empty();) {
+      bytes += more;
+      for (const SeenFrame& frame : SplitFrames(bytes, &bytes)) {
+        if (frame.type == 4 && (frame.flags & 1) == 0) peer.Write(Frame(4, 1, 0, ""));
+        if (frame.type == 1) peer.Write(garbage[tries++ % garbage.size()](frame.stream));
+      }
+    }
+  });
+  Start(server.port());
+  EXPECT_TRUE(WaitFor([&] { return tries > garbage.size(); })) << tries;
+  EXPECT_GE(proxy_->Stat("cluster_manager.cds.update_failure"), static_cast<int64_t>(garbage.size()));
+  EXPECT_GE(proxy_->Stat("cluster.xds.upstream_cx_protocol_error"), 3);
+  EXPECT_EQ(proxy_->Stat("cluster_manager.cds.update_success"), 0);
+  EXPECT_NE(LastError(), "");
   ExpectStillServing();
 }
 

@@ -82,6 +82,7 @@ SmallProxy::SmallProxy(Options options) : main_(event::MakeEpollEngine()) {
   auto cluster_config = std::make_shared<model::ClusterConfig>();
   cluster_config->name = "backend";
   cluster_config->stats = registry_.Register<observe::ClusterStats>("cluster.backend.");
+  cluster_config->http2_stats = registry_.Register<observe::Http2Stats>("cluster.backend.http2.");
   for (auto& breaker : cluster_config->circuit_breakers.by_priority) {
     breaker = std::make_shared<model::CircuitBreaker>(1024, 1024, 1024, 3);
   }
@@ -148,7 +149,8 @@ SmallProxy::SmallProxy(Options options) : main_(event::MakeEpollEngine()) {
   filter.config = hcm;
   filter.make = [](const std::shared_ptr<const void>& config,
                    model::DownstreamContext& context) -> std::unique_ptr<net::NetworkFilter> {
-    return std::make_unique<filters::hcm::ConnectionManager>(std::static_pointer_cast<const filters::hcm::HcmConfig>(config), context);
+    return std::make_unique<filters::hcm::ConnectionManager>(
+        std::static_pointer_cast<const filters::hcm::HcmConfig>(config), context);
   };
   chain->filters.push_back(filter);
   auto listener = std::make_shared<model::Listener>();
@@ -229,7 +231,9 @@ std::string Client::ReadResponse() {
     want = end + 4;
     const size_t at = out.find("content-length: ");
     size_t length = 0;
-    if (at != std::string::npos && at < end && absl::SimpleAtoi(out.substr(at + 16, out.find('\r', at) - at - 16), &length)) want += length;
+    if (at != std::string::npos && at < end &&
+        absl::SimpleAtoi(out.substr(at + 16, out.find('\r', at) - at - 16), &length))
+      want += length;
   }
   return out;
 }
