@@ -181,11 +181,13 @@ void TcpListener::OnReady(uint32_t ready_bits) {
 }
 
 void TcpListener::AcceptSome(uint32_t most) {
-  for (uint32_t i = 0; i < most; ++i) {
-    if (paused_ || stopped_ || back_off_.armed()) return;
-    if (!AcceptOne()) return;
+  const uint64_t before = stats_.accepted;
+  bool more = true;
+  for (uint32_t i = 0; more && i < most; ++i) more = !paused_ && !stopped_ && !back_off_.armed() && AcceptOne();
+  if (!stopped_ && stats_.accepted > before) {
+    owner_.OnAcceptedTogether(static_cast<uint32_t>(stats_.accepted - before));
   }
-  if (!paused_ && !stopped_) dispatcher_.AtNextTurn(*this);  // edge-triggered: there may be more
+  if (more && !paused_ && !stopped_) dispatcher_.AtNextTurn(*this);  // edge-triggered: there may be more
 }
 
 bool TcpListener::AcceptOne() {

@@ -79,6 +79,8 @@ class TcpListener final : public event::IoHandler, public event::Deferred, priva
    public:
     // A connection came: run listener filters, pick a chain, or post it to another worker. May Stop() the listener.
     virtual void OnAccepted(TcpListener& listener, AcceptedSocket socket) = 0;
+    // That many came together; not of a listener that was stopped meanwhile.
+    virtual void OnAcceptedTogether(uint32_t /*count*/) {}
 
    protected:
     ~Owner() = default;

@@ -86,6 +86,7 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
 
  private:
   void OnAccepted(net::TcpListener& listener, net::AcceptedSocket socket) override;
+  void OnAcceptedTogether(uint32_t count) override { stats_->connections_accepted_per_socket_event.Record(count); }
   void OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
                              net::ListenerFilterRun::Outcome outcome) override;
   void Adopt(net::AcceptedSocket socket);

@@ -1,5 +1,6 @@
 #include "source/upstream/pooled_connection.h"
 
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -18,6 +19,14 @@ std::string ConnectFailureText(const net::Connection& connection, const net::Clo
   if (why.error != 0) return absl::StrCat("delayed connect error: ", std::generic_category().message(why.error));
   return why.reason == CloseReason::kConnectTimeout ? "" : why.detail;
 }
+
+namespace {
+// The configured source address was not to be had: only binding fails with these.
+void CountBindError(const ClusterBooks& books, const net::CloseInfo& why) {
+  if (books.config->bind_to.kind() == net::Address::Kind::kNone) return;
+  if (why.error == EADDRNOTAVAIL || why.error == EADDRINUSE) books.stats->bind_errors.Inc();
+}
+}  // namespace
 
 // --- the account ---
 
@@ -157,6 +166,7 @@ void PooledConnection::ConnectFailed(const net::CloseInfo& why) {
     stats.upstream_cx_connect_fail.Inc();
     pool_.endpoint().cells.cx_connect_fail.Inc();
     if (why.reason == CloseReason::kConnectTimeout) stats.upstream_cx_connect_timeout.Inc();
+    CountBindError(pool_.books(), why);
   }
   account_.OnClosed(connection_.get(), why, false);
   EndpointPool& pool = pool_;
@@ -318,6 +328,7 @@ void DedicatedConnection::OnClosed(const net::CloseInfo& why) {
   stats.upstream_cx_connect_fail.Inc();
   pool_.endpoint().cells.cx_connect_fail.Inc();
   if (why.reason == CloseReason::kConnectTimeout) stats.upstream_cx_connect_timeout.Inc();
+  CountBindError(pool_.books(), why);
   stats.upstream_rq_pending_failure_eject.Inc();
   const std::string text = ConnectFailureText(*connecting_, why);
   TcpRequest* request = request_;

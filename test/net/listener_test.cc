@@ -32,6 +32,11 @@ class Accepting final : public TcpListener::Owner {
     sockets.push_back(std::move(socket));
     if (stop_after == sockets.size()) listener.Stop();
   }
+  void OnAcceptedTogether(uint32_t count) override {
+    ++batches;
+    together += count;
+  }
+  uint32_t batches = 0, together = 0;
   std::vector<AcceptedSocket> sockets;
   size_t stop_after = 0;
 
@@ -87,6 +92,10 @@ TEST_F(ListenerTest, AcceptsWithAddresses) {
   EXPECT_EQ(properties.local, socket->address());
   EXPECT_TRUE(properties.remote.IsLoopback());
   EXPECT_NE(properties.remote.port(), 0);
+  EXPECT_EQ(accepting_.batches, 1u);
+  Dial(socket->address(), 3);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return accepting_.sockets.size() == 4; }));
+  EXPECT_EQ(accepting_.together, 4u);
 }
 
 TEST_F(ListenerTest, AWildcardListenerAsksWhereTheConnectionCameTo) {

@@ -86,6 +86,19 @@ TEST(PoolTest, AFullHttp2ConnectionIsJoinedByAnother) {
   EXPECT_EQ(server.served.size(), 3u);
 }
 
+TEST(PoolTest, ASourceAddressThatIsNotOursIsCounted) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  world.config->bind_to = *net::Address::ParseIp("192.0.2.1", 0);
+  world.Start(SetOf({Record(server.address(), 1)}));
+  Wish wish;
+  world.Ask(wish);
+  ASSERT_TRUE(world.Until([&] { return wish.failed == 1; }));
+  EXPECT_EQ(wish.reason, ResetReason::kConnectFailure);
+  EXPECT_GE(world.stats().bind_errors.value(), 1u);
+  EXPECT_EQ(world.stats().bind_errors.value(), world.stats().upstream_cx_connect_fail.value());
+}
+
 TEST(PoolTest, ARefusedConnectionFailsWhoWaitsWithTheReason) {
   World world;
   net::Address nobody;
