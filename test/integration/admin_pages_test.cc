@@ -210,7 +210,11 @@ TEST_F(AdminPagesTest, ListenersCertificatesAndTheServerSayWhatTheyAre) {
   EXPECT_TRUE(StrContains(json, "\"listener_statuses\"") && StrContains(json, absl::StrCat(proxy_.port("in")))) << json;
   Page("/listeners?format=yaml", 400);
   EXPECT_TRUE(StrContains(Page("/certs"), "{"));
-  EXPECT_TRUE(StrContains(Page("/memory"), "\"allocated\""));
+  const std::string memory = Page("/memory");
+  for (const char* field :
+       {"allocated", "heap_size", "pageheap_unmapped", "pageheap_free", "total_thread_cache", "total_physical_bytes"}) {
+    EXPECT_TRUE(StrContains(memory, absl::StrCat("\"", field, "\": \""))) << field << memory;
+  }
   EXPECT_TRUE(StrContains(Page("/server_info"), "\"command_line_options\""));
   EXPECT_EQ(Page("/ready"), "LIVE\n");
 }

@@ -166,6 +166,18 @@ TEST(LiveConfigTransportTest, GoogleGrpcCarriesTheStreamOfAWholeServerInTheClear
   ExpectConfigured(proxy, served);
 }
 
+TEST(LiveConfigTransportTest, RequestsToTheControlPlaneKeepToTheirRate) {
+  harness::HttpUpstream one("one", http::Protocol::kHttp11);
+  ServedConfig served(Whole("a", one.port()));
+  const std::string limited =
+      absl::StrReplaceAll(AdsBootstrap(served.port()),
+                          {{"grpc_services:", "rate_limit_settings: {max_tokens: 1, fill_rate: 20}, grpc_services:"}});
+  ProxyHarness proxy(limited, {}, Xds);
+  ExpectConfigured(proxy, served);
+  EXPECT_GT(proxy.Stat("control_plane.rate_limit_enforced"), 0) << "CDS and LDS are asked for together";
+  EXPECT_TRUE(WaitFor([&] { return proxy.Stat("control_plane.pending_requests") == 0; }));
+}
+
 TEST(LiveConfigTransportTest, EachTypeFromAServiceOfItsOwn) {
   harness::HttpUpstream one("one", http::Protocol::kHttp11), two("two", http::Protocol::kHttp11);
   const std::string source =

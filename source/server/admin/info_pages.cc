@@ -135,8 +135,12 @@ AdminResponse Listeners(Server& server, const AdminRequest& request) {
 
 AdminResponse Memory(Server& server) {
   const MemoryUse use = ReadMemoryUse(server.dispatcher().engine());
+  // All of the published fields: the allocator keeps no cache per thread and gives pages back to the system.
+  const uint64_t free = use.heap > use.allocated ? use.heap - use.allocated : 0;
   return AdminResponse::Json(absl::StrCat("{\n \"allocated\": \"", use.allocated, "\",\n \"heap_size\": \"", use.heap,
-                                          "\",\n \"total_physical_bytes\": \"", use.physical, "\"\n}\n"));
+                                          "\",\n \"pageheap_unmapped\": \"0\",\n \"pageheap_free\": \"", free,
+                                          "\",\n \"total_thread_cache\": \"0\",\n \"total_physical_bytes\": \"",
+                                          use.physical, "\"\n}\n"));
 }
 
 }  // namespace
