@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 
 #include "absl/strings/numbers.h"
@@ -42,14 +43,27 @@ std::string Replace(std::string text, const std::string& from, const std::string
   return text;
 }
 
-Echo::Echo(const std::string& name, const std::string& version)
-    : process_({"examples/mesh/echo", "--name", name, "--version", version, "--http", "0", "--grpc", "0"}) {
-  const std::string format = name + " " + version + " http=%u grpc=%u";
+Echo::Echo(const std::string& name, const std::string& version) : name_(name), version_(version) { Start(); }
+
+void Echo::Start() {
+  process_ = std::make_unique<harness::Process>(
+      std::vector<std::string>{"examples/mesh/echo", "--name", name_, "--version", version_, "--http",
+                               absl::StrCat(http_), "--grpc", absl::StrCat(grpc_)});
+  const std::string format = name_ + " " + version_ + " http=%u grpc=%u";
+  int found = 0;
   EXPECT_TRUE(harness::WaitFor([&] {
-    return std::sscanf(process_.output().c_str(), format.c_str(), &http_, &grpc_) == 2 || !process_.running();
+    found = std::sscanf(process_->output().c_str(), format.c_str(), &http_, &grpc_);
+    return found == 2 || !process_->running();
   }));
-  EXPECT_NE(http_, 0u) << process_.output();
+  EXPECT_EQ(found, 2) << process_->output();
 }
+
+void Echo::Kill() {
+  process_->Signal(SIGKILL);
+  EXPECT_EQ(process_->Wait(), 128 + SIGKILL);
+}
+
+void Echo::StartAgain() { Start(); }
 
 Proxy::Proxy(const std::string& bootstrap, const std::vector<std::pair<uint32_t, uint32_t>>& ports,
              const std::string& folder, const std::vector<std::string>& flags)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,9 +19,13 @@ class Echo {
   Echo(const std::string& name, const std::string& version);
   uint32_t http_port() const { return http_; }
   uint32_t grpc_port() const { return grpc_; }
+  void Kill();        // at once, in the middle of what it does
+  void StartAgain();  // on the same ports
 
  private:
-  harness::Process process_;
+  void Start();
+  const std::string name_, version_;
+  std::unique_ptr<harness::Process> process_;
   uint32_t http_ = 0, grpc_ = 0;
 };
 
