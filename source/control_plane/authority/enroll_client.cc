@@ -61,7 +61,8 @@ struct EnrollClient::Call {
   v1::EnrollResponse response;
   grpc::Status status;
   std::unique_ptr<v1::EnrollmentService::Stub> stub;
-  absl::Notification returned;  // libgrpc is done with it, and with the dispatcher
+  // libgrpc is done with it, and with the dispatcher.
+  const std::shared_ptr<absl::Notification> returned = std::make_shared<absl::Notification>();
 };
 
 EnrollClient::EnrollClient(event::Dispatcher& dispatcher, EnrollOptions options)
@@ -75,7 +76,7 @@ EnrollClient::~EnrollClient() {
   if (call_ == nullptr) return;
   call_->owner = nullptr;
   call_->context.TryCancel();
-  call_->returned.WaitForNotification();
+  call_->returned->WaitForNotification();
 }
 
 absl::Status EnrollClient::Prepare() {
@@ -118,14 +119,16 @@ void EnrollClient::Start(const std::string& certificate, const std::string& toke
   call->stub =
       v1::EnrollmentService::NewStub(grpc::CreateCustomChannel(options_.server, grpc::SslCredentials(ssl), arguments));
   call_ = call;
-  call->stub->async()->Enroll(&call->context, &call->request, &call->response,
-                              [call, &dispatcher = dispatcher_](grpc::Status status) {
-                                call->status = std::move(status);
-                                dispatcher.Post([call] {
-                                  if (call->owner != nullptr) call->owner->Answered(*call);
-                                });
-                                call->returned.Notify();
-                              });
+  call->stub->async()->Enroll(
+      &call->context, &call->request, &call->response,
+      // The call goes to the loop for good: libgrpc's thread must not be the one that destroys the channel.
+      [call, returned = call->returned, &dispatcher = dispatcher_](grpc::Status status) mutable {
+        call->status = std::move(status);
+        dispatcher.Post([call = std::move(call)] {
+          if (call->owner != nullptr) call->owner->Answered(*call);
+        });
+        returned->Notify();
+      });
 }
 
 void EnrollClient::Answered(const Call& call) {

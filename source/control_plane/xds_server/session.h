@@ -58,6 +58,7 @@ class Session {
     AdmissionPolicy policy;
     StreamLimits limits;
     LogBudget* log = nullptr;  // the server's; null: without end
+    uint64_t id = 0;           // the server's name for it
   };
   // Asks for the snapshot of a node when the first request names it.
   using SnapshotOf = std::function<SnapshotPtr(const NodeName&)>;

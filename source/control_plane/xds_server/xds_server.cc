@@ -29,24 +29,21 @@ Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type
   }
   ++source->second;
   ++counters_.opened;
-  Session::Options options{std::move(only_type), options_.ordering, options_.policy, options_.limits, &log_budget_};
+  Session::Options options{std::move(only_type), options_.ordering, options_.policy,
+                           options_.limits,      &log_budget_,      ++last_session_};
   auto session = std::make_unique<Session>(
       dispatcher_, sink, std::move(peer), std::move(options),
       [this](const NodeName& node) { return SnapshotFor(node); }, counters_.events);
   Session* raw = session.get();
-  sessions_.emplace(++last_session_, std::move(session));
+  sessions_.emplace(last_session_, std::move(session));
   return raw;
 }
 
 void XdsServer::Close(Session* session) {
-  for (auto it = sessions_.begin(); it != sessions_.end(); ++it) {
-    if (it->second.get() != session) continue;
-    ++counters_.closed;
-    const auto source = streams_of_.find(SourceOf(session->peer()));
-    if (source != streams_of_.end() && --source->second == 0) streams_of_.erase(source);
-    sessions_.erase(it);
-    return;
-  }
+  ++counters_.closed;
+  const auto source = streams_of_.find(SourceOf(session->peer()));
+  if (source != streams_of_.end() && --source->second == 0) streams_of_.erase(source);
+  sessions_.erase(session->options().id);
 }
 
 void XdsServer::DismissBound(absl::string_view node, const std::string& reason) {

@@ -156,7 +156,7 @@ TEST_F(EnrollClientTest, ASilentServerIsGivenUpAndAskedAgainUntilThereIsOneThatA
   client.join();
   ::close(taken);
   EXPECT_TRUE(result.ok()) << result;
-  EXPECT_EQ(teller.calls(), 1);
+  EXPECT_GE(teller.calls(), 1);
   EXPECT_TRUE(std::filesystem::exists(options_.out + "/cert.pem"));
 }
 

@@ -141,6 +141,14 @@ TEST_F(GrpcServerTest, AUnixSocketOfOneNodeGivesItsKeyToNoOther) {
   DiscoveryResponse response;
   ASSERT_TRUE(AskOnce(channel, Ask(kSecretType, "n1", "default"), response).ok());
   EXPECT_THAT(response.resources(0).value(), testing::HasSubstr("key-of-n1"));
+  {
+    grpc::ClientContext context;
+    auto stream = envoy::service::secret::v3::SecretDiscoveryService::NewStub(channel)->StreamSecrets(&context);
+    stream->Write(Ask(kSecretType, "n1", "default"));
+    ASSERT_TRUE(stream->Read(&response)) << "the separate service, for the same node";
+    EXPECT_THAT(response.resources(0).value(), testing::HasSubstr("key-of-n1"));
+    context.TryCancel();
+  }
   for (const char* type : {kSecretType.data(), kClusterType.data()}) {
     EXPECT_EQ(AskOnce(channel, Ask(type, "n2", "default"), response).error_code(), grpc::StatusCode::PERMISSION_DENIED);
   }
