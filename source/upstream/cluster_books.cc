@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "source/http/codec_stats.h"
 #include "source/upstream/worker_context.h"
 
 namespace outrigger::upstream {
@@ -74,48 +76,27 @@ void ClusterBooks::Update(std::shared_ptr<const model::ClusterConfig> next) {
   }
 }
 
+namespace {
+bool Moved(const http::CodecCounters& counters) {
+  static constexpr http::CodecCounters kNone;
+  return std::memcmp(&counters, &kNone, sizeof(kNone)) != 0;
+}
+}  // namespace
+
 void ClusterBooks::Fold() {
-  if (std::memcmp(&http1, &http1_seen_, sizeof(http1)) != 0) FoldHttp1();
-  if (std::memcmp(&http2, &http2_seen_, sizeof(http2)) != 0) FoldHttp2();
+  if (Moved(http1)) FoldCodec(http1, worker.stats().Get(config->http1_stats));
+  if (Moved(http2)) FoldCodec(http2, *http2_stats);
   if (std::memcmp(&tls, &tls_seen_, sizeof(tls)) != 0) FoldTls();
 }
 
-void ClusterBooks::FoldHttp1() {
-  observe::Http1Stats& to = worker.stats().Get(config->http1_stats);
-  to.dropped_headers_with_underscores.Add(http1.header_underscore_dropped - http1_seen_.header_underscore_dropped);
-  to.requests_rejected_with_underscores_in_headers.Add(http1.header_underscore_rejected -
-                                                       http1_seen_.header_underscore_rejected);
-  stats->upstream_rq_rx_reset.Add(http1.rx_reset - http1_seen_.rx_reset);
-  stats->upstream_rq_tx_reset.Add(http1.tx_reset - http1_seen_.tx_reset);
-  stats->upstream_cx_protocol_error.Add(http1.protocol_errors - http1_seen_.protocol_errors);
-  stats->upstream_cx_close_notify.Add(http1.close_notified - http1_seen_.close_notified);
-  http1_seen_ = http1;
-}
-
-void ClusterBooks::FoldHttp2() {
-  observe::Http2Stats& to = *http2_stats;
-  const http::CodecCounters& now = http2;
-  const http::CodecCounters& seen = http2_seen_;
-  to.dropped_headers_with_underscores.Add(now.header_underscore_dropped - seen.header_underscore_dropped);
-  to.requests_rejected_with_underscores_in_headers.Add(now.header_underscore_rejected -
-                                                       seen.header_underscore_rejected);
-  to.header_overflow.Add(now.header_overflow - seen.header_overflow);
-  to.inbound_empty_frames_flood.Add(now.inbound_empty_frames_flood - seen.inbound_empty_frames_flood);
-  to.inbound_priority_frames_flood.Add(now.inbound_priority_frames_flood - seen.inbound_priority_frames_flood);
-  to.inbound_window_update_frames_flood.Add(now.inbound_window_update_flood - seen.inbound_window_update_flood);
-  to.outbound_flood.Add(now.outbound_flood - seen.outbound_flood);
-  to.outbound_control_flood.Add(now.outbound_control_flood - seen.outbound_control_flood);
-  to.keepalive_timeout.Add(now.keepalive_timeout - seen.keepalive_timeout);
-  to.rx_messaging_error.Add(now.rx_messaging_error - seen.rx_messaging_error);
-  to.rx_reset.Add(now.rx_reset - seen.rx_reset);
-  to.tx_reset.Add(now.tx_reset - seen.tx_reset);
-  to.trailers.Add(now.trailers - seen.trailers);
-  to.tx_flush_timeout.Add(now.tx_flush_timeout - seen.tx_flush_timeout);
-  stats->upstream_rq_rx_reset.Add(now.rx_reset - seen.rx_reset);
-  stats->upstream_rq_tx_reset.Add(now.tx_reset - seen.tx_reset);
-  stats->upstream_cx_protocol_error.Add(now.protocol_errors - seen.protocol_errors);
-  stats->upstream_cx_close_notify.Add(now.close_notified - seen.close_notified);
-  http2_seen_ = http2;
+template <typename CodecStats>
+void ClusterBooks::FoldCodec(http::CodecCounters& counters, CodecStats& to) {
+  const http::CodecCounters counted = std::exchange(counters, http::CodecCounters());
+  http::AddTo(counted, to);
+  stats->upstream_rq_rx_reset.Add(counted.rx_reset);
+  stats->upstream_rq_tx_reset.Add(counted.tx_reset);
+  stats->upstream_cx_protocol_error.Add(counted.protocol_errors);
+  stats->upstream_cx_close_notify.Add(counted.close_notified);
 }
 
 void ClusterBooks::FoldTls() {

@@ -64,10 +64,9 @@ struct ClusterBooks {
   uint64_t retries = 0;      // TryRetry() that RetryDone() has not answered yet
 
  private:
-  void FoldHttp1();
-  void FoldHttp2();
+  template <typename CodecStats>
+  void FoldCodec(http::CodecCounters& counters, CodecStats& to);
   void FoldTls();
-  http::CodecCounters http1_seen_, http2_seen_;
   tls::TlsStats tls_seen_;
 };
 

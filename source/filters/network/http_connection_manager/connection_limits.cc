@@ -6,6 +6,7 @@
 #include "source/base/bug.h"
 #include "source/filters/network/http_connection_manager/connection_manager.h"
 #include "source/filters/network/http_connection_manager/stream_state.h"
+#include "source/http/codec_stats.h"
 #include "source/observe/response_code_details.h"
 
 namespace outrigger::filters::hcm {
@@ -173,30 +174,10 @@ void ConnectionManager::FoldCodecCounters() {
   static constexpr http::CodecCounters kNone;
   if (std::memcmp(&codec_counters_, &kNone, sizeof(kNone)) == 0) return;
   const http::CodecCounters counted = std::exchange(codec_counters_, http::CodecCounters());
-  const auto add = [](observe::Counter& counter, uint64_t n) {
-    if (n > 0) counter.Add(n);
-  };
   if (session_ == nullptr || session_->protocol() != http::Protocol::kHttp2) {
-    observe::Http1Stats& stats = worker_.stats().Get(accepted_config_->http1_stats);
-    add(stats.dropped_headers_with_underscores, counted.header_underscore_dropped);
-    add(stats.requests_rejected_with_underscores_in_headers, counted.header_underscore_rejected);
-    return;
+    return http::AddTo(counted, worker_.stats().Get(accepted_config_->http1_stats));
   }
-  observe::Http2Stats& stats = worker_.stats().Get(accepted_config_->http2_stats);
-  add(stats.dropped_headers_with_underscores, counted.header_underscore_dropped);
-  add(stats.requests_rejected_with_underscores_in_headers, counted.header_underscore_rejected);
-  add(stats.header_overflow, counted.header_overflow);
-  add(stats.inbound_empty_frames_flood, counted.inbound_empty_frames_flood);
-  add(stats.inbound_priority_frames_flood, counted.inbound_priority_frames_flood);
-  add(stats.inbound_window_update_frames_flood, counted.inbound_window_update_flood);
-  add(stats.outbound_flood, counted.outbound_flood);
-  add(stats.outbound_control_flood, counted.outbound_control_flood);
-  add(stats.keepalive_timeout, counted.keepalive_timeout);
-  add(stats.rx_messaging_error, counted.rx_messaging_error);
-  add(stats.rx_reset, counted.rx_reset);
-  add(stats.tx_reset, counted.tx_reset);
-  add(stats.trailers, counted.trailers);
-  add(stats.tx_flush_timeout, counted.tx_flush_timeout);
+  http::AddTo(counted, worker_.stats().Get(accepted_config_->http2_stats));
   if (counted.inbound_resets_flood > 0)
     stats_->downstream_rq_too_many_premature_resets.Add(counted.inbound_resets_flood);
 }

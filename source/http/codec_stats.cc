@@ -1,0 +1,34 @@
+#include "source/http/codec_stats.h"
+
+namespace outrigger::http {
+namespace {
+
+void Add(uint64_t n, observe::Counter& to) {
+  if (n > 0) to.Add(n);
+}
+
+}  // namespace
+
+void AddTo(const CodecCounters& counted, observe::Http1Stats& to) {
+  Add(counted.header_underscore_dropped, to.dropped_headers_with_underscores);
+  Add(counted.header_underscore_rejected, to.requests_rejected_with_underscores_in_headers);
+}
+
+void AddTo(const CodecCounters& counted, observe::Http2Stats& to) {
+  Add(counted.header_underscore_dropped, to.dropped_headers_with_underscores);
+  Add(counted.header_underscore_rejected, to.requests_rejected_with_underscores_in_headers);
+  Add(counted.header_overflow, to.header_overflow);
+  Add(counted.inbound_empty_frames_flood, to.inbound_empty_frames_flood);
+  Add(counted.inbound_priority_frames_flood, to.inbound_priority_frames_flood);
+  Add(counted.inbound_window_update_flood, to.inbound_window_update_frames_flood);
+  Add(counted.outbound_flood, to.outbound_flood);
+  Add(counted.outbound_control_flood, to.outbound_control_flood);
+  Add(counted.keepalive_timeout, to.keepalive_timeout);
+  Add(counted.rx_messaging_error, to.rx_messaging_error);
+  Add(counted.rx_reset, to.rx_reset);
+  Add(counted.tx_reset, to.tx_reset);
+  Add(counted.trailers, to.trailers);
+  Add(counted.tx_flush_timeout, to.tx_flush_timeout);
+}
+
+}  // namespace outrigger::http
