@@ -132,14 +132,13 @@ class ResponseDetailScenarioTest : public testing::Test {
         "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: "
         "{http_protocol_options: {}}, "
         "common_http_protocol_options: {max_stream_duration: 0.05s}}}\n";
-    const std::string clusters =
-        StrCat(StaticCluster("up", backend_.port()), StaticCluster("dead", dead),
-               StaticCluster("short", backend_.port()), options, StaticCluster("full", backend_.port()),
-               "    circuit_breakers: {thresholds: [{max_pending_requests: 0}]}\n",
-               StaticCluster("reset2", resets_.port(), true), StaticCluster("refuse2", refuses_.port(), true),
-               StaticCluster("close2", closes_.port(), true), StaticCluster("abort2", aborts_.port(), true),
-               StaticCluster("maintained", backend_.port()), StaticCluster("maintained", backend_.port()),
-               "\n  - {name: empty, load_assignment: {cluster_name: empty}}\n");
+    const std::string clusters = StrCat(
+        StaticCluster("up", backend_.port()), StaticCluster("dead", dead), StaticCluster("short", backend_.port()),
+        options, StaticCluster("full", backend_.port()),
+        "    circuit_breakers: {thresholds: [{max_pending_requests: 0}]}\n",
+        StaticCluster("reset2", resets_.port(), true), StaticCluster("refuse2", refuses_.port(), true),
+        StaticCluster("close2", closes_.port(), true), StaticCluster("abort2", aborts_.port(), true),
+        StaticCluster("maintained", backend_.port()), "\n  - {name: empty, load_assignment: {cluster_name: empty}}\n");
     server::Options fast;
     fast.file_flush_interval = milliseconds(5);
     proxy_ = std::make_unique<harness::ProxyHarness>(
@@ -179,8 +178,7 @@ class ResponseDetailScenarioTest : public testing::Test {
         "{match: {prefix: /direct}, direct_response: {status: 418}}, ", route("/unknown", "unknown"),
         route("/empty", "empty"), route("/dead", "dead"), route("/full", "full"), route("/short", "short"),
         route("/reset2", "reset2"), route("/refuse2", "refuse2"), route("/close2", "close2"),
-        route("/abort2", "abort2"), route("/maintained", "maintained"), route("/maintained", "maintained"),
-        route("/timeout", "up", ", timeout: 0.05s"),
+        route("/abort2", "abort2"), route("/maintained", "maintained"), route("/timeout", "up", ", timeout: 0.05s"),
         route("/try", "up", ", retry_policy: {retry_on: connect-failure, per_try_timeout: 0.05s}"),
         route("/idle", "up", ", retry_policy: {retry_on: connect-failure, per_try_idle_timeout: 0.05s}"),
         route("/lasting", "up", ", max_stream_duration: {max_stream_duration: 0.05s}"),
