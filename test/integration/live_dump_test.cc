@@ -1,5 +1,6 @@
 // /config_dump of a server that a control plane configures, with each thing that can become of a resource.
 #include <map>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "envoy/admin/v3/config_dump.pb.h"
@@ -320,8 +321,8 @@ TEST_F(LiveDumpTest, ARemovedListenerDrainsAsLongAsItHasConnections) {
   Say(cp::kRouteType, "r1", {RoutesTo("r1")}, "r1");
   ASSERT_TRUE(proxy_.WaitUntilLive());
   ASSERT_TRUE(WaitFor([this] { return proxy_.port("in") != 0; }));
-  Client client(proxy_.port("in"));
-  client.Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na");
+  std::optional<Client> client(proxy_.port("in"));
+  client->Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na");
   ASSERT_TRUE(WaitFor([this] { return upstream_.requests() == 1; }));
 
   Say(cp::kListenerType, "l2", {});
@@ -331,8 +332,9 @@ TEST_F(LiveDumpTest, ARemovedListenerDrainsAsLongAsItHasConnections) {
   EXPECT_FALSE(In().has_active_state());
   const std::string draining = "listener_manager.total_listeners_draining";
   EXPECT_EQ(Stat(draining), draining + ": 1\n");
-  client.Send("b");
-  client.ReadResponse();
+  client->Send("b");
+  client->ReadResponse();
+  client.reset();  // a gradual drain would ask it to go within 600 seconds
   EXPECT_TRUE(WaitFor([this] { return Read<admin::ListenersConfigDump>().dynamic_listeners_size() == 0; }));
   EXPECT_TRUE(WaitFor([&] { return Stat(draining) == draining + ": 0\n"; }));
 }
@@ -345,8 +347,8 @@ TEST_F(LiveDumpTest, AChainThatIsReplacedIsCountedAsLongAsItHasConnections) {
   Say(cp::kRouteType, "r1", {RoutesTo("r1")}, "r1");
   ASSERT_TRUE(proxy_.WaitUntilLive());
   ASSERT_TRUE(WaitFor([this] { return proxy_.port("in") != 0; }));
-  Client client(proxy_.port("in"));
-  client.Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na");
+  std::optional<Client> client(proxy_.port("in"));
+  client->Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na");
   ASSERT_TRUE(WaitFor([this] { return upstream_.requests() == 1; }));
 
   const std::string draining = "listener_manager.total_filter_chains_draining";
@@ -357,8 +359,9 @@ TEST_F(LiveDumpTest, AChainThatIsReplacedIsCountedAsLongAsItHasConnections) {
   named.insert(at + 2, absl::StrCat("name: other\n", std::string(at - named.rfind('\n', at) + 1, ' ')));
   Say(cp::kListenerType, "l2", {named});
   EXPECT_TRUE(WaitFor([&] { return Stat(draining) == draining + ": 1\n"; })) << Stat(draining);
-  client.Send("b");
-  client.ReadResponse();
+  client->Send("b");
+  client->ReadResponse();
+  client.reset();  // a gradual drain would ask it to go within 600 seconds
   EXPECT_TRUE(WaitFor([&] { return Stat(draining) == draining + ": 0\n"; }));
 }
 
