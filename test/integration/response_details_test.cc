@@ -107,7 +107,11 @@ void ServeHttp2(Peer& peer, Http2Act act) {
       if (act == Http2Act::kRefuse) peer.Write(Reset(frame.stream, ErrorCode::kRefusedStream));
       if (act != Http2Act::kClose && act != Http2Act::kAbort) continue;
       peer.Write(Headers(frame.stream, {{":status", "200"}}, false) + Data(frame.stream, "half", false));
-      if (act == Http2Act::kClose) return;
+      if (act == Http2Act::kClose) {  // by FIN: close() would say RST if there is something unread
+        shutdown(peer.fd(), SHUT_WR);
+        peer.WaitForEnd();
+        return;
+      }
       peer.Write(Frame(6, 0, 0, "12345678"));
     }
   }
