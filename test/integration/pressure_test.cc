@@ -19,7 +19,7 @@ namespace {
 using Peer = ScriptedBackend::Peer;
 
 constexpr size_t kBody = 48 * 1024 * 1024;
-constexpr size_t kBound = 12 * 1024 * 1024;  // kernel buffers of all sockets on the way included
+constexpr size_t kBound = 24 * 1024 * 1024;  // kernel buffers of all sockets on the way included: it tunes them
 constexpr int kQuietMs = 400;                // a socket that takes nothing for so long is stalled
 
 char ByteAt(size_t i) { return static_cast<char>('a' + (i * 7 + i / 1000) % 26); }

@@ -65,7 +65,7 @@ class StallingPeerTest : public testing::Test {
 TEST_F(StallingPeerTest, HalfAPrefaceOfHttp2IsAnIdleConnection) {
   Start(Silent, [](filters::hcm::HcmConfig& hcm) {
     hcm.codec = filters::hcm::CodecType::kHttp2;
-    hcm.idle_timeout = milliseconds(50);
+    hcm.idle_timeout = hcm.drain_timeout = milliseconds(50);
   });
   client_->Send(http::h2::kPreface.substr(0, 10));
   EXPECT_TRUE(Ends());
