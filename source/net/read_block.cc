@@ -46,7 +46,8 @@ void ReadBlock::Commit(size_t n, Buffer& into) {
   at_ = (end + kCacheLine - 1) & ~(kCacheLine - 1);
   if (at_ > block_->capacity) at_ = block_->capacity;
 #if defined(__SANITIZE_ADDRESS__)
-  Release();  // a view that outlives its slice then points into poisoned memory instead of the next request
+  // A view that outlives its slice then points into poisoned memory instead of the next request.
+  if (!share_in_all_builds_) Release();
 #endif
 }
 

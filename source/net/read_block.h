@@ -22,6 +22,9 @@ class ReadBlock {
   void Commit(size_t n, Buffer& into);
   // Gives the memory back to the pool (overload, tests).
   void Release();
+  // With the address sanitizer each read has a block of its own, unless this was called: then reads have the same room
+  // in all builds, and traces can be compared.
+  void ShareInAllBuilds() { share_in_all_builds_ = true; }
 
   ReadBlock(const ReadBlock&) = delete;
   ReadBlock& operator=(const ReadBlock&) = delete;
@@ -32,6 +35,7 @@ class ReadBlock {
 
   Block* block_ = nullptr;
   uint32_t at_ = 0;
+  bool share_in_all_builds_ = false;
 };
 
 // Copies a buffer that pins far more memory than it holds (a stalled reader's 100 bytes of a 128 KiB block) into blocks

@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "gtest/gtest.h"
+#include "source/net/read_block.h"
 #include "test/simulation/proxy/hop.h"
 #include "test/simulation/proxy/seeds.h"
 
@@ -47,6 +48,7 @@ TEST(SimulatedProxyTest, HarshFaultsGiveErrorsThatTheyExplainAndNothingElse) {
 }
 
 uint64_t TraceOf(uint64_t seed, Hop::Plan plan, std::string* lines = nullptr) {
+  net::ReadBlock::OfThread().ShareInAllBuilds();
   Hop hop(seed, plan, lines);
   hop.Run();
   return hop.trace_hash();
@@ -79,6 +81,15 @@ TEST(SimulatedProxyTest, DISABLED_PrintsTraces) {
   for (uint64_t seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
     printf("%s\n", absl::StrCat("trace of seed ", seed, ", ordinary: ", TraceOf(seed, Hop::Plan::kOrdinary)).c_str());
     printf("%s\n", absl::StrCat("trace of seed ", seed, ", harsh: ", TraceOf(seed, Hop::Plan::kHarsh)).c_str());
+  }
+}
+
+// Where two traces part: every effect of one seed.
+TEST(SimulatedProxyTest, DISABLED_PrintsEffects) {
+  for (Hop::Plan plan : {Hop::Plan::kOrdinary, Hop::Plan::kHarsh}) {
+    std::string lines;
+    TraceOf(SeedsToTry(1).first, plan, &lines);
+    printf("%s", lines.c_str());
   }
 }
 
