@@ -8,6 +8,8 @@
 namespace outrigger::http::h2 {
 namespace {
 
+constexpr Duration kLongestFarewell = seconds(1);  // for a peer to answer the PING behind our last GOAWAY
+
 Framer::Limits LimitsOf(const CodecOptions& options, const Http2Options& http2) {
   return {http2.hpack_table_size,
           http2.max_concurrent_streams,
@@ -154,14 +156,18 @@ void Http2Session::SendFinalGoAway() {
 void Http2Session::StartDrain(Duration grace) {
   if (closed_) return;
   const bool at_once = server_owner_ != nullptr && grace <= Duration::zero();
-  if (draining_) {
-    if (at_once) OnDrainTimer();  // in the middle of a gentler one
-    return;
-  }
+  if (draining_ && (!at_once || final_goaway_)) return;
   draining_ = true;
-  if (at_once) {
+  if (drain_timer_ == nullptr && server_owner_ != nullptr)
+    drain_timer_ = std::make_unique<event::Timer>([this] { OnDrainTimer(); });
+  if (at_once) {  // perhaps in the middle of a gentler one
     final_goaway_ = true;
     framer_.SubmitGoAway(ErrorCode::kNoError);
+    // What crosses the GOAWAY is refused by it, if the peer reads it: a connection closed now could reach it as a
+    // reset.
+    framer_.SubmitPing();
+    drain_ping_ = true;
+    connection_.dispatcher().Arm(*drain_timer_, kLongestFarewell);
   } else if (server_owner_ == nullptr) {
     final_goaway_ = true;
     framer_.SubmitGoAway(ErrorCode::kNoError);
@@ -171,18 +177,18 @@ void Http2Session::StartDrain(Duration grace) {
     framer_.SubmitShutdownNotice();
     framer_.SubmitPing();
     drain_ping_ = true;
-    drain_timer_ = std::make_unique<event::Timer>([this] { OnDrainTimer(); });
     connection_.dispatcher().Arm(*drain_timer_, grace);
   }
   ScheduleFlush();
 }
 
+// The peer has answered, or has had its time.
 void Http2Session::OnDrainTimer() {
-  if (closed_ || final_goaway_) return;
-  final_goaway_ = true;
+  if (closed_) return;
   drain_ping_ = false;
-  if (drain_timer_ != nullptr) drain_timer_->Disarm();
-  framer_.SubmitGoAway(ErrorCode::kNoError);
+  drain_timer_->Disarm();
+  if (!final_goaway_) framer_.SubmitGoAway(ErrorCode::kNoError);
+  final_goaway_ = true;
   ScheduleFlush();
 }
 
@@ -199,7 +205,7 @@ void Http2Session::CloseIfDone() {
   if (library_failed_ && framer_.done()) {
     detail = fail_detail_ = library_detail_;
     if (server_owner_ != nullptr) server_owner_->OnCodecError(400, detail);
-  } else if (!streams_.empty() || (!final_goaway_ && !framer_.done())) {
+  } else if (!streams_.empty() || (final_goaway_ ? drain_ping_ : !framer_.done())) {
     return;  // also streams that the library is done with, but whose receiver has not taken everything
   }
   EndSession(ResetReason::kProtocolError, detail);

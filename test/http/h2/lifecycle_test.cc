@@ -125,8 +125,11 @@ TEST_F(H2LifecycleTest, AServerThatDrainsWithoutGraceTakesNoStreamMore) {
 TEST_F(H2LifecycleTest, AnIdleServerThatDrainsWithoutGraceCloses) {
   Open();
   server->StartDrain(Duration(0));
+  loop.RunOnce(Duration(0));
+  EXPECT_EQ(server_app.closes, 0) << "the peer has to read the GOAWAY, and not a reset of the connection";
   Exchange& crossing = Start(Get(), true);
   ASSERT_TRUE(Until([&] { return crossing.resets == 1 && server_app.closes == 1; }));
+  EXPECT_EQ(crossing.reason, ResetReason::kRemoteGoneAway);
   EXPECT_TRUE(server_app.exchanges.empty());
 }
 

@@ -141,8 +141,8 @@ void ConnectionManager::BeginDrain() {
 }
 
 void ConnectionManager::OnDrain() {
-  if (context_.trust_changed()) return EndWithoutMore();
   if (session_ == nullptr) return;  // its first bytes may be on their way: the session will know when it is made
+  if (context_.trust_changed()) return EndWithoutMore();
   if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
   BeginDrain();
 }
@@ -153,11 +153,9 @@ void ConnectionManager::EndWithoutMore() {
   if (closed_) return;
   if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
   drain_begun_ = true;
-  const net::CloseInfo why{net::CloseReason::kLocal, 0, details::kCloseDrained.data()};
-  if (session_ == nullptr) return connection_.Close(net::Connection::CloseMode::kNow, why);
   session_->StartDrain(Duration::zero());
   if (session_->protocol() != http::Protocol::kHttp2 && session_->active_streams() == 0) {
-    connection_.Close(net::Connection::CloseMode::kFlush, why);
+    connection_.Close(net::Connection::CloseMode::kFlush, {net::CloseReason::kLocal, 0, details::kCloseDrained.data()});
   }
 }
 

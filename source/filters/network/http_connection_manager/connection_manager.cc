@@ -51,9 +51,7 @@ ConnectionManager::Verdict ConnectionManager::OnNewConnection(net::FilterChainOn
   if (config.max_connection_duration > Duration::zero())
     first = std::min(first, opened_ + config.max_connection_duration);
   WatchUntil(first);
-  if (!context_.draining() || !context_.trust_changed()) return Verdict::kContinue;
-  EndWithoutMore();  // while it shook hands
-  return Verdict::kStop;
+  return Verdict::kContinue;
 }
 
 void ConnectionManager::OnConnected() {
@@ -85,7 +83,10 @@ void ConnectionManager::MakeSession(http::Protocol protocol) {
     stats_->downstream_cx_http1_active.Add(1);
   }
   session_->OnConnected();
-  if (context_.draining()) BeginDrain();
+  if (!context_.draining()) return;
+  // It began while the connection shook hands, or before its first bytes.
+  if (context_.trust_changed()) return EndWithoutMore();
+  BeginDrain();
 }
 
 void ConnectionManager::OnAboveWriteHigh() {
@@ -100,6 +101,7 @@ void ConnectionManager::OnData(Buffer& input, bool end) {
   if (session_ != nullptr) return session_->OnData(input, end);
   const size_t n = std::min(input.size(), kHttp2Preface.size());
   ChooseCodec(input.Linearize(n), end);
+  if (connection_.closing()) return input.Clear();  // it is not let in any more
   if (session_ != nullptr) {
     session_->OnData(input, end);
   } else if (n > 0) {
