@@ -1,10 +1,13 @@
 // One hop through a whole server in this process, asked by curl.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "test/harness/http_upstream.h"
 #include "test/harness/process.h"
@@ -70,6 +73,22 @@ TEST_F(OneHopTest, UpstreamConnectionsAreReused) {
   EXPECT_EQ(h1_.requests(), 5);
   EXPECT_EQ(proxy_.Stat("cluster.h1.upstream_rq_total"), 5);
   EXPECT_EQ(proxy_.Stat("http.in.downstream_rq_2xx"), 5);
+}
+
+TEST_F(OneHopTest, BytesAreCountedWhileTheirConnectionLives) {
+  const auto count = [this](const std::string& name) {
+    const std::string line = proxy_.Admin("/stats?filter=^http\\.[^.]*\\." + name + "$");
+    int64_t value = 0;
+    (void)absl::SimpleAtoi(absl::StripAsciiWhitespace(line.substr(std::min(line.size(), line.rfind(' ') + 1))), &value);
+    return value;
+  };
+  Client client(proxy_.port("in"));
+  for (int i = 0; i < 2; ++i) {
+    client.Send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\n\r\n" + std::string(1000, 'x'));
+    ASSERT_TRUE(absl::StartsWith(client.ReadResponse(), "HTTP/1.1 200"));
+  }
+  EXPECT_TRUE(WaitFor([&] { return count("downstream_cx_rx_bytes_total") >= 2000; }));
+  EXPECT_GT(count("downstream_cx_tx_bytes_total"), 0);  // of the first answer at least
 }
 
 TEST_F(OneHopTest, AdminPagesSayWhatRuns) {

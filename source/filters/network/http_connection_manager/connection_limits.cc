@@ -180,6 +180,14 @@ void ConnectionManager::FoldCodecCounters() {
     stats_->downstream_rq_too_many_premature_resets.Add(counted.inbound_resets_flood);
 }
 
+// With each request that ends, not only with the connection: a connection may last for days. What is written at the end
+// of the turn is counted with the next.
+void ConnectionManager::CountBytes() {
+  const net::Connection::Stats& now = connection_.stats();
+  stats_->downstream_cx_rx_bytes_total.Add(now.bytes_read - std::exchange(counted_read_, now.bytes_read));
+  stats_->downstream_cx_tx_bytes_total.Add(now.bytes_written - std::exchange(counted_written_, now.bytes_written));
+}
+
 void ConnectionManager::OnSessionIdle() {
   FoldCodecCounters();
   idle_since_ = worker_.dispatcher().now();
@@ -245,8 +253,7 @@ void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
         .Sub(1);
   }
   if (why.reason == net::CloseReason::kWriteStalled) stats_->downstream_cx_delayed_close_timeout.Inc();
-  stats_->downstream_cx_rx_bytes_total.Add(connection_.stats().bytes_read);
-  stats_->downstream_cx_tx_bytes_total.Add(connection_.stats().bytes_written);
+  CountBytes();
   stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - opened_)));
   if (session_ != nullptr) worker_.dispatcher().DestroyLater(std::move(session_));
   context_.SetDrainHandler(nullptr);

@@ -362,6 +362,7 @@ void ConnectionManager::OnDone(http::Stream& stream) {
   const http::StreamInfo& info = stream.info();
   CountResponse(stream);
   stats_->downstream_rq_active.Sub(1);
+  CountBytes();
   if (info.reset_by_downstream) {
     stats_->downstream_rq_rx_reset.Inc();
     const bool broke_off = info.protocol != http::Protocol::kHttp2;  // HTTP/2 goes on after one bad stream

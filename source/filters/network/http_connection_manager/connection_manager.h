@@ -68,6 +68,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location = "");
   void AnswerExpect(http::Stream& stream, http::HeaderMap& headers);
   void FoldCodecCounters();
+  void CountBytes();
   bool PrepareUpgrade(http::Stream& stream, http::HeaderMap& headers);
   void CountResponse(const http::Stream& stream);
   void Log(http::Stream& stream, http::LogEvent event);
@@ -95,6 +96,7 @@ class ConnectionManager final : public net::NetworkFilter,
   MonotonicTime idle_since_;
   MonotonicTime idle_ends_ = MonotonicTime::max();   // draining: an idle connection closes then
   MonotonicTime head_since_ = MonotonicTime::max();  // a request's head is being received, and no stream exists yet
+  uint64_t counted_read_ = 0, counted_written_ = 0;
   uint32_t requests_ = 0;
   bool drain_begun_ = false;
   bool closed_ = false;
