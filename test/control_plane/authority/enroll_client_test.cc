@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
@@ -122,19 +121,16 @@ std::shared_ptr<net::ListenSocket> Silent(event::Dispatcher& dispatcher) {
 TEST_F(EnrollClientTest, ASilentServerDoesNotHoldTheLoopAndStoppingGivesItUpAtOnce) {
   const auto silent = Silent(dispatcher_);
   options_.server = absl::StrCat("127.0.0.1:", silent->address().port());
-  const auto begun = std::chrono::steady_clock::now();
-  {
-    EnrollClient client(dispatcher_, options_);
-    int ticks = 0;
-    event::Timer tick([&] {
-      if (++ticks == 10) return dispatcher_.Stop();
-      dispatcher_.Arm(tick, milliseconds(10));
-    });
+  options_.answer_timeout = hours(1);  // whoever waited for the call would not come to this test's end
+  EnrollClient client(dispatcher_, options_);
+  int ticks = 0;
+  event::Timer tick([&] {
+    if (++ticks == 10) return dispatcher_.Stop();
     dispatcher_.Arm(tick, milliseconds(10));
-    EXPECT_TRUE(client.Run().ok());
-    EXPECT_EQ(ticks, 10);
-  }
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(8)) << "a call may take ten, but nobody waits for it";
+  });
+  dispatcher_.Arm(tick, milliseconds(10));
+  EXPECT_TRUE(client.Run().ok());
+  EXPECT_EQ(ticks, 10);
 }
 
 TEST_F(EnrollClientTest, ASilentServerIsGivenUpAndAskedAgainUntilThereIsOneThatAnswers) {
