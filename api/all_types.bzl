@@ -20,6 +20,7 @@ ALL_TYPES = [
     "//api/envoy/extensions/filters/common/fault/v3:v3_cc",
     "//api/envoy/extensions/filters/http/buffer/v3:v3_cc",
     "//api/envoy/extensions/filters/http/fault/v3:v3_cc",
+    "//api/envoy/extensions/filters/http/on_demand/v3:v3_cc",
     "//api/envoy/extensions/filters/http/rbac/v3:v3_cc",
     "//api/envoy/extensions/filters/http/router/v3:v3_cc",
     "//api/envoy/extensions/filters/http/upstream_codec/v3:v3_cc",

@@ -55,6 +55,7 @@
 #include "envoy/extensions/filters/common/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/buffer/v3/buffer.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.pb.h"
@@ -204,6 +205,7 @@ std::vector<const google::protobuf::Descriptor*> AllTypes() {
       ::envoy::extensions::filters::common::fault::v3::FaultDelay::descriptor(),
       ::envoy::extensions::filters::http::buffer::v3::Buffer::descriptor(),
       ::envoy::extensions::filters::http::fault::v3::FaultAbort::descriptor(),
+      ::envoy::extensions::filters::http::on_demand::v3::OnDemandCds::descriptor(),
       ::envoy::extensions::filters::http::rbac::v3::RBAC::descriptor(),
       ::envoy::extensions::filters::http::router::v3::Router::descriptor(),
       ::envoy::extensions::filters::http::upstream_codec::v3::UpstreamCodec::descriptor(),

@@ -10,6 +10,15 @@ namespace outrigger::xds {
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
+namespace {
+
+template <size_t... I>
+std::array<TypeState, kResourceTypes> TypeStates(std::index_sequence<I...>) {
+  return {TypeState(kAllResourceTypes[I])...};
+}
+
+}  // namespace
+
 DiscoveryStream::DiscoveryStream(event::Dispatcher& dispatcher, Transport& transport, UpdateSink& sink,
                                  observe::ControlPlaneStats& stats, Options options)
     : dispatcher_(dispatcher),
@@ -17,8 +26,7 @@ DiscoveryStream::DiscoveryStream(event::Dispatcher& dispatcher, Transport& trans
       sink_(sink),
       stats_(stats),
       options_(std::move(options)),
-      states_{TypeState(kAllResourceTypes[0]), TypeState(kAllResourceTypes[1]), TypeState(kAllResourceTypes[2]),
-              TypeState(kAllResourceTypes[3]), TypeState(kAllResourceTypes[4])},
+      states_(TypeStates(std::make_index_sequence<kResourceTypes>())),
       reconnect_([this] { Connect(); }),
       backoff_(options_.backoff_base, options_.backoff_most),
       next_token_([this] { Dirty(); }) {

@@ -43,6 +43,9 @@ config::ResourceKind KindOf(xds::ResourceType type) {
       return config::ResourceKind::kSecret;
     case xds::ResourceType::kListener:
       return config::ResourceKind::kListener;
+    case xds::ResourceType::kRuntime:
+    case xds::ResourceType::kExtension:
+    case xds::ResourceType::kVirtualHost:
     case xds::ResourceType::kRoutes:
       break;
   }
