@@ -147,6 +147,7 @@ absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::Build
       if (other.name == filter.name())
         return Fault(path + ".name", absl::StrCat("a second filter \"", filter.name(), "\""));
     }
+    if (filter.has_config_discovery()) return Fault(path + ".config_discovery", "is not supported");
     auto found = FindHttpFilter(factories(), filter.name(), filter.typed_config());
     if (!found.ok()) {
       if (!filter.is_optional()) return extension::Under(path + ".typed_config", found.status());

@@ -55,6 +55,7 @@ absl::Status AddFilters(const listener_v3::FilterChain& proto, BuildContext& con
   for (int i = 0; i < proto.filters_size(); ++i) {
     const auto& filter = proto.filters(i);
     const std::string path = Item("filters", i);
+    if (filter.has_config_discovery()) return Fault(path + ".config_discovery", "is not supported");
     OUTRIGGER_ASSIGN(auto found, path + ".typed_config",
                      FindNetworkFilter(context.factories(), filter.name(), filter.typed_config()));
     BuildContext below = context.Below(path + ".typed_config");

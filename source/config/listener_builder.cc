@@ -42,6 +42,9 @@ absl::Status AddListenerFilters(const listener_v3::Listener& proto, BuildContext
   for (int i = 0; i < proto.listener_filters_size(); ++i) {
     const auto& filter = proto.listener_filters(i);
     const std::string path = Item("listener_filters", i) + ".typed_config";
+    if (filter.has_config_discovery()) {
+      return Fault(Item("listener_filters", i) + ".config_discovery", "is not supported");
+    }
     OUTRIGGER_ASSIGN(auto found, path, FindListenerFilter(context.factories(), filter.name(), filter.typed_config()));
     OUTRIGGER_ASSIGN(model::ListenerFilterSpec spec, path, found.factory->create(*found.config, context));
     spec.name = filter.name();

@@ -3,6 +3,7 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/config/snapshot_state.h"
+#include "source/extension/fault.h"
 #include "source/extension/runtime.h"
 #include "source/extension/values.h"
 
@@ -60,6 +61,12 @@ absl::Status SnapshotBuilder::SetStatic(const envoy::config::bootstrap::v3::Boot
   const Given given{"", true};
   for (const auto& layer : bootstrap.layered_runtime().layers()) {
     extension::AddRuntimeLayer(layer.static_layer(), &state_->environment.runtime);  // later layers win
+  }
+  for (const auto& layer : bootstrap.layered_runtime().layers()) {
+    if (layer.has_rtds_layer()) {
+      return extension::Fault(absl::StrCat("layered_runtime.layers[\"", layer.name(), "\"].rtds_layer"),
+                              "is not supported");
+    }
   }
   absl::Status errors;
   SetAll(
