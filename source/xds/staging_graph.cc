@@ -211,7 +211,7 @@ void StagingGraph::Removed(const Update& update) {
     if (node == nullptr || node->is_static) continue;
     if (update.type == ResourceType::kCluster) {
       node->leaving = true;
-      if (!update.ordered) HoldLeaving(*node);
+      HoldLeaving(*node);
       TryLeave(name);
     } else if (IsFullState(update.type)) {
       Drop(node->key);

@@ -184,6 +184,20 @@ TEST(StagingTest, WhatWasRemovedWhileThereWasNoStreamStaysUntilTheRoutesThatName
   EXPECT_LT(scene.target.IndexOf("+RDS r@v2"), scene.target.IndexOf("-CDS old"));
 }
 
+// Many servers send clusters first, without those that routes are about to leave: that must not cost a request.
+TEST(StagingTest, AServerThatDropsAClusterBeforeItMovesTheRoutesCostsNothing) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("old")});
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "old")});
+  scene.Say<ClusterProto>(T::kCluster, "v2", {StaticCluster("new")});
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "old"));
+  scene.Say<RouteProto>(T::kRoutes, "v2", {Routes("r", "new")});
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "old"));
+  EXPECT_LT(scene.target.IndexOf("+RDS r@v2"), scene.target.IndexOf("-CDS old"));
+}
+
 TEST(StagingTest, WhatWasRemovedWhileThereWasNoStreamDoesNotStayForEver) {
   Scene scene;
   scene.WatchBoth();
