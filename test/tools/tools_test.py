@@ -155,22 +155,26 @@ class ResultsTest(unittest.TestCase):
 
 
 class SetupTest(unittest.TestCase):
-    def run_setup(self, packages, known):
-        """tools/setup with a dpkg-query and an apt-get of our own; what apt-get was asked for."""
+    def run_setup(self, packages, known, times=1):
+        """tools/setup with a dpkg-query, an apt-get and an npm of our own; what the last two were asked for."""
         with tempfile.TemporaryDirectory() as folder:
             os.mkdir(folder + "/tools")
             os.mkdir(folder + "/bin")
+            os.makedirs(folder + "/test/interop/node")
+            open(folder + "/test/interop/node/package-lock.json", "w").close()
             with open(TOOLS + "/setup") as original, open(folder + "/tools/setup", "w") as copy:
                 copy.write(original.read())
             with open(folder + "/tools/packages.txt", "w") as f:
                 f.write(packages)
             query = f'case " {known} " in *" $3 "*) echo "install ok installed" ;; *) exit 1 ;; esac'
-            for name, body in (("dpkg-query", query), ("apt-get", f'echo "$*" >> {folder}/asked'), ("id", "echo 0")):
+            for name, body in (("dpkg-query", query), ("apt-get", f'echo "$*" >> {folder}/asked'), ("id", "echo 0"),
+                               ("npm", f'echo "npm $*" >> {folder}/asked; mkdir -p {folder}/test/interop/node/node_modules')):
                 with open(f"{folder}/bin/{name}", "w") as f:
                     f.write("#!/bin/sh\n" + body + "\n")
                 os.chmod(f"{folder}/bin/{name}", 0o755)
-            result = subprocess.run(["bash", folder + "/tools/setup"], env={"PATH": f"{folder}/bin:/usr/bin:/bin"}, capture_output=True)
-            self.assertEqual(result.returncode, 0, result.stderr)
+            for _ in range(times):
+                result = subprocess.run(["bash", folder + "/tools/setup"], env={"PATH": f"{folder}/bin:/usr/bin:/bin"}, capture_output=True)
+                self.assertEqual(result.returncode, 0, result.stderr)
             try:
                 return open(folder + "/asked").read()
             except FileNotFoundError:
@@ -183,7 +187,14 @@ class SetupTest(unittest.TestCase):
         self.assertNotIn(" here", asked)
 
     def test_does_nothing_when_all_is_there(self):
-        self.assertEqual(self.run_setup("here\nthere\n", "here there"), "")
+        self.assertNotIn("install ", self.run_setup("here\nthere\n", "here there"))
+
+    def test_needs_no_package_for_a_command_that_is_there(self):
+        asked = self.run_setup("shell sh\nnowhere no-such-command\n", "")
+        self.assertRegex(asked, r"install .* nowhere\n")
+
+    def test_installs_the_npm_packages_of_the_lock_file_once(self):
+        self.assertEqual(self.run_setup("", "", times=2).count("npm ci --prefix test/interop/node"), 1)
 
 
 class LoadTest(unittest.TestCase):
