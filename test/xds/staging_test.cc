@@ -155,14 +155,17 @@ TEST(StagingTest, MakeBeforeBreakANewClusterServesBeforeTheRoutesMoveAndTheOldOn
   EXPECT_LT(scene.target.IndexOf("+RDS r@v2"), scene.target.IndexOf("-CDS old"));
 }
 
-TEST(StagingTest, ARemovedClusterThatNobodyMovesAwayFromGoesAtOnce) {
+TEST(StagingTest, ARemovedClusterGoesAtOnceIfNobodyNamesItElseInAWhile) {
   Scene scene;
   scene.WatchBoth();
-  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("a")});
+  scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("named"), StaticCluster("idle")});
   scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
-  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "a")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "named")});
   scene.SayNothing(T::kCluster, "v2");
-  EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "idle"));
+  EXPECT_TRUE(scene.target.Has(T::kCluster, "named"));
+  scene.Run(StagingGraph::kLeaving);
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "named"));
 }
 
 // A new stream begins with all clusters of now; the routes that left the old ones come after.
