@@ -98,7 +98,10 @@ class Engine {
   virtual IoResult Append(int fd, absl::string_view bytes) = 0;
   // Writes `path` by a temporary file in the same folder, fsync, rename, fsync of the folder. mode as in open(2).
   virtual absl::Status ReplaceFile(absl::string_view path, absl::string_view bytes, uint32_t mode) = 0;
-  virtual IoResult ChangeMode(absl::string_view path, uint32_t mode) = 0;      // a Unix socket's permissions
+  virtual IoResult ChangeMode(absl::string_view path, uint32_t mode) = 0;  // a Unix socket's permissions
+  // For what only we should have written, or read: an error unless the file or folder (through links) is this user's or
+  // root's and has none of the permission bits `forbidden`.
+  virtual absl::Status CheckOwner(absl::string_view path, uint32_t forbidden) = 0;
   virtual absl::Status RemoveFile(absl::string_view path) = 0;                 // also a stale Unix socket
   virtual absl::Status MakeFolder(absl::string_view path, uint32_t mode) = 0;  // ok if it is a folder already
   virtual absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) = 0;  // sorted names

@@ -254,6 +254,10 @@ absl::Status EpollEngine::MakeFolder(absl::string_view path, uint32_t mode) {
 
 IoResult EpollEngine::ChangeMode(absl::string_view path, uint32_t mode) { return file_calls::ChangeMode(path, mode); }
 
+absl::Status EpollEngine::CheckOwner(absl::string_view path, uint32_t forbidden) {
+  return file_calls::CheckOwner(path, forbidden);
+}
+
 absl::StatusOr<std::vector<std::string>> EpollEngine::ListFolder(absl::string_view path) {
   return file_calls::List(path);
 }

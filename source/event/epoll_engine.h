@@ -57,6 +57,7 @@ class EpollEngine final : public Engine {
   IoResult Append(int fd, absl::string_view bytes) override;
   absl::Status ReplaceFile(absl::string_view path, absl::string_view bytes, uint32_t mode) override;
   IoResult ChangeMode(absl::string_view path, uint32_t mode) override;
+  absl::Status CheckOwner(absl::string_view path, uint32_t forbidden) override;
   absl::Status RemoveFile(absl::string_view path) override;
   absl::Status MakeFolder(absl::string_view path, uint32_t mode) override;
   absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) override;

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace outrigger::event::file_calls {
 namespace {
@@ -114,6 +115,18 @@ absl::Status MakeFolder(absl::string_view path, uint32_t mode) {
   struct stat info;
   if (error == EEXIST && stat(name.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return absl::OkStatus();
   return Failed(error, "make folder", path);
+}
+
+absl::Status CheckOwner(absl::string_view path, uint32_t forbidden) {
+  struct stat info;
+  if (stat(std::string(path).c_str(), &info) != 0) return Failed(errno, "look at", path);
+  if (info.st_uid != geteuid() && info.st_uid != 0) {
+    return absl::PermissionDeniedError(absl::StrCat("\"", path, "\" belongs to another user"));
+  }
+  const uint32_t bits = info.st_mode & 07777;
+  if ((bits & forbidden) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrFormat("the permissions of \"%s\" are %04o: none of %04o may be set", path, bits, forbidden));
 }
 
 IoResult ChangeMode(absl::string_view path, uint32_t mode) {

@@ -19,6 +19,7 @@ IoResult WriteAll(int fd, absl::string_view bytes);
 absl::Status Replace(absl::string_view path, absl::string_view bytes, uint32_t mode, uint64_t unique);
 absl::Status Remove(absl::string_view path);
 absl::Status MakeFolder(absl::string_view path, uint32_t mode);
+absl::Status CheckOwner(absl::string_view path, uint32_t forbidden);
 IoResult ChangeMode(absl::string_view path, uint32_t mode);
 absl::StatusOr<std::vector<std::string>> List(absl::string_view path);
 

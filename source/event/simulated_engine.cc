@@ -256,8 +256,12 @@ absl::Status SimulatedEngine::RemoveFile(absl::string_view path) {
   return world_.files(host_).Remove(path);
 }
 
-absl::Status SimulatedEngine::MakeFolder(absl::string_view path, uint32_t) {
-  return world_.files(host_).MakeFolder(path);
+absl::Status SimulatedEngine::MakeFolder(absl::string_view path, uint32_t mode) {
+  return world_.files(host_).MakeFolder(path, mode);
+}
+
+absl::Status SimulatedEngine::CheckOwner(absl::string_view path, uint32_t forbidden) {
+  return world_.files(host_).CheckOwner(path, forbidden);
 }
 
 absl::StatusOr<std::vector<std::string>> SimulatedEngine::ListFolder(absl::string_view path) {

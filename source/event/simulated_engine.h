@@ -57,6 +57,7 @@ class SimulatedEngine final : public Engine {
   IoResult ChangeMode(absl::string_view path, uint32_t mode) override;
   absl::Status RemoveFile(absl::string_view path) override;
   absl::Status MakeFolder(absl::string_view path, uint32_t mode) override;
+  absl::Status CheckOwner(absl::string_view path, uint32_t forbidden) override;
   absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) override;
   absl::StatusOr<std::unique_ptr<FileWatch>> WatchFile(absl::string_view path, std::function<void()> changed) override;
 

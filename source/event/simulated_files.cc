@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "source/base/hash.h"
@@ -76,8 +77,8 @@ const SimulatedFiles::Node* SimulatedFiles::Find(absl::string_view path) const {
 SimulatedFiles::Node& SimulatedFiles::Make(const std::string& path) {
   for (std::string folder = ParentOf(path);; folder = ParentOf(folder)) {
     Node& node = view_[folder];
+    if (!node.folder) node.mode = 0755;
     node.folder = true;
-    node.mode = 0755;
     disk_[folder] = node;
     if (folder == "/") break;
   }
@@ -228,7 +229,7 @@ absl::Status SimulatedFiles::Remove(absl::string_view path) {
   return absl::OkStatus();
 }
 
-absl::Status SimulatedFiles::MakeFolder(absl::string_view path) {
+absl::Status SimulatedFiles::MakeFolder(absl::string_view path, uint32_t mode) {
   if (Fails()) return Failed(EIO, "make folder", path);
   const std::string place = Follow(path);
   if (const auto found = view_.find(place); found != view_.end()) {
@@ -236,11 +237,20 @@ absl::Status SimulatedFiles::MakeFolder(absl::string_view path) {
   }
   Node& node = Make(place);
   node.folder = true;
-  node.mode = 0755;
+  node.mode = mode;
   disk_[place] = node;
   Touch(place);
   NoticeChanges();
   return absl::OkStatus();
+}
+
+absl::Status SimulatedFiles::CheckOwner(absl::string_view path, uint32_t forbidden) {
+  if (Fails()) return Failed(EIO, "look at", path);
+  const Node* node = Find(path);
+  if (node == nullptr) return Failed(ENOENT, "look at", path);
+  if ((node->mode & forbidden) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrFormat("the permissions of \"%s\" are %04o: none of %04o may be set", path, node->mode, forbidden));
 }
 
 IoResult SimulatedFiles::ChangeMode(absl::string_view path, uint32_t mode) {

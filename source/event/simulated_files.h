@@ -45,7 +45,8 @@ class SimulatedFiles {
   IoResult Close(int fd);
   absl::Status Replace(absl::string_view path, absl::string_view bytes, uint32_t mode);
   absl::Status Remove(absl::string_view path);
-  absl::Status MakeFolder(absl::string_view path);
+  absl::Status MakeFolder(absl::string_view path, uint32_t mode);
+  absl::Status CheckOwner(absl::string_view path, uint32_t forbidden);  // everything is this user's
   IoResult ChangeMode(absl::string_view path, uint32_t mode);
   absl::StatusOr<std::vector<std::string>> List(absl::string_view path);
   std::unique_ptr<Engine::FileWatch> Watch(SimulatedEngine* engine, absl::string_view path,

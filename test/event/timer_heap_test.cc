@@ -49,6 +49,7 @@ class ClockOnly : public Engine {
   absl::Status RemoveFile(absl::string_view) override { return {}; }
   absl::Status MakeFolder(absl::string_view, uint32_t) override { return {}; }
   IoResult ChangeMode(absl::string_view, uint32_t) override { return -1; }
+  absl::Status CheckOwner(absl::string_view, uint32_t) override { return {}; }
   absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view) override { return std::vector<std::string>(); }
   absl::StatusOr<std::unique_ptr<FileWatch>> WatchFile(absl::string_view, std::function<void()>) override {
     return nullptr;

@@ -123,6 +123,9 @@ class CountingEngine final : public event::Engine {
     return engine_->ReplaceFile(path, bytes, mode);
   }
   event::IoResult ChangeMode(absl::string_view path, uint32_t mode) override { return engine_->ChangeMode(path, mode); }
+  absl::Status CheckOwner(absl::string_view path, uint32_t forbidden) override {
+    return engine_->CheckOwner(path, forbidden);
+  }
   absl::Status RemoveFile(absl::string_view path) override { return engine_->RemoveFile(path); }
   absl::Status MakeFolder(absl::string_view path, uint32_t mode) override { return engine_->MakeFolder(path, mode); }
   absl::StatusOr<std::vector<std::string>> ListFolder(absl::string_view path) override {
