@@ -58,4 +58,9 @@ inline ResourcePtr SecretOf(const std::string& name, const std::string& key) {
                                  key, "}}}"));
 }
 
+inline ResourcePtr HostOf(const std::string& name, const std::string& domains, const std::string& cluster = "c") {
+  return ResourceOf(absl::StrCat("{\"@type\": ", kVirtualHostType, ", name: ", name, ", domains: ", domains,
+                                 ", routes: [{match: {prefix: /}, route: {cluster: ", cluster, "}}]}"));
+}
+
 }  // namespace outrigger::control_plane

@@ -3,9 +3,11 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "source/base/hash.h"
@@ -99,6 +101,14 @@ absl::string_view ShortType(absl::string_view type_url) {
   return type_url;
 }
 
+bool KnownType(absl::string_view type_url) {
+  for (const absl::string_view known : {kListenerType, kRouteType, kClusterType, kEndpointType, kSecretType,
+                                        kExtensionType, kRuntimeType, kVirtualHostType}) {
+    if (type_url == known) return true;
+  }
+  return false;
+}
+
 absl::StatusOr<ResourcePtr> MakeResource(const Message& message) {
   auto resource = std::make_shared<Resource>();
   resource->type_url = absl::StrCat("type.googleapis.com/", message.GetDescriptor()->full_name());
@@ -109,6 +119,17 @@ absl::StatusOr<ResourcePtr> MakeResource(const Message& message) {
   resource->bytes = Encode(message);
   resource->version = absl::StrCat(absl::Hex(StableHash(resource->bytes), absl::kZeroPad16));
   ReferenceFinder(resource->references).Walk(message, "", 0);
+  if (const auto* host = dynamic_cast<const envoy::config::route::v3::VirtualHost*>(&message)) {
+    const size_t slash = host->name().rfind('/');
+    if (slash == std::string::npos || slash == 0 || slash + 1 == host->name().size()) {
+      return absl::InvalidArgumentError(absl::StrCat("virtual host \"", host->name(),
+                                                     "\" must be named ROUTES/HOST, ROUTES being the route "
+                                                     "configuration that it is for"));
+    }
+    const absl::string_view routes(host->name().data(), slash + 1);
+    for (const std::string& domain : host->domains())
+      resource->aliases.push_back(absl::StrCat(routes, absl::AsciiStrToLower(domain)));
+  }
   return ResourcePtr(std::move(resource));
 }
 

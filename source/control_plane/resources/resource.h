@@ -19,6 +19,15 @@ inline constexpr absl::string_view kRouteType = "type.googleapis.com/envoy.confi
 inline constexpr absl::string_view kClusterType = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 inline constexpr absl::string_view kEndpointType = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
 inline constexpr absl::string_view kSecretType = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+inline constexpr absl::string_view kExtensionType =
+    "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";  // ECDS
+inline constexpr absl::string_view kRuntimeType = "type.googleapis.com/envoy.service.runtime.v3.Runtime";
+inline constexpr absl::string_view kVirtualHostType = "type.googleapis.com/envoy.config.route.v3.VirtualHost";
+
+// Whether it is one of these.
+bool KnownType(absl::string_view type_url);
+// Types of which a first request without names means all.
+inline bool LegacyWildcard(absl::string_view type_url) { return type_url == kListenerType || type_url == kClusterType; }
 
 // The last part of a type URL: "Listener".
 absl::string_view ShortType(absl::string_view type_url);
@@ -38,6 +47,7 @@ struct Resource {
   std::string bytes;    // the encoded message, without its Any
   std::string version;  // a hash of the above: equal content has an equal version in every process
   std::vector<Reference> references;
+  std::vector<std::string> aliases;  // of a virtual host: "ROUTES/DOMAIN" for each of its domains
 };
 using ResourcePtr = std::shared_ptr<const Resource>;
 

@@ -18,10 +18,19 @@ class ResourceSet {
   void Replace(ResourcePtr resource);  // over one of the same name
   const Resource* Find(absl::string_view name) const;
   ResourcePtr Share(absl::string_view name) const;  // null: none
+  // The same, and for a virtual host also the one that would serve this name: "ROUTES/HOST" or "ROUTES/HOST:PORT" is
+  // matched with the domains of ROUTES as a request's host is (exact, longest "*.suffix", longest "prefix.*", "*"),
+  // first with its port, then without.
+  ResourcePtr Resolve(absl::string_view name) const;
   const std::map<std::string, ResourcePtr, std::less<>>& all() const { return all_; }
 
  private:
+  void Index(const ResourcePtr& resource);
+  void Unindex(const Resource& resource);
+  ResourcePtr ByAlias(const std::string& alias) const;
+
   std::map<std::string, ResourcePtr, std::less<>> all_;
+  std::map<std::string, ResourcePtr, std::less<>> aliases_;
 };
 
 // Everything that one node is to have. Immutable once shared.

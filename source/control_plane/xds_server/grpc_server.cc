@@ -15,8 +15,10 @@
 #include "envoy/service/cluster/v3/cds.grpc.pb.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
 #include "envoy/service/endpoint/v3/eds.grpc.pb.h"
+#include "envoy/service/extension/v3/config_discovery.grpc.pb.h"
 #include "envoy/service/listener/v3/lds.grpc.pb.h"
 #include "envoy/service/route/v3/rds.grpc.pb.h"
+#include "envoy/service/runtime/v3/rtds.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
 #include "source/base/log.h"
 #include "source/control_plane/xds_server/grpc_peer.h"
@@ -27,10 +29,6 @@
 namespace outrigger::control_plane {
 namespace {
 
-using envoy::service::discovery::v3::DiscoveryRequest;
-using envoy::service::discovery::v3::DiscoveryResponse;
-using Reactor = grpc::ServerBidiReactor<DiscoveryRequest, DiscoveryResponse>;
-
 // What libgrpc takes at all; StreamLimits has the limit that is counted and told.
 constexpr int kMostMessageBytes = 16 << 20;
 constexpr Duration kLongestIdle = minutes(5);
@@ -39,29 +37,49 @@ constexpr Duration kShortestPingInterval = milliseconds(500);
 struct ServiceOwner {
   GrpcStreams& streams;
   std::string bound_node;
-  Reactor* Open(grpc::CallbackServerContext* context, absl::string_view type) {
-    return streams.Adopt(PeerOf(*context, bound_node), std::string(type));
+  template <class Stream>
+  Stream* Open(grpc::CallbackServerContext* context, absl::string_view type) {
+    return streams.Adopt<Stream>(PeerOf(*context, bound_node), std::string(type));
   }
 };
 
-// The services differ in nothing but the name of their method.
-#define OUTRIGGER_DISCOVERY_SERVICE(Name, base, Method, type)                                             \
-  class Name final : public base::CallbackService {                                                       \
-   public:                                                                                                \
-    explicit Name(ServiceOwner& owner) : owner_(owner) {}                                                 \
-    Reactor* Method(grpc::CallbackServerContext* context) override { return owner_.Open(context, type); } \
-                                                                                                          \
-   private:                                                                                               \
-    ServiceOwner& owner_;                                                                                 \
+// The services differ in nothing but the names of their methods.
+#define OUTRIGGER_DISCOVERY_METHOD(Method, Stream, type) \
+  Stream* Method(grpc::CallbackServerContext* context) override { return owner_.Open<Stream>(context, type); }
+#define OUTRIGGER_DISCOVERY_SERVICE(Name, base, World, Delta, type) \
+  class Name final : public base::CallbackService {                 \
+   public:                                                          \
+    explicit Name(ServiceOwner& owner) : owner_(owner) {}           \
+    OUTRIGGER_DISCOVERY_METHOD(World, WorldStream, type)            \
+    OUTRIGGER_DISCOVERY_METHOD(Delta, DeltaStream, type)            \
+                                                                    \
+   private:                                                         \
+    ServiceOwner& owner_;                                           \
   }
 namespace v3 = envoy::service;
-OUTRIGGER_DISCOVERY_SERVICE(Ads, v3::discovery::v3::AggregatedDiscoveryService, StreamAggregatedResources, "");
-OUTRIGGER_DISCOVERY_SERVICE(Lds, v3::listener::v3::ListenerDiscoveryService, StreamListeners, kListenerType);
-OUTRIGGER_DISCOVERY_SERVICE(Rds, v3::route::v3::RouteDiscoveryService, StreamRoutes, kRouteType);
-OUTRIGGER_DISCOVERY_SERVICE(Cds, v3::cluster::v3::ClusterDiscoveryService, StreamClusters, kClusterType);
-OUTRIGGER_DISCOVERY_SERVICE(Eds, v3::endpoint::v3::EndpointDiscoveryService, StreamEndpoints, kEndpointType);
-OUTRIGGER_DISCOVERY_SERVICE(Sds, v3::secret::v3::SecretDiscoveryService, StreamSecrets, kSecretType);
+OUTRIGGER_DISCOVERY_SERVICE(Ads, v3::discovery::v3::AggregatedDiscoveryService, StreamAggregatedResources,
+                            DeltaAggregatedResources, "");
+OUTRIGGER_DISCOVERY_SERVICE(Lds, v3::listener::v3::ListenerDiscoveryService, StreamListeners, DeltaListeners,
+                            kListenerType);
+OUTRIGGER_DISCOVERY_SERVICE(Rds, v3::route::v3::RouteDiscoveryService, StreamRoutes, DeltaRoutes, kRouteType);
+OUTRIGGER_DISCOVERY_SERVICE(Cds, v3::cluster::v3::ClusterDiscoveryService, StreamClusters, DeltaClusters, kClusterType);
+OUTRIGGER_DISCOVERY_SERVICE(Eds, v3::endpoint::v3::EndpointDiscoveryService, StreamEndpoints, DeltaEndpoints,
+                            kEndpointType);
+OUTRIGGER_DISCOVERY_SERVICE(Sds, v3::secret::v3::SecretDiscoveryService, StreamSecrets, DeltaSecrets, kSecretType);
+OUTRIGGER_DISCOVERY_SERVICE(Ecds, v3::extension::v3::ExtensionConfigDiscoveryService, StreamExtensionConfigs,
+                            DeltaExtensionConfigs, kExtensionType);
+OUTRIGGER_DISCOVERY_SERVICE(Rtds, v3::runtime::v3::RuntimeDiscoveryService, StreamRuntime, DeltaRuntime, kRuntimeType);
 #undef OUTRIGGER_DISCOVERY_SERVICE
+
+class Vhds final : public v3::route::v3::VirtualHostDiscoveryService::CallbackService {
+ public:
+  explicit Vhds(ServiceOwner& owner) : owner_(owner) {}
+  OUTRIGGER_DISCOVERY_METHOD(DeltaVirtualHosts, DeltaStream, kVirtualHostType)
+
+ private:
+  ServiceOwner& owner_;
+};
+#undef OUTRIGGER_DISCOVERY_METHOD
 
 class LibgrpcServer final : public GrpcServer {
  public:
@@ -155,7 +173,8 @@ class LibgrpcServer final : public GrpcServer {
   event::Dispatcher& dispatcher_;
   GrpcStreams streams_;
   ServiceOwner owner_;
-  std::tuple<Ads, Lds, Rds, Cds, Eds, Sds> services_{owner_, owner_, owner_, owner_, owner_, owner_};
+  std::tuple<Ads, Lds, Rds, Cds, Eds, Sds, Ecds, Rtds, Vhds> services_{owner_, owner_, owner_, owner_, owner_,
+                                                                       owner_, owner_, owner_, owner_};
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;  // of what the node's socket took
   std::shared_ptr<grpc::ServerCredentials> credentials_;                      // outlives the server
   std::unique_ptr<grpc::Server> server_;

@@ -29,8 +29,8 @@ struct GrpcListenOptions {
   Duration longest_handshake = seconds(10);  // of TLS and the HTTP/2 preface; then the connection is closed
 };
 
-// The XdsServer on libgrpc: ADS and LDS, RDS, CDS, EDS, SDS. libgrpc's threads only hand messages over; everything else
-// happens on the dispatcher's loop.
+// The XdsServer on libgrpc: ADS and LDS, RDS, VHDS (delta only), CDS, EDS, SDS, ECDS, RTDS, in both forms. libgrpc's
+// threads only hand messages over; everything else happens on the dispatcher's loop.
 class GrpcServer {
  public:
   // `extra`: further services on the same address, not owned. The error names the address.

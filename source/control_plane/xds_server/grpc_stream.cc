@@ -1,5 +1,7 @@
 #include "source/control_plane/xds_server/grpc_stream.h"
 
+#include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "source/control_plane/xds_server/grpc_streams.h"
@@ -7,6 +9,8 @@
 namespace outrigger::control_plane {
 namespace {
 
+using envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
@@ -16,11 +20,11 @@ std::string Short(const std::string& text) {
   return text.size() <= kMostBytes ? text : std::string(text.data(), kMostBytes);
 }
 
-DiscoveryAsk AskOf(DiscoveryRequest& request, const std::string& only_type) {
+// What the requests of both forms have.
+template <class Request>
+DiscoveryAsk CommonAsk(const Request& request, const std::string& only_type) {
   DiscoveryAsk ask;
   ask.type_url = request.type_url().empty() ? only_type : request.type_url();
-  ask.names.assign(request.resource_names().begin(), request.resource_names().end());
-  ask.version = request.version_info();
   ask.nonce = request.response_nonce();
   ask.refused = request.has_error_detail();
   if (ask.refused) ask.refusal = Short(request.error_detail().message());
@@ -31,87 +35,146 @@ DiscoveryAsk AskOf(DiscoveryRequest& request, const std::string& only_type) {
   return ask;
 }
 
+DiscoveryAsk AskOf(const DiscoveryRequest& request, const std::string& only_type) {
+  DiscoveryAsk ask = CommonAsk(request, only_type);
+  ask.names.assign(request.resource_names().begin(), request.resource_names().end());
+  ask.version = request.version_info();
+  return ask;
+}
+
+DiscoveryAsk AskOf(const DeltaDiscoveryRequest& request, const std::string& only_type) {
+  DiscoveryAsk ask = CommonAsk(request, only_type);
+  ask.names.assign(request.resource_names_subscribe().begin(), request.resource_names_subscribe().end());
+  ask.dropped_names.assign(request.resource_names_unsubscribe().begin(), request.resource_names_unsubscribe().end());
+  ask.initial_versions.insert(request.initial_resource_versions().begin(), request.initial_resource_versions().end());
+  return ask;
+}
+
+void Fill(const Resource& resource, google::protobuf::Any& any) {
+  any.set_type_url(resource.type_url);
+  any.set_value(resource.bytes);
+}
+
 void Fill(const DiscoveryAnswer& answer, DiscoveryResponse& response) {
+  response.set_version_info(answer.version);
+  for (const ResourcePtr& resource : answer.resources) Fill(*resource, *response.add_resources());
+}
+
+void Fill(const DiscoveryAnswer& answer, DeltaDiscoveryResponse& response) {
+  response.set_system_version_info(answer.version);
+  for (const ResourcePtr& resource : answer.resources) {
+    auto& out = *response.add_resources();
+    out.set_name(resource->name);
+    out.set_version(resource->version);
+    for (const std::string& alias : resource->aliases) out.add_aliases(alias);
+    const auto names = answer.asked_as.find(resource->name);
+    if (names != answer.asked_as.end()) {
+      for (const std::string& name : names->second) {
+        const auto& known = resource->aliases;
+        if (std::find(known.begin(), known.end(), name) == known.end()) out.add_aliases(name);
+      }
+    }
+    Fill(*resource, *out.mutable_resource());
+  }
+  for (const std::string& name : answer.removed) response.add_removed_resources(name);
+}
+
+template <class Response>
+void FillAll(const DiscoveryAnswer& answer, Response& response) {
   response.Clear();
   response.set_type_url(answer.type_url);
-  response.set_version_info(answer.version);
   response.set_nonce(answer.nonce);
   response.mutable_control_plane()->set_identifier("outrigger-control-plane");
-  for (const ResourcePtr& resource : answer.resources) {
-    auto* any = response.add_resources();
-    any->set_type_url(resource->type_url);
-    any->set_value(resource->bytes);
-  }
+  Fill(answer, response);
 }
 
 }  // namespace
 
-GrpcStream::GrpcStream(GrpcStreams& owner, PeerFacts peer, std::string only_type)
+template <class Request, class Response>
+GrpcStream<Request, Response>::GrpcStream(GrpcStreams& owner, PeerFacts peer, std::string only_type)
     : owner_(owner), peer_(std::move(peer)), only_type_(std::move(only_type)) {}
 
-void GrpcStream::Begin() {
-  session_ = owner_.stopped() ? nullptr : owner_.core().Open(*this, peer_, only_type_);
+template <class Request, class Response>
+void GrpcStream<Request, Response>::Begin() {
+  constexpr WireForm kForm = std::is_same_v<Request, DiscoveryRequest> ? WireForm::kWorld : WireForm::kDelta;
+  session_ = owner_.stopped() ? nullptr : owner_.core().Open(*this, peer_, only_type_, kForm);
   if (session_ == nullptr) {
     FinishOnce(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams"));
     return;
   }
-  StartRead(&request_);
+  this->StartRead(&request_);
 }
 
-void GrpcStream::OnReadDone(bool ok) {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::OnReadDone(bool ok) {
   owner_.Post([this, ok] { ReadDone(ok); });
 }
-void GrpcStream::OnWriteDone(bool ok) {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::OnWriteDone(bool ok) {
   owner_.Post([this, ok] { WriteDone(ok); });
 }
-void GrpcStream::OnDone() {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::OnDone() {
   owner_.Post([this] { Released(); });
 }
 
-void GrpcStream::ReadDone(bool ok) {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::ReadDone(bool ok) {
   if (finished_) return;
   if (!ok) return FinishOnce(grpc::Status::OK);  // the client is done or gone
   const DiscoveryAsk ask = AskOf(request_, only_type_);
   request_ = {};  // its metadata and capacity are not to be kept while the stream is idle
   session_->OnAsk(ask);
-  if (!finished_) StartRead(&request_);
+  if (!finished_) this->StartRead(&request_);
 }
 
-void GrpcStream::WriteDone(bool ok) {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::WriteDone(bool ok) {
   writing_ = false;
   if (finished_) return;
   if (!ok) return FinishOnce(grpc::Status::CANCELLED);
   WriteNext();
 }
 
-void GrpcStream::Send(const DiscoveryAnswer& answer) {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::Send(const DiscoveryAnswer& answer) {
   queue_.push_back(answer);
   WriteNext();
 }
 
-void GrpcStream::WriteNext() {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::WriteNext() {
   if (writing_ || finished_ || queue_.empty()) return;
-  Fill(queue_.front(), response_);
+  FillAll(queue_.front(), response_);
   queue_.pop_front();
   writing_ = true;
-  StartWrite(&response_);
+  this->StartWrite(&response_);
 }
 
-void GrpcStream::End(bool denied, const std::string& reason) {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::End(bool denied, const std::string& reason) {
   FinishOnce(grpc::Status(denied ? grpc::StatusCode::PERMISSION_DENIED : grpc::StatusCode::INVALID_ARGUMENT, reason));
 }
 
-void GrpcStream::Stop() { FinishOnce(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is going away")); }
-
-void GrpcStream::FinishOnce(const grpc::Status& status) {
-  if (std::exchange(finished_, true)) return;
-  Finish(status);
+template <class Request, class Response>
+void GrpcStream<Request, Response>::Stop() {
+  FinishOnce(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is going away"));
 }
 
-void GrpcStream::Released() {
+template <class Request, class Response>
+void GrpcStream<Request, Response>::FinishOnce(const grpc::Status& status) {
+  if (std::exchange(finished_, true)) return;
+  this->Finish(status);
+}
+
+template <class Request, class Response>
+void GrpcStream<Request, Response>::Released() {
   if (session_ != nullptr) owner_.core().Close(session_);
   session_ = nullptr;
   owner_.Remove(this);
 }
+
+template class GrpcStream<DiscoveryRequest, DiscoveryResponse>;
+template class GrpcStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
 
 }  // namespace outrigger::control_plane

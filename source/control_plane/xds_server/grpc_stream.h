@@ -17,10 +17,18 @@ namespace outrigger::control_plane {
 // All streams of one server, owned on main.
 class GrpcStreams;
 
-// One discovery call. Every operation is started on main; libgrpc's callbacks only post. Freed on main after OnDone.
-class GrpcStream final : public grpc::ServerBidiReactor<envoy::service::discovery::v3::DiscoveryRequest,
-                                                        envoy::service::discovery::v3::DiscoveryResponse>,
-                         private AnswerSink {
+// One discovery call, of either form.
+class GrpcCall {
+ public:
+  virtual ~GrpcCall() = default;
+  // On main.
+  virtual void Begin() = 0;
+  virtual void Stop() = 0;  // the server ends
+};
+
+// Every operation is started on main; libgrpc's callbacks only post. Freed on main after OnDone.
+template <class Request, class Response>
+class GrpcStream final : public grpc::ServerBidiReactor<Request, Response>, public GrpcCall, private AnswerSink {
  public:
   GrpcStream(GrpcStreams& owner, PeerFacts peer, std::string only_type);
 
@@ -29,14 +37,13 @@ class GrpcStream final : public grpc::ServerBidiReactor<envoy::service::discover
   void OnCancel() override {}
   void OnDone() override;
 
-  // On main.
-  void Begin();
-  void Stop();  // the server ends
-  void Released();
+  void Begin() override;
+  void Stop() override;
 
  private:
   void Send(const DiscoveryAnswer& answer) override;
   void End(bool denied, const std::string& reason) override;
+  void Released();
   void ReadDone(bool ok);
   void WriteDone(bool ok);
   void WriteNext();
@@ -46,11 +53,15 @@ class GrpcStream final : public grpc::ServerBidiReactor<envoy::service::discover
   PeerFacts peer_;
   std::string only_type_;
   Session* session_ = nullptr;
-  envoy::service::discovery::v3::DiscoveryRequest request_;
-  envoy::service::discovery::v3::DiscoveryResponse response_;
+  Request request_;
+  Response response_;
   std::deque<DiscoveryAnswer> queue_;  // at most one per type: the session awaits answers
   bool writing_ = false;
   bool finished_ = false;
 };
+using WorldStream =
+    GrpcStream<envoy::service::discovery::v3::DiscoveryRequest, envoy::service::discovery::v3::DiscoveryResponse>;
+using DeltaStream = GrpcStream<envoy::service::discovery::v3::DeltaDiscoveryRequest,
+                               envoy::service::discovery::v3::DeltaDiscoveryResponse>;
 
 }  // namespace outrigger::control_plane

@@ -18,17 +18,18 @@ class GrpcStreams {
   XdsServer& core() { return core_; }
   void Post(absl::AnyInvocable<void() &&> task) { dispatcher_.Post(std::move(task)); }
   // From libgrpc's thread: a call came.
-  GrpcStream* Adopt(PeerFacts peer, const std::string& only_type) {
-    auto stream = std::make_unique<GrpcStream>(*this, std::move(peer), only_type);
-    GrpcStream* raw = stream.get();
+  template <class Stream>
+  Stream* Adopt(PeerFacts peer, const std::string& only_type) {
+    auto stream = std::make_unique<Stream>(*this, std::move(peer), only_type);
+    Stream* raw = stream.get();
     Post([this, stream = std::move(stream)]() mutable {
-      GrpcStream* begun = stream.get();
+      GrpcCall* begun = stream.get();
       streams_.emplace(begun, std::move(stream));
       begun->Begin();
     });
     return raw;
   }
-  void Remove(GrpcStream* stream) { streams_.erase(stream); }
+  void Remove(GrpcCall* stream) { streams_.erase(stream); }
   void StopAll() {
     stopped_ = true;
     for (auto& [stream, owned] : streams_) stream->Stop();
@@ -39,7 +40,7 @@ class GrpcStreams {
  private:
   event::Dispatcher& dispatcher_;
   XdsServer& core_;
-  std::map<GrpcStream*, std::unique_ptr<GrpcStream>> streams_;
+  std::map<GrpcCall*, std::unique_ptr<GrpcCall>> streams_;
   bool stopped_ = false;
 };
 

@@ -1,21 +1,29 @@
 // Thread: main
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "source/control_plane/resources/catalog.h"
 #include "source/control_plane/resources/resource.h"
 
-// The discovery protocol without its wire form: what an adaptor makes of a DiscoveryRequest and turns into a
-// DiscoveryResponse.
+// The discovery protocol without its wire: what an adaptor makes of a DiscoveryRequest or DeltaDiscoveryRequest and
+// turns into a response.
 namespace outrigger::control_plane {
+
+enum class WireForm : uint8_t {
+  kWorld,  // state of the world: each request lists all names, a response of listeners or clusters is all there is
+  kDelta,  // requests add and take away names, responses too
+};
 
 struct DiscoveryAsk {
   std::string type_url;
-  std::vector<std::string> names;
-  std::string version;  // the last one the client accepted
-  std::string nonce;    // of the response that this answers; empty: the first of its type on this stream
+  std::vector<std::string> names;                       // world: all that are wanted; delta: those added
+  std::vector<std::string> dropped_names;               // delta
+  std::map<std::string, std::string> initial_versions;  // delta, first of its type: what the client has, by name
+  std::string version;                                  // world: the last one the client accepted
+  std::string nonce;  // of the response that this answers; empty: the first of its type on this stream
   bool refused = false;
   std::string refusal;  // why
   bool has_node = false;
@@ -29,6 +37,9 @@ struct DiscoveryAnswer {
   std::string version;
   std::string nonce;
   std::vector<ResourcePtr> resources;
+  // Delta only.
+  std::vector<std::string> removed;
+  std::map<std::string, std::vector<std::string>> asked_as;  // resource name → other names the client asked for it by
 };
 
 }  // namespace outrigger::control_plane

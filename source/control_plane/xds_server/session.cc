@@ -11,7 +11,12 @@
 namespace outrigger::control_plane {
 namespace {
 
-bool LeadsTraffic(absl::string_view type) { return type == kListenerType || type == kRouteType; }
+// What sends requests to clusters.
+constexpr absl::string_view kLeading[] = {kExtensionType, kListenerType, kRouteType, kVirtualHostType};
+
+bool LeadsTraffic(absl::string_view type) {
+  return std::find(std::begin(kLeading), std::end(kLeading), type) != std::end(kLeading);
+}
 
 }  // namespace
 
@@ -65,7 +70,7 @@ bool Session::Identify(const DiscoveryAsk& ask) {
   }
   silence_timer_.Disarm();
   snapshot_ = snapshot_of_(node_);
-  RebuildClusters();
+  RebuildViews();
   return true;
 }
 
@@ -76,18 +81,27 @@ bool Session::CheckLimits(const DiscoveryAsk& ask) {
     return false;
   }
   const StreamLimits& limits = options_.limits;
-  size_t names = ask.names.size(), bytes = 0, longest = ask.type_url.size();
-  for (const std::string& name : ask.names) {
-    bytes += name.size();
+  const bool delta = options_.form == WireForm::kDelta;
+  const Subscription* same = Find(ask.type_url);
+  size_t names = 0, bytes = 0, longest = ask.type_url.size();
+  const auto count = [&](const std::string& name) {
     longest = std::max(longest, name.size());
+    if (delta && same != nullptr && same->Names(name)) return;  // counted with its subscription
+    ++names;
+    bytes += name.size();
+  };
+  for (const std::string& name : ask.names) count(name);
+  for (const auto& [name, version] : ask.initial_versions) {
+    count(name);
+    longest = std::max(longest, version.size());
   }
   longest = std::max({longest, ask.node.id.size(), ask.node.cluster.size()});
   for (const auto& [type, subscription] : subscriptions_) {
-    if (type == ask.type_url) continue;
+    if (type == ask.type_url && !delta) continue;
     names += subscription.facts().names;
     bytes += subscription.facts().name_bytes;
   }
-  const bool one_more = Find(ask.type_url) == nullptr;
+  const bool one_more = same == nullptr;
   const char* what = ask.bytes > limits.most_request_bytes                          ? "a larger request"
                      : longest > limits.most_name_bytes                             ? "a longer name, type or node id"
                      : names > limits.most_names || bytes > limits.most_names_bytes ? "more names"
@@ -118,11 +132,11 @@ void Session::OnAsk(const DiscoveryAsk& ask) {
     if (!options_.only_type.empty()) End(true, admission_.reason);
     return;
   }
-  Subscription& subscription = subscriptions_.try_emplace(ask.type_url, ask.type_url).first->second;
+  Subscription& subscription = subscriptions_.try_emplace(ask.type_url, ask.type_url, options_.form).first->second;
   const auto verdict = subscription.OnAsk(ask, View(ask.type_url), dispatcher_.wall_now());
   if (verdict == Subscription::Verdict::kStale) {
     ++events_.stale;
-    return;
+    if (options_.form == WireForm::kWorld) return;
   }
   if (verdict == Subscription::Verdict::kAck) ++events_.acks;
   if (verdict == Subscription::Verdict::kNack) {
@@ -136,12 +150,30 @@ void Session::OnAsk(const DiscoveryAsk& ask) {
 }
 
 const ResourceSet& Session::View(absl::string_view type) const {
-  return type == kClusterType ? clusters_ : snapshot_->Of(type);
+  if (type == kClusterType) return clusters_;
+  if (type == kEndpointType && !leftover_endpoints_.all().empty()) return endpoints_;
+  return snapshot_->Of(type);
 }
 
-void Session::RebuildClusters() {
+void Session::RebuildViews() {
   clusters_ = snapshot_->Of(kClusterType);
   for (const auto& [name, resource] : leftover_.all()) clusters_.Add(resource);
+  endpoints_ = {};
+  if (leftover_endpoints_.all().empty()) return;
+  endpoints_ = snapshot_->Of(kEndpointType);
+  for (const auto& [name, resource] : leftover_endpoints_.all()) endpoints_.Add(resource);
+}
+
+// Of what the client is shown now, the endpoints of these clusters.
+ResourceSet Session::LeftoverEndpoints(const ResourceSet& leftover) const {
+  ResourceSet endpoints;
+  for (const auto& [name, cluster] : leftover.all()) {
+    for (const Resource::Reference& reference : cluster->references) {
+      if (reference.type_url != kEndpointType) continue;
+      if (ResourcePtr found = View(kEndpointType).Share(reference.name)) endpoints.Add(std::move(found));
+    }
+  }
+  return endpoints;
 }
 
 void Session::OnSnapshot(SnapshotPtr snapshot) {
@@ -155,20 +187,24 @@ void Session::OnSnapshot(SnapshotPtr snapshot) {
       if (fresh.Find(name) == nullptr && clusters->Knows(name)) leftover.Add(resource);
     }
   }
+  leftover_endpoints_ = LeftoverEndpoints(leftover);
   snapshot_ = std::move(snapshot);
   leftover_ = std::move(leftover);
   for (auto it = removals_.begin(); it != removals_.end();) {
     it = leftover_.Find(it->first) == nullptr ? removals_.erase(it) : std::next(it);  // it came back
   }
-  RebuildClusters();
+  RebuildViews();
   phase_ = ordered ? Phase::kMake : Phase::kSteady;
   warmed_too_long_ = false;
   if (ordered) dispatcher_.Arm(warming_timer_, options_.ordering.longest_warming);
   Advance();
 }
 
-void Session::SendType(Subscription& subscription, const std::string& type, bool only_new) {
-  const DiscoveryAnswer answer = subscription.Next(View(type), only_new);
+void Session::SendType(Subscription& subscription, const std::string& type, bool routes_too) {
+  Subscription::Hold hold;
+  hold.changes = LeadsTraffic(type) && !routes_too;
+  hold.removals = phase_ != Phase::kSteady && type != kClusterType && type != kEndpointType && type != kListenerType;
+  const DiscoveryAnswer answer = subscription.Next(View(type), hold);
   if (answer.type_url.empty()) return;
   if (type == kClusterType) {
     // A client may treat a changed cluster as a new one, which wants its endpoints even if they did not change.
@@ -188,12 +224,12 @@ void Session::SendType(Subscription& subscription, const std::string& type, bool
 
 void Session::SendAll(bool routes_too) {
   // Clusters before endpoints before listeners before routes; then whatever else was asked for.
-  for (const absl::string_view type : {kSecretType, kClusterType, kEndpointType, kListenerType, kRouteType}) {
+  for (const absl::string_view type : {kRuntimeType, kSecretType, kClusterType, kEndpointType, kExtensionType,
+                                       kListenerType, kRouteType, kVirtualHostType}) {
     Subscription* subscription = Find(type);
-    if (subscription == nullptr) continue;
-    SendType(*subscription, std::string(type), LeadsTraffic(type) && !routes_too);
+    if (subscription != nullptr) SendType(*subscription, std::string(type), routes_too);
   }
-  for (auto& [type, subscription] : subscriptions_) SendType(subscription, type, LeadsTraffic(type) && !routes_too);
+  for (auto& [type, subscription] : subscriptions_) SendType(subscription, type, routes_too);
 }
 
 // Whether the client has the new clusters, and the endpoints of those that it asked for.
@@ -217,7 +253,7 @@ bool Session::ClustersReady() {
 }
 
 bool Session::RoutesReady() {
-  for (const absl::string_view type : {kListenerType, kRouteType}) {
+  for (const absl::string_view type : kLeading) {
     const Subscription* subscription = Find(type);
     if (subscription == nullptr) continue;
     if (!subscription->Settled(snapshot_->Of(type)) || subscription->facts().refusing) return false;
@@ -235,6 +271,7 @@ void Session::Advance() {
   if (phase_ == Phase::kSwitch && RoutesReady()) {
     phase_ = leftover_.all().empty() ? Phase::kSteady : Phase::kBreak;
     ScheduleRemovals();
+    if (phase_ == Phase::kSteady) SendAll(true);
   }
 }
 
@@ -267,8 +304,9 @@ void Session::RemoveLeftovers() {
     if (due != removals_.end()) next = std::min(next, due->second);
     staying.Add(cluster);
   }
+  leftover_endpoints_ = LeftoverEndpoints(staying);
   leftover_ = std::move(staying);
-  RebuildClusters();
+  RebuildViews();
   if (next != MonotonicTime::max()) dispatcher_.Arm(removal_timer_, next - now);
   if (phase_ == Phase::kBreak && leftover_.all().empty()) phase_ = Phase::kSteady;
   Advance();

@@ -50,10 +50,12 @@ class AnswerSink {
 // A change that comes in between starts at kMake again, but does not prolong the life of clusters that routes had left
 // before it. A refusal counts as an answer on the way to kSwitch: the client keeps what it had of the refused ones.
 // While listeners or routes are refused, old clusters stay, because the client's old routes still lead there.
+// In delta form whatever else is gone (routes, virtual hosts, filters, secrets) is taken away in kSteady, after them.
 class Session {
  public:
   struct Options {
     std::string only_type;  // empty: all types (ADS)
+    WireForm form = WireForm::kWorld;
     OrderingOptions ordering;
     AdmissionPolicy policy;
     StreamLimits limits;
@@ -90,12 +92,13 @@ class Session {
   bool Identify(const DiscoveryAsk& ask);
   bool CheckLimits(const DiscoveryAsk& ask);
   const ResourceSet& View(absl::string_view type) const;
-  void RebuildClusters();
+  void RebuildViews();
+  ResourceSet LeftoverEndpoints(const ResourceSet& leftover) const;
   void Advance();
   bool ClustersReady();
   bool RoutesReady();
   void SendAll(bool routes_too);
-  void SendType(Subscription& subscription, const std::string& type, bool only_new);
+  void SendType(Subscription& subscription, const std::string& type, bool routes_too);
   Subscription* Find(absl::string_view type);
   void OnWarmedTooLong();
   void ScheduleRemovals();
@@ -116,6 +119,8 @@ class Session {
   SnapshotPtr snapshot_;
   ResourceSet clusters_;  // the snapshot's, and those that are to go last
   ResourceSet leftover_;
+  ResourceSet endpoints_;  // likewise, if some of clusters that are to go last are not in the snapshot
+  ResourceSet leftover_endpoints_;
   std::map<std::string, MonotonicTime, std::less<>> removals_;  // leftovers that accepted routes have left → when to go
   std::map<std::string, Subscription, std::less<>> subscriptions_;
   Phase phase_ = Phase::kSteady;

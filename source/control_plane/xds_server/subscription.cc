@@ -7,8 +7,8 @@
 
 namespace outrigger::control_plane {
 
-Subscription::Subscription(std::string type_url)
-    : type_url_(std::move(type_url)), whole_(type_url_ == kListenerType || type_url_ == kClusterType) {}
+Subscription::Subscription(std::string type_url, WireForm form)
+    : type_url_(std::move(type_url)), form_(form), whole_(form == WireForm::kWorld && LegacyWildcard(type_url_)) {}
 
 std::vector<ResourcePtr> Subscription::Selected(const ResourceSet& view) const {
   std::vector<ResourcePtr> selected;
@@ -16,9 +16,10 @@ std::vector<ResourcePtr> Subscription::Selected(const ResourceSet& view) const {
     for (const auto& [name, resource] : view.all()) selected.push_back(resource);
     return selected;
   }
+  std::set<const Resource*> seen;  // virtual hosts: several names may lead to one
   for (const std::string& name : names_) {
-    ResourcePtr resource = view.Share(name);
-    if (resource != nullptr) selected.push_back(std::move(resource));
+    ResourcePtr resource = view.Resolve(name);
+    if (resource != nullptr && seen.insert(resource.get()).second) selected.push_back(std::move(resource));
   }
   return selected;
 }
@@ -58,6 +59,10 @@ void Subscription::Answered(const DiscoveryAsk& ask, WallTime now) {
   awaiting_ = false;
   if (!ask.refused) {
     for (auto& [name, version] : in_flight_) {
+      if (form_ == WireForm::kDelta) {
+        refused_.erase(name);
+        continue;
+      }
       if (!Wants(name)) continue;
       known_[name] = version;
       refused_.erase(name);
@@ -69,6 +74,13 @@ void Subscription::Answered(const DiscoveryAsk& ask, WallTime now) {
   } else {
     for (auto& [name, version] : in_flight_) {
       const auto it = known_.find(name);
+      if (form_ == WireForm::kDelta) {
+        // It may have been applied or not; if the client lost interest meanwhile, neither matters.
+        if (it == known_.end() && !version.empty()) continue;
+        known_[name] = "";
+        refused_[name] = version;
+        continue;
+      }
       // Of a whole set we cannot tell which ones were applied; they are part of the next set anyway.
       if (it != known_.end() && it->second == version && !whole_) known_.erase(it);
       refused_[name] = version;
@@ -83,6 +95,7 @@ void Subscription::Answered(const DiscoveryAsk& ask, WallTime now) {
 }
 
 Subscription::Verdict Subscription::OnAsk(const DiscoveryAsk& ask, const ResourceSet& view, WallTime now) {
+  if (form_ == WireForm::kDelta) return OnDeltaAsk(ask, view, now);
   if (!ask.nonce.empty() && started_ && ask.nonce != sent_nonce_) {
     ++facts_.stale;
     return Verdict::kStale;
@@ -106,13 +119,14 @@ Subscription::Verdict Subscription::OnAsk(const DiscoveryAsk& ask, const Resourc
   return Verdict::kRenamed;
 }
 
-DiscoveryAnswer Subscription::Next(const ResourceSet& view, bool only_new) {
+DiscoveryAnswer Subscription::Next(const ResourceSet& view, Hold hold) {
   DiscoveryAnswer answer;
   if (!started_ || awaiting_) return answer;
+  if (form_ == WireForm::kDelta) return NextDelta(view, hold);
   std::string version = VersionOf(view);
   std::vector<ResourcePtr> selected = Selected(view);
   if (whole_) {
-    const bool due = owed_ || (version != sent_version_ && !only_new);
+    const bool due = owed_ || (version != sent_version_ && !hold.changes);
     if (!due || (!wildcard_ && names_.empty())) return answer;
     answer.resources = std::move(selected);
   } else {
@@ -120,7 +134,7 @@ DiscoveryAnswer Subscription::Next(const ResourceSet& view, bool only_new) {
     for (ResourcePtr& resource : selected) {
       const auto known = known_.find(resource->name);
       if (known != known_.end() && known->second == resource->version) continue;
-      if (known != known_.end() && only_new) {
+      if (known != known_.end() && hold.changes) {
         held_back = true;
         continue;
       }
@@ -128,7 +142,8 @@ DiscoveryAnswer Subscription::Next(const ResourceSet& view, bool only_new) {
       if (refused != refused_.end() && refused->second == resource->version) continue;
       answer.resources.push_back(std::move(resource));
     }
-    if (answer.resources.empty()) return answer;
+    // A type that nobody knows is answered once, with nothing: the client need not wait for a timeout.
+    if (answer.resources.empty() && !(owed_ && facts_.sent == 0 && !KnownType(type_url_))) return answer;
     // A client that comes back with this version does not have everything.
     if (held_back) version += "-part";
   }
@@ -145,9 +160,22 @@ void Subscription::Sent(const DiscoveryAnswer& answer, WallTime now) {
   sent_nonce_ = answer.nonce;
   in_flight_.clear();
   if (whole_) known_.clear();
+  for (const std::string& name : answer.removed) {
+    untold_.erase(name);
+    led_to_.erase(name);
+    known_.erase(name);
+    in_flight_[name] = "";
+  }
+  for (const auto& [name, names] : answer.asked_as) {
+    for (const std::string& asked : names) {
+      untold_.erase(asked);
+      led_to_[asked] = name;
+    }
+  }
   for (const ResourcePtr& resource : answer.resources) {
     known_[resource->name] = resource->version;
     in_flight_[resource->name] = resource->version;
+    untold_.erase(resource->name);
   }
   facts_.resources = known_.size();
   facts_.sent_version = answer.version;
@@ -157,6 +185,7 @@ void Subscription::Sent(const DiscoveryAnswer& answer, WallTime now) {
 
 bool Subscription::Settled(const ResourceSet& view) const {
   if (!started_) return true;
+  if (form_ == WireForm::kDelta && (owed_ || !untold_.empty())) return false;
   if (awaiting_ || owed_) return whole_ ? false : !awaiting_;
   if (whole_) return VersionOf(view) == sent_version_;
   for (const ResourcePtr& resource : Selected(view)) {

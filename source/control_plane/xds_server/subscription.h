@@ -16,10 +16,11 @@ namespace outrigger::control_plane {
 
 // What a stream's client asked of one type, has been sent, has accepted and has refused. A value: it sends nothing and
 // knows no clock. State of the world: absence removes for listeners and clusters, so those are always sent whole; of
-// the other types only what the client does not have.
+// the other types only what the client does not have. Delta: what the client lacks, and what is gone by name; every
+// name that it subscribes to is answered, also one that does not exist.
 class Subscription {
  public:
-  explicit Subscription(std::string type_url);
+  explicit Subscription(std::string type_url, WireForm form = WireForm::kWorld);
 
   enum class Verdict : uint8_t {
     kFirst,  // the first ask of this type on the stream
@@ -30,14 +31,20 @@ class Subscription {
   };
   Verdict OnAsk(const DiscoveryAsk& ask, const ResourceSet& view, WallTime now);
 
-  // What the client lacks of `view`. `only_new`: nothing that would replace what it has. Empty type_url: nothing to
-  // send. A response that awaits its answer holds back the next one, so that changes coalesce.
-  DiscoveryAnswer Next(const ResourceSet& view, bool only_new);
+  // What is not to be sent yet.
+  struct Hold {
+    bool changes = false;   // what would replace something that the client has
+    bool removals = false;  // delta
+  };
+  // What the client lacks of `view`. Empty type_url: nothing to send. A response that awaits its answer holds back the
+  // next one, so that changes coalesce.
+  DiscoveryAnswer Next(const ResourceSet& view, Hold hold);
   void Sent(const DiscoveryAnswer& answer, WallTime now);
   // The client is to be sent this resource again although it did not change.
   void Forget(absl::string_view name) { known_.erase(std::string(name)); }
 
-  bool Wants(absl::string_view name) const { return wildcard_ || names_.find(name) != names_.end(); }
+  bool Wants(absl::string_view name) const { return wildcard_ || Names(name); }
+  bool Names(absl::string_view name) const { return names_.find(name) != names_.end(); }
   bool Knows(absl::string_view name) const { return known_.find(name) != known_.end(); }
   bool awaiting() const { return awaiting_; }
   // Sent something, and all of it answered and still current.
@@ -57,20 +64,32 @@ class Subscription {
   const Facts& facts() const { return facts_; }
 
  private:
+  Verdict OnDeltaAsk(const DiscoveryAsk& ask, const ResourceSet& view, WallTime now);
+  void AddName(const std::string& name, const ResourceSet& view);
+  void DropName(const std::string& name);
+  DiscoveryAnswer NextDelta(const ResourceSet& view, Hold hold);
+  using AskedAs = std::map<std::string, std::vector<std::string>>;  // DiscoveryAnswer::asked_as
+  AskedAs FindAskedAs(const ResourceSet& view, bool keep, std::vector<std::string>& nowhere) const;
+  bool MustTell(const Resource& resource, const std::vector<std::string>* asked_as) const;
   std::string VersionOf(const ResourceSet& view) const;
   std::vector<ResourcePtr> Selected(const ResourceSet& view) const;
   bool SetNames(const std::vector<std::string>& names);
   void Answered(const DiscoveryAsk& ask, WallTime now);
 
   std::string type_url_;
+  WireForm form_;
   bool whole_;  // absence removes
   bool started_ = false;
   bool wildcard_ = false;
   bool awaiting_ = false;
   bool owed_ = false;  // names were added: the client waits for an answer even if it says nothing new
   std::set<std::string, std::less<>> names_;
+  std::set<std::string, std::less<>> untold_;               // delta: names that the next response has to speak of
+  std::map<std::string, std::string, std::less<>> led_to_;  // delta: what the client was told of such names
+  // What the client has. Delta: an empty version is "something of that name".
   std::map<std::string, std::string, std::less<>> known_;
-  std::map<std::string, std::string, std::less<>> refused_;  // name → version, not sent again until it changes
+  // name → version, not sent again until it changes. Delta: an empty version is a removal.
+  std::map<std::string, std::string, std::less<>> refused_;
   std::map<std::string, std::string, std::less<>> in_flight_;
   std::string sent_version_;
   std::string sent_nonce_;

@@ -14,7 +14,7 @@ SnapshotPtr XdsServer::SnapshotFor(const NodeName& node) const {
   return completed;
 }
 
-Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type) {
+Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type, WireForm form) {
   if (sessions_.size() >= options_.most_streams) {
     ++counters_.rejected;
     return nullptr;
@@ -29,8 +29,8 @@ Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type
   }
   ++source->second;
   ++counters_.opened;
-  Session::Options options{std::move(only_type), options_.ordering, options_.policy,
-                           options_.limits,      &log_budget_,      ++last_session_};
+  Session::Options options{std::move(only_type), form,         options_.ordering, options_.policy,
+                           options_.limits,      &log_budget_, ++last_session_};
   auto session = std::make_unique<Session>(
       dispatcher_, sink, std::move(peer), std::move(options),
       [this](const NodeName& node) { return SnapshotFor(node); }, counters_.events);

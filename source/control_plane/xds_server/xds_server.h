@@ -34,7 +34,7 @@ class XdsServer {
   void SetTrustDomain(const std::string& domain) { options_.policy.trust_domain = domain; }
 
   // `only_type`: of a separate service; empty: ADS. The session lives until Close. Null: too many streams.
-  Session* Open(AnswerSink& sink, PeerFacts peer, std::string only_type);
+  Session* Open(AnswerSink& sink, PeerFacts peer, std::string only_type, WireForm form = WireForm::kWorld);
   void Close(Session* session);
   // A connection to a node's own socket came from another user.
   void PeerDenied() { ++counters_.denied_peers; }

@@ -114,13 +114,16 @@ TEST_F(LimitsTest, ALongNameTypeOrNodeIsRefusedAndKeptNowhere) {
   EXPECT_EQ(events().limits_exceeded, 4u);
 }
 
-TEST_F(LimitsTest, TypesThatNobodyKnowsGetNoAnswerAndAreFew) {
+TEST_F(LimitsTest, TypesThatNobodyKnowsAreAnsweredOnceWithNothingAndAreFew) {
   Publish();
   Client client(server_);
   for (int i = 0; i < 2; ++i) client.Ask(absl::StrCat("type.googleapis.com/no.such.Type", i));
-  EXPECT_EQ(client.answers, 0);
+  EXPECT_EQ(client.answers, 2);
+  EXPECT_TRUE(client.last.resources.empty());
+  Publish();
+  EXPECT_EQ(client.answers, 2);
   client.Ask(clusters_);
-  EXPECT_EQ(client.answers, 1) << "the known type of the same stream is served";
+  EXPECT_EQ(client.answers, 3) << "the known type of the same stream is served";
   client.Ask(endpoints_, {"a"});
   EXPECT_EQ(client.ended, "more types than the server takes");
   Client typeless(server_);
