@@ -180,7 +180,7 @@ void Router::StartAttempt() {
     }
     if (avoided_count_ < avoided_room_) avoided_[avoided_count_++] = picked.record->id;
   }
-  cluster_pin_ = worker_.Pin();
+  cluster_pin_ = worker_.PickPin();
   http::UpstreamInfo& info = stream_.info().upstream;
   if (attempts_ > 1) RememberAttempt(stream_);
   info.host = &picked.record->address;

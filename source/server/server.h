@@ -48,6 +48,9 @@ class DynamicConfiguration {
   virtual void Start(Server& server) = 0;
   // All resources it knows of, by kind, then name.
   virtual void ForEachResource(const std::function<void(const DynamicResource&)>& /*f*/) const {}
+  // Each publication, with its generation; what every worker uses, whenever that has grown.
+  virtual void OnPublished(uint64_t /*generation*/) {}
+  virtual void OnInUse(uint64_t /*generation*/) {}
   // Why the bootstrap's sources cannot be used: looked at after Start(), an error of the start.
   virtual const absl::Status& error() const {
     static const absl::Status none;

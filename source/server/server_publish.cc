@@ -61,6 +61,7 @@ void Server::Parts::Publish() {
   }
   workers->Publish(std::move(next));
   OUTRIGGER_LOG(kDebug, kConfig, "generation ", snapshot->generation, " published");
+  if (dynamic != nullptr) dynamic->OnPublished(snapshot->generation);
   OnInUse();
 }
 
@@ -124,6 +125,7 @@ void Server::Parts::FollowFiles() {
 
 void Server::Parts::OnInUse() {
   const uint64_t generation = workers->started() ? workers->in_use() : workers->current().snapshot->generation;
+  if (dynamic != nullptr && workers->started()) dynamic->OnInUse(generation);
   while (!waiting_for_use.empty() && waiting_for_use.begin()->first <= generation) {
     // From the loop, not from inside whoever published.
     dispatcher->Post(std::move(waiting_for_use.begin()->second));

@@ -103,11 +103,14 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
   }
   AdoptEarly();
   Reap();
-  if (options_.in_use) {
-    options_.main->Post([report = options_.in_use, index = options_.index, generation = snapshot.generation] {
-      report(index, generation);
-    });
-  }
+  ReportUse();
+}
+
+void Worker::ReportUse() {
+  reported_ = context_->OlderPins();
+  if (!options_.in_use) return;
+  options_.main->Post([report = options_.in_use, index = options_.index, generation = context_->generation(),
+                       older = reported_]() mutable { report(index, generation, std::move(older)); });
 }
 
 WorkerListener* Worker::FindListener(model::ListenerSlot slot) {
@@ -188,6 +191,7 @@ void Worker::OnReapTimer() {
   for (auto& [slot, listener] : listeners_) listener->OnSecond();
   for (auto& listener : leaving_) listener->OnSecond();
   Reap();
+  if (context_->OlderPins() != reported_) ReportUse();
 }
 
 void Worker::Dump(DumpWriter& out) const {

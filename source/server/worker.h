@@ -35,10 +35,11 @@ class Worker final {
     event::Dispatcher* main = nullptr;  // where reports and last references are posted
     observe::WorkerStats* stats = nullptr;
     const upstream::ProcessFacts* facts = nullptr;
-    std::function<void(int worker, uint64_t generation)> in_use;  // on main, after each swap
-    DrainPlan drain;                                              // for listeners that configuration removes
-    SharedLimit* connections = nullptr;                           // downstream ones of the process; null: no limit
-    WorkerPeers* peers = nullptr;                                 // null: this worker is alone
+    // On main: after each swap, and when what streams hold of older generations has changed (looked at every second).
+    std::function<void(int worker, uint64_t generation, std::vector<upstream::WorkerContext::OlderPin> older)> in_use;
+    DrainPlan drain;                     // for listeners that configuration removes
+    SharedLimit* connections = nullptr;  // downstream ones of the process; null: no limit
+    WorkerPeers* peers = nullptr;        // null: this worker is alone
   };
   Worker(Options options, std::unique_ptr<event::Engine> engine, std::shared_ptr<const Publication> first);
   ~Worker();
@@ -74,6 +75,7 @@ class Worker final {
   WorkerListener* FindListener(model::ListenerSlot slot);
   void Reap();
   void OnReapTimer();
+  void ReportUse();
 
   Options options_;
   std::unique_ptr<event::Dispatcher> dispatcher_;
@@ -89,6 +91,7 @@ class Worker final {
   };
   std::vector<Parcel> early_;  // handed over by a worker that is a generation ahead
   event::Timer reap_timer_;
+  std::vector<upstream::WorkerContext::OlderPin> reported_;
   bool draining_ = false;
   std::thread thread_;
   std::atomic<uint64_t> connections_{0};

@@ -10,6 +10,7 @@ namespace outrigger::server {
 WorkerSet::WorkerSet(Settings settings, std::shared_ptr<const Publication> first) : settings_(std::move(settings)) {
   publications_.push_back(std::move(first));
   using_.resize(settings_.count, 0);
+  older_.resize(settings_.count);
   for (size_t i = 0; i < settings_.count; ++i) {
     Worker::Options options;
     options.index = static_cast<int>(i);
@@ -19,7 +20,9 @@ WorkerSet::WorkerSet(Settings settings, std::shared_ptr<const Publication> first
     options.drain = settings_.drain;
     options.connections = settings_.connections;
     options.peers = this;
-    options.in_use = [this](int worker, uint64_t generation) { OnReport(worker, generation); };
+    options.in_use = [this](int worker, uint64_t generation, std::vector<upstream::WorkerContext::OlderPin> older) {
+      OnReport(worker, generation, std::move(older));
+    };
     workers_.push_back(std::make_unique<Worker>(std::move(options), settings_.make_engine(), publications_.back()));
     workers_.back()->dispatcher().SetIdSpace(static_cast<uint16_t>(i + 1));
   }
@@ -51,14 +54,23 @@ void WorkerSet::HandOver(size_t worker, model::ListenerSlot slot, uint64_t gener
   workers_[worker]->HandOver(slot, generation, std::move(socket));
 }
 
-void WorkerSet::OnReport(int worker, uint64_t generation) {
+void WorkerSet::OnReport(int worker, uint64_t generation, std::vector<upstream::WorkerContext::OlderPin> older) {
   const uint64_t before = in_use();
+  older_[static_cast<size_t>(worker)] = std::move(older);
   using_[static_cast<size_t>(worker)] = std::max(using_[static_cast<size_t>(worker)], generation);
   Reap();
   if (in_use() != before && on_in_use_) on_in_use_();
 }
 
 uint64_t WorkerSet::in_use() const { return using_.empty() ? 0 : *std::min_element(using_.begin(), using_.end()); }
+
+std::map<uint64_t, uint64_t> WorkerSet::StreamsByOlderGeneration() const {
+  std::map<uint64_t, uint64_t> streams;
+  for (const auto& worker : older_) {
+    for (const upstream::WorkerContext::OlderPin& pin : worker) streams[pin.generation] += pin.streams;
+  }
+  return streams;
+}
 
 uint64_t WorkerSet::connections() const {
   uint64_t sum = 0;

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -38,6 +39,9 @@ class WorkerSet final : public WorkerPeers {
   const Publication& current() const { return *publications_.back(); }
   // The oldest generation that some worker uses.
   uint64_t in_use() const;
+  // What streams still hold of older generations, as the workers said last (at most a second ago).
+  std::map<uint64_t, uint64_t> StreamsByOlderGeneration() const;
+  uint64_t in_use_by(size_t worker) const { return using_[worker]; }
   // Called on main whenever in_use() has grown.
   void OnInUse(std::function<void()> f) { on_in_use_ = std::move(f); }
   uint64_t connections() const;
@@ -48,12 +52,13 @@ class WorkerSet final : public WorkerPeers {
   bool Reap();
 
  private:
-  void OnReport(int worker, uint64_t generation);
+  void OnReport(int worker, uint64_t generation, std::vector<upstream::WorkerContext::OlderPin> older);
 
   Settings settings_;
   std::deque<std::shared_ptr<const Publication>> publications_;  // oldest first; the last is current
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<uint64_t> using_;  // by worker
+  std::vector<uint64_t> using_;                                        // by worker
+  std::vector<std::vector<upstream::WorkerContext::OlderPin>> older_;  // by worker
   std::function<void()> on_in_use_;
   bool started_ = false;
 };

@@ -16,34 +16,49 @@ WorkerContext::WorkerContext(int index, event::Dispatcher& dispatcher, observe::
       facts_(facts),
       release_(std::move(release)),
       timeouts_(dispatcher),
-      snapshot_(MakePin(std::move(first))) {}
+      snapshot_(MakePin(first)),
+      picks_(MakePin(std::move(first))) {}
 
 WorkerContext::~WorkerContext() {
   while (!background_.empty()) delete &background_.PopFront();
   clusters_.clear();
   removed_.clear();
+  picks_ = model::SnapshotPin();
   snapshot_ = model::SnapshotPin();
 }
 
 model::SnapshotPin WorkerContext::MakePin(std::shared_ptr<const model::Snapshot> snapshot) {
-  pinned_.push_back(snapshot->generation);
-  return model::SnapshotPin(new model::PinnedSnapshot(
+  const uint64_t generation = snapshot->generation, id = ++pins_made_;
+  auto* pinned = new model::PinnedSnapshot(
       std::move(snapshot),
-      [this](std::shared_ptr<const model::Snapshot> last) { OnSnapshotReleased(std::move(last)); }));
+      [this, id](std::shared_ptr<const model::Snapshot> last) { OnSnapshotReleased(id, std::move(last)); });
+  pinned_.push_back({id, generation, pinned});
+  return model::SnapshotPin(pinned);
 }
 
-void WorkerContext::OnSnapshotReleased(std::shared_ptr<const model::Snapshot> snapshot) {
-  const auto at = std::find(pinned_.begin(), pinned_.end(), snapshot->generation);
-  if (at != pinned_.end()) pinned_.erase(at);
+void WorkerContext::OnSnapshotReleased(uint64_t pin, std::shared_ptr<const model::Snapshot> snapshot) {
+  std::erase_if(pinned_, [&](const Pinned& one) { return one.id == pin; });
   if (release_ != nullptr) release_(std::move(snapshot));
   FreeRemoved();
+}
+
+std::vector<WorkerContext::OlderPin> WorkerContext::OlderPins() const {
+  std::vector<OlderPin> older;
+  for (const Pinned& one : pinned_) {
+    if (one.generation >= generation()) continue;
+    const uint32_t streams = one.snapshot->local_refs();
+    if (older.empty() || older.back().generation != one.generation) older.push_back({one.generation, 0});
+    older.back().streams = std::max(older.back().streams, streams);
+  }
+  return older;
 }
 
 void WorkerContext::Publish(std::shared_ptr<const model::Snapshot> next) {
   OUTRIGGER_DCHECK(dispatcher_.OnLoopThread());
   const model::SnapshotPin before =
       std::move(snapshot_);  // keeps what the clusters give up until they have given it up
-  snapshot_ = MakePin(std::move(next));
+  snapshot_ = MakePin(next);
+  picks_ = MakePin(std::move(next));
   for (std::unique_ptr<WorkerCluster>& live : clusters_) {
     if (live == nullptr) continue;
     if (const model::Cluster* now = snapshot().Find(live->slot()); now != nullptr) {
@@ -57,8 +72,8 @@ void WorkerContext::Publish(std::shared_ptr<const model::Snapshot> next) {
 
 void WorkerContext::FreeRemoved() {
   for (size_t i = 0; i < removed_.size();) {
-    const bool seen =
-        !pinned_.empty() && *std::min_element(pinned_.begin(), pinned_.end()) <= removed_[i].last_generation;
+    const bool seen = std::any_of(pinned_.begin(), pinned_.end(),
+                                  [&](const Pinned& one) { return one.generation <= removed_[i].last_generation; });
     if (seen || !removed_[i].cluster->idle()) {
       ++i;
       continue;

@@ -45,10 +45,21 @@ class WorkerContext {
   // The newest published configuration; swapped between events only, so it does not change during a callback.
   const model::Snapshot& snapshot() const { return snapshot_->get(); }
   const model::SnapshotPin& Pin() const { return snapshot_; }
+  // The same for what a stream picked in the newest one. Apart, so that OlderPins() counts a stream once.
+  const model::SnapshotPin& PickPin() const { return picks_; }
   // Called on the worker, between events. Cluster states learn of their new versions lazily, except that removed
   // clusters and changed connection settings drain their pools now.
   void Publish(std::shared_ptr<const model::Snapshot> next);
   uint64_t generation() const { return snapshot_->get().generation; }
+  // Generations before this one that streams still use, oldest first.
+  struct OlderPin {
+    uint64_t generation = 0;
+    uint32_t streams = 0;  // that began with it, or that picked an endpoint of it: whichever are more
+    friend bool operator==(const OlderPin& a, const OlderPin& b) {
+      return a.generation == b.generation && a.streams == b.streams;
+    }
+  };
+  std::vector<OlderPin> OlderPins() const;
 
   // The worker's live state of a cluster, made on first use; null if the slot is not live (NC).
   WorkerCluster* Cluster(model::ClusterSlot slot);
@@ -73,7 +84,7 @@ class WorkerContext {
     uint64_t last_generation;
   };
   model::SnapshotPin MakePin(std::shared_ptr<const model::Snapshot> snapshot);
-  void OnSnapshotReleased(std::shared_ptr<const model::Snapshot> snapshot);
+  void OnSnapshotReleased(uint64_t pin, std::shared_ptr<const model::Snapshot> snapshot);
   void FreeRemoved();
 
   int index_;
@@ -86,9 +97,15 @@ class WorkerContext {
   tls::SessionCache tls_sessions_;
   std::vector<std::unique_ptr<WorkerCluster>> clusters_;  // by slot index
   std::vector<Removed> removed_;
-  std::vector<uint64_t> pinned_;  // generations of the Snapshots that somebody holds, oldest first
+  struct Pinned {
+    uint64_t id;
+    uint64_t generation;
+    const model::PinnedSnapshot* snapshot;
+  };
+  std::vector<Pinned> pinned_;  // the Snapshots that somebody holds, oldest first
+  uint64_t pins_made_ = 0;
   IntrusiveList<Background, Background> background_;
-  model::SnapshotPin snapshot_;
+  model::SnapshotPin snapshot_, picks_;
 };
 
 }  // namespace outrigger::upstream

@@ -160,6 +160,7 @@ Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedRe
                                   const std::string& version) {
   Update update;
   update.type = type;
+  update.source = this;
   update.version = version;
   std::set<std::string> present;
   for (Resource& resource : decoded.resources) {

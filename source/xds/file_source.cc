@@ -106,6 +106,7 @@ void FileSource::Give(DecodedResponse decoded, const std::string& version) {
   } else {
     Update update;
     update.type = type_;
+    update.source = this;
     update.version = version;
     std::set<std::string> present;
     for (Resource& resource : decoded.resources) {

@@ -25,14 +25,17 @@ struct ResourceKey {
 };
 
 // What a client knows of a resource, as /config_dump and CSDS name it (envoy.admin.v3.ClientResourceStatus).
-enum class ClientStatus : uint8_t { kUnknown, kRequested, kDoesNotExist, kAcked, kNacked, kTimeout };
+enum class ClientStatus : uint8_t { kUnknown, kRequested, kDoesNotExist, kAcked, kNacked, kReceivedError, kTimeout };
 
 // One version of a resource.
 struct Staged {
   Resource resource;
   Needs needs;
-  WallTime received{};
-  uint64_t since = 0;  // the graph's count of updates when it began to wait: tells fresh endpoints from kept ones
+  WallTime received{};      // also since when it waits
+  WallTime applied{};       // it took the place of the version before; zero: it waits
+  uint64_t generation = 0;  // of the publication that has it; 0: it waits, or is published at the end of this turn
+  WallTime in_use_since{};  // all workers use that generation; zero: not yet
+  uint64_t since = 0;       // the graph's count of updates when it began to wait: tells fresh endpoints from kept ones
 };
 
 // One name of one type: the version in use and the one that waits for what it needs ("warming").
@@ -51,6 +54,9 @@ struct ResourceNode : event::Deferred {
   std::unique_ptr<event::Timer> held;   // a cluster that leaves: until then it stays for those who name it
   uint64_t last_update = 0;             // the graph's count of updates when it came last, changed or not
   bool timed_out = false;               // its fetch time is over and nothing came
+  bool absent = false;                  // its source says that there is none
+  WallTime requested{};                 // since when somebody wants it
+  std::string source_error;             // why its source cannot give it, until it does
   std::unique_ptr<event::Timer> fetch;  // runs from the subscription until the first version, or its end
   std::unique_ptr<event::Timer> kept;   // a cluster: until then it waits for fresh endpoints, although it has some
   bool kept_over = false;
@@ -62,6 +68,8 @@ struct ResourceNode : event::Deferred {
   void NoteAccepted() {
     error.clear();
     failed.reset();
+    source_error.clear();
+    absent = false;
   }
   bool settled() const { return active != nullptr || timed_out; }
 };

@@ -57,6 +57,7 @@ void StagingGraph::Subscribe(const ResourceKey& owner, const Needs::Subscription
   if (child.source == source) return;
   if (child.source != nullptr) child.source->Unwant(wanted.type, wanted.name);
   child.source = source;
+  child.requested = Now();
   if (wanted.type == ResourceType::kEndpoints) {
     child.stats = SubscriptionCells::OfCluster(stats_, owner.name);
   } else {
@@ -152,20 +153,23 @@ bool StagingGraph::Fresh(const ResourceNode& owner, const ResourceNode& endpoint
          endpoints.last_update > owner.waiting->since;
 }
 
-bool StagingGraph::IsReady(const ResourceNode& node, std::string* missing) const {
+bool StagingGraph::IsReady(const ResourceNode& node, std::vector<Missing>* missing) const {
   for (const Needs::Subscription& wanted : node.waiting->needs.subscriptions) {
     const ResourceNode* child = Find({wanted.type, wanted.name});
     if (child == nullptr) continue;
     const bool there = child->settled() && (wanted.type != ResourceType::kEndpoints || Fresh(node, *child));
     if (there) continue;
     if (missing == nullptr) return false;
-    absl::StrAppend(missing, missing->empty() ? "" : ", ", WordOf(wanted.type), " \"", wanted.name, "\"");
+    const Staged* waits = child->waiting.get();
+    const bool fresh = child->settled();
+    const WallTime since = fresh ? node.waiting->received : waits != nullptr ? waits->received : child->requested;
+    missing->push_back({wanted.type, wanted.name, since, fresh});
   }
   for (const std::string& name : node.waiting->needs.clusters) {
     const ResourceNode* cluster = Find({ResourceType::kCluster, name});
     if (cluster == nullptr || cluster->active != nullptr || cluster->waiting == nullptr) continue;
     if (missing == nullptr) return false;
-    absl::StrAppend(missing, missing->empty() ? "" : ", ", "cluster \"", name, "\"");
+    missing->push_back({ResourceType::kCluster, name, cluster->waiting->received, false});
   }
   return missing == nullptr || missing->empty();
 }
@@ -193,8 +197,9 @@ absl::Status StagingGraph::Activate(ResourceNode& node) {
   }
   ++counters_.applied;
   node.stats.Reloaded(Now());
+  NoteApplied(key, *staged);
   SetActive(node, std::move(staged));
-  target_.RequestPublish();
+  RequestPublish();
   WakeDependants(key);
   Changed();
   return absl::OkStatus();
@@ -244,7 +249,7 @@ void StagingGraph::Drop(const ResourceKey& asked) {
   if (node.active != nullptr) {
     target_.Remove(key.type, key.name);
     ++counters_.removed;
-    target_.RequestPublish();
+    RequestPublish();
   }
   const std::unique_ptr<Staged> waiting = node.waiting != nullptr ? StopWaiting(node) : nullptr;
   if (waiting != nullptr) target_.GiveUp(key.type, key.name);
@@ -293,7 +298,7 @@ void StagingGraph::HoldLeaving(ResourceNode& cluster) {
 }
 
 void StagingGraph::Changed() {
-  if (on_settled_ && !settle_.armed()) dispatcher_.Arm(settle_, Duration::zero());
+  if (!settle_.armed()) dispatcher_.Arm(settle_, Duration::zero());
 }
 
 }  // namespace outrigger::xds

@@ -21,6 +21,7 @@ std::string OneLine(absl::string_view errors) {
 StagingGraph::StagingGraph(event::Dispatcher& dispatcher, observe::StatsRegistry& stats, Target& target,
                            SourceDirectory& sources)
     : dispatcher_(dispatcher), stats_(stats), target_(target), sources_(sources), settle_([this] {
+        SettleUses();
         if (on_settled_) on_settled_();
       }) {}
 
@@ -33,7 +34,10 @@ ResourceNode* StagingGraph::Find(const ResourceKey& key) const {
 
 ResourceNode& StagingGraph::NodeOf(const ResourceKey& key) {
   std::unique_ptr<ResourceNode>& node = nodes_[key];
-  if (node == nullptr) node = std::make_unique<ResourceNode>(key);
+  if (node == nullptr) {
+    node = std::make_unique<ResourceNode>(key);
+    node->requested = Now();
+  }
   return *node;
 }
 
@@ -65,9 +69,11 @@ void StagingGraph::AdoptStatic(ResourceType type, const std::string& name, const
   auto staged = std::make_unique<Staged>();
   staged->resource.name = name;
   staged->needs = needs;
-  staged->received = Now();
+  staged->received = staged->applied = Now();
   if (const absl::Status status = Connect(node.key, needs); !status.ok())
     Refused(node, "", {name, std::string(status.message()), nullptr});
+  staged->generation = published_;
+  in_flight_[published_].push_back(node.key);
   SetActive(node, std::move(staged));
   Changed();
 }
@@ -92,6 +98,7 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
   }
   if (update.type != ResourceType::kListener) Removed(update);
   CountUpdate(update, refused.empty(), begin);
+  if (refused.empty()) NoteAccepted(update);
   Changed();
   return refused;
 }
@@ -176,7 +183,8 @@ absl::Status StagingGraph::ApplyLeaf(ResourceNode& node, const Resource& resourc
   staged->received = Now();
   node.active = std::move(staged);
   ++counters_.applied;
-  target_.RequestPublish();
+  NoteApplied(node.key, *node.active);
+  RequestPublish();
   return absl::OkStatus();
 }
 
@@ -209,6 +217,7 @@ void StagingGraph::Removed(const Update& update) {
   for (const std::string& name : update.removed) {
     ResourceNode* node = Find({update.type, name});
     if (node == nullptr || node->is_static) continue;
+    node->absent = true;
     if (update.type == ResourceType::kCluster) {
       node->leaving = true;
       HoldLeaving(*node);
@@ -244,6 +253,19 @@ void StagingGraph::OnRefused(ResourceType type, const std::string& version, cons
   if (single && IsFullState(type) && WholeOf(type).source != nullptr) WholeOf(type).stats.Rejected();
 }
 
+void StagingGraph::OnSourceErrors(ResourceType type, const std::vector<SourceError>& errors) {
+  constexpr uint32_t kNotFound = 5;  // google.rpc.Code
+  for (const SourceError& error : errors) {
+    ResourceNode* node = Find({type, error.name});
+    if (node == nullptr || node->is_static) continue;
+    if (error.code == kNotFound) {
+      node->absent = true;
+    } else {
+      node->source_error = error.message.empty() ? absl::StrCat("error ", error.code) : error.message;
+    }
+  }
+}
+
 void StagingGraph::OnSourceFailed(const Source& source) {
   for (Whole& whole : all_) {
     if (whole.source == &source) whole.stats.Failure();
@@ -269,18 +291,45 @@ bool StagingGraph::StaticSettled(ResourceType type) const {
   return true;
 }
 
+ResourceRow StagingGraph::RowOf(const ResourceKey& key, const ResourceNode& node) {
+  ClientStatus status = ClientStatus::kRequested;
+  if (!node.error.empty()) {
+    status = ClientStatus::kNacked;
+  } else if (!node.source_error.empty()) {
+    status = ClientStatus::kReceivedError;
+  } else if (node.active != nullptr || node.waiting != nullptr) {
+    status = ClientStatus::kAcked;
+  } else if (node.absent) {
+    status = ClientStatus::kDoesNotExist;
+  } else if (node.timed_out) {
+    status = ClientStatus::kTimeout;
+  }
+  ResourceRow row{};
+  row.type = key.type;
+  row.name = key.name;
+  row.is_static = node.is_static;
+  row.active = node.active.get();
+  row.waiting = node.waiting.get();
+  row.status = status;
+  row.error = node.error;
+  row.error_version = node.error_version;
+  row.failed = node.failed.get();
+  row.error_time = node.error_time;
+  row.source = node.source;
+  row.requested = node.requested;
+  row.source_error = node.source_error;
+  row.leaving = node.leaving;
+  return row;
+}
+
 void StagingGraph::ForEach(const std::function<void(const ResourceRow&)>& f) const {
-  for (const auto& [key, node] : nodes_) {
-    ClientStatus status = ClientStatus::kRequested;
-    if (!node->error.empty()) {
-      status = ClientStatus::kNacked;
-    } else if (node->active != nullptr || node->waiting != nullptr) {
-      status = ClientStatus::kAcked;
-    } else if (node->timed_out) {
-      status = ClientStatus::kTimeout;
-    }
-    f({key.type, key.name, node->is_static, node->active.get(), node->waiting.get(), status, node->error,
-       node->error_version, node->failed.get(), node->error_time});
+  for (const auto& [key, node] : nodes_) f(RowOf(key, *node));
+}
+
+void StagingGraph::ForEachOf(ResourceType type, const std::string& from,
+                             const std::function<bool(const ResourceRow&)>& f) const {
+  for (auto at = nodes_.lower_bound({type, from}); at != nodes_.end() && at->first.type == type; ++at) {
+    if (!f(RowOf(at->first, *at->second))) return;
   }
 }
 
@@ -289,11 +338,17 @@ const Staged* StagingGraph::ActiveOf(ResourceType type, const std::string& name)
   return node == nullptr ? nullptr : node->active.get();
 }
 
-std::string StagingGraph::WaitsFor(ResourceType type, const std::string& name) const {
-  std::string missing;
+std::vector<Missing> StagingGraph::MissingOf(ResourceType type, const std::string& name) const {
+  std::vector<Missing> missing;
   const ResourceNode* node = Find({type, name});
   if (node != nullptr && node->waiting != nullptr) IsReady(*node, &missing);
   return missing;
+}
+
+std::string StagingGraph::WaitsFor(ResourceType type, const std::string& name) const {
+  return absl::StrJoin(MissingOf(type, name), ", ", [](std::string* out, const Missing& one) {
+    absl::StrAppend(out, WordOf(one.type), " \"", one.name, "\"");
+  });
 }
 
 }  // namespace outrigger::xds

@@ -14,6 +14,7 @@
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "source/event/dispatcher.h"
 #include "source/observe/stats.h"
+#include "source/xds/in_use.h"
 #include "source/xds/resource_node.h"
 #include "source/xds/target.h"
 #include "source/xds/update.h"
@@ -39,6 +40,10 @@ struct ResourceRow {
   absl::string_view error, error_version;
   const google::protobuf::Message* failed;  // what was refused; null: nothing was, or it cannot be shown
   WallTime error_time;
+  const Source* source;            // who gives it; null: static
+  WallTime requested;              // since when it is wanted
+  absl::string_view source_error;  // why its source cannot give it; empty: it never said
+  bool leaving;                    // gone from its source, in use until those who name it have moved on
 };
 
 // All resources between the wire and the Snapshot. What arrives is checked, waits until what it needs is there (its
@@ -81,7 +86,15 @@ class StagingGraph final : public UpdateSink {
 
   std::vector<Refusal> OnUpdate(const Update& update) override;
   void OnRefused(ResourceType type, const std::string& version, const std::vector<Refusal>& refused) override;
+  void OnSourceErrors(ResourceType type, const std::vector<SourceError>& errors) override;
   void OnSourceFailed(const Source& source) override;
+
+  // What was applied is published with this generation (every publication, whoever asked for it); every worker uses it.
+  // The first call, before AdoptStatic, says what the static ones are published with.
+  void Published(uint64_t generation);
+  void InUse(uint64_t generation);
+  // How far each source's part of a type got, in the order in which they first gave something.
+  const std::vector<TypeUse>& uses(ResourceType type) const { return uses_[static_cast<size_t>(type)]; }
 
   // Nothing of this type waits, and the first answer of WatchAll came or its time is over.
   bool Settled(ResourceType type) const;
@@ -90,13 +103,16 @@ class StagingGraph final : public UpdateSink {
   // Called (in a later turn) after something settled that the two above look at.
   void OnSettled(std::function<void()> f) { on_settled_ = std::move(f); }
 
-  void ForEach(const std::function<void(const ResourceRow&)>& f) const;      // by type, then name
+  void ForEach(const std::function<void(const ResourceRow&)>& f) const;  // by type, then name
+  // Those of one type from this name on, until `f` says false.
+  void ForEachOf(ResourceType type, const std::string& from, const std::function<bool(const ResourceRow&)>& f) const;
   const Staged* ActiveOf(ResourceType type, const std::string& name) const;  // null: there is none
   const Counters& counters() const { return counters_; }
   size_t waiting(ResourceType type) const { return waiting_[static_cast<size_t>(type)].size(); }
   const std::string& version(ResourceType type) const { return all_[static_cast<size_t>(type)].version; }
   // What a resource waits for, in words; empty if it does not wait.
   std::string WaitsFor(ResourceType type, const std::string& name) const;
+  std::vector<Missing> MissingOf(ResourceType type, const std::string& name) const;
 
  private:
   struct Whole {  // a subscription to all of a type
@@ -120,6 +136,7 @@ class StagingGraph final : public UpdateSink {
   void Removed(const Update& update);
   void CountUpdate(const Update& update, bool accepted, MonotonicTime begin);
   void Refused(ResourceNode& node, const std::string& version, const Refusal& refusal);
+  static ResourceRow RowOf(const ResourceKey& key, const ResourceNode& node);
   WallTime Now() { return dispatcher_.wall_now(); }
 
   // Subscriptions, waiting, taking the place: staging_closure.cc.
@@ -129,7 +146,7 @@ class StagingGraph final : public UpdateSink {
   void StartWaiting(ResourceNode& node, std::unique_ptr<Staged> staged);
   std::unique_ptr<Staged> StopWaiting(ResourceNode& node);
   bool Fresh(const ResourceNode& owner, const ResourceNode& endpoints) const;
-  bool IsReady(const ResourceNode& node, std::string* missing) const;
+  bool IsReady(const ResourceNode& node, std::vector<Missing>* missing) const;
   absl::Status TryActivate(const ResourceKey& key);
   absl::Status Activate(ResourceNode& node);
   void SetActive(ResourceNode& node, std::unique_ptr<Staged> staged);
@@ -143,6 +160,13 @@ class StagingGraph final : public UpdateSink {
   void OnKeptLongEnough(const ResourceKey& asked);
   void Changed();  // somebody may have settled
 
+  // From applied to in use: staging_use.cc.
+  void NoteApplied(const ResourceKey& key, Staged& staged);
+  void RequestPublish();
+  void NoteAccepted(const Update& update);
+  void SettleUses();
+  bool Waits(ResourceType type, const Source* source) const;
+
   event::Dispatcher& dispatcher_;
   observe::StatsRegistry& stats_;
   Target& target_;
@@ -152,6 +176,12 @@ class StagingGraph final : public UpdateSink {
   std::array<std::set<std::string>, kResourceTypes> waiting_;  // names of nodes with a waiting version
   std::map<std::string, Keys> waiting_for_;                    // cluster → waiting versions that name it
   std::map<std::string, Keys> named_by_;                       // cluster → active versions that name it
+  std::array<std::vector<TypeUse>, kResourceTypes> uses_;
+  std::vector<ResourceKey> unpublished_;                    // applied since the last publication
+  bool publish_requested_ = false;                          // something changed since then
+  std::map<uint64_t, std::vector<ResourceKey>> in_flight_;  // by generation: published, not known to be in use
+  uint64_t published_ = 0;
+  absl::optional<uint64_t> in_use_;
   std::function<void()> on_settled_;
   event::Timer settle_;
   uint64_t updates_ = 0;

@@ -27,8 +27,11 @@ struct Refusal {
   std::shared_ptr<const google::protobuf::Message> message;  // as it came, to be shown; null: there is nothing to show
 };
 
+class Source;
+
 struct Update {
   ResourceType type = ResourceType::kCluster;
+  Source* source = nullptr;  // who gives it; null: nobody who wants to hear of its use
   std::string version;
   std::vector<Resource> updated;     // in the order of the response; includes what did not change
   std::vector<std::string> removed;  // sorted
@@ -47,6 +50,15 @@ class Source {
   virtual void Want(ResourceType type, const std::string& name) = 0;
   virtual void Unwant(ResourceType type, const std::string& name) = 0;
   virtual std::string Describe() const = 0;
+  // All workers use what the accepted response of this version said of the type, and nothing of it waits any more.
+  virtual void ReportInUse(ResourceType type, absl::string_view version) {}
+};
+
+// What a control plane itself says is wrong with a resource that was asked for (resource_errors).
+struct SourceError {
+  std::string name;
+  uint32_t code = 0;  // google.rpc.Code; 5: there is none of that name
+  std::string message;
 };
 
 // Where updates go. Called on main's loop.
@@ -57,6 +69,8 @@ class UpdateSink {
   virtual std::vector<Refusal> OnUpdate(const Update& update) = 0;
   // The response as a whole was refused, or single resources of it before staging saw them: to be shown.
   virtual void OnRefused(ResourceType type, const std::string& version, const std::vector<Refusal>& refused) = 0;
+  // What was asked for cannot be given, says the source. Nothing changes; it is shown until the resource comes.
+  virtual void OnSourceErrors(ResourceType type, const std::vector<SourceError>& errors) {}
   // The source lost its stream, or its file cannot be read. What it gave stays.
   virtual void OnSourceFailed(const Source& source) = 0;
 };

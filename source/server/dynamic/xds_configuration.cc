@@ -28,6 +28,8 @@ int NumberOf(xds::ClientStatus status) {
       return 3;
     case xds::ClientStatus::kNacked:
       return 4;
+    case xds::ClientStatus::kReceivedError:
+      return 5;
     case xds::ClientStatus::kTimeout:
       return 6;
   }
@@ -119,12 +121,21 @@ void XdsConfiguration::Start(Server& server) {
   sources_ = std::make_unique<SourceRegistry>(std::move(around));
   graph_ = std::make_unique<xds::StagingGraph>(server.dispatcher(), server.stats(), *target_, *sources_);
   sources_->SetSink(*graph_);
+  graph_->Published(server.published_generation());
   graph_->OnSettled([this] { OnSettled(); });
   const auto& dynamic = server.bootstrap().dynamic_resources();
   if (dynamic.has_ads_config()) {
     if (const absl::Status status = sources_->SetAds(dynamic.ads_config()); !status.ok()) Fail(status);
   }
   BeginClusters();
+}
+
+void XdsConfiguration::OnPublished(uint64_t generation) {
+  if (graph_ != nullptr) graph_->Published(generation);
+}
+
+void XdsConfiguration::OnInUse(uint64_t generation) {
+  if (graph_ != nullptr) graph_->InUse(generation);
 }
 
 void XdsConfiguration::Fail(const absl::Status& status) {

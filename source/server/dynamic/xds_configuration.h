@@ -27,6 +27,9 @@ class XdsConfiguration final : public DynamicConfiguration {
   void Start(Server& server) override;
   void ForEachResource(const std::function<void(const DynamicResource&)>& f) const override;
 
+  void OnPublished(uint64_t generation) override;
+  void OnInUse(uint64_t generation) override;
+
   const xds::StagingGraph* graph() const { return graph_.get(); }
   SourceRegistry* sources() { return sources_.get(); }
   // Why the bootstrap's own sources cannot be used; ok while all is well.

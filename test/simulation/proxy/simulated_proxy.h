@@ -1,6 +1,7 @@
 // Thread: the world's
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,7 +14,8 @@
 
 namespace outrigger::simulation {
 
-// A proxy in a simulated world: main and N workers are dispatchers that the world's scheduler runs; the rest is what production runs.
+// A proxy in a simulated world: main and N workers are dispatchers that the world's scheduler runs; the rest is what
+// production runs.
 class SimulatedProxy {
  public:
   SimulatedProxy(event::SimulatedWorld& world, int host, const std::string& ip, uint16_t port, size_t workers)
@@ -36,8 +38,10 @@ class SimulatedProxy {
       options.stats = &registry_.AddWorker(absl::StrCat("worker_", i));
       options.facts = &facts_;
       options.drain = {seconds(30), false};
-      options.in_use = [this](int, uint64_t generation) {
-        ++reports_;
+      options.in_use = [this](int worker, uint64_t generation, std::vector<upstream::WorkerContext::OlderPin>) {
+        const bool swapped = !using_.contains(worker) || using_[worker] != generation;  // else older ones were let go
+        using_[worker] = generation;
+        if (swapped) ++reports_;
         newest_ = std::max(newest_, generation);
       };
       workers_.push_back(std::make_unique<server::Worker>(options, world_.MakeEngine(host_), first));
@@ -83,6 +87,7 @@ class SimulatedProxy {
   std::shared_ptr<net::ListenSocket> socket_;
   std::vector<std::unique_ptr<server::Worker>> workers_;
   size_t publications_ = 0, reports_ = 0;
+  std::map<int, uint64_t> using_;  // by worker
   uint64_t newest_ = 0;
 };
 
