@@ -51,6 +51,7 @@ class State:
         self.plain, self.secure, self.extra, self.backend, self.authority = plain, secure, extra, backend, authority
         self.route_version = self.cluster_version = self.server_version = self.settings = self.serial = 1
         self.endpoints = list(range(1, self.FIRST_ENDPOINTS + 1))
+        self.breaks_endpoints = False
         self.with_extra = False
         self.certificate = authority.certificate(self.serial)
         self.key = open(authority.key).read()
@@ -66,7 +67,7 @@ class State:
         for kind in ("web", "rpc"):
             yield {"@type": V3 + "config.endpoint.v3.ClusterLoadAssignment", "cluster_name": f"{kind}-{self.cluster_version}",
                    "endpoints": [{"lb_endpoints": [
-                       {"endpoint": {"address": socket(f"127.1.{n // 250}.{n % 250 + 1}", self.backend)}} for n in self.endpoints]}]}
+                       {"endpoint": {"address": address}} for address in self.addresses()]}]}
 
     def route(self):
         def to(match, kind, timeout):
@@ -79,6 +80,12 @@ class State:
                        to({"prefix": "/", **streams}, "web", "0s"), to({"prefix": "/"}, "web", "15s")],
             "response_headers_to_add": [{"header": {"key": key, "value": value}} for key, value in (
                 ("x-version", str(self.route_version)), ("x-cluster", "%UPSTREAM_CLUSTER%"), ("x-flags", "%RESPONSE_FLAGS%"))]}]}
+
+    def addresses(self):
+        if self.breaks_endpoints and self.endpoints[0] % 2 == 0:
+            yield socket("127.0.0.1", 1)  # nobody listens there
+        for n in self.endpoints:
+            yield socket(f"127.1.{n // 250}.{n % 250 + 1}", self.backend)
 
     def listener(self, name, port, tls):
         manager = {"@type": HCM, "stat_prefix": name, "server_name": f"push-{self.server_version}",
