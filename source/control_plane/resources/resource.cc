@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
@@ -16,6 +17,7 @@
 namespace outrigger::control_plane {
 namespace {
 
+using envoy::config::core::v3::ExtensionConfigSource;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
@@ -79,11 +81,24 @@ class ReferenceFinder {
       if (!cluster->eds_cluster_config().eds_config().has_ads()) return;
       const std::string& service = cluster->eds_cluster_config().service_name();
       Add(kEndpointType, service.empty() ? cluster->name() : service, "eds_cluster_config");
+    } else if (const ExtensionConfigSource* source = DiscoveryOf(message)) {
+      // With a default the proxy gets along without it.
+      if (source->config_source().has_ads() && !source->has_default_config()) {
+        Add(kExtensionType, NameOf(message), absl::StrCat(path, path.empty() ? "" : ".", "config_discovery"));
+      }
     } else if (const auto* rds = dynamic_cast<const hcm::Rds*>(&message)) {
       if (rds->config_source().has_ads()) Add(kRouteType, rds->route_config_name(), path);
     } else if (const auto* secret = dynamic_cast<const tls::SdsSecretConfig*>(&message)) {
       if (secret->sds_config().has_ads()) Add(kSecretType, secret->name(), path);
     }
+  }
+  // Of a filter whose configuration comes by itself.
+  static const ExtensionConfigSource* DiscoveryOf(const Message& message) {
+    const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName("config_discovery");
+    if (field == nullptr || field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || field->is_repeated())
+      return nullptr;
+    if (!message.GetReflection()->HasField(message, field)) return nullptr;
+    return dynamic_cast<const ExtensionConfigSource*>(&message.GetReflection()->GetMessage(message, field));
   }
   void Add(absl::string_view type, const std::string& name, const std::string& path) {
     out_.push_back({std::string(type), name, path, ""});
@@ -119,6 +134,8 @@ absl::StatusOr<ResourcePtr> MakeResource(const Message& message) {
   resource->bytes = Encode(message);
   resource->version = absl::StrCat(absl::Hex(StableHash(resource->bytes), absl::kZeroPad16));
   ReferenceFinder(resource->references).Walk(message, "", 0);
+  const auto* routes = dynamic_cast<const envoy::config::route::v3::RouteConfiguration*>(&message);
+  resource->takes_hosts = routes != nullptr && routes->has_vhds();
   if (const auto* host = dynamic_cast<const envoy::config::route::v3::VirtualHost*>(&message)) {
     const size_t slash = host->name().rfind('/');
     if (slash == std::string::npos || slash == 0 || slash + 1 == host->name().size()) {

@@ -46,7 +46,9 @@ struct Resource {
   std::string name;
   std::string bytes;    // the encoded message, without its Any
   std::string version;  // a hash of the above: equal content has an equal version in every process
+  std::string place;    // "FILE:LINE" where it was read from a file
   std::vector<Reference> references;
+  bool takes_hosts = false;          // route configuration with vhds: virtual hosts come by themselves
   std::vector<std::string> aliases;  // of a virtual host: "ROUTES/DOMAIN" for each of its domains
 };
 using ResourcePtr = std::shared_ptr<const Resource>;

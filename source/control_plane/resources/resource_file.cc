@@ -114,6 +114,7 @@ class FileReader {
     auto resource = MakeResource(message);
     if (!resource.ok()) return Error(node.line, absl::StrCat(where, ": ", resource.status().message()));
     auto placed = std::make_shared<Resource>(**resource);
+    placed->place = absl::StrCat(source_, ":", node.line);
     for (Resource::Reference& reference : placed->references) {
       reference.place = absl::StrCat(source_, ":", LineOfPath(node, reference.path));
     }

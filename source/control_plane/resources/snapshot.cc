@@ -96,6 +96,15 @@ void Snapshot::Replace(ResourcePtr resource) {
 
 std::vector<Snapshot::Problem> Snapshot::Problems() const {
   std::vector<Problem> problems;
+  // Virtual hosts of routes that are somebody else's are not our affair.
+  for (const auto& [name, host] : Of(kVirtualHostType).all()) {
+    const size_t slash = name.rfind('/');
+    const absl::string_view owner(name.data(), slash == std::string::npos ? 0 : slash);
+    const Resource* routes = Of(kRouteType).Find(owner);
+    if (routes == nullptr || routes->takes_hosts) continue;
+    problems.push_back({host->place, absl::StrCat("VirtualHost \"", name, "\": name refers to the vhds of ",
+                                                  "RouteConfiguration \"", owner, "\", which")});
+  }
   for (const auto& [type, set] : types_) {
     for (const auto& [name, resource] : set.all()) {
       for (const Resource::Reference& reference : resource->references) {

@@ -117,6 +117,28 @@ std::vector<Mistake> Mistakes() {
        listener,
        {"b.yaml:10: Listener \"l\": filter_chains[0].filters[0].typed_config.rds refers to RouteConfiguration "
         "\"nowhere\", which a node does not have"}},
+      {"FilterNowhere",
+       "b.yaml",
+       With(listener, "route_config_name: nowhere\n          config_source: {ads: {}}\n",
+            "route_config_name: elsewhere\n          config_source: {path_config_source: {path: /x}}\n"
+            "        http_filters:\n        - name: f\n          config_discovery: {config_source: {ads: {}}, "
+            "type_urls: [x]}\n        - name: g\n          config_discovery: {config_source: {ads: {}}, type_urls: "
+            "[x], default_config: {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: c}}\n"),
+       {"b.yaml:14: Listener \"l\": filter_chains[0].filters[0].typed_config.http_filters[0].config_discovery refers "
+        "to "
+        "TypedExtensionConfig \"f\", which a node does not have"}},
+      {"HostOfRoutesThatTakeNone",
+       "b.yaml",
+       "- {\"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration, name: r}\n"
+       "- {\"@type\": type.googleapis.com/envoy.config.route.v3.VirtualHost, name: r/h, domains: [h]}\n"
+       "- {\"@type\": type.googleapis.com/envoy.config.route.v3.VirtualHost, name: other/h, domains: [h]}\n",
+       {"b.yaml:2: VirtualHost \"r/h\": name refers to the vhds of RouteConfiguration \"r\", which a node does not "
+        "have"}},
+      {"HostOfNoRoutes",
+       "b.yaml",
+       "- {\"@type\": type.googleapis.com/envoy.config.route.v3.VirtualHost, name: h, domains: [h]}\n",
+       {"b.yaml:1: resources[0]: virtual host \"h\" must be named ROUTES/HOST, ROUTES being the route configuration "
+        "that it is for"}},
       {"RoutesNowhereForOneNode",
        "nodes/n1/b.yaml",
        listener,

@@ -46,6 +46,27 @@ TEST(ResourceFileTest, TakesAListASingleResourceAndADiscoveryResponse) {
   }
 }
 
+TEST(ResourceFileTest, TakesFiltersRuntimeAndVirtualHosts) {
+  ResourceFile file;
+  std::vector<std::string> errors;
+  ReadResourceFile(R"(
+- "@type": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig
+  name: limits
+  typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer, max_request_bytes: 9}
+- {"@type": type.googleapis.com/envoy.service.runtime.v3.Runtime, name: live, layer: {a.b: 3}}
+- {"@type": type.googleapis.com/envoy.config.route.v3.VirtualHost, name: main/shop, domains: ['*.Shop', shop:80]}
+)",
+                   "f.yaml", file, errors);
+  EXPECT_THAT(errors, testing::IsEmpty());
+  ASSERT_EQ(file.entries.size(), 3u);
+  EXPECT_EQ(file.entries[0].resource->type_url, kExtensionType);
+  EXPECT_EQ(file.entries[0].resource->name, "limits");
+  EXPECT_EQ(file.entries[1].resource->type_url, kRuntimeType);
+  EXPECT_EQ(file.entries[1].resource->name, "live");
+  EXPECT_EQ(file.entries[2].resource->type_url, kVirtualHostType);
+  EXPECT_THAT(file.entries[2].resource->aliases, ElementsAre("main/*.shop", "main/shop:80"));
+}
+
 TEST(ResourceFileTest, ErrorsSayFileLineAndPath) {
   EXPECT_THAT(ErrorsOf("a: [1\nb"), ElementsAre(HasSubstr("f.yaml:")));
   EXPECT_THAT(ErrorsOf("name: x"), ElementsAre(HasSubstr("f.yaml:1: name: expected nodes, resources")));

@@ -13,7 +13,11 @@
 #include <future>
 #include <thread>
 
+#include "envoy/service/cluster/v3/cds.grpc.pb.h"
 #include "envoy/service/discovery/v3/ads.grpc.pb.h"
+#include "envoy/service/extension/v3/config_discovery.grpc.pb.h"
+#include "envoy/service/route/v3/rds.grpc.pb.h"
+#include "envoy/service/runtime/v3/rtds.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
 #include "source/base/time.h"
 #include "source/net/address.h"
@@ -24,6 +28,8 @@ namespace outrigger::control_plane {
 namespace {
 
 namespace discovery = envoy::service::discovery::v3;
+using discovery::DeltaDiscoveryRequest;
+using discovery::DeltaDiscoveryResponse;
 using discovery::DiscoveryRequest;
 using discovery::DiscoveryResponse;
 
@@ -118,6 +124,81 @@ TEST_F(GrpcServerTest, PushesChangesOnAnOpenStream) {
   EXPECT_NE(next.version_info(), response.version_info());
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(GrpcServerTest, TheDeltaFormSendsWhatChangedAndWhatIsGone) {
+  Serve({.address = "127.0.0.1:0"});
+  grpc::ClientContext context;
+  auto stub = discovery::AggregatedDiscoveryService::NewStub(
+      grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials()));
+  auto stream = stub->DeltaAggregatedResources(&context);
+  DeltaDiscoveryRequest ask;
+  ask.set_type_url(std::string(kEndpointType));
+  ask.mutable_node()->set_id("n1");
+  for (const char* name : {"a", "none", "gone"}) ask.add_resource_names_subscribe(name);
+  (*ask.mutable_initial_resource_versions())["gone"] = "1";
+  stream->Write(ask);
+  DeltaDiscoveryResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_EQ(response.resources_size(), 1);
+  EXPECT_EQ(response.resources(0).name(), "a");
+  EXPECT_EQ(response.resources(0).version(), Endpoints("a", 1)->version);
+  EXPECT_EQ(response.resources(0).resource().value(), Endpoints("a", 1)->bytes);
+  EXPECT_THAT(response.removed_resources(), testing::UnorderedElementsAre("none", "gone"));
+  EXPECT_FALSE(response.system_version_info().empty());
+  DeltaDiscoveryRequest ack;
+  ack.set_type_url(std::string(kEndpointType));
+  ack.set_response_nonce(response.nonce());
+  stream->Write(ack);
+  dispatcher_->Post([this] { core_->Publish(std::make_shared<Catalog>()); });
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.resources_size(), 0);
+  EXPECT_THAT(response.removed_resources(), testing::ElementsAre("a"));
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(GrpcServerTest, EachTypeHasItsOwnServiceInBothForms) {
+  Serve({.address = "127.0.0.1:0"});
+  OnLoop([this] {
+    auto catalog = std::make_shared<Catalog>();
+    catalog->AddForAll(EdsCluster("a"));
+    catalog->AddForAll(HostOf("r/shop", "[shop.example]"));
+    catalog->AddForAll(ResourceOf(absl::StrCat("{\"@type\": ", kRuntimeType, ", name: live}")));
+    catalog->AddForAll(ResourceOf(absl::StrCat("{\"@type\": ", kExtensionType, ", name: f}")));
+    core_->Publish(catalog);
+    return 0;
+  });
+  auto channel = grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials());
+  const auto delta = [&](auto open, const std::string& name) {
+    grpc::ClientContext context;
+    auto stream = open(&context);
+    DeltaDiscoveryRequest ask;
+    ask.mutable_node()->set_id("n1");
+    if (!name.empty()) ask.add_resource_names_subscribe(name);
+    stream->Write(ask);
+    DeltaDiscoveryResponse response;
+    EXPECT_TRUE(stream->Read(&response)) << stream->Finish().error_message();
+    context.TryCancel();
+    return response;
+  };
+  namespace v3 = envoy::service;
+  auto cds = v3::cluster::v3::ClusterDiscoveryService::NewStub(channel);
+  auto vhds = v3::route::v3::VirtualHostDiscoveryService::NewStub(channel);
+  auto rtds = v3::runtime::v3::RuntimeDiscoveryService::NewStub(channel);
+  auto ecds = v3::extension::v3::ExtensionConfigDiscoveryService::NewStub(channel);
+  EXPECT_EQ(delta([&](auto* context) { return cds->DeltaClusters(context); }, "").resources_size(), 1);
+  EXPECT_EQ(delta([&](auto* context) { return rtds->DeltaRuntime(context); }, "live").resources_size(), 1);
+  EXPECT_EQ(delta([&](auto* context) { return ecds->DeltaExtensionConfigs(context); }, "f").resources_size(), 1);
+  const auto host = delta([&](auto* context) { return vhds->DeltaVirtualHosts(context); }, "r/shop.example:80");
+  ASSERT_EQ(host.resources_size(), 1);
+  EXPECT_EQ(host.resources(0).name(), "r/shop");
+  EXPECT_THAT(host.resources(0).aliases(), testing::ElementsAre("r/shop.example", "r/shop.example:80"));
+  for (const auto& [type, name] : {std::pair(kRuntimeType, "live"), std::pair(kExtensionType, "f")}) {
+    DiscoveryResponse response;
+    ASSERT_TRUE(AskOnce(channel, Ask(type, "n1", name), response).ok());
+    EXPECT_EQ(response.resources_size(), 1) << type;
+  }
 }
 
 TEST_F(GrpcServerTest, SeparateSecretServiceDeniesStrangers) {
