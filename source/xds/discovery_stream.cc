@@ -4,18 +4,36 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
+#include "source/xds/delta_state.h"
+#include "source/xds/sotw_state.h"
 
 namespace outrigger::xds {
 
-using envoy::service::discovery::v3::DiscoveryRequest;
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
 namespace {
 
-template <size_t... I>
-std::array<TypeState, kResourceTypes> TypeStates(std::index_sequence<I...>) {
-  return {TypeState(kAllResourceTypes[I])...};
+std::array<std::unique_ptr<TypeState>, kResourceTypes> TypeStates(bool delta) {
+  std::array<std::unique_ptr<TypeState>, kResourceTypes> states;
+  for (const ResourceType type : kAllResourceTypes) {
+    std::unique_ptr<TypeState>& state = states[static_cast<size_t>(type)];
+    if (delta) {
+      state = std::make_unique<DeltaState>(type);
+    } else {
+      state = std::make_unique<SotwState>(type);
+    }
+  }
+  return states;
 }
+
+absl::string_view MethodOf(const DiscoveryStream::Options& options) {
+  if (options.only.has_value()) return options.delta ? DeltaMethodOf(*options.only) : StreamMethodOf(*options.only);
+  return options.delta ? kDeltaAggregatedMethod : kAggregatedMethod;
+}
+
+const std::string& VersionOf(const DiscoveryResponse& response) { return response.version_info(); }
+const std::string& VersionOf(const DeltaDiscoveryResponse& response) { return response.system_version_info(); }
 
 }  // namespace
 
@@ -26,7 +44,8 @@ DiscoveryStream::DiscoveryStream(event::Dispatcher& dispatcher, Transport& trans
       sink_(sink),
       stats_(stats),
       options_(std::move(options)),
-      states_(TypeStates(std::make_index_sequence<kResourceTypes>())),
+      states_(TypeStates(options_.delta)),
+      expiry_(dispatcher, [this](ResourceType type, const std::vector<std::string>& names) { OnExpired(type, names); }),
       reconnect_([this] { Connect(); }),
       backoff_(options_.backoff_base, options_.backoff_most),
       next_token_([this] { Dirty(); }) {
@@ -44,8 +63,8 @@ void DiscoveryStream::Start() {
 void DiscoveryStream::Connect() {
   ++counters_.streams;
   node_sent_ = false;
-  for (TypeState& state : states_) state.OnStream();
-  call_ = transport_.Open(options_.only.has_value() ? StreamMethodOf(*options_.only) : kAggregatedMethod, *this);
+  for (const auto& state : states_) state->OnStream(/*known=*/true);
+  call_ = transport_.Open(MethodOf(options_), *this);
   Dirty();
 }
 
@@ -84,26 +103,32 @@ void DiscoveryStream::Want(ResourceType type, const std::string& name) {
   Dirty();
 }
 void DiscoveryStream::Unwant(ResourceType type, const std::string& name) {
-  MutableState(type).Unwant(name);
+  TypeState& state = MutableState(type);
+  state.Unwant(name);
+  if (state.VersionOf(name) == nullptr) expiry_.Set(type, name, Duration::zero());
   Dirty();
 }
 
 void DiscoveryStream::OnEndOfTurn() {
   if (call_ == nullptr || staging_) return;
   int64_t held_back = 0;
-  for (TypeState& state : states_) {
-    if (!state.dirty()) continue;
-    if (!MaySend()) {
-      ++held_back;
-      continue;
-    }
-    absl::optional<DiscoveryRequest> request = state.TakeRequest();
-    if (!request.has_value()) continue;
-    if (!node_sent_ || !options_.node_on_first_message_only) *request->mutable_node() = options_.node;
-    node_sent_ = true;
-    call_->Send(request->SerializeAsString());
-  }
+  for (const ResourceType type : kAllResourceTypes) SendPending(type, &held_back);
   stats_.pending_requests.Set(held_back);
+}
+
+void DiscoveryStream::SendPending(ResourceType type, int64_t* held_back) {
+  TypeState& state = MutableState(type);
+  while (state.dirty()) {
+    if (!MaySend()) {
+      ++*held_back;
+      return;
+    }
+    const bool with_node = !node_sent_ || !options_.node_on_first_message_only;
+    const absl::optional<std::string> request = state.TakeRequest(with_node ? &options_.node : nullptr);
+    if (!request.has_value()) return;
+    node_sent_ = true;
+    call_->Send(*request);
+  }
 }
 
 // A request that waits says what is true when it goes: of several changes, and several responses, the last.
@@ -118,33 +143,42 @@ bool DiscoveryStream::MaySend() {
 
 void DiscoveryStream::OnMessage(absl::string_view message) {
   SetConnected(true);
-  DiscoveryResponse response;
+  if (options_.delta) return Parse<DeltaDiscoveryResponse>(message);
+  Parse<DiscoveryResponse>(message);
+}
+
+template <class Response>
+void DiscoveryStream::Parse(absl::string_view message) {
+  Response response;
   if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     ++counters_.malformed;
-    return Break("a message came that is no DiscoveryResponse");
+    return Break(absl::StrCat("a message came that is no ", Response::descriptor()->name()));
   }
   backoff_.Reset();
   ++counters_.responses;
-  Handle(response);
-}
-
-void DiscoveryStream::Handle(const DiscoveryResponse& response) {
   if (!response.control_plane().identifier().empty()) stats_.identifier.Set(response.control_plane().identifier());
-  const absl::optional<ResourceType> type = TypeOfUrl(response.type_url());
-  if (!type.has_value() || (options_.only.has_value() && type != options_.only)) {
-    ++counters_.unknown_types;
-    OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), " sent resources of type \"",
-                  response.type_url(), "\", which is not known here: ignored");
-    return;
-  }
-  if (!MutableState(*type).wants_anything()) {
-    ++counters_.unwanted_types;
-    return;
-  }
+  const absl::optional<ResourceType> type = TypeToStage(response.type_url());
+  if (!type.has_value()) return;
   staging_ = true;
-  Stage(*type, response);
+  Stage(*type, {VersionOf(response), response.nonce()}, DecodeResponse(*type, response, options_.decode));
   staging_ = false;
   Dirty();
+}
+
+absl::optional<ResourceType> DiscoveryStream::TypeToStage(const std::string& type_url) {
+  const absl::optional<ResourceType> type = TypeOfUrl(type_url);
+  if (!type.has_value() || (options_.only.has_value() && type != options_.only)) {
+    ++counters_.unknown_types;
+    OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), " sent resources of type \"", type_url,
+                  "\", which is not known here: ignored");
+    return absl::nullopt;
+  }
+  // What was asked for and is not wanted any more was on its way: it is answered, as later requests need its nonce.
+  if (!state(*type).wants_anything() && !state(*type).asked()) {
+    ++counters_.unwanted_types;
+    return absl::nullopt;
+  }
+  return type;
 }
 
 // Whether the server has told on this stream all that traffic follows: from then on it knows what is in use here.
@@ -156,15 +190,16 @@ bool DiscoveryStream::Ordered() const {
   return true;
 }
 
-Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedResponse& decoded,
-                                  const std::string& version) {
+Update DiscoveryStream::Normalise(ResourceType type, DecodedResponse& decoded, const std::string& version) {
+  TypeState& state = MutableState(type);
   Update update;
   update.type = type;
   update.source = this;
   update.version = version;
   std::set<std::string> present;
+  const bool only_beats = decoded.resources.empty() && decoded.refused.empty() && !decoded.heartbeats.empty();
   for (Resource& resource : decoded.resources) {
-    if (!state.Wants(resource.name)) {
+    if (!state.WantsResource(resource)) {
       ++counters_.unwanted_resources;
       continue;
     }
@@ -172,38 +207,97 @@ Update DiscoveryStream::Normalise(TypeState& state, ResourceType type, DecodedRe
     update.updated.push_back(std::move(resource));
   }
   for (const Refusal& refusal : decoded.refused) present.insert(refusal.name);
-  if (IsFullState(type)) {
+  for (const Heartbeat& beat : decoded.heartbeats) present.insert(beat.name);
+  if (!only_beats) {
     for (const std::string& name : state.NoteComplete(std::move(present))) update.removed.push_back(name);
   }
+  for (const std::string& name : decoded.removed) {
+    if (state.Wants(name) || state.VersionOf(name) != nullptr) update.removed.push_back(name);
+  }
+  std::erase_if(decoded.errors, [&](const SourceError& error) { return !state.Wants(error.name); });
+  counters_.resource_errors += decoded.errors.size();
   return update;
 }
 
-void DiscoveryStream::Stage(ResourceType type, const DiscoveryResponse& response) {
+void DiscoveryStream::NoteHeartbeats(ResourceType type, const std::vector<Heartbeat>& beats) {
+  for (const Heartbeat& beat : beats) {
+    const std::string* held = state(type).VersionOf(beat.name);
+    // One without a version of its own means the type's.
+    const bool known =
+        held != nullptr &&
+        (*held == beat.version || (!beat.own_version && !options_.delta && state(type).version() == beat.version));
+    ++(known ? counters_.heartbeats : counters_.stray_heartbeats);
+    if (known) expiry_.Set(type, beat.name, beat.ttl);
+  }
+}
+
+void DiscoveryStream::NoteHeld(const Update& update, const std::vector<Refusal>& refused) {
+  std::set<absl::string_view> bad;
+  for (const Refusal& refusal : refused) bad.insert(refusal.name);
+  TypeState& state = MutableState(update.type);
+  for (const Resource& resource : update.updated) {
+    if (bad.count(resource.name) != 0) continue;
+    if (!state.WantsResource(resource)) continue;  // staging let it go again
+    state.Hold(resource.name, resource.version);
+    expiry_.Set(update.type, resource.name, resource.ttl);
+  }
+  for (const std::string& name : update.removed) {
+    if (options_.delta) state.Forget(name);
+    expiry_.Set(update.type, name, Duration::zero());
+  }
+}
+
+// As if the server had said that they are gone.
+void DiscoveryStream::OnExpired(ResourceType type, const std::vector<std::string>& names) {
   TypeState& state = MutableState(type);
+  Update update;
+  update.type = type;
+  update.source = this;
+  update.version = state.version();
+  update.removed = names;
+  counters_.expired += names.size();
+  for (const std::string& name : names) {
+    state.Forget(name);
+    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(type), " \"", name, "\": its time to live is over: it is gone");
+  }
+  staging_ = true;
+  sink_.OnUpdate(update);
+  staging_ = false;
+  Dirty();
+}
+
+std::vector<Refusal> DiscoveryStream::StageParts(ResourceType type, const Heading& heading, DecodedResponse& decoded,
+                                                 bool ordered) {
+  NoteHeartbeats(type, decoded.heartbeats);
+  Update update = Normalise(type, decoded, heading.version);
+  update.ordered = ordered;
+  std::vector<Refusal> refused = std::move(decoded.refused);
+  if (!refused.empty()) sink_.OnRefused(type, heading.version, refused);
+  for (Refusal& refusal : sink_.OnUpdate(update)) refused.push_back(std::move(refusal));
+  NoteHeld(update, refused);
+  if (!decoded.errors.empty()) sink_.OnSourceErrors(type, decoded.errors);
+  return refused;
+}
+
+void DiscoveryStream::Stage(ResourceType type, const Heading& heading, DecodedResponse decoded) {
   const bool ordered = Ordered();  // before this response
-  state.SeeNonce(response.nonce());
-  DecodedResponse decoded = DecodeResponse(type, response, options_.decode);
   counters_.unknown_fields += decoded.unknown_fields;
   for (const std::string& warning : decoded.warnings) OUTRIGGER_LOG(kWarn, kConfigXds, warning);
   std::vector<Refusal> refused;
   if (!decoded.whole.ok()) {
     refused.push_back({"", std::string(decoded.whole.message()), nullptr});
-    sink_.OnRefused(type, response.version_info(), refused);
+    sink_.OnRefused(type, heading.version, refused);
   } else {
-    Update update = Normalise(state, type, decoded, response.version_info());
-    update.ordered = ordered;
-    refused = std::move(decoded.refused);
-    if (!refused.empty()) sink_.OnRefused(type, response.version_info(), refused);
-    for (Refusal& refusal : sink_.OnUpdate(update)) refused.push_back(std::move(refusal));
+    refused = StageParts(type, heading, decoded, ordered);
   }
   if (refused.empty()) {
     ++counters_.accepted;
-    return state.Accept(response.version_info());
+    return MutableState(type).Accept(heading.nonce, heading.version);
   }
   ++counters_.refused;
   const std::string detail = JoinRefusals(refused);
-  OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type), " version \"", response.version_info(), "\" refused: ", detail);
-  state.Refuse(detail);
+  OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type), " version \"", heading.version, "\" refused: ", detail);
+  MutableState(type).Refuse(heading.nonce, detail);
 }
 
 }  // namespace outrigger::xds

@@ -115,6 +115,13 @@ void FileSource::Give(DecodedResponse decoded, const std::string& version) {
         continue;
       }
       present.insert(resource.name);
+      if (resource.ttl > Duration::zero()) {
+        decoded.refused.push_back({resource.name,
+                                   absl::StrCat(WordOf(type_), " \"", resource.name,
+                                                "\": ttl: is not supported in a file, as nothing would renew it"),
+                                   resource.message});
+        continue;
+      }
       update.updated.push_back(std::move(resource));
     }
     for (const Refusal& refusal : decoded.refused) present.insert(refusal.name);

@@ -1,5 +1,6 @@
 #include "source/xds/response_decoder.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -14,18 +15,11 @@
 namespace outrigger::xds {
 namespace {
 
+using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryResponse;
+using Wrapper = envoy::service::discovery::v3::Resource;
 constexpr absl::string_view kWrapperUrl = "type.googleapis.com/envoy.service.discovery.v3.Resource";
-
-// The resource's own Any: as it came, or out of its wrapper (kept in `holder`).
-absl::StatusOr<const google::protobuf::Any*> Unwrap(const google::protobuf::Any& any, std::string* version,
-                                                    envoy::service::discovery::v3::Resource* holder) {
-  if (any.type_url() != kWrapperUrl) return &any;
-  if (!holder->ParseFromString(any.value()))
-    return absl::InvalidArgumentError("does not parse as a discovery.v3.Resource");
-  if (!holder->version().empty()) *version = holder->version();
-  return &holder->resource();
-}
+constexpr int64_t kMostTtlSeconds = int64_t{100} * 365 * 24 * 3600;  // longer is as long
 
 schema::ValidateOptions RulesFor(const DecodeOptions& options) {
   schema::ValidateOptions validate;
@@ -45,45 +39,174 @@ void NoteUnknown(const DecodeOptions& options, const schema::Origin& origin,
   }
 }
 
-// Reads one resource into `out`. A status: the whole response is refused.
-absl::Status DecodeOne(ResourceType type, const google::protobuf::Any& wrapped, size_t index,
-                       const DecodeOptions& options, Resource* resource, DecodedResponse* out) {
-  const std::string place = absl::StrCat("resources[", index, "]: ");
-  envoy::service::discovery::v3::Resource holder;
-  const absl::StatusOr<const google::protobuf::Any*> any = Unwrap(wrapped, &resource->version, &holder);
-  if (!any.ok()) return absl::InvalidArgumentError(absl::StrCat(place, any.status().message()));
-  if ((*any)->type_url() != TypeUrlOf(type)) {
+// Reads the resources of one response, one after the other; a status refuses the whole of it.
+class Decoder {
+ public:
+  Decoder(ResourceType type, const DecodeOptions& options) : type_(type), options_(options) {}
+
+  // `version`: the response's, for a resource without one of its own.
+  absl::Status Wrapped(const Wrapper& wrapper, absl::string_view place, const std::string& version);
+  absl::Status Plain(const google::protobuf::Any& any, absl::string_view place, Resource resource);
+  void Removed(const std::string& name);
+  void Error(const envoy::service::discovery::v3::ResourceError& error);
+  DecodedResponse Finish(const absl::Status& whole);
+
+ private:
+  absl::Status Empty(const Wrapper& wrapper, absl::string_view place, const std::string& version);
+  absl::Status Name(const google::protobuf::Message& message, absl::string_view place, Resource& resource);
+  // Whether its content may be used; what may not is refused, or (a status) all.
+  absl::Status Check(google::protobuf::Message& message, const schema::Origin& origin, std::string* refusal);
+  void Refuse(const Resource& resource, absl::string_view why, std::shared_ptr<const google::protobuf::Message> shown);
+  schema::Origin OriginOf(const Resource& resource) const {
+    return {std::string(WordOf(type_)), resource.name, resource.version, ""};
+  }
+
+  const ResourceType type_;
+  const DecodeOptions& options_;
+  std::set<std::string> seen_;
+  DecodedResponse out_;
+};
+
+void Decoder::Refuse(const Resource& resource, absl::string_view why,
+                     std::shared_ptr<const google::protobuf::Message> shown) {
+  out_.refused.push_back({resource.name, schema::NackDetail(OriginOf(resource), why), std::move(shown)});
+}
+
+absl::Status Decoder::Wrapped(const Wrapper& wrapper, absl::string_view place, const std::string& version) {
+  if (!wrapper.has_resource()) return Empty(wrapper, place, version);
+  Resource resource;
+  resource.name = wrapper.name();
+  resource.version = wrapper.version().empty() ? version : wrapper.version();
+  resource.aliases.assign(wrapper.aliases().begin(), wrapper.aliases().end());
+  if (wrapper.has_ttl()) {
+    const auto& ttl = wrapper.ttl();
+    resource.ttl = seconds(std::min(ttl.seconds(), kMostTtlSeconds)) + nanoseconds(ttl.nanos());
+    if (resource.ttl <= Duration::zero()) {
+      return absl::InvalidArgumentError(absl::StrCat(place, "ttl: must be greater than 0"));
+    }
+  }
+  return Plain(wrapper.resource(), place, std::move(resource));
+}
+
+absl::Status Decoder::Empty(const Wrapper& wrapper, absl::string_view place, const std::string& version) {
+  if (wrapper.name().empty()) return absl::InvalidArgumentError(absl::StrCat(place, "has no name"));
+  if (type_ == ResourceType::kVirtualHost) {  // what was asked for does not exist
+    Removed(wrapper.name());
+    for (const std::string& alias : wrapper.aliases()) Removed(alias);
+    return absl::OkStatus();
+  }
+  Heartbeat beat{wrapper.name(), wrapper.version().empty() ? version : wrapper.version(), !wrapper.version().empty()};
+  if (wrapper.has_ttl()) {
+    beat.ttl = seconds(std::min(wrapper.ttl().seconds(), kMostTtlSeconds)) + nanoseconds(wrapper.ttl().nanos());
+    if (beat.ttl <= Duration::zero())
+      return absl::InvalidArgumentError(absl::StrCat(place, "ttl: must be greater than 0"));
+  }
+  out_.heartbeats.push_back(std::move(beat));
+  return absl::OkStatus();
+}
+
+absl::Status Decoder::Name(const google::protobuf::Message& message, absl::string_view place, Resource& resource) {
+  if (type_ != ResourceType::kVirtualHost) {
+    const std::string& name = NameOf(type_, message);
+    if (!resource.name.empty() && resource.name != name) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(place, "is named \"", resource.name, "\" outside and \"", name, "\" inside"));
+    }
+    resource.name = name;
+  }
+  if (resource.name.empty()) return absl::InvalidArgumentError(absl::StrCat(place, "has no name"));
+  return absl::OkStatus();
+}
+
+absl::Status Decoder::Plain(const google::protobuf::Any& any, absl::string_view place, Resource resource) {
+  if (any.type_url() != TypeUrlOf(type_)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(place, "is of type \"", (*any)->type_url(), "\", not \"", TypeUrlOf(type), "\""));
+        absl::StrCat(place, "is of type \"", any.type_url(), "\", not \"", TypeUrlOf(type_), "\""));
   }
-  std::shared_ptr<google::protobuf::Message> message(PrototypeOf(type).New());
-  if (!message->ParseFromString((*any)->value())) {
-    return absl::InvalidArgumentError(absl::StrCat(place, "does not parse as ", TypeUrlOf(type)));
+  std::shared_ptr<google::protobuf::Message> message(PrototypeOf(type_).New());
+  if (!message->ParseFromString(any.value())) {
+    return absl::InvalidArgumentError(absl::StrCat(place, "does not parse as ", TypeUrlOf(type_)));
   }
-  resource->name = NameOf(type, *message);
-  if (resource->name.empty()) return absl::InvalidArgumentError(absl::StrCat(place, "has no name"));
-  resource->hash = StableHash((*any)->value());
-  const schema::Origin origin{std::string(WordOf(type)), resource->name, resource->version, ""};
-  if (holder.has_ttl()) {  // it would bound how long the resource holds
-    out->refused.push_back({resource->name, schema::NackDetail(origin, "ttl: is not supported"), message});
+  if (const absl::Status status = Name(*message, place, resource); !status.ok()) return status;
+  resource.hash = StableHash(any.value());
+  if (!seen_.insert(resource.name).second) {
+    Refuse(resource, "comes twice in one response", std::move(message));
     return absl::OkStatus();
   }
-  if (const absl::Status status = schema::ExpandTypedStructs(*message); !status.ok()) {
-    out->refused.push_back({resource->name, schema::NackDetail(origin, status.message()), message});
+  std::string refusal;
+  if (const absl::Status status = Check(*message, OriginOf(resource), &refusal); !status.ok()) return status;
+  if (!refusal.empty()) {
+    Refuse(resource, refusal, std::move(message));
     return absl::OkStatus();
   }
-  const schema::ValidationResult result = schema::Validate(*message, RulesFor(options));
-  NoteUnknown(options, origin, result.unknown_fields, out);
+  resource.message = std::move(message);
+  out_.resources.push_back(std::move(resource));
+  return absl::OkStatus();
+}
+
+absl::Status Decoder::Check(google::protobuf::Message& message, const schema::Origin& origin, std::string* refusal) {
+  if (const absl::Status status = schema::ExpandTypedStructs(message); !status.ok()) {
+    *refusal = std::string(status.message());
+    return absl::OkStatus();
+  }
+  const schema::ValidationResult result = schema::Validate(message, RulesFor(options_));
+  NoteUnknown(options_, origin, result.unknown_fields, &out_);
   for (const schema::Finding& warning : result.warnings) {
-    out->warnings.push_back(schema::NackDetail(origin, schema::ToString(warning)));
+    out_.warnings.push_back(schema::NackDetail(origin, schema::ToString(warning)));
   }
   if (result.breaks_rules()) return absl::InvalidArgumentError(schema::NackDetail(origin, result.ToStatus().message()));
-  if (!result.ok()) {
-    out->refused.push_back({resource->name, schema::NackDetail(origin, result.ToStatus().message()), message});
-    return absl::OkStatus();
-  }
-  resource->message = std::move(message);
+  if (!result.ok()) *refusal = std::string(result.ToStatus().message());
   return absl::OkStatus();
+}
+
+// After all resources.
+void Decoder::Removed(const std::string& name) {
+  if (seen_.count(name) == 0) return out_.removed.push_back(name);
+  const auto at = std::find_if(out_.resources.begin(), out_.resources.end(),
+                               [&](const Resource& resource) { return resource.name == name; });
+  if (at == out_.resources.end()) return;  // refused already
+  Refuse(*at, "comes in one response as a resource and as removed", at->message);
+  out_.resources.erase(at);
+}
+
+void Decoder::Error(const envoy::service::discovery::v3::ResourceError& error) {
+  const std::string& name = error.resource_name().name();
+  if (name.empty()) {
+    out_.warnings.push_back(absl::StrCat(ShortNameOf(type_), ": resource_errors: one without a name is ignored"));
+    return;
+  }
+  const std::string& detail = error.error_detail().message();
+  const absl::string_view kept = absl::string_view(detail).substr(0, kMostErrorDetail);  // substr: from the start
+  out_.errors.push_back(
+      {name, static_cast<uint32_t>(error.error_detail().code()), detail.substr(0, schema::ValidUtf8Prefix(kept))});
+}
+
+DecodedResponse Decoder::Finish(const absl::Status& whole) {
+  if (!whole.ok()) {
+    DecodedResponse nothing;
+    nothing.whole = whole;
+    nothing.warnings = std::move(out_.warnings);
+    nothing.unknown_fields = out_.unknown_fields;
+    return nothing;
+  }
+  std::sort(out_.removed.begin(), out_.removed.end());
+  out_.removed.erase(std::unique(out_.removed.begin(), out_.removed.end()), out_.removed.end());
+  return std::move(out_);
+}
+
+std::string PlaceOf(int index) { return absl::StrCat("resources[", index, "]: "); }
+
+absl::Status DecodeAny(Decoder& decoder, const google::protobuf::Any& any, int index, const std::string& version) {
+  const std::string place = PlaceOf(index);
+  if (any.type_url() != kWrapperUrl) {
+    Resource resource;
+    resource.version = version;
+    return decoder.Plain(any, place, std::move(resource));
+  }
+  Wrapper wrapper;
+  if (!wrapper.ParseFromString(any.value()))
+    return absl::InvalidArgumentError(absl::StrCat(place, "does not parse as a discovery.v3.Resource"));
+  return decoder.Wrapped(wrapper, place, version);
 }
 
 }  // namespace
@@ -95,28 +218,25 @@ void UnknownFieldLog::Note(absl::string_view field, absl::string_view place) {
 }
 
 DecodedResponse DecodeResponse(ResourceType type, const DiscoveryResponse& response, const DecodeOptions& options) {
-  DecodedResponse out;
-  std::set<std::string> seen;
-  for (int i = 0; i < response.resources_size(); ++i) {
-    Resource resource;
-    resource.version = response.version_info();
-    const absl::Status status =
-        DecodeOne(type, response.resources(i), static_cast<size_t>(i), options, &resource, &out);
-    if (!status.ok()) {
-      out.whole = status;
-      out.resources.clear();
-      out.refused.clear();
-      return out;
-    }
-    if (!seen.insert(resource.name).second) {
-      const schema::Origin origin{std::string(WordOf(type)), resource.name, resource.version, ""};
-      out.refused.push_back(
-          {resource.name, schema::NackDetail(origin, "comes twice in one response"), resource.message});
-      continue;
-    }
-    if (resource.message != nullptr) out.resources.push_back(std::move(resource));
+  Decoder decoder(type, options);
+  absl::Status whole;
+  for (int i = 0; i < response.resources_size() && whole.ok(); ++i) {
+    whole = DecodeAny(decoder, response.resources(i), i, response.version_info());
   }
-  return out;
+  for (const auto& error : response.resource_errors()) decoder.Error(error);
+  return decoder.Finish(whole);
+}
+
+DecodedResponse DecodeResponse(ResourceType type, const DeltaDiscoveryResponse& response,
+                               const DecodeOptions& options) {
+  Decoder decoder(type, options);
+  absl::Status whole;
+  for (int i = 0; i < response.resources_size() && whole.ok(); ++i) {
+    whole = decoder.Wrapped(response.resources(i), PlaceOf(i), "");
+  }
+  for (const std::string& name : response.removed_resources()) decoder.Removed(name);
+  for (const auto& error : response.resource_errors()) decoder.Error(error);
+  return decoder.Finish(whole);
 }
 
 std::string JoinRefusals(const std::vector<Refusal>& refused) {

@@ -31,19 +31,32 @@ struct DecodeOptions {
   UnknownFieldLog* log = nullptr;  // where kTolerate notes them; may be null; outlives whoever decodes
 };
 
-// What a response holds, checked by the rules and support marks of api/.
+// A sign of life: the resource stays as it is, and its time to live begins again.
+struct Heartbeat {
+  std::string name, version;
+  bool own_version = false;  // `version` is the resource's, not its response's
+  Duration ttl{0};           // 0: it stays from now on
+};
+
+// What a response holds, in either wire form, checked by the rules and support marks of api/.
 struct DecodedResponse {
   absl::Status whole;  // not ok: nothing of the response may be used
   std::vector<Resource> resources;
+  std::vector<Heartbeat> heartbeats;
+  std::vector<std::string> removed;  // delta; sorted
+  std::vector<SourceError> errors;
   std::vector<Refusal> refused;  // single resources that may not be used; they count as present
   std::vector<std::string> warnings;
   uint64_t unknown_fields = 0;  // tolerated ones
 };
 
-// Takes the resources out of their Any (and out of a discovery.v3.Resource around it). Whole refusals: a resource that
-// does not parse, of another type, without a name; a broken field rule. Single ones: what is not supported, a name that
-// comes twice.
+// Takes the resources out of their Any, and out of a discovery.v3.Resource around it (in delta there always is one).
+// Whole refusals: a resource that does not parse, of another type, without a name; a broken field rule. Single ones:
+// what is not supported, a name that comes twice (as a resource, or as one and as removed), another name outside than
+// inside. Virtual hosts are named outside only; one without content does not exist.
 DecodedResponse DecodeResponse(ResourceType type, const envoy::service::discovery::v3::DiscoveryResponse& response,
+                               const DecodeOptions& options);
+DecodedResponse DecodeResponse(ResourceType type, const envoy::service::discovery::v3::DeltaDiscoveryResponse& response,
                                const DecodeOptions& options);
 
 // One text for error_detail out of many: joined by "; ", at most kMostErrorDetail bytes.

@@ -224,8 +224,18 @@ void StagingGraph::Removed(const Update& update) {
       TryLeave(name);
     } else if (IsFullState(update.type)) {
       Drop(node->key);
+    } else {
+      EndWait(*node);
     }
   }
+}
+
+// What is in use stays, as it does in state of the world; who waits goes on without.
+void StagingGraph::EndWait(ResourceNode& node) {
+  if (node.settled()) return;
+  if (node.fetch != nullptr) node.fetch->Disarm();
+  node.timed_out = true;
+  WakeDependants(ResourceKey(node.key));
 }
 
 void StagingGraph::Refused(ResourceNode& node, const std::string& version, const Refusal& refusal) {

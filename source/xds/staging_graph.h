@@ -134,6 +134,7 @@ class StagingGraph final : public UpdateSink {
   absl::Status ApplyLeaf(ResourceNode& node, const Resource& resource);
   void TakeAgain(ResourceNode& node, const Resource& resource, Keys* to_try);
   void Removed(const Update& update);
+  void EndWait(ResourceNode& node);
   void CountUpdate(const Update& update, bool accepted, MonotonicTime begin);
   void Refused(ResourceNode& node, const std::string& version, const Refusal& refusal);
   static ResourceRow RowOf(const ResourceKey& key, const ResourceNode& node);

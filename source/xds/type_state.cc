@@ -1,16 +1,8 @@
 #include "source/xds/type_state.h"
 
 #include <algorithm>
-#include <iterator>
-#include <utility>
 
 namespace outrigger::xds {
-
-using envoy::service::discovery::v3::DiscoveryRequest;
-
-namespace {
-constexpr int32_t kInvalidArgument = 3;  // google.rpc.Code
-}
 
 void TypeState::WantAll() {
   if (all_) return;
@@ -19,59 +11,46 @@ void TypeState::WantAll() {
 }
 
 void TypeState::Want(const std::string& name) {
-  if (names_.insert(name).second) dirty_ = true;
+  if (!names_.insert(name).second) return;
+  dirty_ = true;
+  OnWanted(name);
 }
 
 void TypeState::Unwant(const std::string& name) {
-  if (names_.erase(name) != 0 && asked_) dirty_ = true;
+  if (names_.erase(name) == 0) return;
+  if (!all_) held_.erase(name);
+  OnUnwanted(name);
+  if (asked_) dirty_ = true;
   // Nothing was ever said on this stream and nothing is wanted any more: then there is nothing to say.
   if (!asked_ && !wants_anything()) dirty_ = false;
 }
 
-void TypeState::OnStream() {
-  nonce_.clear();
-  refusal_.reset();
+bool TypeState::WantsResource(const Resource& resource) const {
+  return Wants(resource.name) || std::any_of(resource.aliases.begin(), resource.aliases.end(),
+                                             [&](const std::string& name) { return names_.count(name) != 0; });
+}
+
+void TypeState::OnStream(bool known) {
+  known_ = known;
   asked_ = answered_ = false;
   dirty_ = wants_anything();
+  OnNewStream();
 }
 
-void TypeState::SeeNonce(const std::string& nonce) {
-  nonce_ = nonce;
-  answered_ = true;
-  dirty_ = true;
+const std::string* TypeState::VersionOf(const std::string& name) const {
+  auto at = held_.find(name);
+  return at == held_.end() ? nullptr : &at->second;
 }
 
-void TypeState::Accept(const std::string& version) {
+void TypeState::Accept(const std::string& nonce, const std::string& version) {
   version_ = version;
-  refusal_.reset();
+  known_ = answered_ = dirty_ = true;
+  Answer(nonce, nullptr);
 }
 
-void TypeState::Refuse(const std::string& detail) { refusal_ = detail; }
-
-std::set<std::string> TypeState::NoteComplete(std::set<std::string> names) {
-  std::set<std::string> gone;
-  std::set_difference(complete_.begin(), complete_.end(), names.begin(), names.end(), std::inserter(gone, gone.end()));
-  complete_ = std::move(names);
-  return gone;
-}
-
-absl::optional<DiscoveryRequest> TypeState::TakeRequest() {
-  if (!dirty_) return absl::nullopt;
-  dirty_ = false;
-  asked_ = true;
-  DiscoveryRequest request;
-  request.set_type_url(std::string(TypeUrlOf(type_)));
-  request.set_version_info(version_);
-  request.set_response_nonce(nonce_);
-  if (!all_) {
-    for (const std::string& name : names_) request.add_resource_names(name);
-  }
-  if (refusal_.has_value()) {
-    request.mutable_error_detail()->set_code(kInvalidArgument);
-    request.mutable_error_detail()->set_message(*refusal_);
-    refusal_.reset();
-  }
-  return request;
+void TypeState::Refuse(const std::string& nonce, const std::string& detail) {
+  answered_ = dirty_ = true;
+  Answer(nonce, &detail);
 }
 
 }  // namespace outrigger::xds

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "google/protobuf/message.h"
+#include "source/base/time.h"
 #include "source/xds/resource_type.h"
 
 // What arrives, whatever the wire form was (state of the world, delta, a file): the one form that staging knows.
@@ -18,6 +19,9 @@ struct Resource {
   std::string version;  // as the control plane gave it
   std::shared_ptr<const google::protobuf::Message> message;
   uint64_t hash = 0;  // of the content: two with the same hash are the same
+  // Names under which it was asked for, where they are not its own (virtual hosts: "ROUTES/DOMAIN").
+  std::vector<std::string> aliases;
+  Duration ttl{0};  // its source ends it when it hears nothing of it for so long; 0: it stays
 };
 
 // A resource that cannot be used, and why; goes into the NACK.
@@ -33,8 +37,10 @@ struct Update {
   ResourceType type = ResourceType::kCluster;
   Source* source = nullptr;  // who gives it; null: nobody who wants to hear of its use
   std::string version;
-  std::vector<Resource> updated;     // in the order of the response; includes what did not change
-  std::vector<std::string> removed;  // sorted
+  std::vector<Resource> updated;  // in the order of the response; includes what did not change
+  // Sorted. Listeners and clusters: they go. Other types (delta, or their time to live is over): they do not exist;
+  // what is in use stays, nobody waits for them any longer.
+  std::vector<std::string> removed;
   // Its source knows what this process uses and orders its changes accordingly: what it drops may go at once. Not so
   // the first answers of a new stream (nobody told the server what is in use here), a stream of one type, a file.
   bool ordered = false;

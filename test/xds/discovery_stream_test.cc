@@ -155,17 +155,6 @@ TEST(DiscoveryStreamTest, AWrappedResourceIsUnwrappedAndHasItsOwnVersion) {
   EXPECT_EQ(scene.Last(T::kCluster).version_info(), "v1");
 }
 
-TEST(DiscoveryStreamTest, AResourceThatShallNotLastIsRefusedAsNothingWouldEndIt) {
-  Scene scene;
-  scene.WatchBoth();
-  envoy::service::discovery::v3::Resource wrapper;
-  wrapper.mutable_ttl()->set_seconds(5);
-  wrapper.mutable_resource()->PackFrom(StaticCluster("a"));
-  scene.Say<envoy::service::discovery::v3::Resource>(T::kCluster, "v1", {wrapper});
-  EXPECT_THAT(scene.Last(T::kCluster).error_detail().message(), HasSubstr("cluster \"a\" (version v1): ttl: "));
-  EXPECT_FALSE(scene.target.Has(T::kCluster, "a"));
-}
-
 TEST(DiscoveryStreamTest, ANewStreamSaysTheLastVersionWithoutNonceAndDropsNothing) {
   Scene scene;
   scene.WatchBoth();
@@ -226,7 +215,7 @@ TEST(DiscoveryStreamTest, WhatNobodyAskedForIsIgnoredAndCounted) {
   const size_t before = scene.transport.requests.size();
   scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "a")});
   Response other = GiveNothing(T::kCluster, "v1", "n");
-  other.set_type_url("type.googleapis.com/envoy.service.runtime.v3.Runtime");
+  other.set_type_url("type.googleapis.com/envoy.service.unheard.v3.Of");
   scene.transport.Say(other);
   scene.Run();
   EXPECT_EQ(scene.stream->counters().unwanted_types, 1u);

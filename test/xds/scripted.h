@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "source/event/simulated_world.h"
 #include "source/observe/stats.h"
@@ -32,7 +33,8 @@ class ScriptedTransport final : public Transport {
   std::string Describe() const override { return "script"; }
 
   // Delivered in a later turn, if the stream still stands then.
-  void Say(const Response& response) {
+  template <class AnyResponse>
+  void Say(const AnyResponse& response) {
     dispatcher_.Post([this, call = current, bytes = response.SerializeAsString()] {
       if (call != nullptr && call == current) call->handler.OnMessage(bytes);
     });
@@ -56,8 +58,18 @@ class ScriptedTransport final : public Transport {
     return out;
   }
 
+  std::vector<DeltaRequest> DeltaOf(ResourceType type) const {
+    std::vector<DeltaRequest> out;
+    for (const DeltaRequest& request : delta_requests) {
+      if (request.type_url() == TypeUrlOf(type)) out.push_back(request);
+    }
+    return out;
+  }
+
   std::vector<Request> requests;
+  std::vector<DeltaRequest> delta_requests;  // where the method is a delta one
   std::function<void(const Request&)> on_request;
+  std::function<void(const DeltaRequest&)> on_delta_request;
   int opened = 0, sent_on_stream = 0;
   std::string last_method;
 
@@ -67,11 +79,19 @@ class ScriptedTransport final : public Transport {
       if (transport.current == this) transport.current = nullptr;
     }
     void Send(absl::string_view message) override {
+      if (absl::StrContains(transport.last_method, "/Delta")) return SendDelta(message);
       Request request;
       request.ParseFromArray(message.data(), static_cast<int>(message.size()));
       ++transport.sent_on_stream;
       transport.requests.push_back(request);
       if (transport.on_request) transport.on_request(request);
+    }
+    void SendDelta(absl::string_view message) {
+      DeltaRequest request;
+      request.ParseFromArray(message.data(), static_cast<int>(message.size()));
+      ++transport.sent_on_stream;
+      transport.delta_requests.push_back(request);
+      if (transport.on_delta_request) transport.on_delta_request(request);
     }
     ScriptedTransport& transport;
     CallHandler& handler;
@@ -185,6 +205,15 @@ struct Scene : SourceDirectory {
   void Say(ResourceType type, const std::string& version, const std::vector<Proto>& resources) {
     transport.Say(Give(type, version, absl::StrCat("n", ++nonces), resources));
     Run();
+  }
+  void SayDelta(ResourceType type, const std::vector<Wrapped>& resources,
+                const std::vector<std::string>& removed = {}) {
+    transport.Say(GiveDelta(type, absl::StrCat("n", ++nonces), resources, removed));
+    Run();
+  }
+  DeltaRequest LastDelta(ResourceType type) const {
+    const std::vector<DeltaRequest> all = transport.DeltaOf(type);
+    return all.empty() ? DeltaRequest() : all.back();
   }
   void SayNothing(ResourceType type, const std::string& version) {
     transport.Say(GiveNothing(type, version, absl::StrCat("n", ++nonces)));

@@ -18,6 +18,9 @@ namespace outrigger::xds {
 
 using Request = envoy::service::discovery::v3::DiscoveryRequest;
 using Response = envoy::service::discovery::v3::DiscoveryResponse;
+using DeltaRequest = envoy::service::discovery::v3::DeltaDiscoveryRequest;
+using DeltaResponse = envoy::service::discovery::v3::DeltaDiscoveryResponse;
+using Wrapped = envoy::service::discovery::v3::Resource;
 using RouteProto = envoy::config::route::v3::RouteConfiguration;
 using ListenerProto = envoy::config::listener::v3::Listener;
 using ClusterProto = envoy::config::cluster::v3::Cluster;
@@ -89,6 +92,26 @@ Response Give(ResourceType type, const std::string& version, const std::string& 
   response.set_version_info(version);
   response.set_nonce(nonce);
   for (const Proto& resource : resources) response.add_resources()->PackFrom(resource);
+  return response;
+}
+// A resource as delta has it, and state of the world may have it.
+template <class Proto>
+Wrapped Wrap(const std::string& name, const std::string& version, const Proto& resource, int ttl_seconds = 0) {
+  Wrapped wrapped;
+  wrapped.set_name(name);
+  wrapped.set_version(version);
+  wrapped.mutable_resource()->PackFrom(resource);
+  if (ttl_seconds != 0) wrapped.mutable_ttl()->set_seconds(ttl_seconds);
+  return wrapped;
+}
+inline DeltaResponse GiveDelta(ResourceType type, const std::string& nonce, const std::vector<Wrapped>& resources,
+                               const std::vector<std::string>& removed = {}) {
+  DeltaResponse response;
+  response.set_type_url(std::string(TypeUrlOf(type)));
+  response.set_nonce(nonce);
+  response.set_system_version_info(nonce);
+  for (const Wrapped& resource : resources) *response.add_resources() = resource;
+  for (const std::string& name : removed) response.add_removed_resources(name);
   return response;
 }
 inline Response GiveNothing(ResourceType type, const std::string& version, const std::string& nonce) {

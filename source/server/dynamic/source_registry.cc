@@ -15,7 +15,17 @@ using envoy::config::core::v3::GrpcService;
 
 namespace {
 
-bool IsAggregated(const ApiConfigSource& config) { return config.api_type() == ApiConfigSource::AGGREGATED_GRPC; }
+bool IsAggregated(const ApiConfigSource& config) {
+  return config.api_type() == ApiConfigSource::AGGREGATED_GRPC ||
+         config.api_type() == ApiConfigSource::AGGREGATED_DELTA_GRPC;
+}
+bool IsDelta(const ApiConfigSource& config) {
+  return config.api_type() == ApiConfigSource::DELTA_GRPC ||
+         config.api_type() == ApiConfigSource::AGGREGATED_DELTA_GRPC;
+}
+bool IsGrpc(const ApiConfigSource& config) {
+  return config.api_type() == ApiConfigSource::GRPC || config.api_type() == ApiConfigSource::DELTA_GRPC;
+}
 
 // Where the published names have one stream per subscription, ours has one per type and server.
 std::string StatsPrefixOf(absl::optional<xds::ResourceType> only) {
@@ -23,6 +33,10 @@ std::string StatsPrefixOf(absl::optional<xds::ResourceType> only) {
   if (*only == xds::ResourceType::kCluster) return "cluster_manager.cds.control_plane.";
   if (*only == xds::ResourceType::kListener) return "listener_manager.lds.control_plane.";
   return absl::StrCat("control_plane.", absl::AsciiStrToLower(xds::ShortNameOf(*only)), ".");
+}
+
+absl::Status NeedsDelta(absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(what, ": virtual hosts come by DELTA_GRPC only"));
 }
 
 std::string StreamKey(xds::ResourceType type, const ApiConfigSource& config) {
@@ -101,6 +115,7 @@ std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfig
   options.node = around_.node;
   options.node_on_first_message_only = config.set_node_on_first_message_only();
   options.only = only;
+  options.delta = IsDelta(config);
   if (config.has_rate_limit_settings()) {
     const auto& limit = config.rate_limit_settings();
     options.request_limit.emplace();
@@ -113,14 +128,15 @@ std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfig
 }
 
 absl::Status SourceRegistry::SetAds(const ApiConfigSource& config) {
-  if (config.api_type() != ApiConfigSource::GRPC && !IsAggregated(config)) {
-    return absl::InvalidArgumentError("dynamic_resources.ads_config.api_type: must be GRPC");
+  if (!IsGrpc(config) && !IsAggregated(config)) {
+    return absl::InvalidArgumentError("dynamic_resources.ads_config.api_type: must be GRPC or DELTA_GRPC");
   }
   absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/true);
   if (!transport.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("dynamic_resources.ads_config.", transport.status().message()));
   }
   ads_.transport = *std::move(transport);
+  ads_.delta = IsDelta(config);
   ads_.stream = MakeStream(config, ads_, absl::nullopt);
   return absl::OkStatus();
 }
@@ -130,9 +146,11 @@ void SourceRegistry::StartAds() {
 }
 
 absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type, const ApiConfigSource& config) {
-  if (config.api_type() != ApiConfigSource::GRPC) {
-    return absl::InvalidArgumentError("api_config_source.api_type: only GRPC and AGGREGATED_GRPC are supported");
+  if (!IsGrpc(config)) {
+    return absl::InvalidArgumentError(
+        "api_config_source.api_type: only GRPC, DELTA_GRPC, AGGREGATED_GRPC and AGGREGATED_DELTA_GRPC are supported");
   }
+  if (type == xds::ResourceType::kVirtualHost && !IsDelta(config)) return NeedsDelta("api_config_source.api_type");
   const std::string key = StreamKey(type, config);
   if (auto at = separate_.find(key); at != separate_.end()) return at->second.stream.get();
   absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/false);
@@ -158,6 +176,7 @@ absl::StatusOr<xds::Source*> SourceRegistry::SourceFor(xds::ResourceType type, c
   if (config.has_ads() || (config.has_api_config_source() && IsAggregated(config.api_config_source()))) {
     if (ads_.stream == nullptr)
       return absl::InvalidArgumentError("ads: the bootstrap has no dynamic_resources.ads_config");
+    if (type == xds::ResourceType::kVirtualHost && !ads_.delta) return NeedsDelta("ads: the bootstrap's ads_config");
     return ads_.stream.get();
   }
   if (config.has_api_config_source()) return SeparateFor(type, config.api_config_source());

@@ -51,6 +51,7 @@ class SourceRegistry final : public xds::SourceDirectory {
     observe::StatsScope<observe::ControlPlaneStats> scope;
     std::unique_ptr<GrpcTransport> transport;
     std::unique_ptr<xds::DiscoveryStream> stream;
+    bool delta = false;
   };
   absl::StatusOr<std::unique_ptr<GrpcTransport>> MakeTransport(const envoy::config::core::v3::ApiConfigSource& config,
                                                                bool ads);
