@@ -273,6 +273,7 @@ void StagingGraph::OnSourceErrors(ResourceType type, const std::vector<SourceErr
     } else {
       node->source_error = error.message.empty() ? absl::StrCat("error ", error.code) : error.message;
     }
+    if (!IsFullState(type)) EndWait(*node);
   }
 }
 
