@@ -29,6 +29,7 @@ namespace outrigger::model {
 
 struct Listener;
 struct FilterChain;
+struct Snapshot;
 
 // What the server gives a network filter about the accepted connection it works for. Lives as long as the connection.
 // Law 9: the connection follows its slot, so Current() may name a newer chain than the one that accepted it.
@@ -51,6 +52,9 @@ class DownstreamContext {
   class DrainHandler {
    public:
     virtual void OnDrain() = 0;
+    // Current() is null from now on. The last chain that it was and the Snapshot that has it decide about requests that
+    // come all the same; both are valid during the call.
+    virtual void OnUnfollowed(const FilterChain& /*last*/, const Snapshot& /*its*/) {}
 
    protected:
     ~DrainHandler() = default;

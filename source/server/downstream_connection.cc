@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "source/base/mutant.h"
 #include "source/server/worker_listener.h"
 
 namespace outrigger::server {
@@ -41,6 +42,7 @@ const model::FilterChain* DownstreamConnection::Current() {
   current_ = nullptr;
   if (listener == nullptr || !(listener->slot == owner_.slot())) return nullptr;
   const model::FilterChain* chain = ChooseChain(*listener, properties());
+  if (chain != nullptr && IsMutant(Mutant::kFollowDistrusted)) return current_ = chain;
   // No chain takes such a peer any more, or one that trusts otherwise.
   if (chain == nullptr || chain->trust_hash != chain_->trust_hash) trust_changed_ = true;
   if (chain == nullptr || chain->slot_hash != chain_->slot_hash || chain->connection_hash != chain_->connection_hash ||
@@ -51,9 +53,21 @@ const model::FilterChain* DownstreamConnection::Current() {
   return current_;
 }
 
-void DownstreamConnection::Recheck() {
+void DownstreamConnection::Unfollow(const model::FilterChain* last, const model::Snapshot& its) {
+  if (last != nullptr && drain_handler_ != nullptr) drain_handler_->OnUnfollowed(*last, its);
+}
+
+void DownstreamConnection::LoseListener(const model::Snapshot& before) {
+  if (closed_) return;
+  current_generation_ = worker().snapshot().generation;
+  Unfollow(std::exchange(current_, nullptr), before);
+}
+
+void DownstreamConnection::Recheck(const model::Snapshot& before) {
   const bool trusted = !trust_changed_;
+  const model::FilterChain* last = current_;
   if (closed_ || Current() != nullptr) return;
+  Unfollow(last, before);
   if (drain_asked_) {
     if (trusted && trust_changed_ && drain_handler_ != nullptr) drain_handler_->OnDrain();
     return;

@@ -30,8 +30,10 @@ class DownstreamConnection final : public model::DownstreamContext,
   void SetHeld(uint8_t held) { held_ = held; }
   uint8_t held() const { return held_; }
 
-  // The configuration changed: drains if Current() says so.
-  void Recheck();
+  // The configuration changed: drains if Current() says so. `before`: what was the newest until now.
+  void Recheck(const model::Snapshot& before);
+  // Its listener is gone, and plans when to drain.
+  void LoseListener(const model::Snapshot& before);
   // Finish what runs, then close.
   void Drain();
   // Drain() at `ask`, CloseNow() at `end`, by the owner's clock (OnDrainDue when drain_due() came). ForgetDrain: unless
@@ -59,6 +61,8 @@ class DownstreamConnection final : public model::DownstreamContext,
   void Dump(DumpWriter& out) const;
 
  private:
+  void Unfollow(const model::FilterChain* last, const model::Snapshot& its);
+
   WorkerListener& owner_;
   std::unique_ptr<net::Connection> connection_;
   std::unique_ptr<net::FilterChainOnConnection> filters_;

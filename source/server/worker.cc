@@ -78,6 +78,7 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
       continue;
     }
     at->second->StopAccepting();
+    at->second->LoseSlot(before->snapshot);
     at->second->BeginDrain(options_.drain);
     leaving_.push_back(std::move(at->second));
     at = listeners_.erase(at);
@@ -99,7 +100,7 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
     } else if (mine->config().get() == now && mine->Watches(bound)) {
       continue;  // unchanged: its connections still find their chain
     }
-    mine->Update(snapshot.listeners.Share(i), bound);
+    mine->Update(snapshot.listeners.Share(i), bound, *before->snapshot);
   }
   AdoptEarly();
   Reap();

@@ -50,7 +50,8 @@ WorkerListener::~WorkerListener() {
   CloseConnections();
 }
 
-void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets) {
+void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets,
+                            const model::Snapshot& before) {
   config_ = std::move(config);
   stats_ = &worker_.stats().Get(config_->stats);
   std::vector<std::unique_ptr<net::TcpListener>> kept;
@@ -71,7 +72,12 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
     old->Stop();
     worker_.dispatcher().DestroyLater(std::move(old));
   }
-  connections_.ForEach([](DownstreamConnection& connection) { connection.Recheck(); });
+  connections_.ForEach([&before](DownstreamConnection& connection) { connection.Recheck(before); });
+}
+
+void WorkerListener::LoseSlot(std::shared_ptr<const model::Snapshot> before) {
+  connections_.ForEach([&before](DownstreamConnection& connection) { connection.LoseListener(*before); });
+  if (!runs_.empty()) last_followed_ = std::move(before);
 }
 
 void WorkerListener::StopAccepting() {
@@ -248,6 +254,7 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
   ++connection_count_;
   if (draining_) PlanDrain(*made);
   made->Start();
+  if (last_followed_ != nullptr) made->LoseListener(*last_followed_);
 }
 
 void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length) {

@@ -61,8 +61,12 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   ~WorkerListener();
 
   // A newer version of the same slot. Sockets kept are kept; new ones start; others stop after taking what was queued.
-  void Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets);
+  // `before`: the Snapshot that was the newest until now.
+  void Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets,
+              const model::Snapshot& before);
   void StopAccepting();  // the listener was removed, or the server drains
+  // The slot is gone: what `before` had is the last that its connections follow, those still being accepted too.
+  void LoseSlot(std::shared_ptr<const model::Snapshot> before);
   // Connections are asked to end as the plan says, those that come later too; what is left at its end is closed.
   void BeginDrain(const DrainPlan& plan);
   void EndDrain();
@@ -110,6 +114,7 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   tls::TlsStats tls_folded_;  // what of it the registry's block already has
   std::vector<std::unique_ptr<net::TcpListener>> listeners_;
   IntrusiveList<net::ListenerFilterRun, net::ListenerFilterRunTag> runs_;
+  std::shared_ptr<const model::Snapshot> last_followed_;  // the slot is gone, but some were being accepted
   IntrusiveList<DownstreamConnection> connections_;
   size_t connection_count_ = 0;
   uint64_t load_ = 0;  // connections and those whose listener filters run

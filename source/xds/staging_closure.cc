@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
+#include "source/base/mutant.h"
 #include "source/xds/staging_graph.h"
 
 namespace outrigger::xds {
@@ -100,8 +101,21 @@ void StagingGraph::ReleaseNeeds(const ResourceKey& owner, const Needs& needs) {
     if (child == nullptr) continue;
     child->wanted_by.erase(owner);
     if (!child->wanted_by.empty()) continue;
-    if (child->source != nullptr) child->source->Unwant(wanted.type, wanted.name);
-    Drop(child->key);
+    orphans_.insert(child->key);
+  }
+  if (!updating_) LetOrphansGo();
+}
+
+// Not before an update is whole: what one resource of it lets go, another may want, and the server, which sees the same
+// subscriptions as before, would not send it again.
+void StagingGraph::LetOrphansGo() {
+  while (!orphans_.empty()) {
+    const ResourceKey key = *orphans_.begin();
+    orphans_.erase(orphans_.begin());
+    const ResourceNode* node = Find(key);
+    if (node == nullptr || !node->wanted_by.empty()) continue;
+    if (node->source != nullptr) node->source->Unwant(key.type, key.name);
+    Drop(key);
   }
 }
 
@@ -154,6 +168,7 @@ bool StagingGraph::Fresh(const ResourceNode& owner, const ResourceNode& endpoint
 }
 
 bool StagingGraph::IsReady(const ResourceNode& node, std::vector<Missing>* missing) const {
+  if (IsMutant(node.active == nullptr ? Mutant::kSkipWarming : Mutant::kSwapEarly)) return true;
   for (const Needs::Subscription& wanted : node.waiting->needs.subscriptions) {
     const ResourceNode* child = Find({wanted.type, wanted.name});
     if (child == nullptr) continue;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "source/base/log.h"
+#include "source/base/mutant.h"
 #include "source/schema/origin.h"
 
 namespace outrigger::xds {
@@ -83,6 +84,7 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
   const MonotonicTime begin = dispatcher_.engine().MonotonicNow();
   std::vector<Refusal> refused;
   Keys to_try, ours;
+  updating_ = true;
   if (update.type == ResourceType::kListener) Removed(update);  // a listener may take over an address
   for (const Resource& resource : update.updated) {
     const absl::Status status = Take(update.type, resource, &to_try);
@@ -97,6 +99,8 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
     if (!status.ok() && ours.count(key) != 0) refused.push_back({key.name, OneLine(status.message()), nullptr});
   }
   if (update.type != ResourceType::kListener) Removed(update);
+  updating_ = false;
+  LetOrphansGo();
   CountUpdate(update, refused.empty(), begin);
   if (refused.empty()) NoteAccepted(update);
   Changed();
@@ -278,6 +282,13 @@ void StagingGraph::OnSourceErrors(ResourceType type, const std::vector<SourceErr
 }
 
 void StagingGraph::OnSourceFailed(const Source& source) {
+  if (IsMutant(Mutant::kDropOnDisconnect)) {
+    Keys all;
+    for (const auto& [key, node] : nodes_) {
+      if (IsFullState(key.type) && !node->is_static) all.insert(key);
+    }
+    for (const ResourceKey& key : all) Drop(key);
+  }
   for (Whole& whole : all_) {
     if (whole.source == &source) whole.stats.Failure();
   }

@@ -145,6 +145,7 @@ class StagingGraph final : public UpdateSink {
   absl::Status Connect(const ResourceKey& owner, const Needs& needs);
   void Subscribe(const ResourceKey& owner, const Needs::Subscription& wanted, Source* source);
   void ReleaseNeeds(const ResourceKey& owner, const Needs& needs);  // those that no version of the owner has any more
+  void LetOrphansGo();
   void StartWaiting(ResourceNode& node, std::unique_ptr<Staged> staged);
   std::unique_ptr<Staged> StopWaiting(ResourceNode& node);
   bool Fresh(const ResourceNode& owner, const ResourceNode& endpoints) const;
@@ -186,6 +187,8 @@ class StagingGraph final : public UpdateSink {
   absl::optional<uint64_t> in_use_;
   std::function<void()> on_settled_;
   event::Timer settle_;
+  Keys orphans_;           // nobody subscribes to them any more; they go when the update that runs is whole
+  bool updating_ = false;  // an update runs
   uint64_t updates_ = 0;
   Counters counters_;
 };

@@ -260,6 +260,18 @@ TEST(StagingTest, AListenerThatMovesToOtherRoutesKeepsTheOldOnesUntilTheNewOnesC
   EXPECT_THAT(NamesOf(scene.Last(T::kRoutes)), testing::ElementsAre("r2"));
 }
 
+TEST(StagingTest, WhatARemovedListenerLetsGoAnotherOfTheSameResponseTakesOver) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r1")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r1", "x")});
+  // The server sees the same subscription as before, so it does not send the routes again.
+  scene.Say<ListenerProto>(T::kListener, "v2", {Listener("out", "r1")});
+  EXPECT_TRUE(scene.target.Has(T::kRoutes, "r1"));
+  EXPECT_EQ(scene.target.VersionOf(T::kListener, "out"), "v2");
+  EXPECT_FALSE(scene.target.Has(T::kListener, "in"));
+}
+
 TEST(StagingTest, AVersionThatIsTakenBackWhileItWaitsLeavesTheOneInUse) {
   Scene scene;
   scene.WatchBoth();

@@ -10,8 +10,10 @@ namespace outrigger::server {
 
 namespace {
 
-std::unique_ptr<net::NetworkFilter> MakeManager(const std::shared_ptr<const void>& config, model::DownstreamContext& context) {
-  return std::make_unique<filters::hcm::ConnectionManager>(std::static_pointer_cast<const filters::hcm::HcmConfig>(config), context);
+std::unique_ptr<net::NetworkFilter> MakeManager(const std::shared_ptr<const void>& config,
+                                                model::DownstreamContext& context) {
+  return std::make_unique<filters::hcm::ConnectionManager>(
+      std::static_pointer_cast<const filters::hcm::HcmConfig>(config), context);
 }
 
 std::shared_ptr<const model::Listener> MakeListener(const AdminListener::Settings& settings, const AdminPages& pages,
@@ -26,7 +28,8 @@ std::shared_ptr<const model::Listener> MakeListener(const AdminListener::Setting
   manager->use_remote_address = true;
   manager->generate_request_id = false;
   std::vector<http::FilterSpec> filters;
-  filters.push_back(http::MakeFilterSpec<AdminFilter>(std::make_shared<const AdminFilter::Config>(AdminFilter::Config{&pages}), true));
+  filters.push_back(http::MakeFilterSpec<AdminFilter>(
+      std::make_shared<const AdminFilter::Config>(AdminFilter::Config{&pages}), true));
   filters.back().name = filters.back().type = "admin";
   manager->chain = std::make_shared<const http::FilterChainSpec>(std::move(filters));
 
@@ -53,7 +56,8 @@ std::shared_ptr<const model::Listener> MakeListener(const AdminListener::Setting
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(const Settings& settings, const AdminPages& pages,
-                                                                    upstream::WorkerContext& main, observe::StatsRegistry& registry) {
+                                                                    upstream::WorkerContext& main,
+                                                                    observe::StatsRegistry& registry) {
   net::ListenOptions options;
   options.reuse_port = false;
   auto socket = net::ListenSocket::Bind(main.dispatcher().engine(), settings.address, options, 1);
@@ -62,11 +66,12 @@ absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(const Settin
                         absl::StrCat("admin.address: ", settings.address.ToString(), ": ", socket.status().message()));
   }
   if (absl::Status listening = (*socket)->Listen(); !listening.ok()) {
-    return absl::Status(listening.code(), absl::StrCat("admin.address: ", settings.address.ToString(), ": ", listening.message()));
+    return absl::Status(listening.code(),
+                        absl::StrCat("admin.address: ", settings.address.ToString(), ": ", listening.message()));
   }
   std::shared_ptr<const model::Listener> config = MakeListener(settings, pages, registry);
   auto listener = std::make_unique<WorkerListener>(main, 0, config, DrainPlan{});
-  listener->Update(config, {*socket});
+  listener->Update(config, {*socket}, main.snapshot());
   return std::unique_ptr<AdminListener>(new AdminListener(*std::move(socket), std::move(listener)));
 }
 

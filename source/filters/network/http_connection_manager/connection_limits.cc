@@ -147,6 +147,12 @@ void ConnectionManager::OnDrain() {
   BeginDrain();
 }
 
+// The newest that it followed, not what accepted it: no request is decided by anything older than that.
+void ConnectionManager::OnUnfollowed(const model::FilterChain& last, const model::Snapshot& its) {
+  last_config_ = std::static_pointer_cast<const HcmConfig>(last.filters.back().config);
+  last_routes_ = last_config_->rds.valid() ? its.routes.Share(last_config_->rds.index) : nullptr;
+}
+
 // The peer might not be let in any more: a request that has begun may end, and none begins. One that is on its way is
 // lost with the connection, or refused by GOAWAY: its sender may repeat it where the new rules stand.
 void ConnectionManager::EndWithoutMore() {

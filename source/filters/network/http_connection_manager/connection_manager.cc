@@ -120,7 +120,7 @@ const HcmConfig& ConnectionManager::CurrentConfig() {
   const model::FilterChain* chain = context_.Current();
   if (chain == nullptr) {
     BeginDrain();
-    return *accepted_config_;
+    return last_config_ != nullptr ? *last_config_ : *accepted_config_;
   }
   return *static_cast<const HcmConfig*>(chain->filters.back().config.get());
 }
@@ -132,7 +132,7 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   const HcmConfig& config = CurrentConfig();
   head_since_ = MonotonicTime::max();
   auto* stream = new http::Stream(*this, worker_.dispatcher(), worker_, sender, context_.listener().buffer_limit);
-  // What is pinned: the Snapshot that holds `config`; if the slot is gone, accepted_config_ is kept by this manager.
+  // What is pinned: the Snapshot that holds `config`; if the slot is gone, this manager keeps what it followed last.
   stream->SetPin(worker_.Pin());
   stream->info().policy = context_.policy();  // of the connection, until a filter decides about the request
   StreamState* state = stream->arena().New<StreamState>(config);
@@ -288,7 +288,12 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
 const model::RouteTable* ConnectionManager::TableOf(http::Stream& stream) {
   StreamState& state = StateOf(stream);
   if (state.table == nullptr) {
-    state.table = state.config->rds.valid() ? worker_.snapshot().Find(state.config->rds) : state.config->routes.get();
+    if (!state.config->rds.valid()) {
+      state.table = state.config->routes.get();
+    } else {
+      const bool last = state.config == last_config_.get();
+      state.table = last ? last_routes_.get() : worker_.snapshot().Find(state.config->rds);
+    }
   }
   return state.table;
 }

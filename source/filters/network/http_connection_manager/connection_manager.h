@@ -36,6 +36,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void OnBelowWriteLow() override;
   void OnClosed(const net::CloseInfo& why) override;
   void OnDrain() override;
+  void OnUnfollowed(const model::FilterChain& last, const model::Snapshot& its) override;
   void Dump(DumpWriter& out) const override;
 
   // http::ServerSessionOwner
@@ -83,6 +84,9 @@ class ConnectionManager final : public net::NetworkFilter,
   void EndWhenIdle();  // HTTP/1: closes if nothing comes within drain_timeout (HTTP/2 closes by itself)
 
   std::shared_ptr<const HcmConfig> accepted_config_;  // codec settings; decided at connection time
+  // What decides once no chain is followed any more: null before.
+  std::shared_ptr<const HcmConfig> last_config_;
+  std::shared_ptr<const model::RouteTable> last_routes_;
   model::DownstreamContext& context_;
   net::Connection& connection_;
   upstream::WorkerContext& worker_;
