@@ -113,11 +113,11 @@ absl::StatusOr<Outcome> SnapshotBuilder::Set(const google::protobuf::Message& re
 
 Outcome SnapshotBuilder::Remove(ResourceKind kind, absl::string_view name) {
   // Those that others subscribe to only go when nobody does any more.
-  const auto mark = [this, name](auto& parts) {
+  const auto mark = [this, kind, name](auto& parts) {
     const auto at = parts.find(name);
     if (at == parts.end() || at->second.given.is_static || at->second.removed) return Outcome::kUnchanged;
     at->second.removed = true;
-    state_->any_removed = true;
+    state_->leaving.emplace(kind, std::string(name));
     state_->SweepRemoved();
     return Outcome::kChanged;
   };
@@ -209,6 +209,9 @@ absl::Status SnapshotBuilder::FilesChanged(const std::vector<std::string>& paths
   return errors;
 }
 
+uint64_t SnapshotBuilder::files_version() const { return state_->files_version; }
+std::vector<std::string> SnapshotBuilder::Files() const { return state_->readers.Wanted(); }
+
 const std::vector<DnsTarget>* SnapshotBuilder::DnsTargetsOf(absl::string_view cluster) const {
   const auto at = state_->clusters.find(cluster);
   return at == state_->clusters.end() ? nullptr : &at->second.targets;
@@ -233,13 +236,8 @@ Outcome SnapshotBuilder::SetResolved(absl::string_view cluster, size_t target,
 std::shared_ptr<const model::Snapshot> SnapshotBuilder::Build() {
   state_->SweepRemoved();
   if (!state_->changed && state_->last != nullptr) return state_->last;
-  if (state_->names_changed) {
-    auto index = std::make_shared<model::NameIndex>();
-    for (const auto& [name, part] : state_->clusters) (*index)[name] = part.name->slot.index;
-    state_->next.cluster_names = std::move(index);
-  }
   ++state_->next.generation;
-  state_->changed = state_->names_changed = false;
+  state_->changed = false;
   state_->last = std::make_shared<const model::Snapshot>(state_->next);
   return state_->last;
 }

@@ -97,6 +97,10 @@ class SnapshotBuilder {
   // (all errors, one line each).
   absl::Status FilesChanged(const std::vector<std::string>& paths);
 
+  // Every file that some resource was built from, sorted; grows whenever that set changes.
+  std::vector<std::string> Files() const;
+  uint64_t files_version() const;
+
   // DNS clusters: what to resolve (empty for other types), and the answer for one of them; an error of the resolver
   // changes nothing and is not told. Addresses without port; the target's is used. Ordered as the resolver gave them:
   // LOGICAL_DNS uses the first.

@@ -13,16 +13,41 @@ void SnapshotBuilder::State::Tell(const P& part) {
 
 namespace {
 
+ResourceKind KindOf(const ClusterPart&) { return ResourceKind::kCluster; }
+ResourceKind KindOf(const ListenerPart&) { return ResourceKind::kListener; }
+ResourceKind KindOf(const RoutesPart&) { return ResourceKind::kRoutes; }
+ResourceKind KindOf(const EndpointsPart&) { return ResourceKind::kEndpoints; }
+ResourceKind KindOf(const SecretPart&) { return ResourceKind::kSecret; }
+
+}  // namespace
+
+void SnapshotBuilder::State::Link(Subscribers::Who who, const Found& found) {
+  for (const Subscription& one : found.dependencies.subscriptions) subscribers[one.kind].Add(one.name, who);
+  for (const std::string& file : found.dependencies.files) {
+    if (!readers.Has(file)) ++files_version;
+    readers.Add(file, who);
+  }
+}
+
+void SnapshotBuilder::State::Unlink(Subscribers::Who who, const Found& found) {
+  for (const Subscription& one : found.dependencies.subscriptions) {
+    if (subscribers[one.kind].Remove(one.name, who)) leaving.emplace(one.kind, one.name);
+  }
+  for (const std::string& file : found.dependencies.files) {
+    if (readers.Remove(file, who)) ++files_version;
+  }
+}
+
 // Puts `part` where its name is; what was there is given back, so that its references end after the new ones began.
 template <class P>
-P Exchange(PartMap<P>& parts, const std::string& name, P part, Origins& origins) {
-  P& slot = parts[name];
-  P before = std::exchange(slot, std::move(part));
+P SnapshotBuilder::State::Exchange(PartMap<P>& parts, const std::string& name, P part) {
+  const auto [at, fresh] = parts.try_emplace(name);
+  P before = std::exchange(at->second, std::move(part));
+  Link({KindOf(before), &at->first}, at->second.found);
+  if (!fresh) Unlink({KindOf(before), &at->first}, before.found);
   origins.Retire(before.origin);
   return before;
 }
-
-}  // namespace
 
 void SnapshotBuilder::State::Count(const ClusterPart& part, const model::Membership& members) {
   observe::ClusterStats& stats = environment.stats.main().Get(part.built.config->stats);
@@ -55,8 +80,8 @@ void SnapshotBuilder::State::Commit(ClusterPart part) {
     if (!limit.breaker->retry_budget_percent.has_value()) limit.breaker->max_retries.SetLimit(limit.retries);
   }
   const std::string name = part.proto->name();
-  if (clusters.find(name) == clusters.end()) names_changed = true;
-  const ClusterPart before = Exchange(clusters, name, std::move(part), origins);
+  if (clusters.find(name) == clusters.end()) next.cluster_names.Add(name, part.name->slot.index);
+  const ClusterPart before = Exchange(clusters, name, std::move(part));
   ClusterPart& now = clusters[name];
   if (now.endpoints == nullptr) {
     PutEndpoints(now);
@@ -74,7 +99,7 @@ void SnapshotBuilder::State::Commit(ListenerPart part) {
   Tell(part);
   next.listeners.Set(part.name->slot.index, part.listener);
   const std::string name = part.proto->name();
-  const ListenerPart before = Exchange(listeners, name, std::move(part), origins);
+  const ListenerPart before = Exchange(listeners, name, std::move(part));
   changed = true;
 }
 
@@ -82,28 +107,28 @@ void SnapshotBuilder::State::Commit(RoutesPart part) {
   Tell(part);
   next.routes.Set(part.name->slot.index, part.table);
   const std::string name = part.proto->name();
-  const RoutesPart before = Exchange(routes, name, std::move(part), origins);
+  const RoutesPart before = Exchange(routes, name, std::move(part));
   changed = true;
 }
 
 void SnapshotBuilder::State::Commit(EndpointsPart part) {
   Tell(part);
   const std::string name = part.proto->cluster_name();
-  Exchange(endpoints, name, std::move(part), origins);
-  for (auto& [unused, cluster] : clusters) {
-    if (cluster.built.config->type != model::ClusterType::kEds || cluster.built.config->eds_service_name != name)
-      continue;
-    auto spec = EndpointsOf(cluster, endpoints[name].proto.get());
+  Exchange(endpoints, name, std::move(part));
+  for (const Subscribers::Who& who : subscribers[ResourceKind::kEndpoints].Of(name)) {
+    const auto at = clusters.find(*who.name);
+    if (who.kind != ResourceKind::kCluster || at == clusters.end()) continue;
+    auto spec = EndpointsOf(at->second, endpoints[name].proto.get());
     if (!spec.ok()) continue;  // was compiled before
-    cluster.endpoints_spec = *std::move(spec);
-    PutEndpoints(cluster);
+    at->second.endpoints_spec = *std::move(spec);
+    PutEndpoints(at->second);
   }
 }
 
 void SnapshotBuilder::State::Commit(SecretPart part) {
   Tell(part);
   const std::string name = part.proto->name();
-  Exchange(secrets, name, std::move(part), origins);
+  Exchange(secrets, name, std::move(part));
 }
 
 void SnapshotBuilder::State::Commit(Recompiled recompiled) {
@@ -125,55 +150,58 @@ void SnapshotBuilder::State::Discard(const Recompiled& recompiled) {
 
 void SnapshotBuilder::State::Erase(PartMap<ClusterPart>::iterator at) {
   next.clusters.Set(at->second.name->slot.index, nullptr);
+  next.cluster_names.Remove(at->first, at->second.name->slot.index);
   endpoint_registry.Forget(at->first);
   Count(at->second, {});
+  Unlink({ResourceKind::kCluster, &at->first}, at->second.found);
   origins.Retire(at->second.origin);
   clusters.erase(at);
-  changed = names_changed = any_removed = true;
+  changed = true;
 }
 
 void SnapshotBuilder::State::Erase(PartMap<ListenerPart>::iterator at) {
   next.listeners.Set(at->second.name->slot.index, nullptr);
+  Unlink({ResourceKind::kListener, &at->first}, at->second.found);
   origins.Retire(at->second.origin);
   listeners.erase(at);
-  changed = any_removed = true;
+  changed = true;
 }
 
 void SnapshotBuilder::State::Erase(PartMap<RoutesPart>::iterator at) {
   next.routes.Set(at->second.name->slot.index, nullptr);
+  Unlink({ResourceKind::kRoutes, &at->first}, at->second.found);
   origins.Retire(at->second.origin);
   routes.erase(at);
   changed = true;
 }
 
+template <class P>
+void SnapshotBuilder::State::EraseLeaf(PartMap<P>& parts, const std::string& name) {
+  const auto at = parts.find(name);
+  if (at == parts.end() || !at->second.removed) return;
+  Unlink({KindOf(at->second), &at->first}, at->second.found);
+  origins.Retire(at->second.origin);
+  parts.erase(at);
+}
+
 bool SnapshotBuilder::State::IsSubscribed(ResourceKind kind, absl::string_view name) const {
-  const auto wanted = [kind, name](const auto& parts) {
-    for (const auto& [unused, part] : parts) {
-      for (const Subscription& one : part.found.dependencies.subscriptions) {
-        if (one.kind == kind && one.name == name) return true;
-      }
-    }
-    return false;
-  };
-  return wanted(clusters) || wanted(listeners);
+  const auto at = subscribers.find(kind);
+  return at != subscribers.end() && at->second.Has(name);
 }
 
 void SnapshotBuilder::State::SweepRemoved() {
-  if (!any_removed) return;
-  any_removed = false;
-  for (auto at = routes.begin(); at != routes.end();) {
-    auto here = at++;
-    if (here->second.removed && !IsSubscribed(ResourceKind::kRoutes, here->first)) Erase(here);
-  }
-  const auto sweep = [this](auto& parts, ResourceKind kind) {
-    for (auto at = parts.begin(); at != parts.end();) {
-      const bool gone = at->second.removed && !IsSubscribed(kind, at->first);
-      if (gone) origins.Retire(at->second.origin);
-      at = gone ? parts.erase(at) : std::next(at);
+  while (!leaving.empty()) {  // a resource that goes may be the last that needed another
+    const auto one = leaving.extract(leaving.begin());
+    const auto& [kind, name] = one.value();
+    if (IsSubscribed(kind, name)) continue;
+    if (kind == ResourceKind::kRoutes) {
+      if (const auto at = routes.find(name); at != routes.end() && at->second.removed) Erase(at);
+    } else if (kind == ResourceKind::kEndpoints) {
+      EraseLeaf(endpoints, name);
+    } else if (kind == ResourceKind::kSecret) {
+      EraseLeaf(secrets, name);
     }
-  };
-  sweep(endpoints, ResourceKind::kEndpoints);
-  sweep(secrets, ResourceKind::kSecret);
+  }
 }
 
 }  // namespace outrigger::config

@@ -154,18 +154,18 @@ absl::StatusOr<RoutesPart> SnapshotBuilder::State::Compile(std::shared_ptr<const
 
 absl::StatusOr<EndpointsPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Assignment> proto,
                                                               const Given& given) {
-  return CompilePart<EndpointsPart>(*this, std::move(proto), given,
-                                    [this](EndpointsPart& part, BuildContext&) -> absl::Status {
-                                      EndpointInput input;
-                                      input.assignment = part.proto.get();
-                                      OUTRIGGER_TRY("", BuildEndpoints(input).status());
-                                      for (const auto& [name, cluster] : clusters) {
-                                        if (cluster.built.config->eds_service_name != part.proto->cluster_name())
-                                          continue;
-                                        OUTRIGGER_TRY("", EndpointsOf(cluster, part.proto.get()).status());
-                                      }
-                                      return absl::OkStatus();
-                                    });
+  return CompilePart<EndpointsPart>(
+      *this, std::move(proto), given, [this](EndpointsPart& part, BuildContext&) -> absl::Status {
+        EndpointInput input;
+        input.assignment = part.proto.get();
+        OUTRIGGER_TRY("", BuildEndpoints(input).status());
+        for (const Subscribers::Who& who : subscribers[ResourceKind::kEndpoints].Of(part.proto->cluster_name())) {
+          const auto at = clusters.find(*who.name);
+          if (at == clusters.end()) continue;
+          OUTRIGGER_TRY("", EndpointsOf(at->second, part.proto.get()).status());
+        }
+        return absl::OkStatus();
+      });
 }
 
 absl::StatusOr<SecretPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Secret> proto, const Given& given) {
@@ -186,41 +186,34 @@ void SnapshotBuilder::State::RecompileInto(const P& part, std::vector<P>* into, 
   }
 }
 
-SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForSecret(absl::string_view name) {
+SnapshotBuilder::State::Recompiled SnapshotBuilder::State::Recompile(const std::vector<Subscribers::Who>& who) {
   Recompiled out;
-  const auto depends = [name](const Found& found) {
-    for (const Subscription& one : found.dependencies.subscriptions) {
-      if (one.kind == ResourceKind::kSecret && one.name == name) return true;
+  const auto again = [&](ResourceKind kind, const auto& parts, auto* into) {
+    std::set<absl::string_view> names;
+    for (const Subscribers::Who& one : who) {
+      if (one.kind == kind) names.insert(*one.name);
     }
-    return false;
+    for (const absl::string_view name : names) {
+      if (const auto at = parts.find(name); at != parts.end()) RecompileInto(at->second, into, &out.errors);
+    }
   };
-  for (const auto& [unused, part] : clusters) {
-    if (depends(part.found)) RecompileInto(part, &out.clusters, &out.errors);
-  }
-  for (const auto& [unused, part] : listeners) {
-    if (depends(part.found)) RecompileInto(part, &out.listeners, &out.errors);
-  }
+  again(ResourceKind::kCluster, clusters, &out.clusters);
+  again(ResourceKind::kListener, listeners, &out.listeners);
+  again(ResourceKind::kRoutes, routes, &out.routes);
   return out;
 }
 
+SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForSecret(absl::string_view name) {
+  return Recompile(subscribers[ResourceKind::kSecret].Of(name));
+}
+
 SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForFiles(const std::set<std::string>& paths) {
-  Recompiled out;
-  const auto depends = [&paths](const Found& found) {
-    for (const std::string& file : found.dependencies.files) {
-      if (paths.count(file) > 0) return true;
-    }
-    return false;
-  };
-  for (const auto& [unused, part] : clusters) {
-    if (depends(part.found)) RecompileInto(part, &out.clusters, &out.errors);
+  std::vector<Subscribers::Who> who;
+  for (const std::string& path : paths) {
+    const std::vector<Subscribers::Who> readers_of = readers.Of(path);
+    who.insert(who.end(), readers_of.begin(), readers_of.end());
   }
-  for (const auto& [unused, part] : listeners) {
-    if (depends(part.found)) RecompileInto(part, &out.listeners, &out.errors);
-  }
-  for (const auto& [unused, part] : routes) {
-    if (depends(part.found)) RecompileInto(part, &out.routes, &out.errors);
-  }
-  return out;
+  return Recompile(who);
 }
 
 absl::StatusOr<std::shared_ptr<const observe::AccessLog>> SnapshotBuilder::MakeAccessLog(

@@ -1,13 +1,16 @@
 // Thread: main
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "source/config/parts.h"
 #include "source/config/snapshot_builder.h"
+#include "source/config/subscribers.h"
 
 namespace outrigger::config {
 
@@ -55,6 +58,7 @@ struct SnapshotBuilder::State final : SecretProvider {
     std::vector<RoutesPart> routes;
     absl::Status errors;  // one line each; those parts are not in the lists
   };
+  Recompiled Recompile(const std::vector<Subscribers::Who>& who);
   Recompiled RecompileForSecret(absl::string_view name);
   Recompiled RecompileForFiles(const std::set<std::string>& paths);
   void Commit(Recompiled recompiled);
@@ -62,6 +66,13 @@ struct SnapshotBuilder::State final : SecretProvider {
   template <class P>
   void RecompileInto(const P& part, std::vector<P>* into, absl::Status* errors);
 
+  // Who needs what, kept up to date as parts come and go.
+  void Link(Subscribers::Who who, const Found& found);
+  void Unlink(Subscribers::Who who, const Found& found);
+  template <class P>
+  P Exchange(PartMap<P>& parts, const std::string& name, P part);
+  template <class P>
+  void EraseLeaf(PartMap<P>& parts, const std::string& name);
   bool IsSubscribed(ResourceKind kind, absl::string_view name) const;
   void SweepRemoved();
 
@@ -90,8 +101,11 @@ struct SnapshotBuilder::State final : SecretProvider {
   model::Snapshot next;
   std::shared_ptr<const model::Snapshot> last;
   bool changed = true;
-  bool names_changed = true;
-  bool any_removed = false;
+  std::map<ResourceKind, Subscribers> subscribers;  // by the kind of what is needed
+  Subscribers readers;                              // of files
+  uint64_t files_version = 0;
+  // Removed by their source, or left by their last subscriber: to be looked at before the next Snapshot.
+  std::set<std::pair<ResourceKind, std::string>> leaving;
 };
 
 // Resources call themselves by different fields.

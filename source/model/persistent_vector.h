@@ -33,6 +33,20 @@ class PersistentVector {
     next.Set(index, std::move(value));
     return next;
   }
+  // Whether both are the same version.
+  bool Is(const PersistentVector& other) const { return size_ == other.size_ && spines_.Is(other.spines_); }
+  // Calls f(index, was, is) wherever `after` has another element than `before`, in the order of indices. Costs what
+  // changed: what both share is passed over by its pointer.
+  template <class F>
+  static void ForEachChange(const PersistentVector& before, const PersistentVector& after, F f) {
+    const uint32_t size = before.size_ > after.size_ ? before.size_ : after.size_;
+    if (before.spines_.Is(after.spines_)) return;
+    for (uint32_t s = 0; s * kChunk * kSpine < size; ++s) {
+      const Spine* was = std::as_const(before.spines_)[s].get();
+      const Spine* is = std::as_const(after.spines_)[s].get();
+      if (was != is) ForEachChangedChunk(was, is, s * kChunk * kSpine, f);
+    }
+  }
   // In place, for builders that own the only copy: chunks still shared with other vectors are copied first.
   void Set(uint32_t index, std::shared_ptr<const T> value) {
     const uint32_t spine_at = index / (kChunk * kSpine);
@@ -56,6 +70,18 @@ class PersistentVector {
   static constexpr uint32_t kMost = kChunk * kSpine * kSpines;  // about a million
 
  private:
+  template <class F>
+  static void ForEachChangedChunk(const Spine* before, const Spine* after, uint32_t first, F& f) {
+    for (uint32_t c = 0; c < kSpine; ++c, first += kChunk) {
+      const Chunk* was = before == nullptr ? nullptr : (*before)[c].get();
+      const Chunk* is = after == nullptr ? nullptr : (*after)[c].get();
+      for (uint32_t i = 0; was != is && i < kChunk; ++i) {
+        const T* one = was == nullptr ? nullptr : (*was)[i].get();
+        const T* other = is == nullptr ? nullptr : (*is)[i].get();
+        if (one != other) f(first + i, one, other);
+      }
+    }
+  }
   const Chunk* ChunkOf(uint32_t index) const {
     const auto& spine = std::as_const(spines_)[index / (kChunk * kSpine)];
     return spine == nullptr ? nullptr : (*spine)[(index / kChunk) % kSpine].get();
@@ -82,6 +108,7 @@ class PersistentVector {
       bool operator==(std::nullptr_t) const { return std::as_const(owner)[i] == nullptr; }
       const Spine& operator*() const { return *std::as_const(owner)[i]; }
     };
+    bool Is(const RootPtr& other) const { return root_ == other.root_; }
     Writer operator[](uint32_t i) { return Writer{*this, i}; }
 
    private:

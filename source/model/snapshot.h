@@ -4,18 +4,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "source/base/local_ref.h"
 #include "source/model/cluster.h"
 #include "source/model/listener.h"
+#include "source/model/name_index.h"
 #include "source/model/persistent_vector.h"
 #include "source/model/route.h"
 
 namespace outrigger::model {
-
-using NameIndex = absl::flat_hash_map<std::string, uint32_t>;
 
 // Everything that requests read, in one version. Published as a whole: workers swap one pointer between events.
 // Changing one thing shares all the rest with the version before.
@@ -24,16 +22,17 @@ struct Snapshot {
   PersistentVector<Cluster> clusters;
   PersistentVector<RouteTable> routes;
   PersistentVector<Listener> listeners;
-  std::shared_ptr<const NameIndex> cluster_names;  // for cluster_header and admin; shared until a name comes or goes
+  NameIndex cluster_names;  // for cluster_header and admin
 
   const Cluster* Find(ClusterSlot slot) const {
     const Cluster* cluster = clusters.Get(slot.index);
     return cluster != nullptr && cluster->slot == slot ? cluster : nullptr;
   }
   const Cluster* FindCluster(absl::string_view name) const {
-    if (cluster_names == nullptr) return nullptr;
-    auto at = cluster_names->find(name);
-    return at == cluster_names->end() ? nullptr : clusters.Get(at->second);
+    return cluster_names.Find(name, [this, name](uint32_t slot) {
+      const Cluster* cluster = clusters.Get(slot);
+      return cluster != nullptr && cluster->config->name == name ? cluster : nullptr;
+    });
   }
   const RouteTable* Find(RouteTableSlot slot) const { return routes.Get(slot.index); }
 };

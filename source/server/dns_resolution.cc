@@ -6,31 +6,41 @@
 
 namespace outrigger::server {
 
-DnsResolution::DnsResolution(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder, observe::WorkerStats& stats,
-                             std::function<void()> changed)
+namespace {
+bool IsDns(model::ClusterType type) {
+  return type == model::ClusterType::kStrictDns || type == model::ClusterType::kLogicalDns;
+}
+}  // namespace
+
+DnsResolution::DnsResolution(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder,
+                             observe::WorkerStats& stats, std::function<void()> changed)
     : dispatcher_(dispatcher), builder_(builder), stats_(stats), changed_(std::move(changed)) {}
 
 DnsResolution::~DnsResolution() = default;
 
-void DnsResolution::Follow(const model::Snapshot& snapshot) {
-  std::map<std::string, Followed> now;
-  std::vector<std::string> begin;
-  for (uint32_t i = 0; i < snapshot.clusters.size(); ++i) {
-    const model::Cluster* cluster = snapshot.clusters.Get(i);
-    if (cluster == nullptr) continue;
-    const std::string& name = cluster->config->name;
-    const std::vector<config::DnsTarget>* targets = builder_.DnsTargetsOf(name);
-    if (targets == nullptr || targets->empty()) continue;
-    auto at = clusters_.find(name);
-    if (at != clusters_.end() && at->second.targets == *targets && at->second.config->content_hash == cluster->config->content_hash) {
-      now.emplace(name, std::move(at->second));
+void DnsResolution::Follow(const model::Snapshot& before, const model::Snapshot& after) {
+  std::set<std::string> touched;
+  model::PersistentVector<model::Cluster>::ForEachChange(
+      before.clusters, after.clusters, [&touched](uint32_t, const model::Cluster* was, const model::Cluster* is) {
+        if (was != nullptr && IsDns(was->config->type)) touched.insert(was->config->name);
+        if (is != nullptr && IsDns(is->config->type)) touched.insert(is->config->name);
+      });
+  for (const std::string& name : touched) {
+    const model::Cluster* cluster = after.FindCluster(name);
+    const std::vector<config::DnsTarget>* targets = cluster == nullptr ? nullptr : builder_.DnsTargetsOf(name);
+    if (targets == nullptr || targets->empty()) {
+      clusters_.erase(name);
       continue;
     }
-    now.emplace(name, Followed{cluster->config, *targets, nullptr, {}});
-    begin.push_back(name);
+    auto at = clusters_.find(name);
+    if (at != clusters_.end() && at->second.targets == *targets &&
+        at->second.config->content_hash == cluster->config->content_hash) {
+      continue;
+    }
+    Followed& followed = clusters_[name];
+    followed = Followed{cluster->config, *targets, nullptr, {}};
+    Begin(name, followed);
   }
-  clusters_ = std::move(now);
-  for (const std::string& name : begin) Begin(name, clusters_[name]);
   if (first_round_ && first_round_done()) std::exchange(first_round_, nullptr)();
 }
 

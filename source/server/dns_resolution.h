@@ -16,15 +16,17 @@
 
 namespace outrigger::server {
 
-// Keeps the names of all DNS clusters of the configuration resolved (upstream::DnsCluster) and gives the answers to the builder.
+// Keeps the names of all DNS clusters of the configuration resolved (upstream::DnsCluster) and gives the answers to the
+// builder.
 class DnsResolution final {
  public:
   DnsResolution(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder, observe::WorkerStats& stats,
                 std::function<void()> changed);
   ~DnsResolution();
 
-  // Follows the clusters of a Snapshot: new ones begin at once, those gone end, changed ones begin anew. Not from inside `changed`.
-  void Follow(const model::Snapshot& snapshot);
+  // Follows the clusters from one Snapshot to the next: new ones begin at once, those gone end, changed ones begin
+  // anew. Not from inside `changed`.
+  void Follow(const model::Snapshot& before, const model::Snapshot& after);
   // Whether each name was answered (or failed) at least once.
   bool first_round_done() const;
   // Called once, from the loop if not true already.

@@ -90,6 +90,7 @@ absl::Status ListenerSockets::Prepare(const BindRequest& request, const std::vec
       return Taken(request, i, *other);
     }
   }
+  assigned_ = false;
   for (size_t i = 0; i < request.addresses.size(); ++i) {
     if (absl::Status status = BindOne(request, i); !status.ok()) return status;
   }
@@ -101,8 +102,10 @@ void ListenerSockets::Keep(absl::string_view listener, const std::set<std::strin
   for (auto& [key, held] : by_key_) {
     if (keys.contains(key)) {
       held.kept_for = std::string(listener);
+      assigned_ = false;
     } else if (held.kept_for == listener) {
       held.kept_for.clear();  // the next Assign() closes it
+      assigned_ = false;
     }
   }
 }
@@ -170,6 +173,7 @@ absl::flat_hash_map<uint32_t, ListenSockets> ListenerSockets::Assign(
     at = next;
   }
   Reap();
+  assigned_ = true;
   return assigned;
 }
 

@@ -50,6 +50,8 @@ class ListenerSockets final {
   absl::flat_hash_map<uint32_t, ListenSockets> Assign(const model::Snapshot& snapshot,
                                                       const std::function<bool(const model::Listener&)>& wanted,
                                                       std::vector<Failure>* failures);
+  // Nothing was prepared or given up since the last Assign(), which would do nothing if the listeners are the same.
+  bool assigned() const { return assigned_; }
   // Closes what workers let go of. True while something is left to close.
   bool Reap();
   // The bound addresses of a listener, in its order; empty: not bound.
@@ -74,6 +76,7 @@ class ListenerSockets final {
   event::Engine& engine_;
   const size_t workers_;
   std::map<std::string, Held> by_key_;
+  bool assigned_ = false;
   std::vector<std::shared_ptr<net::ListenSocket>> leaving_;
   std::map<std::string, std::vector<net::Address>, std::less<>> bound_;  // by listener
 };

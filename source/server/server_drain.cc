@@ -77,7 +77,9 @@ void Server::DrainListeners(bool inbound_only, AfterDrain after) {
   });
   const auto stop = [this, inbound_only] {
     (inbound_only ? parts_->stop_inbound : parts_->stop_all) = true;
-    parts_->stats.main().Get(parts_->listener_scope).listener_stopped.Add(parts_->workers->current().sockets.size());
+    parts_->stats.main()
+        .Get(parts_->listener_scope)
+        .listener_stopped.Add(parts_->workers->current().listening->sockets.size());
     RequestPublish();
   };
   if (after == AfterDrain::kStopNow) return stop();

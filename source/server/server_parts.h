@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
@@ -32,7 +33,9 @@ struct Server::Parts final : public event::EndOfTurn {
   void OnEndOfTurn() override;  // a requested publication is made
   void Publish();
   std::shared_ptr<ListenerShare> ShareOf(const model::Listener& listener);
-  void CountListeners(const model::Snapshot& before, const model::Snapshot& after, size_t failures);
+  bool ListensAsBefore(const model::Snapshot& before, const model::Snapshot& after);
+  std::shared_ptr<const Listening> Listen(const model::Snapshot& snapshot, size_t* failed);
+  void CountChanges(const model::Snapshot& before, const model::Snapshot& after, size_t failures);
   void NoteDrainingChains(const model::Listener& before, const model::Listener& after);
   void FollowFiles();
   void OnInUse();
@@ -97,6 +100,9 @@ struct Server::Parts final : public event::EndOfTurn {
   // Gone from the configuration; expired once no worker has a connection of theirs.
   std::vector<std::weak_ptr<const void>> draining_listeners, draining_chains;
   std::map<std::string, std::string> bind_errors;  // by listener, said once
+  std::tuple<State, bool, bool> listened_as;       // what the last publication's sockets followed from
+  int64_t active_listeners = 0, active_clusters = 0;
+  uint64_t files_followed = 0;  // the builder's version of them
   event::Timer stats_timer, drain_timer, stop_timer;
 };
 

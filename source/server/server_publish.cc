@@ -28,23 +28,27 @@ std::shared_ptr<ListenerShare> Server::Parts::ShareOf(const model::Listener& lis
   return share;
 }
 
-void Server::Parts::Publish() {
-  const std::shared_ptr<const model::Snapshot> snapshot = builder->Build();
-  const std::shared_ptr<const model::Snapshot> before = workers->current().snapshot;
+// Nothing that decides who listens where has changed since the last publication, and all that should could.
+bool Server::Parts::ListensAsBefore(const model::Snapshot& before, const model::Snapshot& after) {
+  const auto now = std::make_tuple(state, stop_all, stop_inbound);
+  return std::exchange(listened_as, now) == now && after.listeners.Is(before.listeners) && bind_errors.empty() &&
+         sockets->assigned();
+}
+
+std::shared_ptr<const Listening> Server::Parts::Listen(const model::Snapshot& snapshot, size_t* failed) {
   std::vector<ListenerSockets::Failure> failures;
-  auto next = std::make_shared<Publication>();
-  next->snapshot = snapshot;
+  auto next = std::make_shared<Listening>();
   // Before the start nobody listens, and what is bound stays bound.
   if (state == State::kLive || state == State::kDraining)
     next->sockets = sockets->Assign(
-        *snapshot, [this](const model::Listener& listener) { return MayListen(listener); }, &failures);
+        snapshot, [this](const model::Listener& listener) { return MayListen(listener); }, &failures);
   std::erase_if(shares, [&](const auto& share) {
-    if (snapshot->listeners.Get(share.first) != nullptr) return false;
+    if (snapshot.listeners.Get(share.first) != nullptr) return false;
     draining_listeners.push_back(share.second.second);
     return true;
   });
-  for (uint32_t i = 0; i < snapshot->listeners.size(); ++i) {
-    if (const model::Listener* listener = snapshot->listeners.Get(i)) next->shares.emplace(i, ShareOf(*listener));
+  for (uint32_t i = 0; i < snapshot.listeners.size(); ++i) {
+    if (const model::Listener* listener = snapshot.listeners.Get(i)) next->shares.emplace(i, ShareOf(*listener));
   }
   std::map<std::string, std::string> errors;
   for (const auto& failure : failures) {
@@ -52,11 +56,22 @@ void Server::Parts::Publish() {
     if (known == bind_errors.end() || known->second != failure.error) OUTRIGGER_LOG(kError, kConfig, failure.error);
     errors[failure.listener] = failure.error;
   }
-  CountListeners(*before, *snapshot, failures.size());
   bind_errors = std::move(errors);
+  *failed = failures.size();
+  return next;
+}
+
+void Server::Parts::Publish() {
+  const std::shared_ptr<const model::Snapshot> snapshot = builder->Build();
+  const std::shared_ptr<const model::Snapshot> before = workers->current().snapshot;
+  auto next = std::make_shared<Publication>();
+  next->snapshot = snapshot;
+  size_t failed = 0;
+  next->listening = ListensAsBefore(*before, *snapshot) ? workers->current().listening : Listen(*snapshot, &failed);
+  CountChanges(*before, *snapshot, failed);
   if (snapshot != before) {
     context->Publish(snapshot);
-    dns->Follow(*snapshot);
+    dns->Follow(*before, *snapshot);
     FollowFiles();
   }
   workers->Publish(std::move(next));
@@ -65,35 +80,29 @@ void Server::Parts::Publish() {
   OnInUse();
 }
 
-void Server::Parts::CountListeners(const model::Snapshot& before, const model::Snapshot& after, size_t failures) {
+void Server::Parts::CountChanges(const model::Snapshot& before, const model::Snapshot& after, size_t failures) {
   observe::ListenerManagerStats& counts = stats.main().Get(listener_scope);
   observe::ClusterManagerStats& clusters = stats.main().Get(cluster_scope);
-  int64_t active = 0;
-  for (uint32_t i = 0; i < std::max(before.listeners.size(), after.listeners.size()); ++i) {
-    const model::Listener* was = before.listeners.Get(i);
-    const model::Listener* is = after.listeners.Get(i);
+  const auto listener = [&](uint32_t, const model::Listener* was, const model::Listener* is) {
     const bool same_slot = was != nullptr && is != nullptr && was->slot == is->slot;
-    if (is != nullptr) ++active;
-    if (was == is) continue;
+    active_listeners += (is != nullptr ? 1 : 0) - (was != nullptr ? 1 : 0);
     if (was != nullptr && !same_slot) counts.listener_removed.Inc();
     if (is != nullptr && !same_slot) counts.listener_added.Inc();
     if (same_slot) counts.listener_modified.Inc(), counts.listener_in_place_updated.Inc();
     if (same_slot) NoteDrainingChains(*was, *is);
-  }
+  };
+  model::PersistentVector<model::Listener>::ForEachChange(before.listeners, after.listeners, listener);
   counts.listener_create_failure.Add(failures);
-  counts.total_listeners_active.Set(active);
-  int64_t live = 0;
-  for (uint32_t i = 0; i < std::max(before.clusters.size(), after.clusters.size()); ++i) {
-    const model::Cluster* was = before.clusters.Get(i);
-    const model::Cluster* is = after.clusters.Get(i);
+  counts.total_listeners_active.Set(active_listeners);
+  const auto cluster = [&](uint32_t, const model::Cluster* was, const model::Cluster* is) {
     const bool same_slot = was != nullptr && is != nullptr && was->slot == is->slot;
-    if (is != nullptr) ++live;
-    if (was == is) continue;
+    active_clusters += (is != nullptr ? 1 : 0) - (was != nullptr ? 1 : 0);
     if (was != nullptr && !same_slot) clusters.cluster_removed.Inc();
     if (is != nullptr && !same_slot) clusters.cluster_added.Inc();
     if (same_slot) (was->config == is->config ? clusters.cluster_updated : clusters.cluster_modified).Inc();
-  }
-  clusters.active_clusters.Set(live);
+  };
+  model::PersistentVector<model::Cluster>::ForEachChange(before.clusters, after.clusters, cluster);
+  clusters.active_clusters.Set(active_clusters);
 }
 
 // Chains whose connections cannot follow to the listener's next version (law 9); they last as long as those do.
@@ -112,15 +121,9 @@ void Server::Parts::NoteDrainingChains(const model::Listener& before, const mode
 }
 
 void Server::Parts::FollowFiles() {
-  std::set<std::string> paths;
-  for (const auto kind :
-       {config::ResourceKind::kListener, config::ResourceKind::kRoutes, config::ResourceKind::kCluster,
-        config::ResourceKind::kEndpoints, config::ResourceKind::kSecret}) {
-    builder->ForEach(kind, [&paths](const config::ResourceView& view) {
-      if (view.dependencies != nullptr) paths.insert(view.dependencies->files.begin(), view.dependencies->files.end());
-    });
-  }
-  files->Follow(std::move(paths));
+  if (std::exchange(files_followed, builder->files_version()) == builder->files_version()) return;
+  const std::vector<std::string> paths = builder->Files();
+  files->Follow({paths.begin(), paths.end()});
 }
 
 void Server::Parts::OnInUse() {

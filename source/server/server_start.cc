@@ -222,7 +222,7 @@ absl::Status Server::Start() {
     if (!status.ok()) OUTRIGGER_LOG(kWarn, kConfig, "a file changed, what was there stays: ", status.message());
     RequestPublish();
   });
-  p.dns->Follow(*first);
+  p.dns->Follow(model::Snapshot(), *first);
   p.FollowFiles();
   p.state = State::kInitializing;
   p.RefreshGauges();
@@ -273,7 +273,9 @@ void Server::Parts::OnInitialized() {
   Publish();
   workers->Start();
   stats.main().Get(listener_scope).workers_started.Set(1);
-  stats.main().Get(listener_scope).listener_create_success.Add(workers->current().sockets.size() * workers->size());
+  stats.main()
+      .Get(listener_scope)
+      .listener_create_success.Add(workers->current().listening->sockets.size() * workers->size());
   StartWatchdog();
   RefreshGauges();
   OUTRIGGER_LOG(kInfo, kMain, "all clusters are initialised: starts ", workers->size(), " workers");

@@ -67,8 +67,15 @@ void Worker::Publish(std::shared_ptr<const Publication> next) {
 
 void Worker::Apply(std::shared_ptr<const Publication> next) {
   const std::shared_ptr<const Publication> before = std::exchange(publication_, std::move(next));
-  const model::Snapshot& snapshot = *publication_->snapshot;
   if (before != publication_) context_->Publish(publication_->snapshot);
+  if (before == publication_ || before->listening != publication_->listening) ApplyListeners();
+  AdoptEarly();
+  ReportUse();
+}
+
+void Worker::ApplyListeners() {
+  const model::Snapshot& snapshot = *publication_->snapshot;
+  const Listening& listening = *publication_->listening;
   static const ListenSockets kNone;
   // Removed or replaced slots first: their sockets may be taken over.
   for (auto at = listeners_.begin(); at != listeners_.end();) {
@@ -86,13 +93,12 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
   for (uint32_t i = 0; i < snapshot.listeners.size(); ++i) {
     const model::Listener* now = snapshot.listeners.Get(i);
     if (now == nullptr) continue;
-    auto sockets = publication_->sockets.find(i);
-    const ListenSockets& bound = sockets == publication_->sockets.end() ? kNone : sockets->second;
+    auto sockets = listening.sockets.find(i);
+    const ListenSockets& bound = sockets == listening.sockets.end() ? kNone : sockets->second;
     std::unique_ptr<WorkerListener>& mine = listeners_[i];
     if (mine == nullptr) {
       ListenerNeighbours neighbours;
-      if (auto share = publication_->shares.find(i); share != publication_->shares.end())
-        neighbours.share = share->second;
+      if (auto share = listening.shares.find(i); share != listening.shares.end()) neighbours.share = share->second;
       if (connections_lease_.has_value()) neighbours.process_connections = &*connections_lease_;
       neighbours.peers = options_.peers;
       mine = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index),
@@ -102,9 +108,7 @@ void Worker::Apply(std::shared_ptr<const Publication> next) {
     }
     mine->Update(snapshot.listeners.Share(i), bound, *before->snapshot);
   }
-  AdoptEarly();
   Reap();
-  ReportUse();
 }
 
 void Worker::ReportUse() {

@@ -18,12 +18,17 @@
 
 namespace outrigger::server {
 
-// One publication: a Snapshot with the bound sockets of its listeners (by slot index), and what the workers share of
-// each. Shared by all workers.
-struct Publication {
-  std::shared_ptr<const model::Snapshot> snapshot;
+// What workers have of listeners beside their configuration, by slot index: bound sockets, and what they share of each.
+struct Listening {
   absl::flat_hash_map<uint32_t, ListenSockets> sockets;
   absl::flat_hash_map<uint32_t, std::shared_ptr<ListenerShare>> shares;
+};
+
+// One publication. Shared by all workers. `listening` is the same object as in the publication before if no listener
+// changed: then there is nothing to do about listeners.
+struct Publication {
+  std::shared_ptr<const model::Snapshot> snapshot;
+  std::shared_ptr<const Listening> listening = std::make_shared<const Listening>();
 };
 
 // A thread with its event loop, its listeners and its upstream state. In the simulator there is no thread: the loop is
@@ -71,6 +76,7 @@ class Worker final {
 
  private:
   void Apply(std::shared_ptr<const Publication> next);
+  void ApplyListeners();
   void AdoptEarly();
   WorkerListener* FindListener(model::ListenerSlot slot);
   void Reap();

@@ -59,15 +59,17 @@ void WorkerContext::Publish(std::shared_ptr<const model::Snapshot> next) {
       std::move(snapshot_);  // keeps what the clusters give up until they have given it up
   snapshot_ = MakePin(next);
   picks_ = MakePin(std::move(next));
-  for (std::unique_ptr<WorkerCluster>& live : clusters_) {
-    if (live == nullptr) continue;
-    if (const model::Cluster* now = snapshot().Find(live->slot()); now != nullptr) {
+  const auto follow = [&](uint32_t slot, const model::Cluster*, const model::Cluster* now) {
+    if (slot >= clusters_.size() || clusters_[slot] == nullptr) return;
+    std::unique_ptr<WorkerCluster>& live = clusters_[slot];
+    if (now != nullptr && now->slot == live->slot()) {
       live->Update(*now);
     } else {
       live->Drain();
       removed_.push_back({std::move(live), before->get().generation});
     }
-  }
+  };
+  model::PersistentVector<model::Cluster>::ForEachChange(before->get().clusters, snapshot().clusters, follow);
 }
 
 void WorkerContext::FreeRemoved() {

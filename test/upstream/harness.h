@@ -162,9 +162,7 @@ struct World {
     if (of != nullptr) {
       snapshot->clusters.Set(
           0, std::make_shared<model::Cluster>(model::Cluster{slot, std::move(of), std::move(endpoints)}));
-      auto names = std::make_shared<model::NameIndex>();
-      (*names)["c"] = 0;
-      snapshot->cluster_names = std::move(names);
+      snapshot->cluster_names.Add("c", 0);
     }
     return snapshot;
   }
