@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/extensions/bootstrap/internal_listener/v3/internal_listener.pb.h"
 #include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
+#include "outrigger/last_good/v1/last_good.pb.h"
 #include "source/config/cluster_builder.h"
 #include "source/extension/fault.h"
 #include "source/extension/runtime.h"
@@ -18,6 +20,7 @@
 namespace outrigger::config {
 
 using envoy::config::bootstrap::v3::Bootstrap;
+using outrigger::bootstrap::last_good::v1::LastGood;
 namespace core_v3 = envoy::config::core::v3;
 using extension::Fault;
 
@@ -90,16 +93,32 @@ absl::Status CheckExtensions(const Bootstrap& bootstrap) {
   using envoy::extensions::bootstrap::internal_listener::v3::InternalListener;
   for (int i = 0; i < bootstrap.bootstrap_extensions_size(); ++i) {
     const auto& config = bootstrap.bootstrap_extensions(i).typed_config();
-    if (schema::TypeOf(config.type_url()) != InternalListener::descriptor()) {
+    const auto* type = schema::TypeOf(config.type_url());
+    if (type != InternalListener::descriptor() && type != LastGood::descriptor()) {
       return Fault(extension::Item("bootstrap_extensions", i) + ".typed_config",
                    "is no bootstrap extension known here");
     }
   }
+  if (const auto last_good = LastGoodOf(bootstrap); !last_good.ok()) return last_good.status();
   OUTRIGGER_TRY("typed_dns_resolver_config", CheckResolver(bootstrap.typed_dns_resolver_config()));
   return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::StatusOr<LastGood> LastGoodOf(const Bootstrap& bootstrap) {
+  LastGood found;
+  bool seen = false;
+  for (int i = 0; i < bootstrap.bootstrap_extensions_size(); ++i) {
+    const auto& config = bootstrap.bootstrap_extensions(i).typed_config();
+    if (schema::TypeOf(config.type_url()) != LastGood::descriptor()) continue;
+    const std::string path = extension::Item("bootstrap_extensions", i);
+    if (std::exchange(seen, true))
+      return Fault(path, "there is another extension that keeps the last good configuration");
+    OUTRIGGER_TRY(path + ".typed_config", schema::UnpackInto(config, found));
+  }
+  return found;
+}
 
 absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const Bootstrap& bootstrap) {
   using envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;

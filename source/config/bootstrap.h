@@ -13,6 +13,10 @@ namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
 
+namespace outrigger::bootstrap::last_good::v1 {
+class LastGood;
+}
+
 namespace outrigger::config {
 
 // Where the bootstrap comes from: a file, a text, or both (the text is merged over the file, as -c with --config-yaml).
@@ -39,5 +43,9 @@ absl::StatusOr<LoadedBootstrap> LoadBootstrap(const BootstrapSource& source, eve
 // The most connections that all listeners together may have: the overload manager's monitor of downstream connections,
 // else the runtime value overload.global_downstream_max_connections. None: no limit.
 absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
+
+// The bootstrap extension that keeps the last good configuration on disk; empty: there is none.
+absl::StatusOr<outrigger::bootstrap::last_good::v1::LastGood> LastGoodOf(
+    const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
 
 }  // namespace outrigger::config

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "source/base/log.h"
 
 namespace outrigger::exe {
@@ -20,6 +21,7 @@ using server::Options;
 
 constexpr uint32_t kMostWorkers = 128;
 constexpr uint32_t kMostSeconds = 31 * 24 * 3600;
+constexpr int64_t kMostHours = 20 * 366 * 24;
 
 absl::Status Text(std::string Options::*field, absl::string_view value, Options& out) {
   out.*field = std::string(value);
@@ -34,6 +36,14 @@ absl::Status Seconds(Duration Options::*field, absl::string_view value, Options&
   const absl::Status status = Number(value, 0, kMostSeconds, n);
   out.*field = seconds(n);
   return status;
+}
+absl::Status Span(Duration Options::*field, absl::string_view value, Options& out) {
+  absl::Duration span;
+  if (!absl::ParseDuration(value, &span) || span <= absl::ZeroDuration() || span > absl::Hours(kMostHours)) {
+    return absl::InvalidArgumentError(absl::StrCat("'", value, "' is not a time such as 90s, 30m or 12h"));
+  }
+  out.*field = nanoseconds(absl::ToInt64Nanoseconds(span));
+  return absl::OkStatus();
 }
 absl::Status OneOf(absl::string_view value, absl::Span<const absl::string_view> names, size_t& index) {
   for (index = 0; index < names.size(); ++index) {
@@ -128,6 +138,14 @@ constexpr Flag kFlags[] = {
        o.file_flush_interval = milliseconds(n);
        return status;
      }},
+    {"last-good-dir", "", "DIR",
+     "dynamic configuration in use is kept there, and used at the start until others answer",
+     [](absl::string_view v, Options& o) { return Text(&Options::last_good_dir, v, o); }},
+    {"last-good-secrets-key-file", "", "FILE", "a key of 32 bytes that seals it; with it secrets are kept, too",
+     [](absl::string_view v, Options& o) { return Text(&Options::last_good_secrets_key_file, v, o); }},
+    {"last-good-max-age", "", "DURATION",
+     "such as 12h or 30m: what was confirmed longer ago is not used (default: any)",
+     [](absl::string_view v, Options& o) { return Span(&Options::last_good_max_age, v, o); }},
     {"disable-hot-restart", "", "", "accepted; there is no hot restart to disable",
      [](absl::string_view, Options& o) { return o.disable_hot_restart = true, absl::OkStatus(); }},
 };

@@ -33,6 +33,9 @@ struct Options {
   bool ignore_unknown_dynamic_fields = false;
   Duration file_flush_interval = seconds(10);
   bool disable_hot_restart = false;
+  // Where dynamic configuration is kept over restarts (dynamic/last_good_keeper.h). Empty, zero: as the bootstrap says.
+  std::string last_good_dir, last_good_secrets_key_file;
+  Duration last_good_max_age{0};
 };
 
 inline constexpr char kVersion[] = "0.1.0";

@@ -67,6 +67,10 @@ WallTime Server::started_wall() const { return parts_->started_wall; }
 void Server::ForEachDynamicResource(const std::function<void(const DynamicResource&)>& f) const {
   if (parts_->dynamic != nullptr) parts_->dynamic->ForEachResource(f);
 }
+LastGoodView Server::last_good() const {
+  return parts_->dynamic != nullptr ? parts_->dynamic->last_good() : LastGoodView();
+}
+const Surroundings& Server::surroundings() const { return parts_->around; }
 void Server::RefreshGauges() { parts_->RefreshGauges(); }
 
 }  // namespace outrigger::server

@@ -39,6 +39,13 @@ struct DynamicResource {
   WallTime error_time{};
 };
 
+// The configuration kept on disk.
+struct LastGoodView {
+  bool in_use = false;      // it is what is served: the control plane has not answered since the start
+  uint64_t generation = 0;  // of the file loaded, or written last; 0: none
+  Duration age{0};          // while it is in use: since the control plane last confirmed it
+};
+
 // Where configuration beyond the bootstrap comes from (xDS). Owned by the server, made before the workers.
 class DynamicConfiguration {
  public:
@@ -51,6 +58,8 @@ class DynamicConfiguration {
   // Each publication, with its generation; what every worker uses, whenever that has grown.
   virtual void OnPublished(uint64_t /*generation*/) {}
   virtual void OnInUse(uint64_t /*generation*/) {}
+  virtual LastGoodView last_good() const { return {}; }
+  virtual void RefreshGauges() {}  // before they are read
   // Why the bootstrap's sources cannot be used: looked at after Start(), an error of the start.
   virtual const absl::Status& error() const {
     static const absl::Status none;
@@ -113,6 +122,8 @@ class Server final {
 
   void RefreshGauges();  // of the process, before they are read
   void ForEachDynamicResource(const std::function<void(const DynamicResource&)>& f) const;
+  LastGoodView last_good() const;
+  const Surroundings& surroundings() const;
 
   // --- what everybody may use
   // --------------------------------------------------------------------------------------------------

@@ -311,6 +311,7 @@ void Server::Parts::RefreshConfigurationGauges() {
 
 void Server::Parts::RefreshGauges() {
   RefreshConfigurationGauges();
+  if (dynamic != nullptr) dynamic->RefreshGauges();
   observe::ServerStats& gauges = stats.main().Get(server_scope);
   const State shown = state == State::kLive && health_check_failed ? State::kDraining : state;
   gauges.live.Set(shown == State::kLive ? 1 : 0);

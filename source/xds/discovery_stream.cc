@@ -109,6 +109,10 @@ void DiscoveryStream::Unwant(ResourceType type, const std::string& name) {
   Dirty();
 }
 
+void DiscoveryStream::Seed(ResourceType type, const std::string& name, const std::string& version) {
+  MutableState(type).Seed(name);
+}
+
 void DiscoveryStream::OnEndOfTurn() {
   if (call_ == nullptr || staging_) return;
   int64_t held_back = 0;

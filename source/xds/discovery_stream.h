@@ -60,6 +60,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   void WantAll(ResourceType type) override;
   void Want(ResourceType type, const std::string& name) override;
   void Unwant(ResourceType type, const std::string& name) override;
+  void Seed(ResourceType type, const std::string& name, const std::string& version) override;
   std::string Describe() const override { return transport_.Describe(); }
 
   bool connected() const { return connected_; }

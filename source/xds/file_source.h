@@ -33,6 +33,7 @@ class FileSource final : public Source {
   void WantAll(ResourceType type) override;
   void Want(ResourceType type, const std::string& name) override;
   void Unwant(ResourceType type, const std::string& name) override;
+  void Seed(ResourceType type, const std::string& name, const std::string& version) override { present_.insert(name); }
   std::string Describe() const override;
   const Counters& counters() const { return counters_; }
   const std::string& last_error() const { return last_error_; }

@@ -110,6 +110,11 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
 void StagingGraph::CountUpdate(const Update& update, bool accepted, MonotonicTime begin) {
   const Duration took = dispatcher_.engine().MonotonicNow() - begin;
   Whole& whole = WholeOf(update.type);
+  if (seeding_) {
+    whole.answered = true;
+    return;
+  }
+  whole.heard = true;
   if (!IsFullState(update.type)) {
     for (const Resource& resource : update.updated) {
       ResourceNode* node = Find({update.type, resource.name});

@@ -96,6 +96,14 @@ class StagingGraph final : public UpdateSink {
   void InUse(uint64_t generation);
   // How far each source's part of a type got, in the order in which they first gave something.
   const std::vector<TypeUse>& uses(ResourceType type) const { return uses_[static_cast<size_t>(type)]; }
+  // Configuration that an earlier process had in use (last_good_store.h): taken as an update of the sources would be,
+  // and they are told what they gave (Source::Seed). It counts as the first answer, but not as the sources' own.
+  std::vector<Refusal> Seed(const Update& update);
+  bool MayTake(ResourceType type, const std::string& name) const;  // a root, or wanted by somebody; not static
+  // A source has answered itself, and for every type of WatchAll its own has.
+  bool TakenOver() const;
+  // What is waited for without end ends after kFetchTimeout: nobody may be there to send it.
+  void LimitFetches();
 
   // Nothing of this type waits, and the first answer of WatchAll came or its time is over.
   bool Settled(ResourceType type) const;
@@ -118,7 +126,8 @@ class StagingGraph final : public UpdateSink {
  private:
   struct Whole {  // a subscription to all of a type
     Source* source = nullptr;
-    bool answered = false;
+    bool answered = false;  // or seeded, or its time is over
+    bool heard = false;     // by a source itself
     std::string version;
     std::unique_ptr<event::Timer> fetch;
     SubscriptionCells stats;
@@ -190,6 +199,7 @@ class StagingGraph final : public UpdateSink {
   Keys orphans_;           // nobody subscribes to them any more; they go when the update that runs is whole
   bool updating_ = false;  // an update runs
   uint64_t updates_ = 0;
+  bool seeding_ = false;
   Counters counters_;
 };
 

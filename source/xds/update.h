@@ -56,6 +56,9 @@ class Source {
   virtual void Want(ResourceType type, const std::string& name) = 0;
   virtual void Unwant(ResourceType type, const std::string& name) = 0;
   virtual std::string Describe() const = 0;
+  // An earlier process had this from it, and it is in use here again: the first complete answer that lacks it takes it
+  // away; a delta stream says that it has this version.
+  virtual void Seed(ResourceType type, const std::string& name, const std::string& version) {}
   // All workers use what the accepted response of this version said of the type, and nothing of it waits any more.
   virtual void ReportInUse(ResourceType type, absl::string_view version) {}
 };

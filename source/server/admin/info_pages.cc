@@ -80,6 +80,15 @@ AdminResponse ServerInfo(Server& server) {
   info.set_hot_restart_version("disabled");
   FillOptions(server, static_cast<uint32_t>(server.workers().size()), *info.mutable_command_line_options());
   *info.mutable_node() = server.bootstrap().node();
+  if (const LastGoodView last_good = server.last_good(); last_good.in_use) {
+    // The published message has no field for it; the node's metadata take anything.
+    auto& said = *(*info.mutable_node()->mutable_metadata()->mutable_fields())["outrigger.last_good"]
+                      .mutable_struct_value()
+                      ->mutable_fields();
+    said["in_use"].set_bool_value(true);
+    said["generation"].set_number_value(static_cast<double>(last_good.generation));
+    said["age_seconds"].set_number_value(static_cast<double>(ToMillis(last_good.age) / 1000));
+  }
   return AdminResponse::Json(schema::ToJson(info, {.defaults = true}));
 }
 

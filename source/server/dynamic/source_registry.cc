@@ -1,5 +1,6 @@
 #include "source/server/dynamic/source_registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -143,6 +144,12 @@ absl::Status SourceRegistry::SetAds(const ApiConfigSource& config) {
 
 void SourceRegistry::StartAds() {
   if (ads_.stream != nullptr) ads_.stream->Start();
+}
+
+bool SourceRegistry::Connected() const {
+  const auto stands = [](const Stream& one) { return one.stream == nullptr || one.stream->connected(); };
+  return stands(ads_) &&
+         std::all_of(separate_.begin(), separate_.end(), [&](const auto& one) { return stands(one.second); });
 }
 
 absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type, const ApiConfigSource& config) {

@@ -42,6 +42,7 @@ class SourceRegistry final : public xds::SourceDirectory {
   absl::Status SetAds(const envoy::config::core::v3::ApiConfigSource& config);
   void StartAds();
   xds::DiscoveryStream* ads() { return ads_.stream.get(); }
+  bool Connected() const;  // every stream that was begun stands
 
   absl::StatusOr<xds::Source*> SourceFor(xds::ResourceType type,
                                          const envoy::config::core::v3::ConfigSource& config) override;

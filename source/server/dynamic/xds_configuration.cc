@@ -83,6 +83,7 @@ void XdsConfiguration::NoteDraining(const std::string& listener) {
 }
 
 XdsConfiguration::~XdsConfiguration() {
+  last_good_.reset();  // writes what is in use
   // The graph calls sources when it lets go of resources; sources call the graph when streams end: neither happens
   // while dying.
   sources_.reset();
@@ -99,7 +100,10 @@ void XdsConfiguration::Start(Server& server) {
                            },
                            [&server](const std::string& listener) { server.sockets().StopKeeping(listener); },
                            [this](const std::string& listener) { NoteDraining(listener); },
-                           [&server] { server.RequestPublish(); }});
+                           [this, &server] {
+                             if (last_good_ != nullptr) last_good_->OnChanged();
+                             server.RequestPublish();
+                           }});
   SourceRegistry::Surroundings around;
   around.dispatcher = &server.dispatcher();
   around.context = &server.context();
@@ -118,6 +122,7 @@ void XdsConfiguration::Start(Server& server) {
         std::make_unique<xds::UnknownFieldLog>(server.stats().main().Get(server_stats_).dynamic_unknown_fields);
     around.decode.log = unknown_fields_.get();
   }
+  decode_ = around.decode;
   sources_ = std::make_unique<SourceRegistry>(std::move(around));
   graph_ = std::make_unique<xds::StagingGraph>(server.dispatcher(), server.stats(), *target_, *sources_);
   sources_->SetSink(*graph_);
@@ -127,7 +132,17 @@ void XdsConfiguration::Start(Server& server) {
   if (dynamic.has_ads_config()) {
     if (const absl::Status status = sources_->SetAds(dynamic.ads_config()); !status.ok()) Fail(status);
   }
-  BeginClusters();
+  absl::StatusOr<std::unique_ptr<LastGoodKeeper>> last_good = LastGoodKeeper::Make(server);
+  if (!last_good.ok()) return Fail(last_good.status());
+  last_good_ = *std::move(last_good);
+  if (last_good_ != nullptr && last_good_->Load()) {
+    BeginFromDisk();
+  } else {
+    BeginClusters();
+  }
+  if (last_good_ != nullptr) {
+    last_good_->Keep(*graph_, [this] { return sources_->Connected(); });
+  }
 }
 
 void XdsConfiguration::OnPublished(uint64_t generation) {
@@ -174,15 +189,31 @@ void XdsConfiguration::BeginListeners() {
     Watch(xds::ResourceType::kListener, dynamic.lds_config(), "dynamic_resources.lds_config");
 }
 
+void XdsConfiguration::BeginFromDisk() {
+  from_disk_ = true;
+  Adopt(config::ResourceKind::kCluster);
+  const auto& dynamic = server_->bootstrap().dynamic_resources();
+  if (dynamic.has_cds_config())
+    Watch(xds::ResourceType::kCluster, dynamic.cds_config(), "dynamic_resources.cds_config");
+  BeginListeners();
+  last_good_->Offer(*graph_, decode_);
+  sources_->StartAds();
+  OnSettled();
+}
+
 void XdsConfiguration::OnSettled() {
+  if (last_good_ != nullptr) last_good_->OnSettled();
   if (phase_ == Phase::kClusters && graph_->Settled(xds::ResourceType::kCluster) &&
       graph_->StaticSettled(xds::ResourceType::kCluster)) {
     BeginListeners();
   }
   if (phase_ == Phase::kListeners && graph_->Settled(xds::ResourceType::kListener) &&
-      graph_->StaticSettled(xds::ResourceType::kListener)) {
+      graph_->StaticSettled(xds::ResourceType::kListener) &&
+      (!from_disk_ ||
+       (graph_->Settled(xds::ResourceType::kCluster) && graph_->StaticSettled(xds::ResourceType::kCluster)))) {
     phase_ = Phase::kDone;
     hold_.reset();
+    if (last_good_ != nullptr) last_good_->OnLive();
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "source/observe/schemas/server.h"
 #include "source/server/dynamic/builder_target.h"
+#include "source/server/dynamic/last_good_keeper.h"
 #include "source/server/dynamic/source_registry.h"
 #include "source/server/server.h"
 #include "source/xds/staging_graph.h"
@@ -19,6 +20,9 @@ namespace outrigger::server {
 //   ADS stream ─▶ clusters (CDS, and what static clusters need) ─▶ all settled ─▶ listeners (LDS, static ones' needs)
 //   ─▶ settled: live
 //
+// With a last good configuration on disk that comes first, and what is then said to control planes is what a lost
+// stream says that comes back: everything at once.
+//
 // Settled: everything that came is in use, or its fetch timeout is over.
 class XdsConfiguration final : public DynamicConfiguration {
  public:
@@ -26,6 +30,10 @@ class XdsConfiguration final : public DynamicConfiguration {
   ~XdsConfiguration() override;
   void Start(Server& server) override;
   void ForEachResource(const std::function<void(const DynamicResource&)>& f) const override;
+  LastGoodView last_good() const override { return last_good_ == nullptr ? LastGoodView() : last_good_->view(); }
+  void RefreshGauges() override {
+    if (last_good_ != nullptr) last_good_->RefreshGauges();
+  }
 
   void OnPublished(uint64_t generation) override;
   void OnInUse(uint64_t generation) override;
@@ -39,6 +47,7 @@ class XdsConfiguration final : public DynamicConfiguration {
   enum class Phase : uint8_t { kClusters, kListeners, kDone };
   void BeginClusters();
   void BeginListeners();
+  void BeginFromDisk();
   void OnSettled();
   void Adopt(config::ResourceKind kind);
   void Watch(xds::ResourceType type, const envoy::config::core::v3::ConfigSource& config, absl::string_view field);
@@ -60,7 +69,10 @@ class XdsConfiguration final : public DynamicConfiguration {
     std::weak_ptr<const void> life;
   };
   std::vector<Draining> draining_;
+  std::unique_ptr<LastGoodKeeper> last_good_;  // null: not asked for
+  xds::DecodeOptions decode_;
   Phase phase_ = Phase::kClusters;
+  bool from_disk_ = false;
   std::shared_ptr<void> hold_;
   absl::Status error_;
 };

@@ -1,0 +1,45 @@
+// What an earlier process had in use, from disk: staged as if its sources had given it, until they speak for
+// themselves.
+#include <algorithm>
+
+#include "source/xds/staging_graph.h"
+
+namespace outrigger::xds {
+
+bool StagingGraph::MayTake(ResourceType type, const std::string& name) const {
+  const ResourceNode* node = Find({type, name});
+  if (node != nullptr && node->is_static) return false;
+  return IsFullState(type) || (node != nullptr && !node->wanted_by.empty());
+}
+
+std::vector<Refusal> StagingGraph::Seed(const Update& update) {
+  seeding_ = true;
+  std::vector<Refusal> refused = OnUpdate(update);
+  seeding_ = false;
+  const auto is_refused = [&](const std::string& name) {
+    return std::any_of(refused.begin(), refused.end(), [&](const Refusal& one) { return one.name == name; });
+  };
+  for (const Resource& resource : update.updated) {
+    const ResourceNode* node = Find({update.type, resource.name});
+    if (node == nullptr || node->source == nullptr || is_refused(resource.name)) continue;
+    node->source->Seed(update.type, resource.name, resource.version);
+  }
+  return refused;
+}
+
+bool StagingGraph::TakenOver() const {
+  const bool any = std::any_of(all_.begin(), all_.end(), [](const Whole& whole) { return whole.heard; });
+  const bool all =
+      std::all_of(all_.begin(), all_.end(), [](const Whole& whole) { return whole.source == nullptr || whole.heard; });
+  return any && all;
+}
+
+void StagingGraph::LimitFetches() {
+  for (auto& [key, node] : nodes_) {
+    if (node->wanted_by.empty() || node->settled() || (node->fetch != nullptr && node->fetch->armed())) continue;
+    Needs::Subscription as_default;
+    ArmFetch(*node, as_default);
+  }
+}
+
+}  // namespace outrigger::xds
