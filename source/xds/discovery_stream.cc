@@ -110,7 +110,7 @@ void DiscoveryStream::Unwant(ResourceType type, const std::string& name) {
 }
 
 void DiscoveryStream::Seed(ResourceType type, const std::string& name, const std::string& version) {
-  MutableState(type).Seed(name);
+  MutableState(type).Seed(name, version);
 }
 
 void DiscoveryStream::OnEndOfTurn() {

@@ -22,6 +22,11 @@ void SotwState::Forget(const std::string& name) {
   lost_ = true;
 }
 
+void SotwState::Seed(const std::string& name, const std::string& version) {
+  TypeState::Seed(name, version);
+  if (IsFullState(type_)) complete_.insert(name);
+}
+
 void SotwState::Answer(const std::string& nonce, const std::string* refusal) {
   nonce_ = nonce;
   refusal_.reset();

@@ -17,6 +17,7 @@ class SotwState final : public TypeState {
  public:
   using TypeState::TypeState;
   void Forget(const std::string& name) override;
+  void Seed(const std::string& name, const std::string& version) override;
   std::set<std::string> NoteComplete(std::set<std::string> names) override;
   absl::optional<std::string> TakeRequest(const Node* node) override;
   std::string RepeatRequest(const Node& node) const override;

@@ -53,9 +53,10 @@ class TypeState {
   // an earlier one had and this one lacks. Otherwise nothing is gone by absence.
   virtual std::set<std::string> NoteComplete(std::set<std::string>) { return {}; }
 
-  // As if an earlier response had had it. The version of the type stays unsaid: a server that is told the version it
-  // would send may say nothing, and what is here would never be confirmed.
-  void Seed(const std::string& name) { complete_.insert(name); }
+  // As if an earlier response had had it (from disk). Delta says that it has this version. State of the world leaves
+  // the version of the type unsaid: a server that is told the version it would send may say nothing, and what is here
+  // would never be confirmed.
+  virtual void Seed(const std::string& name, const std::string& version) { Hold(name, version); }
 
   bool dirty() const { return dirty_; }
   // The next request in its serialised form, if there is one to make; it is then taken as sent. `node`: null for none.
