@@ -68,12 +68,12 @@ void Worker::Publish(std::shared_ptr<const Publication> next) {
 void Worker::Apply(std::shared_ptr<const Publication> next) {
   const std::shared_ptr<const Publication> before = std::exchange(publication_, std::move(next));
   if (before != publication_) context_->Publish(publication_->snapshot);
-  if (before == publication_ || before->listening != publication_->listening) ApplyListeners();
+  if (before == publication_ || before->listening != publication_->listening) ApplyListeners(before->snapshot);
   AdoptEarly();
   ReportUse();
 }
 
-void Worker::ApplyListeners() {
+void Worker::ApplyListeners(const std::shared_ptr<const model::Snapshot>& before) {
   const model::Snapshot& snapshot = *publication_->snapshot;
   const Listening& listening = *publication_->listening;
   static const ListenSockets kNone;
@@ -85,7 +85,7 @@ void Worker::ApplyListeners() {
       continue;
     }
     at->second->StopAccepting();
-    at->second->LoseSlot(before->snapshot);
+    at->second->LoseSlot(before);
     at->second->BeginDrain(options_.drain);
     leaving_.push_back(std::move(at->second));
     at = listeners_.erase(at);
@@ -106,7 +106,7 @@ void Worker::ApplyListeners() {
     } else if (mine->config().get() == now && mine->Watches(bound)) {
       continue;  // unchanged: its connections still find their chain
     }
-    mine->Update(snapshot.listeners.Share(i), bound, *before->snapshot);
+    mine->Update(snapshot.listeners.Share(i), bound, *before);
   }
   Reap();
 }

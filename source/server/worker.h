@@ -76,7 +76,7 @@ class Worker final {
 
  private:
   void Apply(std::shared_ptr<const Publication> next);
-  void ApplyListeners();
+  void ApplyListeners(const std::shared_ptr<const model::Snapshot>& before);  // the Snapshot used until now
   void AdoptEarly();
   WorkerListener* FindListener(model::ListenerSlot slot);
   void Reap();
