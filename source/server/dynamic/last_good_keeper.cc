@@ -145,6 +145,7 @@ xds::LastGood LastGoodKeeper::Collect() const {
   graph_->ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static || row.active == nullptr || row.active->resource.message == nullptr) return;
     const xds::Resource& resource = row.active->resource;
+    if (resource.ttl > Duration::zero()) return;  // it is to end when nobody renews it
     content.resources.push_back({row.type, resource.name, resource.version, resource.hash, resource.message, ""});
   });
   return content;
