@@ -8,9 +8,10 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "source/config/access_logs.h"
-#include "source/config/factory_lookup.h"
+#include "source/config/discovered_filter.h"
 #include "source/config/origins.h"
 #include "source/config/route_builder.h"
+#include "source/extension/missing_filter.h"
 
 namespace outrigger::config {
 
@@ -30,6 +31,8 @@ absl::string_view WordOf(ResourceKind kind) {
       return "endpoints";
     case ResourceKind::kSecret:
       return "secret";
+    case ResourceKind::kExtension:
+      return "extension configuration";
   }
   return "";
 }
@@ -37,7 +40,8 @@ absl::string_view WordOf(ResourceKind kind) {
 void Found::Finish() {
   auto& subscriptions = dependencies.subscriptions;
   std::sort(subscriptions.begin(), subscriptions.end(), [](const Subscription& a, const Subscription& b) {
-    return a.kind != b.kind ? a.kind < b.kind : a.name < b.name;
+    if (a.kind != b.kind) return a.kind < b.kind;
+    return a.name != b.name ? a.name < b.name : a.waits && !b.waits;  // waiting for it once is waiting for it
   });
   subscriptions.erase(std::unique(subscriptions.begin(), subscriptions.end()), subscriptions.end());
   const auto unique = [](std::vector<std::string>& list) {
@@ -76,7 +80,7 @@ model::OriginId BuildContext::OriginOf(absl::string_view field) {
 
 void BuildContext::Subscribe(ResourceKind kind, absl::string_view name, const core::ConfigSource& source) {
   found_.dependencies.subscriptions.push_back(
-      {kind, std::string(name), std::make_shared<const core::ConfigSource>(source)});
+      {kind, std::string(name), std::make_shared<const core::ConfigSource>(source), true, ""});
 }
 
 absl::StatusOr<model::RouteTableSlot> BuildContext::SubscribeRoutes(const core::ConfigSource& source,
@@ -147,17 +151,22 @@ absl::StatusOr<std::shared_ptr<const http::FilterChainSpec>> BuildContext::Build
       if (other.name == filter.name())
         return Fault(path + ".name", absl::StrCat("a second filter \"", filter.name(), "\""));
     }
-    if (filter.has_config_discovery()) return Fault(path + ".config_discovery", "is not supported");
-    auto found = FindHttpFilter(factories(), filter.name(), filter.typed_config());
-    if (!found.ok()) {
-      if (!filter.is_optional()) return extension::Under(path + ".typed_config", found.status());
-      Warn(absl::StrCat(path, ": optional filter left out: ", found.status().message()));
+    const auto configs = HttpFilterConfigs(filter, path, *this);
+    if (!configs.ok()) {
+      if (!filter.is_optional() || (filter.has_config_discovery() && !absl::IsNotFound(configs.status()))) {
+        return configs.status();
+      }
+      Warn(absl::StrCat(path, ": optional filter left out: ", configs.status().message()));
       continue;
     }
-    BuildContext below = BuildContext(*this, stat_prefix).Below(path + ".typed_config");
-    OUTRIGGER_ASSIGN(http::FilterSpec spec, path + ".typed_config", found->factory->create(*found->config, below));
+    BuildContext inside(*this, stat_prefix);
+    http::FilterSpec spec;
+    if (configs->empty()) {
+      spec = extension::MissingHttpFilter(i + 1 == filters.size());
+    } else {
+      OUTRIGGER_ASSIGN(spec, "", CompileAll<http::FilterSpec>(*configs, inside));
+    }
     spec.name = filter.name();
-    spec.type = std::string(found->factory->name);
     spec.origin = OriginOf(path);
     spec.disabled = filter.disabled();
     if (spec.terminal) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@
 namespace envoy::extensions::transport_sockets::tls::v3 {
 class Secret;
 }
+namespace envoy::config::core::v3 {
+class TypedExtensionConfig;
+}
 
 namespace outrigger::config {
 
@@ -26,10 +30,17 @@ struct NameTables {
   ListenerNames listeners;
 };
 
-// Secrets by name, as far as they are here.
+// A filter's configuration that was discovered; null: not yet.
+struct ReceivedExtension {
+  const envoy::config::core::v3::TypedExtensionConfig* config = nullptr;
+  bool is_new = false;  // being tried: whoever cannot use it refuses it
+};
+
+// Secrets and discovered configurations by name, as far as they are here.
 class SecretProvider {
  public:
   virtual ~SecretProvider() = default;
+  virtual ReceivedExtension FindExtension(absl::string_view name) const = 0;
   // Null: not yet. `source` is null for secrets of the bootstrap.
   virtual const envoy::extensions::transport_sockets::tls::v3::Secret* FindSecret(
       const envoy::config::core::v3::ConfigSource* source, absl::string_view name) const = 0;
@@ -42,7 +53,10 @@ struct Found {
   std::vector<ClusterNames::Ref> clusters;
   std::vector<RouteNames::Ref> routes;
   std::vector<std::string> warnings;
-  void Finish();  // sorts and removes duplicates
+  // What discovered configurations name, by their own name.
+  std::map<std::string, std::set<std::string>, std::less<>> clusters_of_extension;
+  std::vector<std::string> conflicts;  // discovered, but of a type that is not taken: prefixes of statistics
+  void Finish();                       // sorts and removes duplicates
 };
 
 // One build of one resource: what factories ask for, and a record of what they asked for.

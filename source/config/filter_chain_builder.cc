@@ -1,6 +1,6 @@
 #include "absl/strings/ascii.h"
 #include "source/base/hash.h"
-#include "source/config/factory_lookup.h"
+#include "source/config/discovered_filter.h"
 #include "source/config/listener_builder.h"
 #include "source/config/tls_builder.h"
 #include "source/extension/matchers.h"
@@ -55,17 +55,17 @@ absl::Status AddFilters(const listener_v3::FilterChain& proto, BuildContext& con
   for (int i = 0; i < proto.filters_size(); ++i) {
     const auto& filter = proto.filters(i);
     const std::string path = Item("filters", i);
-    if (filter.has_config_discovery()) return Fault(path + ".config_discovery", "is not supported");
-    OUTRIGGER_ASSIGN(auto found, path + ".typed_config",
-                     FindNetworkFilter(context.factories(), filter.name(), filter.typed_config()));
-    BuildContext below = context.Below(path + ".typed_config");
-    OUTRIGGER_ASSIGN(model::NetworkFilterSpec spec, path + ".typed_config",
-                     found.factory->create(*found.config, below));
+    OUTRIGGER_ASSIGN(const auto configs, "", NetworkFilterConfigs(filter, path, context));
+    if (configs.empty()) {  // without it nobody is let in
+      out->filter_config_missing = true;
+      continue;
+    }
+    const Extension<extension::NetworkFilterFactory>& used = configs.back().extension;
+    OUTRIGGER_ASSIGN(model::NetworkFilterSpec spec, "", CompileAll<model::NetworkFilterSpec>(configs, context));
     spec.origin = context.OriginOf(path);
     spec.name = filter.name();
-    spec.type = std::string(found.factory->name);
-    if (spec.connection_hash == 0) spec.connection_hash = extension::HashOf(*found.config);
-    if (found.factory->admits) {
+    if (spec.connection_hash == 0) spec.connection_hash = extension::HashOf(*used.config);
+    if (used.factory->admits) {
       out->trust_hash = StableHashMix(StableHash(spec.type, out->trust_hash), spec.connection_hash);
     }
     if (spec.terminal && i + 1 != proto.filters_size())
@@ -73,7 +73,7 @@ absl::Status AddFilters(const listener_v3::FilterChain& proto, BuildContext& con
     out->filters.push_back(std::move(spec));
   }
   // A chain without filters closes what it accepts, as published.
-  if (!out->filters.empty() && !out->filters.back().terminal) {
+  if (!out->filters.empty() && !out->filters.back().terminal && !out->filter_config_missing) {
     return Fault(Item("filters", proto.filters_size() - 1),
                  "the last filter must be one that ends the chain, such as the HTTP connection manager or tcp_proxy");
   }
@@ -100,6 +100,7 @@ absl::StatusOr<std::shared_ptr<const model::FilterChain>> BuildFilterChain(const
   }
   out->metadata = extension::MetadataOf(proto.metadata());
   uint64_t hash = listener_filters_hash;
+  if (out->filter_config_missing) hash = StableHash("missing", hash);
   hash = StableHash(out->tls != nullptr    ? absl::string_view(out->tls->settings_hash())
                     : out->tls_unavailable ? "missing"
                                            : "plain",

@@ -4,6 +4,7 @@
 
 #include "source/base/hash.h"
 #include "source/config/access_logs.h"
+#include "source/config/discovered_filter.h"
 #include "source/config/factory_lookup.h"
 #include "source/extension/matchers.h"
 #include "source/extension/values.h"
@@ -38,18 +39,29 @@ absl::Status AddAddresses(const listener_v3::Listener& proto, model::Listener* o
   return absl::OkStatus();
 }
 
-absl::Status AddListenerFilters(const listener_v3::Listener& proto, BuildContext& context, model::Listener* out) {
+uint64_t ListenerFiltersHash(const listener_v3::Listener& proto) {
+  listener_v3::Listener decides;
+  *decides.mutable_listener_filters() = proto.listener_filters();
+  return extension::HashOf(decides);
+}
+
+// `hash`: of what they are, to be part of every connection's.
+absl::Status AddListenerFilters(const listener_v3::Listener& proto, BuildContext& context, model::Listener* out,
+                                uint64_t* hash) {
+  *hash = ListenerFiltersHash(proto);
   for (int i = 0; i < proto.listener_filters_size(); ++i) {
     const auto& filter = proto.listener_filters(i);
-    const std::string path = Item("listener_filters", i) + ".typed_config";
-    if (filter.has_config_discovery()) {
-      return Fault(Item("listener_filters", i) + ".config_discovery", "is not supported");
+    const std::string path = Item("listener_filters", i);
+    OUTRIGGER_ASSIGN(const auto configs, "", ListenerFilterConfigs(filter, path, context));
+    if (configs.empty()) {  // without it nobody is let in
+      out->filter_config_missing = true;
+      continue;
     }
-    OUTRIGGER_ASSIGN(auto found, path, FindListenerFilter(context.factories(), filter.name(), filter.typed_config()));
-    OUTRIGGER_ASSIGN(model::ListenerFilterSpec spec, path, found.factory->create(*found.config, context));
+    if (filter.has_config_discovery())
+      *hash = StableHashMix(*hash, extension::HashOf(*configs.back().extension.config));
+    OUTRIGGER_ASSIGN(model::ListenerFilterSpec spec, "", CompileAll<model::ListenerFilterSpec>(configs, context));
     spec.name = filter.name();
-    spec.type = std::string(found.factory->name);
-    spec.origin = context.OriginOf(Item("listener_filters", i));
+    spec.origin = context.OriginOf(path);
     out->listener_filters.push_back(std::move(spec));
   }
   if (proto.has_listener_filters_timeout()) {
@@ -59,14 +71,8 @@ absl::Status AddListenerFilters(const listener_v3::Listener& proto, BuildContext
   return absl::OkStatus();
 }
 
-uint64_t ListenerFiltersHash(const listener_v3::Listener& proto) {
-  listener_v3::Listener decides;
-  *decides.mutable_listener_filters() = proto.listener_filters();
-  return extension::HashOf(decides);
-}
-
-absl::Status AddChains(const listener_v3::Listener& proto, BuildContext& context, model::Listener* out) {
-  const uint64_t filters_hash = ListenerFiltersHash(proto);
+absl::Status AddChains(const listener_v3::Listener& proto, uint64_t filters_hash, BuildContext& context,
+                       model::Listener* out) {
   for (int i = 0; i < proto.filter_chains_size(); ++i) {
     BuildContext below = context.Below(Item("filter_chains", i));
     OUTRIGGER_ASSIGN(auto chain, Item("filter_chains", i),
@@ -160,8 +166,9 @@ absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const liste
   const std::string stat_prefix = absl::StrCat("listener.", StatName(proto, *out), ".");
   BuildContext below(context, stat_prefix);
   below.set_direction(out->direction);
-  OUTRIGGER_TRY("", AddListenerFilters(proto, below, out.get()));
-  OUTRIGGER_TRY("", AddChains(proto, below, out.get()));
+  uint64_t filters_hash = 0;
+  OUTRIGGER_TRY("", AddListenerFilters(proto, below, out.get(), &filters_hash));
+  OUTRIGGER_TRY("", AddChains(proto, filters_hash, below, out.get()));
   for (int i = 0; i < proto.access_log_size(); ++i) {
     OUTRIGGER_ASSIGN(out->access_logs.emplace_back(), Item("access_log", i), MakeAccessLog(proto.access_log(i), below));
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
@@ -49,6 +50,7 @@ struct RoutesPart : Part<envoy::config::route::v3::RouteConfiguration> {
 };
 using EndpointsPart = Part<envoy::config::endpoint::v3::ClusterLoadAssignment>;
 using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;
+using ExtensionPart = Part<envoy::config::core::v3::TypedExtensionConfig>;
 
 template <class P>
 using PartMap = std::map<std::string, P, std::less<>>;

@@ -16,7 +16,7 @@ class ConfigSource;
 namespace outrigger::config {
 
 // The resources a Snapshot is made of.
-enum class ResourceKind : uint8_t { kListener, kRoutes, kCluster, kEndpoints, kSecret };
+enum class ResourceKind : uint8_t { kListener, kRoutes, kCluster, kEndpoints, kSecret, kExtension };
 absl::string_view WordOf(ResourceKind kind);  // "listener", "route_configuration", "cluster", ...
 
 // Who gave a resource, beside its content.
@@ -27,9 +27,12 @@ struct Given {
 
 // A resource that another one subscribes to and is incomplete without.
 struct Subscription {
-  ResourceKind kind = ResourceKind::kEndpoints;  // kEndpoints of a cluster; kRoutes of a listener; kSecret of both
+  // kEndpoints of a cluster; kRoutes and kExtension (a filter's configuration) of a listener; kSecret of both.
+  ResourceKind kind = ResourceKind::kEndpoints;
   std::string name;
   std::shared_ptr<const envoy::config::core::v3::ConfigSource> source;
+  bool waits = true;         // false: it is complete enough without (a default stands for what has not come)
+  std::string stats_prefix;  // of what is counted of it; empty: the usual one of its kind
   friend bool operator==(const Subscription& a, const Subscription& b) { return a.kind == b.kind && a.name == b.name; }
 };
 

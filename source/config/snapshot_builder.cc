@@ -23,6 +23,7 @@ auto WithType(const google::protobuf::Message& resource, F f)
   if (const auto* one = dynamic_cast<const envoy::extensions::transport_sockets::tls::v3::Secret*>(&resource)) {
     return f(*one);
   }
+  if (const auto* one = dynamic_cast<const envoy::config::core::v3::TypedExtensionConfig*>(&resource)) return f(*one);
   return absl::InvalidArgumentError(
       absl::StrCat(resource.GetDescriptor()->full_name(), " is no resource of a Snapshot"));
 }
@@ -58,6 +59,26 @@ absl::StatusOr<Outcome> SetPart(SnapshotBuilder::State& state, const Proto& prot
   if (!made.ok()) return made.status();
   state.Commit(*std::move(made));
   return Outcome::kChanged;
+}
+
+absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state,
+                                       const envoy::config::core::v3::TypedExtensionConfig& proto, const Given& given) {
+  SnapshotBuilder::State::Recompiled dependants;
+  auto made = state.TryExtension(std::make_shared<const envoy::config::core::v3::TypedExtensionConfig>(proto), given,
+                                 &dependants);
+  if (!made.ok()) return made.status();
+  state.Discard(dependants);
+  state.origins.Retire(made->origin);
+  return std::move(made->found.dependencies);
+}
+
+template <class Proto>
+absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state, const Proto& proto, const Given& given) {
+  auto made = state.Compile(std::make_shared<const Proto>(proto), given);
+  if (!made.ok()) return made.status();
+  state.NoteChecked(*made);
+  state.origins.Retire(made->origin);
+  return std::move(made->found.dependencies);
 }
 
 }  // namespace
@@ -104,7 +125,24 @@ absl::StatusOr<Outcome> SnapshotBuilder::SetSecret(const envoy::extensions::tran
   return Outcome::kChanged;
 }
 
+absl::StatusOr<Outcome> SnapshotBuilder::SetExtension(const envoy::config::core::v3::TypedExtensionConfig& extension,
+                                                      const Given& given) {
+  auto same = Same(state_->extensions, extension, given);
+  if (!same.ok()) return same.status();
+  if (*same) return SetPart(*state_, extension, given);
+  State::Recompiled dependants;
+  auto made = state_->TryExtension(std::make_shared<const envoy::config::core::v3::TypedExtensionConfig>(extension),
+                                   given, &dependants);
+  if (!made.ok()) return made.status();
+  state_->Commit(*std::move(made));
+  state_->Commit(std::move(dependants));
+  return Outcome::kChanged;
+}
+
 absl::StatusOr<Outcome> SnapshotBuilder::Set(const google::protobuf::Message& resource, const Given& given) {
+  if (const auto* one = dynamic_cast<const envoy::config::core::v3::TypedExtensionConfig*>(&resource)) {
+    return SetExtension(*one, given);
+  }
   if (const auto* secret = dynamic_cast<const envoy::extensions::transport_sockets::tls::v3::Secret*>(&resource)) {
     return SetSecret(*secret, given);
   }
@@ -138,19 +176,28 @@ Outcome SnapshotBuilder::Remove(ResourceKind kind, absl::string_view name) {
       return mark(state_->endpoints);
     case ResourceKind::kSecret:
       return mark(state_->secrets);
+    case ResourceKind::kExtension:
+      break;
   }
-  return Outcome::kUnchanged;
+  const auto at = state_->extensions.find(name);
+  if (at == state_->extensions.end()) return Outcome::kUnchanged;
+  state_->origins.Retire(at->second.origin);
+  state_->extensions.erase(at);
+  state_->Commit(state_->RecompileForExtension(name, /*checked=*/false));
+  return Outcome::kChanged;
+}
+
+void SnapshotBuilder::GiveUp(ResourceKind kind, absl::string_view name) {
+  if (kind != ResourceKind::kListener) return;
+  const auto at = state_->checked_listeners.find(name);
+  if (at != state_->checked_listeners.end()) state_->checked_listeners.erase(at);
 }
 
 absl::StatusOr<Dependencies> SnapshotBuilder::Check(const google::protobuf::Message& resource, const Given& given) {
   return WithType(resource, [&](const auto& proto) -> absl::StatusOr<Dependencies> {
     auto same = Same(state_->Of(&proto), proto, given);
     if (!same.ok()) return same.status();
-    auto made =
-        state_->Compile(std::make_shared<std::remove_cv_t<std::remove_reference_t<decltype(proto)>>>(proto), given);
-    if (!made.ok()) return made.status();
-    state_->origins.Retire(made->origin);
-    return std::move(made->found.dependencies);
+    return CheckPart(*state_, proto, given);
   });
 }
 
@@ -168,6 +215,8 @@ auto WithKind(State& state, ResourceKind kind, F f) {
       return f(state.routes);
     case ResourceKind::kEndpoints:
       return f(state.endpoints);
+    case ResourceKind::kExtension:
+      return f(state.extensions);
     case ResourceKind::kSecret:
       break;
   }

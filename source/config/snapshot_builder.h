@@ -23,6 +23,9 @@ class AccessLog;
 namespace envoy::config::bootstrap::v3 {
 class Bootstrap;
 }
+namespace envoy::config::core::v3 {
+class TypedExtensionConfig;
+}
 namespace envoy::config::cluster::v3 {
 class Cluster;
 }
@@ -77,15 +80,21 @@ class SnapshotBuilder {
   // A secret that a dependant cannot use (wrong key for its certificate) is refused and the old one stays in use.
   absl::StatusOr<Outcome> SetSecret(const envoy::extensions::transport_sockets::tls::v3::Secret& secret,
                                     const Given& given);
-  // By type: message is one of the five above.
+  // A filter's configuration. One that a filter made of it cannot use is refused and the old one stays in use.
+  absl::StatusOr<Outcome> SetExtension(const envoy::config::core::v3::TypedExtensionConfig& extension,
+                                       const Given& given);
+  // By type: message is one of the six above.
   absl::StatusOr<Outcome> Set(const google::protobuf::Message& resource, const Given& given);
   // Removing what is not there, or is static, changes nothing. Endpoints, routes and secrets that are still subscribed
   // to stay in use by whoever was compiled with them until they come again.
+  // A filter's configuration goes at once: its default takes its place, or the filter lets nothing through.
   Outcome Remove(ResourceKind kind, absl::string_view name);
 
   // Everything Set would check and compile, applying nothing: the warming caller stages what passes. Secrets and other
   // resources that are not there yet are no error.
   absl::StatusOr<Dependencies> Check(const google::protobuf::Message& resource, const Given& given);
+  // What Check let pass will not be set: what comes later need not suit it.
+  void GiveUp(ResourceKind kind, absl::string_view name);
   bool Has(ResourceKind kind, absl::string_view name) const;
   // Whether the resource that is in use has this very content.
   bool IsSame(const google::protobuf::Message& resource) const;

@@ -1,4 +1,5 @@
 #include "source/config/snapshot_state.h"
+#include "source/observe/schemas/xds.h"
 
 namespace outrigger::config {
 
@@ -18,6 +19,7 @@ ResourceKind KindOf(const ListenerPart&) { return ResourceKind::kListener; }
 ResourceKind KindOf(const RoutesPart&) { return ResourceKind::kRoutes; }
 ResourceKind KindOf(const EndpointsPart&) { return ResourceKind::kEndpoints; }
 ResourceKind KindOf(const SecretPart&) { return ResourceKind::kSecret; }
+ResourceKind KindOf(const ExtensionPart&) { return ResourceKind::kExtension; }
 
 }  // namespace
 
@@ -97,6 +99,11 @@ void SnapshotBuilder::State::Commit(ClusterPart part) {
 
 void SnapshotBuilder::State::Commit(ListenerPart part) {
   Tell(part);
+  for (const std::string& prefix : part.found.conflicts) {
+    const auto scope = environment.stats.Register<observe::ExtensionConfigStats>(prefix);
+    environment.stats.main().Get(scope).config_conflict.Inc();
+  }
+  if (!recompiling) checked_listeners.erase(part.proto->name());
   next.listeners.Set(part.name->slot.index, part.listener);
   const std::string name = part.proto->name();
   const ListenerPart before = Exchange(listeners, name, std::move(part));
@@ -131,11 +138,18 @@ void SnapshotBuilder::State::Commit(SecretPart part) {
   Exchange(secrets, name, std::move(part));
 }
 
+void SnapshotBuilder::State::Commit(ExtensionPart part) {
+  Tell(part);
+  const std::string name = part.proto->name();
+  Exchange(extensions, name, std::move(part));
+}
+
 void SnapshotBuilder::State::Commit(Recompiled recompiled) {
   recompiling = true;  // warned about when they came
   for (ClusterPart& part : recompiled.clusters) Commit(std::move(part));
   for (ListenerPart& part : recompiled.listeners) Commit(std::move(part));
   for (RoutesPart& part : recompiled.routes) Commit(std::move(part));
+  for (const ListenerPart& part : recompiled.checked) origins.Retire(part.origin);
   recompiling = false;
 }
 
@@ -146,6 +160,7 @@ void SnapshotBuilder::State::Discard(const Recompiled& recompiled) {
   retire(recompiled.clusters);
   retire(recompiled.listeners);
   retire(recompiled.routes);
+  retire(recompiled.checked);
 }
 
 void SnapshotBuilder::State::Erase(PartMap<ClusterPart>::iterator at) {
@@ -163,6 +178,7 @@ void SnapshotBuilder::State::Erase(PartMap<ListenerPart>::iterator at) {
   next.listeners.Set(at->second.name->slot.index, nullptr);
   Unlink({ResourceKind::kListener, &at->first}, at->second.found);
   origins.Retire(at->second.origin);
+  checked_listeners.erase(at->first);
   listeners.erase(at);
   changed = true;
 }

@@ -73,6 +73,12 @@ const SnapshotBuilder::State::Secret* SnapshotBuilder::State::FindSecret(const e
   return at == secrets.end() ? nullptr : at->second.proto.get();
 }
 
+ReceivedExtension SnapshotBuilder::State::FindExtension(absl::string_view name) const {
+  if (trial_extension != nullptr && trial_extension->name() == name) return {trial_extension, true};
+  const auto at = extensions.find(name);
+  return at == extensions.end() ? ReceivedExtension{} : ReceivedExtension{at->second.proto.get(), false};
+}
+
 bool SnapshotBuilder::State::HasCluster(absl::string_view name) const {
   return recompiling || clusters.find(name) != clusters.end();
 }
@@ -174,6 +180,16 @@ absl::StatusOr<SecretPart> SnapshotBuilder::State::Compile(std::shared_ptr<const
   });
 }
 
+// What it configures is known to those that use it: they compile it.
+absl::StatusOr<ExtensionPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Extension> proto,
+                                                              const Given& given) {
+  return CompilePart<ExtensionPart>(*this, std::move(proto), given,
+                                    [](ExtensionPart& part, BuildContext&) -> absl::Status {
+                                      if (part.proto->has_typed_config()) return absl::OkStatus();
+                                      return extension::Fault("typed_config", "is not set");
+                                    });
+}
+
 template <class P>
 void SnapshotBuilder::State::RecompileInto(const P& part, std::vector<P>* into, absl::Status* errors) {
   recompiling = true;
@@ -185,6 +201,8 @@ void SnapshotBuilder::State::RecompileInto(const P& part, std::vector<P>* into, 
     Append(made.status(), errors);
   }
 }
+
+template void SnapshotBuilder::State::RecompileInto(const ListenerPart&, std::vector<ListenerPart>*, absl::Status*);
 
 SnapshotBuilder::State::Recompiled SnapshotBuilder::State::Recompile(const std::vector<Subscribers::Who>& who) {
   Recompiled out;

@@ -22,12 +22,14 @@ struct SnapshotBuilder::State final : SecretProvider {
   using Routes = envoy::config::route::v3::RouteConfiguration;
   using Assignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
   using Secret = envoy::extensions::transport_sockets::tls::v3::Secret;
+  using Extension = envoy::config::core::v3::TypedExtensionConfig;
 
   explicit State(const Environment& given) : environment(given) {}
 
   // SecretProvider
   const Secret* FindSecret(const envoy::config::core::v3::ConfigSource* source, absl::string_view name) const override;
   bool HasCluster(absl::string_view name) const override;
+  ReceivedExtension FindExtension(absl::string_view name) const override;
 
   // Compiled, not yet in use (snapshot_compile.cc).
   absl::StatusOr<ClusterPart> Compile(std::shared_ptr<const Cluster> proto, const Given& given);
@@ -35,6 +37,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   absl::StatusOr<RoutesPart> Compile(std::shared_ptr<const Routes> proto, const Given& given);
   absl::StatusOr<EndpointsPart> Compile(std::shared_ptr<const Assignment> proto, const Given& given);
   absl::StatusOr<SecretPart> Compile(std::shared_ptr<const Secret> proto, const Given& given);
+  absl::StatusOr<ExtensionPart> Compile(std::shared_ptr<const Extension> proto, const Given& given);
 
   // Into use (snapshot_commit.cc). Cannot fail.
   void Commit(ClusterPart part);
@@ -42,6 +45,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   void Commit(RoutesPart part);
   void Commit(EndpointsPart part);
   void Commit(SecretPart part);
+  void Commit(ExtensionPart part);
   void PutEndpoints(ClusterPart& part);
   void Count(const ClusterPart& part, const model::Membership& members);  // membership_*
   void Erase(PartMap<ClusterPart>::iterator at);
@@ -56,10 +60,19 @@ struct SnapshotBuilder::State final : SecretProvider {
     std::vector<ClusterPart> clusters;
     std::vector<ListenerPart> listeners;
     std::vector<RoutesPart> routes;
-    absl::Status errors;  // one line each; those parts are not in the lists
+    std::vector<ListenerPart> checked;  // only to see whether they would do; never into use
+    absl::Status errors;                // one line each; those parts are not in the lists
   };
   Recompiled Recompile(const std::vector<Subscribers::Who>& who);
   Recompiled RecompileForSecret(absl::string_view name);
+  // Those that are made of it; with `checked`, listeners that were checked and are not in use yet, too.
+  Recompiled RecompileForExtension(absl::string_view name, bool checked);
+  // With its dependants, which are compiled with it and must take it. Found: the clusters that it names.
+  absl::StatusOr<ExtensionPart> TryExtension(std::shared_ptr<const Extension> proto, const Given& given,
+                                             Recompiled* dependants);
+  void NoteChecked(const ListenerPart& part);
+  template <class P>
+  void NoteChecked(const P&) {}
   Recompiled RecompileForFiles(const std::set<std::string>& paths);
   void Commit(Recompiled recompiled);
   void Discard(const Recompiled& recompiled);  // instead
@@ -82,6 +95,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   PartMap<RoutesPart>& Of(const Routes*) { return routes; }
   PartMap<EndpointsPart>& Of(const Assignment*) { return endpoints; }
   PartMap<SecretPart>& Of(const Secret*) { return secrets; }
+  PartMap<ExtensionPart>& Of(const Extension*) { return extensions; }
 
   template <class P>
   void Tell(const P& part);  // warnings, once
@@ -95,6 +109,16 @@ struct SnapshotBuilder::State final : SecretProvider {
   PartMap<RoutesPart> routes;
   PartMap<EndpointsPart> endpoints;
   PartMap<SecretPart> secrets;
+  PartMap<ExtensionPart> extensions;
+  // Checked, to be set when what they wait for is there: what comes for them must suit them. Those that use
+  // extensions.
+  struct Checked {
+    std::shared_ptr<const Listener> proto;
+    Given given;
+    Dependencies dependencies;
+  };
+  std::map<std::string, Checked, std::less<>> checked_listeners;
+  const Extension* trial_extension = nullptr;
   const Secret* trial_secret = nullptr;  // stands for the stored one while dependants are compiled with it
   bool recompiling = false;              // references were checked when the resource came
 
@@ -115,6 +139,7 @@ inline const std::string& NameOf(const envoy::config::route::v3::RouteConfigurat
 inline const std::string& NameOf(const envoy::config::endpoint::v3::ClusterLoadAssignment& proto) {
   return proto.cluster_name();
 }
+inline const std::string& NameOf(const envoy::config::core::v3::TypedExtensionConfig& proto) { return proto.name(); }
 inline const std::string& NameOf(const envoy::extensions::transport_sockets::tls::v3::Secret& proto) {
   return proto.name();
 }

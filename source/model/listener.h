@@ -107,6 +107,7 @@ struct FilterChain {
   FilterChainMatch match;
   std::shared_ptr<const tls::ServerContext> tls;  // null: plain
   bool tls_unavailable = false;  // its secret has not come (timed out): accept and close, counted, never plaintext
+  bool filter_config_missing = false;       // a filter's discovered configuration has not come: accept and close
   std::vector<NetworkFilterSpec> filters;   // the last one is terminal
   Duration transport_timeout = seconds(0);  // handshake limit; 0: none
   // Law 9: hash of everything decided at connection time (transport socket without certificates, network filters' own).
@@ -141,6 +142,7 @@ struct Listener {
   std::shared_ptr<const FilterChain> default_chain;  // may be null
   FilterChainMatcher matcher;
   std::vector<ListenerFilterSpec> listener_filters;
+  bool filter_config_missing = false;               // one's discovered configuration has not come: accept and close
   Duration listener_filters_timeout = seconds(15);  // 0: none
   bool continue_on_listener_filters_timeout = false;
   uint32_t buffer_limit = 1024 * 1024;

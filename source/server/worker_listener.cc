@@ -186,6 +186,11 @@ void WorkerListener::CountLoad(int64_t delta) {
 
 void WorkerListener::Adopt(net::AcceptedSocket socket) {
   if (!Admit(socket)) return;
+  if (config_->filter_config_missing) {
+    stats_->extension_config_missing.Inc();
+    net::CloseAccepted(worker_.dispatcher().engine(), socket);
+    return Leave(socket.held);
+  }
   if (config_->listener_filters.empty()) return MakeConnection(std::move(socket));
   std::vector<std::unique_ptr<net::ListenerFilter>> filters;
   for (const model::ListenerFilterSpec& spec : config_->listener_filters)
@@ -229,6 +234,11 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
   if (chain == nullptr) {
     stats_->no_filter_chain_match.Inc();
     Log(nullptr, http::LogEvent::kConnectionRefused, "filter_chain_not_found", Duration::zero());
+    net::CloseAccepted(worker_.dispatcher().engine(), socket);
+    return Leave(socket.held);
+  }
+  if (chain->filter_config_missing) {
+    stats_->network_extension_config_missing.Inc();
     net::CloseAccepted(worker_.dispatcher().engine(), socket);
     return Leave(socket.held);
   }

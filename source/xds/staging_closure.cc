@@ -63,7 +63,9 @@ void StagingGraph::Subscribe(const ResourceKey& owner, const Needs::Subscription
     child.stats = SubscriptionCells::OfCluster(stats_, owner.name);
   } else {
     child.stats = wanted.type == ResourceType::kRoutes ? SubscriptionCells::OfRoutes(stats_, StatsPrefixOf(wanted))
-                                                       : SubscriptionCells::Of(stats_, StatsPrefixOf(wanted));
+                  : wanted.type == ResourceType::kExtension
+                      ? SubscriptionCells::OfExtension(stats_, wanted.stats_prefix)
+                      : SubscriptionCells::Of(stats_, StatsPrefixOf(wanted));
   }
   child.stats.Attempt();
   if (child.active == nullptr) ArmFetch(child, wanted);
@@ -171,7 +173,7 @@ bool StagingGraph::IsReady(const ResourceNode& node, std::vector<Missing>* missi
   if (IsMutant(node.active == nullptr ? Mutant::kSkipWarming : Mutant::kSwapEarly)) return true;
   for (const Needs::Subscription& wanted : node.waiting->needs.subscriptions) {
     const ResourceNode* child = Find({wanted.type, wanted.name});
-    if (child == nullptr) continue;
+    if (child == nullptr || !wanted.waits) continue;
     const bool there = child->settled() && (wanted.type != ResourceType::kEndpoints || Fresh(node, *child));
     if (there) continue;
     if (missing == nullptr) return false;
@@ -286,6 +288,23 @@ bool StagingGraph::AboutToMove(const ResourceKey& key) const {
     const ResourceNode* root = Find(owner);
     return root != nullptr && root->waiting != nullptr;
   });
+}
+
+// Gone, while it is still subscribed to: those that use it have their default for it. It may come again.
+void StagingGraph::Withdraw(ResourceNode& node) {
+  node.timed_out = true;  // nobody waits for it
+  if (node.waiting != nullptr) {
+    const std::unique_ptr<Staged> waiting = StopWaiting(node);
+    target_.GiveUp(node.key.type, node.key.name);
+    ReleaseNeeds(node.key, waiting->needs);
+  }
+  if (node.active != nullptr) {
+    target_.Remove(node.key.type, node.key.name);
+    ++counters_.removed;
+    target_.RequestPublish();
+    SetActive(node, nullptr);
+  }
+  WakeDependants(node.key);
 }
 
 void StagingGraph::TryLeave(const std::string& cluster) {

@@ -233,6 +233,8 @@ void StagingGraph::Removed(const Update& update) {
       TryLeave(name);
     } else if (IsFullState(update.type)) {
       Drop(node->key);
+    } else if (update.type == ResourceType::kExtension) {
+      Withdraw(*node);
     } else {
       EndWait(*node);
     }
@@ -312,7 +314,7 @@ bool StagingGraph::StaticSettled(ResourceType type) const {
     if (!at->second->is_static) continue;
     for (const Needs::Subscription& wanted : at->second->active->needs.subscriptions) {
       const ResourceNode* child = Find({wanted.type, wanted.name});
-      if (child != nullptr && !child->settled()) return false;
+      if (child != nullptr && wanted.waits && !child->settled()) return false;
     }
   }
   return true;

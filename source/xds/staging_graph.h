@@ -164,6 +164,7 @@ class StagingGraph final : public UpdateSink {
   void SetActive(ResourceNode& node, std::unique_ptr<Staged> staged);
   void WakeDependants(const ResourceKey& key);
   void Drop(const ResourceKey& asked);
+  void Withdraw(ResourceNode& node);
   void TryLeave(const std::string& cluster);
   void HoldLeaving(ResourceNode& cluster);
   bool AboutToMove(const ResourceKey& key) const;

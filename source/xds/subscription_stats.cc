@@ -21,6 +21,13 @@ SubscriptionCells SubscriptionCells::OfRoutes(observe::StatsRegistry& stats, abs
   return cells;
 }
 
+SubscriptionCells SubscriptionCells::OfExtension(observe::StatsRegistry& stats, absl::string_view prefix) {
+  SubscriptionCells cells = Of(stats, prefix);
+  cells.extension_scope_ = stats.Register<observe::ExtensionConfigStats>(prefix);
+  cells.extension_ = &stats.main().Get(cells.extension_scope_);
+  return cells;
+}
+
 SubscriptionCells SubscriptionCells::OfCluster(observe::StatsRegistry& stats, absl::string_view cluster) {
   SubscriptionCells cells;
   cells.cluster_scope_ = stats.Register<observe::ClusterStats>(absl::StrCat("cluster.", cluster, "."));
@@ -54,6 +61,7 @@ void SubscriptionCells::Success(absl::string_view version, WallTime now) {
 void SubscriptionCells::Rejected() {
   if (block_ != nullptr) block_->update_rejected.Inc();
   if (cluster_ != nullptr) cluster_->update_rejected.Inc();
+  if (extension_ != nullptr) extension_->config_fail.Inc();
 }
 void SubscriptionCells::Failure() {
   if (block_ != nullptr) block_->update_failure.Inc();
@@ -69,6 +77,7 @@ void SubscriptionCells::Took(Duration time) {
   if (endpoints_ != nullptr) endpoints_->update_duration.Record(millis);
 }
 void SubscriptionCells::Reloaded(WallTime now) {
+  if (extension_ != nullptr) extension_->config_reload.Inc();
   if (routes_ == nullptr) return;
   routes_->config_reload.Inc();
   routes_->config_reload_time_ms.Set(ToMillis(now.time_since_epoch()));

@@ -21,6 +21,8 @@ class SubscriptionCells {
   static SubscriptionCells Of(observe::StatsRegistry& stats, absl::string_view prefix);
   // The same and what is counted of route tables.
   static SubscriptionCells OfRoutes(observe::StatsRegistry& stats, absl::string_view prefix);
+  // The same and what is counted of a filter's configuration.
+  static SubscriptionCells OfExtension(observe::StatsRegistry& stats, absl::string_view prefix);
   // Endpoint updates are counted with their cluster.
   static SubscriptionCells OfCluster(observe::StatsRegistry& stats, absl::string_view cluster);
 
@@ -38,10 +40,12 @@ class SubscriptionCells {
   observe::StatsScope<observe::ClusterStats> cluster_scope_;
   observe::StatsScope<observe::EndpointUpdateStats> endpoints_scope_;
   observe::StatsScope<observe::RdsStats> routes_scope_;
+  observe::StatsScope<observe::ExtensionConfigStats> extension_scope_;
   observe::SubscriptionStats* block_ = nullptr;
   observe::ClusterStats* cluster_ = nullptr;
   observe::EndpointUpdateStats* endpoints_ = nullptr;
   observe::RdsStats* routes_ = nullptr;
+  observe::ExtensionConfigStats* extension_ = nullptr;
 };
 
 }  // namespace outrigger::xds

@@ -19,6 +19,7 @@ struct Needs {
     std::string name;
     std::shared_ptr<const envoy::config::core::v3::ConfigSource> source;
     std::string stats_prefix;  // "http.ingress.rds.routes."; empty: the usual one of the type
+    bool waits = true;         // false: subscribed to, but used without as long as it has not come
   };
   std::vector<Subscription> subscriptions;  // it is incomplete without them
   std::vector<std::string> clusters;        // named by its routes

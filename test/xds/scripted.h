@@ -124,6 +124,11 @@ class RecordingTarget final : public Target {
           Want(ResourceType::kRoutes, manager.rds().route_config_name(), manager.rds().config_source(), &needs);
         }
         NameClusters(manager.route_config(), &needs);
+        for (const auto& filter : chain.filters()) {
+          if (!filter.has_config_discovery()) continue;
+          Want(ResourceType::kExtension, filter.name(), filter.config_discovery().config_source(), &needs);
+          needs.subscriptions.back().waits = !filter.config_discovery().apply_default_config_without_warming();
+        }
       }
     } else if (type == ResourceType::kRoutes) {
       NameClusters(static_cast<const RouteProto&>(*resource.message), &needs);

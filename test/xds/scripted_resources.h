@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
@@ -75,6 +77,25 @@ inline ListenerProto Listener(const std::string& name, const std::string& routes
   filter->set_name("hcm");
   filter->mutable_typed_config()->PackFrom(manager);
   return listener;
+}
+// The same, with a second filter whose configuration `extension` is discovered.
+inline ListenerProto Discovering(const std::string& name, const std::string& extension, bool at_once = false) {
+  ListenerProto listener = Listener(name, "r");
+  auto* filter = listener.mutable_filter_chains(0)->add_filters();
+  filter->set_name(extension);
+  auto* source = filter->mutable_config_discovery();
+  source->mutable_config_source()->mutable_ads();
+  source->add_type_urls("google.protobuf.Empty");
+  source->set_apply_default_config_without_warming(at_once);
+  return listener;
+}
+inline envoy::config::core::v3::TypedExtensionConfig Extension(const std::string& name, bool other = false) {
+  envoy::config::core::v3::TypedExtensionConfig extension;
+  extension.set_name(name);
+  envoy::extensions::filters::http::router::v3::Router router;
+  router.set_suppress_envoy_headers(other);
+  extension.mutable_typed_config()->PackFrom(router);
+  return extension;
 }
 inline envoy::extensions::transport_sockets::tls::v3::Secret Secret(const std::string& name,
                                                                     const std::string& text = "x") {

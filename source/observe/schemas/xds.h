@@ -11,6 +11,8 @@
 //   ControlPlaneStats     "control_plane." of ADS; a stream of one type: "cluster_manager.cds.control_plane.",
 //                         "listener_manager.lds.control_plane.", "control_plane.eds." and so on. rate_limit_enforced
 //                         counts the requests that rate_limit_settings held back, pending_requests those it holds back.
+//   ExtensionConfigStats  "extension_config_discovery.<http_filter|network_filter|tcp_listener_filter>.<name>.", beside
+//                         SubscriptionStats
 //   RdsStats              "http.<stat_prefix>.rds.<route config>." beside SubscriptionStats
 #define OUTRIGGER_SUBSCRIPTION_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(init_fetch_timeout)                                                \
@@ -33,6 +35,11 @@
   COUNTER(config_reload)                                            \
   GAUGE(config_reload_time_ms)
 
+#define OUTRIGGER_EXTENSION_CONFIG_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(config_conflict)                                                       \
+  COUNTER(config_fail)                                                           \
+  COUNTER(config_reload)
+
 #define OUTRIGGER_CONTROL_PLANE_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(rate_limit_enforced)                                                \
   GAUGE(connected_state)                                                      \
@@ -43,5 +50,6 @@ namespace outrigger::observe {
 OUTRIGGER_STATS_BLOCK(SubscriptionStats, OUTRIGGER_SUBSCRIPTION_STATS)
 OUTRIGGER_STATS_BLOCK(EndpointUpdateStats, OUTRIGGER_ENDPOINT_UPDATE_STATS)
 OUTRIGGER_STATS_BLOCK(RdsStats, OUTRIGGER_RDS_STATS)
+OUTRIGGER_STATS_BLOCK(ExtensionConfigStats, OUTRIGGER_EXTENSION_CONFIG_STATS)
 OUTRIGGER_STATS_BLOCK(ControlPlaneStats, OUTRIGGER_CONTROL_PLANE_STATS)
 }  // namespace outrigger::observe

@@ -57,6 +57,7 @@ DumpMessages::DumpMessages(Server& server, std::function<bool(absl::string_view)
 
 std::vector<google::protobuf::Message*> DumpMessages::All(bool endpoints) {
   std::vector<google::protobuf::Message*> all = {&bootstrap_, &clusters_};
+  if (extensions_.ecds_filters_size() > 0) all.push_back(&extensions_);
   if (endpoints) all.push_back(&endpoints_);
   for (google::protobuf::Message* part :
        std::initializer_list<google::protobuf::Message*>{&listeners_, &routes_, &secrets_}) {
@@ -96,6 +97,8 @@ void DumpMessages::Static(ResourceKind kind) {
         one.set_name(std::string(view.name));
         return fill(*one.mutable_secret(), one);
       }
+      case ResourceKind::kExtension:
+        return;  // none is static
     }
   });
 }
@@ -134,6 +137,12 @@ void DumpMessages::Dynamic(const DynamicResource& resource) {
       auto& one = *endpoints_.add_dynamic_endpoint_configs();
       const auto& shown = resource.active.message != nullptr ? resource.active : resource.warming;
       if (shown.message != nullptr) FillVersion(shown, *one.mutable_endpoint_config(), one);
+      return FillStatus(resource, one);
+    }
+    case ResourceKind::kExtension: {
+      auto& one = *extensions_.add_ecds_filters();
+      const auto& shown = resource.active.message != nullptr ? resource.active : resource.warming;
+      if (shown.message != nullptr) FillVersion(shown, *one.mutable_ecds_filter(), one);
       return FillStatus(resource, one);
     }
   }

@@ -34,6 +34,7 @@ class DumpMessages final {
   const std::function<bool(absl::string_view)> match_;
   envoy::admin::v3::BootstrapConfigDump bootstrap_;
   envoy::admin::v3::ClustersConfigDump clusters_;
+  envoy::admin::v3::EcdsConfigDump extensions_;
   envoy::admin::v3::EndpointsConfigDump endpoints_;
   envoy::admin::v3::ListenersConfigDump listeners_;
   envoy::admin::v3::RoutesConfigDump routes_;

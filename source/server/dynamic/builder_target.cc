@@ -43,8 +43,9 @@ config::ResourceKind KindOf(xds::ResourceType type) {
       return config::ResourceKind::kSecret;
     case xds::ResourceType::kListener:
       return config::ResourceKind::kListener;
-    case xds::ResourceType::kRuntime:
     case xds::ResourceType::kExtension:
+      return config::ResourceKind::kExtension;
+    case xds::ResourceType::kRuntime:
     case xds::ResourceType::kVirtualHost:
     case xds::ResourceType::kRoutes:
       break;
@@ -62,6 +63,8 @@ xds::ResourceType TypeOf(config::ResourceKind kind) {
       return xds::ResourceType::kSecret;
     case config::ResourceKind::kListener:
       return xds::ResourceType::kListener;
+    case config::ResourceKind::kExtension:
+      return xds::ResourceType::kExtension;
     case config::ResourceKind::kRoutes:
       break;
   }
@@ -71,7 +74,8 @@ xds::ResourceType TypeOf(config::ResourceKind kind) {
 xds::Needs NeedsOf(const config::Dependencies& dependencies, const google::protobuf::Message& resource) {
   xds::Needs needs;
   for (const config::Subscription& wanted : dependencies.subscriptions) {
-    xds::Needs::Subscription subscription{TypeOf(wanted.kind), wanted.name, wanted.source, ""};
+    xds::Needs::Subscription subscription{TypeOf(wanted.kind), wanted.name, wanted.source, wanted.stats_prefix,
+                                          wanted.waits};
     if (wanted.kind == config::ResourceKind::kRoutes && resource.GetDescriptor() == Listener::descriptor()) {
       subscription.stats_prefix = RoutesPrefix(static_cast<const Listener&>(resource), wanted.name);
     }
@@ -125,6 +129,7 @@ void BuilderTarget::Remove(xds::ResourceType type, const std::string& name) {
 
 void BuilderTarget::GiveUp(xds::ResourceType type, const std::string& name) {
   if (type == xds::ResourceType::kListener) calls_.stop_keeping(name);
+  builder_.GiveUp(KindOf(type), name);
 }
 
 }  // namespace outrigger::server
