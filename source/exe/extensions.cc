@@ -2,6 +2,7 @@
 
 #include "source/filters/http/buffer/factory.h"
 #include "source/filters/http/fault/factory.h"
+#include "source/filters/http/on_demand/factory.h"
 #include "source/filters/http/rbac/factory.h"
 #include "source/filters/listener/http_inspector/factory.h"
 #include "source/filters/listener/original_dst/factory.h"
@@ -15,7 +16,8 @@ namespace outrigger::exe {
 
 extension::FactoryTable AllExtensions() {
   extension::FactoryTable table;
-  table.http = {&router::kFactory, &filters::kHttpRbacFactory, &filters::kFaultFactory, &filters::kBufferFactory};
+  table.http = {&router::kFactory, &filters::kHttpRbacFactory, &filters::kFaultFactory, &filters::kBufferFactory,
+                &filters::kOnDemandFactory};
   table.network = {&filters::hcm::kFactory, &filters::kTcpProxyFactory, &filters::kNetworkRbacFactory};
   table.listener = {&filters::kTlsInspectorFactory, &filters::kHttpInspectorFactory, &filters::kOriginalDstFactory};
   return table;

@@ -98,6 +98,37 @@ void Stream::ResumeRequest(Filter& filter) {
   if (index >= 0 && FindHold(request_, index) != nullptr) ReleaseRequest(index);
 }
 
+void Stream::Restart(Filter& filter) {
+  if (RequestOver()) return;
+  const int index = IndexOf(filter);
+  if (index < 0 || FindHold(request_, index) == nullptr || !FindHold(request_, index)->headers) return;
+  Buffer body;
+  bool ends = false, trailers = false;
+  // What the filters after in the chain hold came first.
+  while (request_.held != 0) {
+    Hold& hold = TakeHold(request_, 63 - __builtin_clzll(request_.held));
+    body.Append(std::move(hold.body));
+    ends = ends || hold.end || hold.headers_end;
+    trailers = trailers || hold.trailers;
+    const bool paused = hold.source_paused;
+    Recycle(request_, hold);
+    if (paused) ResumeRequestSource();
+  }
+  ends = ends && !trailers;
+  filters_ = nullptr;
+  active_ = 0;
+  if (!owner_.OnRestart(*this) || RequestOver()) return;
+  BuildFilters();
+  const bool only_headers = ends && body.empty();
+  RunRequestHeaders(0, only_headers);
+  if (only_headers || RequestOver()) return;
+  if (!body.empty() || ends) {
+    RunRequestBody(0, body, ends);
+    if (RequestOver()) return;
+  }
+  if (trailers) RunRequestTrailers(0);
+}
+
 Buffer* Stream::HeldRequest(const Filter& filter) {
   Hold* hold = FindHold(request_, IndexOf(filter));
   return hold == nullptr ? nullptr : &hold->body;

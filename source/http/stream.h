@@ -53,6 +53,14 @@ class StreamOwner {
   virtual void OnDone(Stream& stream) = 0;
   // Matches the route again (ClearRoute), from the table pinned by the stream.
   virtual void MatchRoute(Stream& stream) = 0;
+  // The name ("ROUTES/HOST", in the arena) under which the virtual host that the stream lacks can be fetched; empty: its
+  // table has one for it, or fetches none.
+  virtual absl::string_view MissingHost(Stream& /*stream*/) { return {}; }
+  // Stream::Restart: matches the route by the newest configuration and does what depends on it. False: answered.
+  virtual bool OnRestart(Stream& stream) {
+    MatchRoute(stream);
+    return true;
+  }
   virtual net::Connection* downstream() = 0;
   // Per-route configuration of the filter configured as `filter`, least specific first (table, virtual host, route,
   // weighted cluster). Returns how many were written.
@@ -102,6 +110,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
     return random_;
   }
   void ClearRoute() { owner_.MatchRoute(*this); }
+  absl::string_view MissingHost() { return owner_.MissingHost(*this); }
   // The most specific per-route configuration for the filter that asks (route, virtual host, table), or null.
   const void* PerRouteConfig(const Filter& filter) const;
   // All of them, least specific first, for filters that merge. Returns how many were written.
@@ -109,6 +118,10 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
 
   // Goes on after the filter that paused; nothing if it did not (the hook that pauses has not returned).
   void ResumeRequest(Filter& filter);
+  // Instead of ResumeRequest, for a filter that had its route fetched: the route is matched by the newest configuration,
+  // and the request begins anew at the first filter, with new filter objects, as if it had come now: what the route says
+  // of any filter holds for it. Only while the filter pauses the headers. The old objects hear nothing more.
+  void Restart(Filter& filter);
   void ResumeResponse(Filter& filter);
   // Body that a filter holds with kPause/kBuffer so far (and may change before it resumes); null if it does not.
   Buffer* HeldRequest(const Filter& filter);
@@ -150,6 +163,7 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   // Pins whatever configuration the stream uses, until it is destroyed, or a tunnel that needs none of it says
   // SetPin({}).
   void SetPin(LocalRef<LocallyCounted> pin) { pin_ = std::move(pin); }
+  const LocalRef<LocallyCounted>& pin() const { return pin_; }
   bool done() const { return done_; }
   bool answered() const { return answered_; }
   MonotonicTime last_activity() const { return last_activity_; }

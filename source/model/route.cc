@@ -20,8 +20,11 @@ uint64_t DrawOf(const ForwardAction& forward, http::Stream& stream) {
 
 }  // namespace
 
-FoundRoute FindRoute(const RouteTable& table, http::Stream& stream) {
+FoundRoute FindRoute(const RouteTable& whole, http::Stream& stream) {
   FoundRoute found;
+  const int32_t whose = whole.fetched.empty() ? 0 : whole.domains.Find(stream.request_headers().authority());
+  if (whose < 0 || static_cast<size_t>(whose) > whole.fetched.size()) return found;
+  const RouteTable& table = whose == 0 ? whole : *whole.fetched[static_cast<size_t>(whose) - 1];
   matching::RouteInput input;
   input.headers = &stream.request_headers();
   input.random = stream.random();

@@ -13,6 +13,7 @@
 #include "source/base/value.h"
 #include "source/matching/format.h"
 #include "source/matching/header_matcher.h"
+#include "source/matching/host_table.h"
 #include "source/matching/route_table.h"
 #include "source/matching/substitution.h"
 #include "source/model/cluster.h"
@@ -190,6 +191,8 @@ struct VirtualHost {
   bool include_attempt_count_in_response = false;
 };
 
+// A route configuration, compiled. Virtual hosts that were fetched (VHDS) are tables of their own, with one host each,
+// so that one more costs no more than its domains: `domains` then tells whose a host is.
 struct RouteTable {
   std::string name;
   std::string version;
@@ -204,6 +207,13 @@ struct RouteTable {
   uint32_t upstream_tls_wish = 0;  // what its response headers ask for (bits of http::UpstreamTls::Wish)
   bool ignore_port = false;
   bool ignore_path_parameters = false;
+  bool fetches_hosts = false;                               // vhds: what it lacks can be asked for
+  std::vector<std::shared_ptr<const RouteTable>> fetched;
+  matching::HostTable domains;  // of all, if any were fetched: 0 for those of this table, else 1 + index in `fetched`
+  // Whether some virtual host has a domain for it.
+  bool HasHost(absl::string_view host) const {
+    return fetched.empty() ? matcher.FindVirtualHost(host) >= 0 : domains.Find(host) >= 0;
+  }
 };
 
 // What routing decided for a stream.

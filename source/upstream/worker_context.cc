@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/base/bug.h"
+#include "source/upstream/on_demand.h"
 
 namespace outrigger::upstream {
 
@@ -113,6 +114,8 @@ void WorkerContext::ForEachCluster(const std::function<void(WorkerCluster&)>& f)
   }
   for (const Removed& removed : removed_) f(*removed.cluster);
 }
+
+void WorkerContext::SetOnDemand(std::unique_ptr<OnDemand> on_demand) { on_demand_ = std::move(on_demand); }
 
 void WorkerContext::Start(std::unique_ptr<Background> task) { background_.PushBack(*task.release()); }
 

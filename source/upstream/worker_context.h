@@ -15,6 +15,8 @@
 
 namespace outrigger::upstream {
 
+class OnDemand;
+
 // Facts of the process that requests may read; fixed after start except the flags, which main writes.
 struct ProcessFacts {
   std::string node_id, node_cluster, zone, region, sub_zone;
@@ -68,6 +70,9 @@ class WorkerContext {
   event::TimeoutQueues& timeouts() { return timeouts_; }
   http::DateCache& date() { return date_; }
   tls::SessionCache& tls_sessions() { return tls_sessions_; }
+  // Fetches what requests find missing; null: nobody does (there is no dynamic configuration). Set before the loop runs.
+  OnDemand* on_demand() { return on_demand_.get(); }
+  void SetOnDemand(std::unique_ptr<OnDemand> on_demand);
   // Takes ownership; ended by Finish(), and at the latest when the worker ends.
   void Start(std::unique_ptr<Background> task);
   void Finish(Background& task);  // destroyed at the end of the turn
@@ -95,6 +100,7 @@ class WorkerContext {
   event::TimeoutQueues timeouts_;
   http::DateCache date_;
   tls::SessionCache tls_sessions_;
+  std::unique_ptr<OnDemand> on_demand_;
   std::vector<std::unique_ptr<WorkerCluster>> clusters_;  // by slot index
   std::vector<Removed> removed_;
   struct Pinned {

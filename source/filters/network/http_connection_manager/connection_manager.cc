@@ -22,6 +22,17 @@ namespace {
 
 constexpr absl::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+// A stream whose chain is of one Snapshot and whose route of a newer one.
+class TwoPins final : public LocallyCounted {
+ public:
+  TwoPins(LocalRef<LocallyCounted> first, LocalRef<LocallyCounted> second)
+      : first_(std::move(first)), second_(std::move(second)) {}
+
+ private:
+  void OnUnpinned() override { delete this; }
+  LocalRef<LocallyCounted> first_, second_;
+};
+
 }  // namespace
 
 ConnectionManager::ConnectionManager(std::shared_ptr<const HcmConfig> accepted_config,
@@ -222,6 +233,12 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   }
   MatchRoute(stream);
   if (!config.access_logs.empty() && config.log_on_new_request) Log(stream, http::LogEvent::kDownstreamStart);
+  return ApplyRoute(stream, headers);
+}
+
+// What the route that was found says of the request as a whole.
+bool ConnectionManager::ApplyRoute(http::Stream& stream, HeaderMap& headers) {
+  StreamState& state = StateOf(stream);
   if (!PrepareUpgrade(stream, headers)) return false;
   const model::Route* route = stream.route();
   if (route != nullptr) {
@@ -234,7 +251,8 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     if (state.max_duration > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.max_duration);
     if (route->virtual_host->require_tls != model::VirtualHost::RequireTls::kNone &&
         headers.Get(KnownHeader::kXForwardedProto) != "https" &&
-        (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll || !origin.internal)) {
+        (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll ||
+         !stream.info().internal_request)) {
       Refuse(stream, 301, observe::details::kDirectResponse,
              stream.arena().Concat("https://", headers.authority(), headers.path()));
       return false;
@@ -274,6 +292,7 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
   }
   if (enabled) {
     stream.SetChain(*chain);
+    if (state.counted_upgrade) return true;
     stats_->downstream_cx_upgrades_total.Inc();
     stats_->downstream_cx_upgrades_active.Add(1);
     state.counted_upgrade = true;
@@ -304,6 +323,25 @@ void ConnectionManager::MatchRoute(http::Stream& stream) {
   stream.SetRoute(found.route, found.weighted);
   stream.SetUpstreamTlsWish(StateOf(stream).config->upstream_tls_wish |
                             (table == nullptr ? 0 : table->upstream_tls_wish));
+}
+
+absl::string_view ConnectionManager::MissingHost(http::Stream& stream) {
+  const model::RouteTable* table = TableOf(stream);
+  if (table == nullptr || !table->fetches_hosts) return {};
+  const absl::string_view host = stream.request_headers().authority();
+  // A slash would name a host of another table.
+  if (host.empty() || host.find('/') != absl::string_view::npos || table->HasHost(host)) return {};
+  return stream.arena().Concat(table->name, "/", absl::AsciiStrToLower(host));
+}
+
+bool ConnectionManager::OnRestart(http::Stream& stream) {
+  StreamState& state = StateOf(stream);
+  if (state.config->rds.valid()) {
+    stream.SetPin(LocalRef<LocallyCounted>(new TwoPins(stream.pin(), worker_.Pin())));
+    state.table = nullptr;
+  }
+  MatchRoute(stream);
+  return ApplyRoute(stream, stream.request_headers());
 }
 
 int ConnectionManager::PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) {

@@ -54,6 +54,8 @@ class ConnectionManager final : public net::NetworkFilter,
   void OnResponseHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) override;
   void OnDone(http::Stream& stream) override;
   void MatchRoute(http::Stream& stream) override;
+  absl::string_view MissingHost(http::Stream& stream) override;
+  bool OnRestart(http::Stream& stream) override;
   net::Connection* downstream() override { return &connection_; }
   int PerRouteConfigs(const http::Stream& stream, absl::string_view filter, const void* out[4]) override;
   bool FilterEnabled(const http::Stream& stream, const http::FilterSpec& filter) override;
@@ -70,6 +72,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void AnswerExpect(http::Stream& stream, http::HeaderMap& headers);
   void FoldCodecCounters();
   void CountBytes();
+  bool ApplyRoute(http::Stream& stream, http::HeaderMap& headers);
   bool PrepareUpgrade(http::Stream& stream, http::HeaderMap& headers);
   void CountResponse(const http::Stream& stream);
   void Log(http::Stream& stream, http::LogEvent event);
