@@ -1,6 +1,17 @@
 #include "source/upstream/on_demand.h"
 
+#include <algorithm>
+
 namespace outrigger::upstream {
+namespace {
+
+// Names come from requests: what is no plain text would end the stream to the control plane, and "*" means all.
+bool IsName(absl::string_view name) {
+  return !name.empty() && name.size() <= OnDemand::kLongestName && name != "*" &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace
 
 void OnDemand::Waiter::Cancel() {
   Unlink();
@@ -12,7 +23,7 @@ void OnDemand::Waiter::Cancel() {
 
 bool OnDemand::Wait(Demand demand, absl::string_view name, const Source& source, Duration patience, Waiter& waiter) {
   waiter.Cancel();
-  if (waiting_ >= kMostWaiting || name.empty() || name.size() > kLongestName) return false;
+  if (waiting_ >= kMostWaiting || !IsName(name)) return false;
   const auto [at, first] = pending_.try_emplace(Key{demand, std::string(name)});
   at->second.PushBack(waiter);
   waiter.owner_ = this;

@@ -61,7 +61,7 @@ class OnDemand final {
   OnDemand(int worker, Ask ask) : worker_(worker), ask_(std::move(ask)) {}
   OnDemand(const OnDemand&) = delete;
 
-  // False: too many wait or the name is too long, and nothing was asked. Otherwise OnAnswer comes, in a later turn, if
+  // False: too many wait, or the name is too long or no plain ASCII, and nothing was asked. Otherwise OnAnswer comes, in a later turn, if
   // ever.
   bool Wait(Demand demand, absl::string_view name, const Source& source, Duration patience, Waiter& waiter);
   void OnAnswer(Demand demand, const std::string& name, bool there);

@@ -53,6 +53,7 @@ absl::Status StagingGraph::Connect(const ResourceKey& owner, const Needs& needs)
 }
 
 void StagingGraph::Subscribe(const ResourceKey& owner, const Needs::Subscription& wanted, Source* source) {
+  if (wanted.type == ResourceType::kVirtualHost) return source->WantAll(wanted.type);  // what the server gives unasked
   ResourceNode& child = NodeOf({wanted.type, wanted.name});
   child.wanted_by.insert(owner);
   if (child.source == source) return;
@@ -99,6 +100,10 @@ void StagingGraph::ReleaseNeeds(const ResourceKey& owner, const Needs& needs) {
   for (const Needs::Subscription& wanted : needs.subscriptions) {
     if (node != nullptr && (Subscribes(node->active.get(), wanted) || Subscribes(node->waiting.get(), wanted)))
       continue;
+    if (wanted.type == ResourceType::kVirtualHost) {
+      DropHosts(owner.name);
+      continue;
+    }
     ResourceNode* child = Find({wanted.type, wanted.name});
     if (child == nullptr) continue;
     child->wanted_by.erase(owner);
@@ -207,6 +212,7 @@ absl::Status StagingGraph::Activate(ResourceNode& node) {
     OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name, "\" refused: ", status.message());
     Refused(node, staged->resource.version, {key.name, std::string(status.message()), staged->resource.message});
     node.timed_out = node.active == nullptr;  // nobody waits for it any longer
+    if (node.active == nullptr) Tell(key, false);
     ReleaseNeeds(key, staged->needs);
     WakeDependants(key);
     Changed();
@@ -227,6 +233,7 @@ void StagingGraph::SetActive(ResourceNode& node, std::unique_ptr<Staged> staged)
   const std::unique_ptr<Staged> before = std::exchange(node.active, std::move(staged));
   if (node.active != nullptr) {
     for (const std::string& cluster : node.active->needs.clusters) named_by_[cluster].insert(key);
+    TellHere(node);
   }
   if (before == nullptr) return;
   const Staged* now = node.active.get();
@@ -263,7 +270,9 @@ void StagingGraph::Drop(const ResourceKey& asked) {
   auto at = nodes_.find(key);
   if (at == nodes_.end()) return;
   ResourceNode& node = *at->second;
+  std::vector<std::string> aliases;
   if (node.active != nullptr) {
+    aliases = node.active->resource.aliases;
     target_.Remove(key.type, key.name);
     ++counters_.removed;
     RequestPublish();
@@ -276,6 +285,8 @@ void StagingGraph::Drop(const ResourceKey& asked) {
   if (at == nodes_.end()) return;
   dispatcher_.DestroyLater(std::move(at->second));
   nodes_.erase(at);
+  Tell(key, false);
+  for (const std::string& alias : aliases) Tell({key.type, alias}, false);
   if (key.type == ResourceType::kCluster) WakeDependants(key);
   Changed();
 }

@@ -133,7 +133,8 @@ void StagingGraph::CountUpdate(const Update& update, bool accepted, MonotonicTim
 
 absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Keys* to_try) {
   const bool root = IsFullState(type);
-  ResourceNode* node = Find({type, resource.name});
+  ResourceNode* node =
+      type == ResourceType::kVirtualHost ? HostNode(resource.name) : Find({type, resource.name});
   if (node == nullptr || (!root && node->wanted_by.empty())) {
     if (!root) {
       ++counters_.unwanted;
@@ -147,7 +148,10 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
                   "\" is static: what the control plane says of it is ignored");
     return absl::OkStatus();
   }
-  if (root) node->source = WholeOf(type).source;
+  if (root && node->source == nullptr) {
+    const auto demand = demands_.find(node->key);
+    node->source = demand != demands_.end() ? demand->second : WholeOf(type).source;
+  }
   node->stats.Attempt();
   const Staged* newest = node->waiting != nullptr ? node->waiting.get() : node->active.get();
   if (newest != nullptr && newest->resource.hash == resource.hash) {
@@ -158,6 +162,10 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   const absl::Status status = leaf ? ApplyLeaf(*node, resource) : Stage(*node, resource);
   if (!status.ok()) {
     Refused(*node, resource.version, {resource.name, std::string(status.message()), resource.message});
+    if (node->active == nullptr) {
+      Tell(node->key, false);
+      for (const std::string& alias : resource.aliases) Tell({type, alias}, false);
+    }
     return status;
   }
   node->NoteAccepted();
@@ -182,6 +190,9 @@ void StagingGraph::TakeAgain(ResourceNode& node, const Resource& resource, Keys*
   node.leaving = false;
   node.NoteAccepted();
   node.stats.Success(resource.version, Now());
+  if (node.active != nullptr && node.active->resource.aliases != resource.aliases)
+    node.active->resource.aliases = resource.aliases;
+  TellHere(node);
   to_try->insert(node.wanted_by.begin(), node.wanted_by.end());
 }
 
@@ -225,13 +236,14 @@ absl::Status StagingGraph::Stage(ResourceNode& node, const Resource& resource) {
 void StagingGraph::Removed(const Update& update) {
   for (const std::string& name : update.removed) {
     ResourceNode* node = Find({update.type, name});
+    if (node == nullptr) Tell({update.type, name}, false);
     if (node == nullptr || node->is_static) continue;
     node->absent = true;
     if (update.type == ResourceType::kCluster) {
       node->leaving = true;
       HoldLeaving(*node);
       TryLeave(name);
-    } else if (IsFullState(update.type)) {
+    } else if (IsFullState(update.type) || update.type == ResourceType::kVirtualHost) {
       Drop(node->key);
     } else if (update.type == ResourceType::kExtension) {
       Withdraw(*node);
@@ -268,6 +280,7 @@ void StagingGraph::OnRefused(ResourceType type, const std::string& version, cons
     }
     ResourceNode* node = IsFullState(type) ? &NodeOf({type, refusal.name}) : Find({type, refusal.name});
     if (node != nullptr && !node->is_static) Refused(*node, version, refusal);
+    if (node == nullptr || node->active == nullptr) Tell({type, refusal.name}, false);
   }
   // Once for a response in which single resources were refused, whatever its others do.
   const bool single = std::any_of(refused.begin(), refused.end(), [](const Refusal& one) { return !one.name.empty(); });
@@ -278,6 +291,7 @@ void StagingGraph::OnSourceErrors(ResourceType type, const std::vector<SourceErr
   constexpr uint32_t kNotFound = 5;  // google.rpc.Code
   for (const SourceError& error : errors) {
     ResourceNode* node = Find({type, error.name});
+    if (node == nullptr || node->active == nullptr) Tell({type, error.name}, false);
     if (node == nullptr || node->is_static) continue;
     if (error.code == kNotFound) {
       node->absent = true;

@@ -105,6 +105,17 @@ class StagingGraph final : public UpdateSink {
   // What is waited for without end ends after kFetchTimeout: nobody may be there to send it.
   void LimitFetches();
 
+  // What requests need (staging_demand.cc): a cluster by name from `source`, or a virtual host as "ROUTES/HOST" from where
+  // its routes fetch theirs (`source` null). It is subscribed to until EndDemand; what came then stays as it is. The
+  // error: it cannot be asked for.
+  absl::Status Demand(const ResourceKey& key, const envoy::config::core::v3::ConfigSource* source);
+  void EndDemand(const ResourceKey& key);
+  // It has come, but waits for what it needs itself.
+  bool Comes(const ResourceKey& key) const;
+  // Told of demanded names: `there` with the next publication, or gone, refused, not existing. From inside of changes: the
+  // hearer calls nothing here before the next turn.
+  void OnDemanded(std::function<void(const ResourceKey& key, bool there)> f) { on_demanded_ = std::move(f); }
+
   // Nothing of this type waits, and the first answer of WatchAll came or its time is over.
   bool Settled(ResourceType type) const;
   // What a static resource subscribes to is there or its time is over.
@@ -180,6 +191,13 @@ class StagingGraph final : public UpdateSink {
   void SettleUses();
   bool Waits(ResourceType type, const Source* source) const;
 
+  // What requests ask for: staging_demand.cc
+  void Tell(const ResourceKey& key, bool there);
+  void TellHere(const ResourceNode& node);
+  Source* HostsSourceOf(const std::string& host);  // null: no routes fetch it
+  ResourceNode* HostNode(const std::string& name);
+  void DropHosts(const std::string& routes);
+
   event::Dispatcher& dispatcher_;
   observe::StatsRegistry& stats_;
   Target& target_;
@@ -196,6 +214,8 @@ class StagingGraph final : public UpdateSink {
   uint64_t published_ = 0;
   absl::optional<uint64_t> in_use_;
   std::function<void()> on_settled_;
+  std::map<ResourceKey, Source*> demands_;
+  std::function<void(const ResourceKey& key, bool there)> on_demanded_;
   event::Timer settle_;
   Keys orphans_;           // nobody subscribes to them any more; they go when the update that runs is whole
   bool updating_ = false;  // an update runs

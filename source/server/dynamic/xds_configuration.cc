@@ -86,6 +86,7 @@ XdsConfiguration::~XdsConfiguration() {
   last_good_.reset();  // writes what is in use
   // The graph calls sources when it lets go of resources; sources call the graph when streams end: neither happens
   // while dying.
+  on_demand_.reset();
   sources_.reset();
   graph_.reset();
 }
@@ -127,6 +128,8 @@ void XdsConfiguration::Start(Server& server) {
   graph_ = std::make_unique<xds::StagingGraph>(server.dispatcher(), server.stats(), *target_, *sources_);
   sources_->SetSink(*graph_);
   graph_->Published(server.published_generation());
+  on_demand_ = std::make_unique<OnDemandBroker>(server, *graph_);
+  on_demand_->Attach();
   graph_->OnSettled([this] { OnSettled(); });
   const auto& dynamic = server.bootstrap().dynamic_resources();
   if (dynamic.has_ads_config()) {

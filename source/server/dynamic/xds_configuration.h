@@ -8,6 +8,7 @@
 #include "source/observe/schemas/server.h"
 #include "source/server/dynamic/builder_target.h"
 #include "source/server/dynamic/last_good_keeper.h"
+#include "source/server/dynamic/on_demand_broker.h"
 #include "source/server/dynamic/source_registry.h"
 #include "source/server/server.h"
 #include "source/xds/staging_graph.h"
@@ -40,6 +41,7 @@ class XdsConfiguration final : public DynamicConfiguration {
 
   const xds::StagingGraph* graph() const { return graph_.get(); }
   SourceRegistry* sources() { return sources_.get(); }
+  const OnDemandBroker* on_demand() const { return on_demand_.get(); }
   // Why the bootstrap's own sources cannot be used; ok while all is well.
   const absl::Status& error() const override { return error_; }
 
@@ -61,6 +63,7 @@ class XdsConfiguration final : public DynamicConfiguration {
   std::unique_ptr<BuilderTarget> target_;
   std::unique_ptr<SourceRegistry> sources_;
   std::unique_ptr<xds::StagingGraph> graph_;
+  std::unique_ptr<OnDemandBroker> on_demand_;
   // Listeners that are gone from the configuration, as long as connections of theirs are left.
   struct Draining {
     std::string name, version;

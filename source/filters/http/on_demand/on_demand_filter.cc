@@ -86,7 +86,7 @@ void OnDemandFilter::OnAnswer(bool there) {
   if (for_host_) {
     const bool found = there && stream_.MissingHost().empty();
     (found ? Stats().on_demand_host_success : Stats().on_demand_host_missing).Inc();
-    return GoOn(there);
+    return GoOn(found);
   }
   (HasCluster() ? Stats().on_demand_cluster_success : Stats().on_demand_cluster_missing).Inc();
   GoOn(there);

@@ -329,8 +329,8 @@ absl::string_view ConnectionManager::MissingHost(http::Stream& stream) {
   const model::RouteTable* table = TableOf(stream);
   if (table == nullptr || !table->fetches_hosts) return {};
   const absl::string_view host = stream.request_headers().authority();
-  // A slash would name a host of another table.
-  if (host.empty() || host.find('/') != absl::string_view::npos || table->HasHost(host)) return {};
+  // A slash would name a host of another table, an asterisk many.
+  if (host.empty() || host.find_first_of("/*") != absl::string_view::npos || table->HasHost(host)) return {};
   return stream.arena().Concat(table->name, "/", absl::AsciiStrToLower(host));
 }
 
