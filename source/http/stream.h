@@ -13,6 +13,7 @@
 #include "source/http/filter.h"
 #include "source/http/filter_state.h"
 #include "source/http/stream_info.h"
+#include "source/http/stream_owner.h"
 
 namespace outrigger::model {
 struct Route;  // http/ only carries the pointers; model/ defines them
@@ -23,51 +24,6 @@ class WorkerContext;
 }
 
 namespace outrigger::http {
-
-// What a local reply says. Filters give it text; the owner may rewrite it (local_reply_config).
-struct LocalReply {
-  uint32_t status = 500;
-  absl::string_view body;
-  absl::string_view details;  // static or arena text
-  absl::string_view content_type = "text/plain";
-  int grpc_status = -1;                                    // -1: mapped from the HTTP status, for gRPC requests
-  absl::string_view location;                              // of a redirect
-  void (*add_headers)(HeaderMap&, const void*) = nullptr;  // after the route's, before local_reply_config
-  const void* context = nullptr;
-};
-
-// What the stream asks of whoever made it (the connection manager): policy around the chain. One per connection.
-class StreamOwner {
- public:
-  virtual ~StreamOwner() = default;
-  // Before the first filter: sanitise, forward-headers, request id, match the route, SetChain. False: answered already.
-  virtual bool OnRequestHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
-  virtual void OnRequestComplete(Stream& stream) = 0;
-  // The headers of a local reply begin: what the matched route adds to responses.
-  virtual void AddRouteHeaders(Stream& /*stream*/, HeaderMap& /*headers*/) {}
-  // A local reply is about to be made: may change status, body, headers.
-  virtual void OnLocalReply(Stream& /*stream*/, LocalReply& /*reply*/, HeaderMap& /*headers*/) {}
-  // After the last response filter, before the codec: server, date, via, hop-by-hop fields, connection: close.
-  virtual void OnResponseHeaders(Stream& stream, HeaderMap& headers, bool end) = 0;
-  // The exchange is over: logs; destroys the stream by DestroyLater. Nothing of the stream is called afterwards.
-  virtual void OnDone(Stream& stream) = 0;
-  // Matches the route again (ClearRoute), from the table pinned by the stream.
-  virtual void MatchRoute(Stream& stream) = 0;
-  // The name ("ROUTES/HOST", in the arena) under which the virtual host that the stream lacks can be fetched; empty: its
-  // table has one for it, or fetches none.
-  virtual absl::string_view MissingHost(Stream& /*stream*/) { return {}; }
-  // Stream::Restart: matches the route by the newest configuration and does what depends on it. False: answered.
-  virtual bool OnRestart(Stream& stream) {
-    MatchRoute(stream);
-    return true;
-  }
-  virtual net::Connection* downstream() = 0;
-  // Per-route configuration of the filter configured as `filter`, least specific first (table, virtual host, route,
-  // weighted cluster). Returns how many were written.
-  virtual int PerRouteConfigs(const Stream& stream, absl::string_view filter, const void* out[4]) = 0;
-  // Whether this stream's route turns the filter off (or, for one disabled by default, on).
-  virtual bool FilterEnabled(const Stream& stream, const FilterSpec& filter) = 0;
-};
 
 // One exchange: drives the filter chain between a codec's stream and the terminal filter. Owned by its StreamOwner; all
 // its memory is one arena. Request events enter through StreamReceiver; the terminal filter answers with SendResponse*;
@@ -118,9 +74,10 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
 
   // Goes on after the filter that paused; nothing if it did not (the hook that pauses has not returned).
   void ResumeRequest(Filter& filter);
-  // Instead of ResumeRequest, for a filter that had its route fetched: the route is matched by the newest configuration,
-  // and the request begins anew at the first filter, with new filter objects, as if it had come now: what the route says
-  // of any filter holds for it. Only while the filter pauses the headers. The old objects hear nothing more.
+  // Instead of ResumeRequest, for a filter that had its route fetched: the route is matched by the newest
+  // configuration, and the request begins anew at the first filter, with new filter objects, as if it had come now:
+  // what the route says of any filter holds for it. Only while the filter pauses the headers. The old objects hear
+  // nothing more.
   void Restart(Filter& filter);
   void ResumeResponse(Filter& filter);
   // Body that a filter holds with kPause/kBuffer so far (and may change before it resumes); null if it does not.

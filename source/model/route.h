@@ -207,7 +207,7 @@ struct RouteTable {
   uint32_t upstream_tls_wish = 0;  // what its response headers ask for (bits of http::UpstreamTls::Wish)
   bool ignore_port = false;
   bool ignore_path_parameters = false;
-  bool fetches_hosts = false;                               // vhds: what it lacks can be asked for
+  bool fetches_hosts = false;  // vhds: what it lacks can be asked for
   std::vector<std::shared_ptr<const RouteTable>> fetched;
   matching::HostTable domains;  // of all, if any were fetched: 0 for those of this table, else 1 + index in `fetched`
   // Whether some virtual host has a domain for it.

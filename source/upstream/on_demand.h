@@ -29,11 +29,12 @@ class OnDemand final {
   static constexpr size_t kMostWaiting = 1024;
   static constexpr size_t kLongestName = 512;
 
-  using Source = std::shared_ptr<const envoy::config::core::v3::ConfigSource>;  // opaque here: main gave it, main reads it
+  using Source =
+      std::shared_ptr<const envoy::config::core::v3::ConfigSource>;  // opaque here: main gave it, main reads it
   struct Question {
     Demand demand = Demand::kCluster;
     std::string name;
-    Source source;       // null for virtual hosts: their routes say it
+    Source source;         // null for virtual hosts: their routes say it
     Duration patience{0};  // how long the one who asks waits
     int worker = 0;
   };
@@ -61,8 +62,8 @@ class OnDemand final {
   OnDemand(int worker, Ask ask) : worker_(worker), ask_(std::move(ask)) {}
   OnDemand(const OnDemand&) = delete;
 
-  // False: too many wait, or the name is too long or no plain ASCII, and nothing was asked. Otherwise OnAnswer comes, in a later turn, if
-  // ever.
+  // False: too many wait, or the name is too long or no plain ASCII, and nothing was asked. Otherwise OnAnswer comes,
+  // in a later turn, if ever.
   bool Wait(Demand demand, absl::string_view name, const Source& source, Duration patience, Waiter& waiter);
   void OnAnswer(Demand demand, const std::string& name, bool there);
   size_t waiting() const { return waiting_; }

@@ -70,7 +70,8 @@ class WorkerContext {
   event::TimeoutQueues& timeouts() { return timeouts_; }
   http::DateCache& date() { return date_; }
   tls::SessionCache& tls_sessions() { return tls_sessions_; }
-  // Fetches what requests find missing; null: nobody does (there is no dynamic configuration). Set before the loop runs.
+  // Fetches what requests find missing; null: nobody does (there is no dynamic configuration). Set before the loop
+  // runs.
   OnDemand* on_demand() { return on_demand_.get(); }
   void SetOnDemand(std::unique_ptr<OnDemand> on_demand);
   // Takes ownership; ended by Finish(), and at the latest when the worker ends.

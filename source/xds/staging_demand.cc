@@ -87,7 +87,8 @@ void StagingGraph::DropHosts(const std::string& routes) {
   const std::string prefix = absl::StrCat(routes, "/");
   std::vector<ResourceKey> gone;
   for (auto at = nodes_.lower_bound({ResourceType::kVirtualHost, prefix});
-       at != nodes_.end() && at->first.type == ResourceType::kVirtualHost && at->first.name.rfind(prefix, 0) == 0; ++at) {
+       at != nodes_.end() && at->first.type == ResourceType::kVirtualHost && at->first.name.rfind(prefix, 0) == 0;
+       ++at) {
     if (RoutesOf(at->first.name) == routes) gone.push_back(at->first);
   }
   for (const ResourceKey& key : gone) Drop(key);

@@ -133,8 +133,7 @@ void StagingGraph::CountUpdate(const Update& update, bool accepted, MonotonicTim
 
 absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Keys* to_try) {
   const bool root = IsFullState(type);
-  ResourceNode* node =
-      type == ResourceType::kVirtualHost ? HostNode(resource.name) : Find({type, resource.name});
+  ResourceNode* node = type == ResourceType::kVirtualHost ? HostNode(resource.name) : Find({type, resource.name});
   if (node == nullptr || (!root && node->wanted_by.empty())) {
     if (!root) {
       ++counters_.unwanted;

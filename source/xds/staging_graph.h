@@ -105,15 +105,15 @@ class StagingGraph final : public UpdateSink {
   // What is waited for without end ends after kFetchTimeout: nobody may be there to send it.
   void LimitFetches();
 
-  // What requests need (staging_demand.cc): a cluster by name from `source`, or a virtual host as "ROUTES/HOST" from where
-  // its routes fetch theirs (`source` null). It is subscribed to until EndDemand; what came then stays as it is. The
-  // error: it cannot be asked for.
+  // What requests need (staging_demand.cc): a cluster by name from `source`, or a virtual host as "ROUTES/HOST" from
+  // where its routes fetch theirs (`source` null). It is subscribed to until EndDemand; what came then stays as it is.
+  // The error: it cannot be asked for.
   absl::Status Demand(const ResourceKey& key, const envoy::config::core::v3::ConfigSource* source);
   void EndDemand(const ResourceKey& key);
   // It has come, but waits for what it needs itself.
   bool Comes(const ResourceKey& key) const;
-  // Told of demanded names: `there` with the next publication, or gone, refused, not existing. From inside of changes: the
-  // hearer calls nothing here before the next turn.
+  // Told of demanded names: `there` with the next publication, or gone, refused, not existing. From inside of changes:
+  // the hearer calls nothing here before the next turn.
   void OnDemanded(std::function<void(const ResourceKey& key, bool there)> f) { on_demanded_ = std::move(f); }
 
   // Nothing of this type waits, and the first answer of WatchAll came or its time is over.

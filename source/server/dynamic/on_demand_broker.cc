@@ -71,8 +71,8 @@ bool OnDemandBroker::Ask(const Key& key, const upstream::OnDemand::Question& que
   }
   if (const absl::Status status = graph_.Demand(key, question.source.get()); !status.ok()) {
     Stats().refused.Inc();
-    OUTRIGGER_LOG(kDebug, kConfigXds, xds::WordOf(key.type), " \"", key.name, "\" cannot be asked for: ",
-                  status.message());
+    OUTRIGGER_LOG(kDebug, kConfigXds, xds::WordOf(key.type), " \"", key.name,
+                  "\" cannot be asked for: ", status.message());
     Remember(key);
     return false;
   }

@@ -17,8 +17,8 @@
 namespace outrigger::server {
 
 // Between requests that miss a cluster or a virtual host and the graph that can fetch it. Questions of all workers for
-// one name are one subscription. A name that came stays subscribed until the server removes it; one that did not come in
-// kPatience, or does not exist, is let go, and for kRemember those who ask for it are told so at once. Owned by
+// one name are one subscription. A name that came stays subscribed until the server removes it; one that did not come
+// in kPatience, or does not exist, is let go, and for kRemember those who ask for it are told so at once. Owned by
 // XdsConfiguration; outlived by the server and the graph.
 class OnDemandBroker final : private event::EndOfTurn {
  public:
@@ -44,8 +44,8 @@ class OnDemandBroker final : private event::EndOfTurn {
     event::Timer timer;
   };
   struct Entry {
-    std::set<int> workers;        // who waits for the answer
-    bool there = false;           // it came: kept
+    std::set<int> workers;         // who waits for the answer
+    bool there = false;            // it came: kept
     MonotonicTime waited_until{};  // nobody waits any longer
     std::unique_ptr<Patience> patience;
   };
@@ -73,8 +73,8 @@ class OnDemandBroker final : private event::EndOfTurn {
   observe::StatsScope<observe::FetchStats> stats_;
   std::map<Key, Entry> entries_;
   size_t asking_ = 0;
-  std::map<Key, MonotonicTime> missing_;  // until when
-  std::deque<Key> oldest_missing_;        // in the order they were remembered
+  std::map<Key, MonotonicTime> missing_;    // until when
+  std::deque<Key> oldest_missing_;          // in the order they were remembered
   std::vector<std::pair<Key, bool>> told_;  // by the graph, in this turn
   std::vector<Answer> answers_;
   std::shared_ptr<OnDemandBroker*> self_;  // null inside once gone: questions may come later

@@ -14,14 +14,14 @@ namespace outrigger::filters {
 
 // extensions.filters.http.on_demand.v3.OnDemand, or what a route says instead.
 struct OnDemandConfig {
-  upstream::OnDemand::Source source;  // where unknown clusters come from; null: none is fetched
-  Duration timeout = seconds(5);      // how long a request waits for one
+  upstream::OnDemand::Source source;                  // where unknown clusters come from; null: none is fetched
+  Duration timeout = seconds(5);                      // how long a request waits for one
   observe::StatsScope<observe::OnDemandStats> stats;  // the filter's own; not of a route
 };
 
-// envoy.filters.http.on_demand: a request whose virtual host or cluster is not there waits, within a limit, until it was
-// fetched, and then goes on as it would have: if it did not come it finds no route (404) or no cluster (503). One that
-// waits holds its body as any filter that pauses.
+// envoy.filters.http.on_demand: a request whose virtual host or cluster is not there waits, within a limit, until it
+// was fetched, and then goes on as it would have: if it did not come it finds no route (404) or no cluster (503). One
+// that waits holds its body as any filter that pauses.
 class OnDemandFilter final : public http::Filter, private upstream::OnDemand::Waiter {
  public:
   using Config = OnDemandConfig;

@@ -251,8 +251,7 @@ bool ConnectionManager::ApplyRoute(http::Stream& stream, HeaderMap& headers) {
     if (state.max_duration > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.max_duration);
     if (route->virtual_host->require_tls != model::VirtualHost::RequireTls::kNone &&
         headers.Get(KnownHeader::kXForwardedProto) != "https" &&
-        (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll ||
-         !stream.info().internal_request)) {
+        (route->virtual_host->require_tls == model::VirtualHost::RequireTls::kAll || !stream.info().internal_request)) {
       Refuse(stream, 301, observe::details::kDirectResponse,
              stream.arena().Concat("https://", headers.authority(), headers.path()));
       return false;
