@@ -165,7 +165,9 @@ SmallProxy::SmallProxy(Options options) : main_(event::MakeEpollEngine()) {
   port_ = socket_->address().port();
   auto publication = std::make_shared<server::Publication>();
   publication->snapshot = snapshot;
-  publication->sockets[0] = {socket_};
+  auto listening = std::make_shared<server::Listening>();
+  listening->sockets[0] = {socket_};
+  publication->listening = listening;
   server::Worker::Options worker_options;
   worker_options.main = &main_;
   worker_options.stats = &registry_.AddWorker("worker_0");

@@ -148,7 +148,9 @@ std::shared_ptr<const server::Publication> ProxyConfig::Build(server::ListenSock
   if (listener_ != nullptr) snapshot->listeners.Set(0, listener_);
   auto publication = std::make_shared<server::Publication>();
   publication->snapshot = snapshot;
-  if (listener_ != nullptr) publication->sockets[0] = std::move(sockets);
+  auto listening = std::make_shared<server::Listening>();
+  if (listener_ != nullptr) listening->sockets[0] = std::move(sockets);
+  publication->listening = listening;
   return publication;
 }
 
