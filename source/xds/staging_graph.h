@@ -100,8 +100,9 @@ class StagingGraph final : public UpdateSink {
   // and they are told what they gave (Source::Seed). It counts as the first answer, but not as the sources' own.
   std::vector<Refusal> Seed(const Update& update);
   bool MayTake(ResourceType type, const std::string& name) const;  // a root, or wanted by somebody; not static
-  // A source has answered itself, and for every type of WatchAll its own has.
-  bool TakenOver() const;
+  // A source has answered itself; for every type of WatchAll its own has.
+  bool HeardAny() const;
+  bool HeardAll() const;
   // What is waited for without end ends after kFetchTimeout: nobody may be there to send it.
   void LimitFetches();
 

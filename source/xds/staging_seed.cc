@@ -27,11 +27,13 @@ std::vector<Refusal> StagingGraph::Seed(const Update& update) {
   return refused;
 }
 
-bool StagingGraph::TakenOver() const {
-  const bool any = std::any_of(all_.begin(), all_.end(), [](const Whole& whole) { return whole.heard; });
-  const bool all =
-      std::all_of(all_.begin(), all_.end(), [](const Whole& whole) { return whole.source == nullptr || whole.heard; });
-  return any && all;
+bool StagingGraph::HeardAny() const {
+  return std::any_of(all_.begin(), all_.end(), [](const Whole& whole) { return whole.heard; });
+}
+
+bool StagingGraph::HeardAll() const {
+  return HeardAny() && std::all_of(all_.begin(), all_.end(),
+                                   [](const Whole& whole) { return whole.source == nullptr || whole.heard; });
 }
 
 void StagingGraph::LimitFetches() {

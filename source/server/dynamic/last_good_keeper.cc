@@ -61,7 +61,8 @@ LastGoodKeeper::LastGoodKeeper(Server& server, xds::LastGoodStore store)
       self_(std::make_shared<LastGoodKeeper*>(this)),
       write_timer_([this] { OnWriteTimer(); }),
       published_timer_([this] { OnPublished(); }),
-      confirm_timer_([this] { OnConfirmTimer(); }) {
+      confirm_timer_([this] { OnConfirmTimer(); }),
+      silence_timer_([this] { OnSilence(); }) {
   Stats().last_good_in_use.Set(0);
 }
 
@@ -111,7 +112,15 @@ void LastGoodKeeper::OnLive() {
 }
 
 void LastGoodKeeper::OnSettled() {
-  if (!taken_over_ && graph_ != nullptr && graph_->TakenOver()) TakeOver();
+  if (taken_over_ || graph_ == nullptr) return;
+  if (graph_->HeardAll()) return TakeOver();
+  if (graph_->HeardAny() && !silence_timer_.armed()) server_.dispatcher().Arm(silence_timer_, kSilence);
+}
+
+void LastGoodKeeper::OnSilence() {
+  if (taken_over_) return;
+  if (connected_()) return TakeOver();
+  server_.dispatcher().Arm(silence_timer_, kSilence);
 }
 
 void LastGoodKeeper::TakeOver() {

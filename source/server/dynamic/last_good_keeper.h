@@ -30,8 +30,11 @@ class LastGoodKeeper final {
   static constexpr Duration kSpacing = seconds(1);  // between two writes, at least
   static constexpr Duration kMostSpacing = seconds(60);
   static constexpr Duration kRetry = seconds(10);  // after a write that failed
-  static constexpr int kRestAfterWork = 10;        // a write that took long is followed by a rest of so many times that
-  static constexpr Duration kConfirm = hours(1);   // how often an unchanged configuration is written again, at least
+  // Who has answered for something and says nothing of the rest for so long has nothing to say: delta servers are told
+  // the versions that are here.
+  static constexpr Duration kSilence = seconds(15);
+  static constexpr int kRestAfterWork = 10;       // a write that took long is followed by a rest of so many times that
+  static constexpr Duration kConfirm = hours(1);  // how often an unchanged configuration is written again, at least
 
   // Flags and bootstrap extension. Null: it is not asked for. An error: it is, and folder or key cannot be used.
   static absl::StatusOr<std::unique_ptr<LastGoodKeeper>> Make(Server& server);
@@ -52,6 +55,7 @@ class LastGoodKeeper final {
  private:
   LastGoodKeeper(Server& server, xds::LastGoodStore store);
   void TakeOver();
+  void OnSilence();
   bool MayWrite() const { return live_ && taken_over_; }
   void Schedule();
   xds::LastGood Collect() const;
@@ -78,7 +82,7 @@ class LastGoodKeeper final {
   size_t left_out_ = 0;
   MonotonicTime next_write_{}, write_began_{};
   absl::optional<xds::LastGood> collected_;  // waits for being in use
-  event::Timer write_timer_, published_timer_, confirm_timer_;
+  event::Timer write_timer_, published_timer_, confirm_timer_, silence_timer_;
 };
 
 }  // namespace outrigger::server
