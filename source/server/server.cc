@@ -71,6 +71,7 @@ LastGoodView Server::last_good() const {
   return parts_->dynamic != nullptr ? parts_->dynamic->last_good() : LastGoodView();
 }
 const Surroundings& Server::surroundings() const { return parts_->around; }
+const DynamicConfiguration* Server::dynamic() const { return parts_->dynamic.get(); }
 void Server::RefreshGauges() { parts_->RefreshGauges(); }
 
 }  // namespace outrigger::server

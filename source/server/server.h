@@ -13,6 +13,7 @@
 #include "source/event/dispatcher.h"
 #include "source/extension/factory.h"
 #include "source/observe/stats.h"
+#include "source/server/config_status.h"
 #include "source/server/listener_sockets.h"
 #include "source/server/options.h"
 #include "source/upstream/worker_context.h"
@@ -23,7 +24,8 @@ class AdminPages;
 class Server;
 class WorkerSet;
 
-// A resource of dynamic configuration, as /config_dump shows it. Pointers are valid during the call that gives it.
+// A resource of dynamic configuration, as /config_dump and /config_status show it. Pointers are valid until the loop
+// goes on.
 struct DynamicResource {
   struct Version {
     const google::protobuf::Message* message = nullptr;
@@ -37,6 +39,12 @@ struct DynamicResource {
   absl::string_view error, error_version;             // of the last version that was refused; empty: none since
   const google::protobuf::Message* failed = nullptr;  // that version, if it can be shown
   WallTime error_time{};
+  absl::string_view type, type_url;    // "CDS"
+  WallTime requested{};                // since when it is wanted
+  WallTime applied{}, in_use_since{};  // of the active version; zero: not yet
+  uint64_t generation = 0;             // that has the active version; 0: published at the end of this turn
+  absl::string_view source_error;      // why its source cannot give it
+  bool leaving = false;                // its source dropped it; it stays until nobody needs it
 };
 
 // The configuration kept on disk.
@@ -55,6 +63,10 @@ class DynamicConfiguration {
   virtual void Start(Server& server) = 0;
   // All resources it knows of, by kind, then name.
   virtual void ForEachResource(const std::function<void(const DynamicResource&)>& /*f*/) const {}
+  virtual ConfigurationOverview Overview() const { return {}; }
+  virtual std::vector<WaitView> WaitsOf(absl::string_view /*type_url*/, const std::string& /*name*/) const {
+    return {};
+  }
   // Each publication, with its generation; what every worker uses, whenever that has grown.
   virtual void OnPublished(uint64_t /*generation*/) {}
   virtual void OnInUse(uint64_t /*generation*/) {}
@@ -124,6 +136,7 @@ class Server final {
   void ForEachDynamicResource(const std::function<void(const DynamicResource&)>& f) const;
   LastGoodView last_good() const;
   const Surroundings& surroundings() const;
+  const DynamicConfiguration* dynamic() const;  // null: all is static
 
   // --- what everybody may use
   // --------------------------------------------------------------------------------------------------

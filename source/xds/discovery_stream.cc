@@ -71,8 +71,11 @@ void DiscoveryStream::Connect() {
 void DiscoveryStream::SetConnected(bool connected) {
   if (connected == connected_) return;
   connected_ = connected;
+  state_since_ = dispatcher_.wall_now();
   stats_.connected_state.Set(connected ? 1 : 0);
 }
+
+SourceState DiscoveryStream::State() const { return {connected_, state_since_, last_error_, last_error_at_, server_}; }
 
 void DiscoveryStream::OnConnected() { SetConnected(true); }
 
@@ -84,6 +87,7 @@ void DiscoveryStream::Break(absl::string_view why) {
   SetConnected(false);
   ++counters_.stream_ends;
   last_error_ = std::string(why);
+  last_error_at_ = dispatcher_.wall_now();
   call_.reset();
   next_token_.Disarm();
   stats_.pending_requests.Set(0);
@@ -160,7 +164,10 @@ void DiscoveryStream::Parse(absl::string_view message) {
   }
   backoff_.Reset();
   ++counters_.responses;
-  if (!response.control_plane().identifier().empty()) stats_.identifier.Set(response.control_plane().identifier());
+  if (!response.control_plane().identifier().empty()) {
+    server_ = response.control_plane().identifier();
+    stats_.identifier.Set(server_);
+  }
   const absl::optional<ResourceType> type = TypeToStage(response.type_url());
   if (!type.has_value()) return;
   staging_ = true;

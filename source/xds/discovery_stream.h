@@ -62,6 +62,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   void Unwant(ResourceType type, const std::string& name) override;
   void Seed(ResourceType type, const std::string& name, const std::string& version) override;
   std::string Describe() const override { return transport_.Describe(); }
+  SourceState State() const override;
 
   bool connected() const { return connected_; }
   const Counters& counters() const { return counters_; }
@@ -110,7 +111,8 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   absl::optional<TokenBucket> tokens_;
   event::Timer next_token_;
   Counters counters_;
-  std::string last_error_;
+  std::string last_error_, server_;
+  WallTime state_since_{}, last_error_at_{};
   bool started_ = false, connected_ = false, node_sent_ = false, staging_ = false;
 };
 

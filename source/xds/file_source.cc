@@ -77,9 +77,18 @@ void FileSource::Unwant(ResourceType, const std::string& name) {
   present_.erase(name);
 }
 
+SourceState FileSource::State() const { return {readable_, state_since_, last_error_, last_error_at_, ""}; }
+
+void FileSource::NoteReadable(bool readable) {
+  if (readable != readable_ || state_since_ == WallTime{}) state_since_ = dispatcher_.wall_now();
+  readable_ = readable;
+}
+
 void FileSource::Fail(absl::string_view why) {
   ++counters_.failures;
+  NoteReadable(false);
   last_error_ = std::string(why);
+  last_error_at_ = dispatcher_.wall_now();
   OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type_), " from ", Describe(), ": ", why, "; what it gave before stays");
   sink_.OnSourceFailed(*this);
 }
@@ -91,10 +100,13 @@ void FileSource::Read() {
   const absl::StatusOr<DiscoveryResponse> response = ReadResourceFile(*text, options_.path, type_, options_.decode);
   if (!response.ok()) {
     ++counters_.refused;
+    NoteReadable(false);
     last_error_ = std::string(response.status().message());
+    last_error_at_ = dispatcher_.wall_now();
     OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type_), ": ", last_error_, "; what it gave before stays");
     return sink_.OnRefused(type_, "", {{"", last_error_, nullptr}});
   }
+  NoteReadable(true);
   Give(DecodeResponse(type_, *response, options_.decode), response->version_info());
 }
 
@@ -136,6 +148,7 @@ void FileSource::Give(DecodedResponse decoded, const std::string& version) {
   }
   last_error_ = JoinRefusals(refused);
   if (refused.empty()) return;
+  last_error_at_ = dispatcher_.wall_now();
   ++counters_.refused;
   OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type_), " from ", Describe(), " refused: ", last_error_);
 }

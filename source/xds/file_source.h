@@ -35,6 +35,7 @@ class FileSource final : public Source {
   void Unwant(ResourceType type, const std::string& name) override;
   void Seed(ResourceType type, const std::string& name, const std::string& version) override { present_.insert(name); }
   std::string Describe() const override;
+  SourceState State() const override;
   const Counters& counters() const { return counters_; }
   const std::string& last_error() const { return last_error_; }
 
@@ -43,6 +44,7 @@ class FileSource final : public Source {
   void ReadSoon() { dispatcher_.Arm(read_timer_, Duration::zero()); }
   void Read();
   void Fail(absl::string_view why);
+  void NoteReadable(bool readable);
   bool Wants(const std::string& name) const { return all_ || names_.count(name) != 0; }
   void Give(DecodedResponse decoded, const std::string& version);
 
@@ -56,6 +58,8 @@ class FileSource final : public Source {
   std::set<std::string> names_, present_;
   Counters counters_;
   std::string last_error_;
+  bool readable_ = false;
+  WallTime state_since_{}, last_error_at_{};
 };
 
 // What the text of such a file says. A response without a version gets one from its content. Unknown fields are errors,

@@ -46,6 +46,15 @@ struct Update {
   bool ordered = false;
 };
 
+// How a source does, for dumps.
+struct SourceState {
+  bool connected = false;  // the stream stands; the file could be read
+  WallTime since{};        // since when it is so; zero: from the start
+  std::string error;       // the last one; empty: none yet
+  WallTime error_at{};
+  std::string server;  // what the control plane calls itself
+};
+
 // Something that resources come from: a stream to a control plane, or a file.
 class Source {
  public:
@@ -59,6 +68,7 @@ class Source {
   // An earlier process had this from it, and it is in use here again: the first complete answer that lacks it takes it
   // away; a delta stream says that it has this version.
   virtual void Seed(ResourceType type, const std::string& name, const std::string& version) {}
+  virtual SourceState State() const { return {}; }
   // All workers use what the accepted response of this version said of the type, and nothing of it waits any more.
   virtual void ReportInUse(ResourceType type, absl::string_view version) {}
 };

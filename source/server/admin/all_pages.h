@@ -11,7 +11,7 @@ class Server;
 void AddInfoPages(Server& server, AdminPages& pages);     // /, /help, /ready, /server_info, /memory, /certs, /listeners
 void AddStatsPages(Server& server, AdminPages& pages);    // /stats, /stats/prometheus, /reset_counters
 void AddClusterPages(Server& server, AdminPages& pages);  // /clusters
-void AddConfigPages(Server& server, AdminPages& pages);   // /config_dump
+void AddConfigPages(Server& server, AdminPages& pages);   // /config_dump, /config_status
 void AddControlPages(Server& server, AdminPages& pages);  // /logging, /drain_listeners, /quitquitquit, /healthcheck/*, /dump, ...
 
 inline void AddAllPages(Server& server, AdminPages& pages) {

@@ -1,10 +1,11 @@
-// /config_dump
+// /config_dump, /config_status
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "source/observe/stats_reader.h"
 #include "source/schema/json_writer.h"
 #include "source/server/admin/all_pages.h"
+#include "source/server/admin/config_report.h"
 #include "source/server/admin/dump_messages.h"
 #include "source/server/admin/field_mask.h"
 #include "source/server/server.h"
@@ -69,12 +70,24 @@ AdminResponse ConfigDump(Server& server, const AdminRequest& request) {
   return AdminResponse::Json(schema::ToJson(out));
 }
 
+AdminResponse ConfigStatus(Server& server, const AdminRequest& request) {
+  const absl::string_view format = request.Get("format", "text");
+  if (format != "text" && format != "json") return AdminResponse::Text("format: text or json is wanted\n", 400);
+  const absl::StatusOr<ConfigReport> report = MakeConfigReport(server, request);
+  if (!report.ok()) return AdminResponse::Text(absl::StrCat(report.status().message(), "\n"), 400);
+  return format == "json" ? AdminResponse::Json(ToJson(*report)) : AdminResponse::Text(ToText(*report));
+}
+
 }  // namespace
 
 void AddConfigPages(Server& server, AdminPages& pages) {
   pages.Add("/config_dump",
             "configuration in use and on its way; ?resource=FIELD, ?mask=PATHS, ?name_regex, ?include_eds", false,
             [&server](const AdminRequest& request) { return ConfigDump(server, request); });
+  pages.Add("/config_status",
+            "what is in use since when, what waits for what, what was refused and why; ?type=CDS, ?name=PART, "
+            "?state=WORD, ?limit=N, ?format=json",
+            false, [&server](const AdminRequest& request) { return ConfigStatus(server, request); });
 }
 
 }  // namespace outrigger::server

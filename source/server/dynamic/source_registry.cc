@@ -152,6 +152,12 @@ bool SourceRegistry::Connected() const {
          std::all_of(separate_.begin(), separate_.end(), [&](const auto& one) { return stands(one.second); });
 }
 
+void SourceRegistry::ForEachSource(const std::function<void(const xds::Source&)>& f) const {
+  if (ads_.stream != nullptr) f(*ads_.stream);
+  for (const auto& [key, one] : separate_) f(*one.stream);
+  for (const auto& [key, file] : files_) f(*file);
+}
+
 absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type, const ApiConfigSource& config) {
   if (!IsGrpc(config)) {
     return absl::InvalidArgumentError(

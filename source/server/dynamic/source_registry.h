@@ -41,6 +41,8 @@ class SourceRegistry final : public xds::SourceDirectory {
   // dynamic_resources.ads_config. The stream begins with StartAds().
   absl::Status SetAds(const envoy::config::core::v3::ApiConfigSource& config);
   void StartAds();
+  // Streams, then files.
+  void ForEachSource(const std::function<void(const xds::Source&)>& f) const;
   xds::DiscoveryStream* ads() { return ads_.stream.get(); }
   bool Connected() const;  // every stream that was begun stands
 

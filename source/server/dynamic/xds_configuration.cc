@@ -61,6 +61,16 @@ void XdsConfiguration::ForEachResource(const std::function<void(const DynamicRes
                              row.error_version,
                              row.failed,
                              row.error_time};
+    resource.type = xds::ShortNameOf(row.type);
+    resource.type_url = xds::TypeUrlOf(row.type);
+    resource.requested = row.requested;
+    resource.source_error = row.source_error;
+    resource.leaving = row.leaving;
+    if (row.active != nullptr) {
+      resource.applied = row.active->applied;
+      resource.in_use_since = row.active->in_use_since;
+      resource.generation = row.active->generation;
+    }
     if (row.type == xds::ResourceType::kListener) {
       if (auto old = draining.extract(row.name); !old.empty()) resource.draining = old.mapped();
     }
@@ -69,6 +79,8 @@ void XdsConfiguration::ForEachResource(const std::function<void(const DynamicRes
   for (const auto& [name, version] : draining) {
     DynamicResource resource;
     resource.name = name;
+    resource.type = xds::ShortNameOf(xds::ResourceType::kListener);
+    resource.type_url = xds::TypeUrlOf(xds::ResourceType::kListener);
     resource.draining = version;
     f(resource);
   }
@@ -148,7 +160,38 @@ void XdsConfiguration::Start(Server& server) {
   }
 }
 
+ConfigurationOverview XdsConfiguration::Overview() const {
+  ConfigurationOverview overview;
+  overview.published_at = published_at_;
+  if (sources_ == nullptr || graph_ == nullptr) return overview;
+  sources_->ForEachSource([&](const xds::Source& source) {
+    const xds::SourceState state = source.State();
+    overview.sources.push_back(
+        {source.Describe(), state.server, state.connected, state.since, state.error, state.error_at});
+  });
+  for (const xds::ResourceType type : xds::kAllResourceTypes) {
+    for (const xds::TypeUse& use : graph_->uses(type)) {
+      overview.types.push_back({xds::ShortNameOf(type), use.source->Describe(), use.accepted, use.in_use,
+                                use.accepted_at, use.in_use_since});
+    }
+  }
+  return overview;
+}
+
+std::vector<WaitView> XdsConfiguration::WaitsOf(absl::string_view type_url, const std::string& name) const {
+  std::vector<WaitView> waits;
+  const absl::optional<xds::ResourceType> type = xds::TypeOfUrl(type_url);
+  if (graph_ == nullptr || !type.has_value()) return waits;
+  for (const xds::Missing& one : graph_->MissingOf(*type, name)) {
+    waits.push_back({xds::WordOf(one.type), one.name, one.since, one.fresh});
+  }
+  return waits;
+}
+
 void XdsConfiguration::OnPublished(uint64_t generation) {
+  if (server_ == nullptr) return;
+  if (generation != published_) published_at_ = server_->dispatcher().wall_now();
+  published_ = generation;
   if (graph_ != nullptr) graph_->Published(generation);
 }
 

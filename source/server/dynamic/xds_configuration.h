@@ -36,6 +36,8 @@ class XdsConfiguration final : public DynamicConfiguration {
     if (last_good_ != nullptr) last_good_->RefreshGauges();
   }
 
+  ConfigurationOverview Overview() const override;
+  std::vector<WaitView> WaitsOf(absl::string_view type_url, const std::string& name) const override;
   void OnPublished(uint64_t generation) override;
   void OnInUse(uint64_t generation) override;
 
@@ -74,6 +76,8 @@ class XdsConfiguration final : public DynamicConfiguration {
   std::vector<Draining> draining_;
   std::unique_ptr<LastGoodKeeper> last_good_;  // null: not asked for
   xds::DecodeOptions decode_;
+  uint64_t published_ = 0;
+  WallTime published_at_{};
   Phase phase_ = Phase::kClusters;
   bool from_disk_ = false;
   std::shared_ptr<void> hold_;
