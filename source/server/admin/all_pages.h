@@ -12,7 +12,8 @@ void AddInfoPages(Server& server, AdminPages& pages);     // /, /help, /ready, /
 void AddStatsPages(Server& server, AdminPages& pages);    // /stats, /stats/prometheus, /reset_counters
 void AddClusterPages(Server& server, AdminPages& pages);  // /clusters
 void AddConfigPages(Server& server, AdminPages& pages);   // /config_dump, /config_status
-void AddControlPages(Server& server, AdminPages& pages);  // /logging, /drain_listeners, /quitquitquit, /healthcheck/*, /dump, ...
+void AddControlPages(Server& server,
+                     AdminPages& pages);  // /logging, /drain_listeners, /quitquitquit, /healthcheck/*, /dump, ...
 
 inline void AddAllPages(Server& server, AdminPages& pages) {
   AddInfoPages(server, pages);
