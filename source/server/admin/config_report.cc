@@ -103,6 +103,7 @@ void AddProcess(Server& server, ConfigReport& report) {
   report.server_state = std::string(StateWord(server.state()));
   report.generation = server.published_generation();
   report.started = server.started_wall();
+  report.last_good = server.last_good();
   WorkerSet& workers = server.workers();
   report.workers = workers.size();
   if (workers.started()) {

@@ -45,6 +45,7 @@ struct ConfigReport {
   size_t workers = 0;
   std::vector<size_t> behind;  // workers that use an older generation
   WallTime published_at{}, started{};
+  LastGoodView last_good;  // on disk
   ConfigurationOverview overview;
   std::vector<OfType> types;
   std::map<std::string, uint64_t> static_counts;   // "clusters"

@@ -107,6 +107,11 @@ std::string ToJson(const ConfigReport& report) {
   member("in_use_generation", absl::StrCat(report.in_use));
   member("published", JsonString(TimeText(report.published_at == WallTime{} ? report.started : report.published_at)));
   member("static", fixed.Done());
+  if (report.last_good.in_use) {
+    Object kept;
+    kept.Number("generation", report.last_good.generation);
+    member("last_good", kept.Number("age_seconds", static_cast<uint64_t>(report.last_good.age / seconds(1))).Done());
+  }
   member("sources", List(sources));
   member("types", List(types));
   member("resources", List(resources));

@@ -51,6 +51,9 @@ class TextReport final {
     for (const SourceView& source : report_.overview.sources) {
       if (!source.connected) parts.push_back(absl::StrCat(source.name, " cannot be reached"));
     }
+    if (report_.last_good.in_use) {
+      parts.push_back(absl::StrCat("what is served was kept on disk ", AgeText(report_.last_good.age), " ago"));
+    }
     add(State::kRefused, "refused");
     add(State::kError, "that the control plane cannot give");
     add(State::kMissing, "that do not exist");
@@ -89,6 +92,10 @@ class TextReport final {
       if (count > 0) given.push_back(absl::StrCat(count, " ", word));
     }
     absl::StrAppend(&out_, "  bootstrap: ", given.empty() ? "no resources" : absl::StrJoin(given, ", "), "\n");
+    if (report_.last_good.in_use) {
+      absl::StrAppend(&out_, "  the last good configuration on disk: generation ", report_.last_good.generation,
+                      ", confirmed ", AgeText(report_.last_good.age), " ago; served until the control plane answers\n");
+    }
     for (const SourceView& source : report_.overview.sources) {
       absl::StrAppend(&out_, "  ", source.name, ": ", source.connected ? "connected " : "NOT CONNECTED ",
                       Since(source.since), source.server.empty() ? "" : absl::StrCat(", is \"", source.server, "\""),
