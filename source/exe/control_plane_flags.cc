@@ -65,8 +65,8 @@ absl::Status LogLevel(absl::string_view value, Flags& out) {
 }
 
 constexpr Flag kFlags[] = {
-    {"resources", "DIR", "sv", "serve the resources in this folder", Text<&Flags::resources>},
-    {"mesh", "FILE", "sv", "serve what this mesh file compiles to", Text<&Flags::mesh>},
+    {"resources", "DIR", "svc", "serve the resources in this folder", Text<&Flags::resources>},
+    {"mesh", "FILE", "svc", "serve what this mesh file compiles to", Text<&Flags::mesh>},
     {"listen", "ADDRESS", "s", "serve xDS here without TLS: HOST:PORT or unix:PATH (repeatable)", More<&Flags::listen>},
     {"tls-listen", "ADDRESS", "s", "serve xDS (and enrolment) here with TLS (repeatable)", More<&Flags::tls_listen>},
     {"node-sockets", "DIR", "s", "one Unix socket per node, DIR/NODE.sock: who may open it is that node",
@@ -104,7 +104,15 @@ constexpr Flag kFlags[] = {
      "where key.pem, cert.pem, root.pem (and workload.pem, of a gRPC program) are written, readable by the owner only",
      Text<&Flags::out>},
     {"once", "", "e", "exit after the first certificate instead of renewing it", Switch<&Flags::once, true>},
-    {"log-level", "LEVEL", "svte", "trace, debug, info (default), warning, error, critical or off", LogLevel},
+    {"in-use", "VERSION", "w", "the configuration: what `check` printed, or `latest`, the one published now",
+     Text<&Flags::in_use>},
+    {"status", "ADDRESS", "w", "of the running control plane (default 127.0.0.1:18080)", Text<&Flags::status>},
+    {"node", "ID", "w", "wait for this node only, and for it to connect", Text<&Flags::node>},
+    {"ignore-silent", "", "w",
+     "do not wait for clients that never say what they use (default: until they accept what they were sent)",
+     Switch<&Flags::ignore_silent, true>},
+    {"timeout", "TIME", "w", "how long (default 60s)", Span<&Flags::timeout>},
+    {"log-level", "LEVEL", "svctew", "trace, debug, info (default), warning, error, critical or off", LogLevel},
     {"log-path", "FILE", "s", "log file (default: standard error)", Text<&Flags::log_path>},
 };
 
@@ -116,6 +124,8 @@ struct CommandName {
 constexpr CommandName kCommands[] = {
     {"serve", Command::kServe, "serve a folder of resources or a mesh"},
     {"validate", Command::kValidate, "check them, say what is wrong, and exit"},
+    {"check", Command::kCheck, "check them, and print their version, which `wait` takes"},
+    {"wait", Command::kWait, "until every connected proxy uses a published configuration; else say who does not"},
     {"token", Command::kToken, "print a one-use token with which a node can enrol"},
     {"enroll", Command::kEnroll, "on a node: spend a token, write key and certificate, keep renewing them"},
 };
@@ -151,6 +161,7 @@ absl::Status Check(const Flags& flags) {
   switch (flags.command) {
     case Command::kServe:
     case Command::kValidate:
+    case Command::kCheck:
       return CheckServe(flags, flags.command == Command::kServe);
     case Command::kToken:
       if (flags.state.empty()) return Bad("state", "is needed");
@@ -160,6 +171,8 @@ absl::Status Check(const Flags& flags) {
       if (flags.node.empty()) return Bad("node", "is needed");
       if (flags.root.empty()) return Bad("root", "is needed: without it anybody could pose as the control plane");
       return flags.out.empty() ? Bad("out", "is needed") : absl::OkStatus();
+    case Command::kWait:
+      return flags.in_use.empty() ? Bad("in-use", "is needed") : absl::OkStatus();
     default:
       return absl::OkStatus();
   }
@@ -205,7 +218,8 @@ absl::StatusOr<ControlPlaneFlags> ParseControlPlaneFlags(absl::Span<const absl::
   for (absl::string_view argument : arguments) {
     if (argument == "--help" || argument == "-h") return flags;
   }
-  if (arguments.empty()) return absl::InvalidArgumentError("a command is needed: serve, validate, token or enroll");
+  if (arguments.empty())
+    return absl::InvalidArgumentError("a command is needed: serve, validate, check, wait, token or enroll");
   if (arguments.front() == "--version") {
     flags.command = Command::kVersion;
     return flags;
@@ -218,7 +232,7 @@ absl::StatusOr<ControlPlaneFlags> ParseControlPlaneFlags(absl::Span<const absl::
   }
   if (letter == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", arguments.front(), "' is not serve, validate, token or enroll"));
+        absl::StrCat("'", arguments.front(), "' is not serve, validate, check, wait, token or enroll"));
   }
   arguments.remove_prefix(1);
   std::set<std::string> seen;

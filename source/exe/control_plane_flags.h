@@ -13,7 +13,7 @@ namespace outrigger::exe {
 
 // The command line of outrigger-control-plane: `COMMAND --flag value ...`.
 struct ControlPlaneFlags {
-  enum class Command : uint8_t { kHelp, kVersion, kServe, kValidate, kToken, kEnroll };
+  enum class Command : uint8_t { kHelp, kVersion, kServe, kValidate, kCheck, kToken, kEnroll, kWait };
   Command command = Command::kHelp;
 
   std::string resources;                                // a folder
@@ -36,6 +36,10 @@ struct ControlPlaneFlags {
   Duration token_lifetime = hours(1);
   std::string server, token, token_file, root, server_name, out;  // enroll
   bool once = false;
+
+  std::string in_use;  // wait: a version, or "latest"
+  Duration timeout = seconds(60);
+  bool ignore_silent = false;
 
   std::string log_level = "info";
   std::string log_path;

@@ -36,6 +36,22 @@ control_plane::ServeOptions ServeOptionsOf(const ControlPlaneFlags& flags) {
   return options;
 }
 
+control_plane::WaitOptions WaitOptionsOf(const ControlPlaneFlags& flags) {
+  control_plane::WaitOptions options;
+  options.version = flags.in_use;
+  if (!flags.status.empty()) options.status = flags.status;
+  options.node = flags.node;
+  options.ignore_silent = flags.ignore_silent;
+  options.timeout = flags.timeout;
+  return options;
+}
+
+int Print(const absl::StatusOr<std::string>& text) {
+  if (!text.ok()) return Fail(text.status());
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   const std::vector<absl::string_view> arguments(argv + 1, argv + argc);
   const auto flags = ParseControlPlaneFlags(arguments);
@@ -57,9 +73,16 @@ int Main(int argc, char** argv) {
       status = control_plane::Serve(ServeOptionsOf(*flags));
       break;
     case Command::kValidate:
-      status = control_plane::CheckConfig(flags->resources, flags->mesh);
+      status = control_plane::CheckConfig(flags->resources, flags->mesh).status();
       if (status.ok()) std::puts("OK");
       break;
+    case Command::kCheck: {
+      auto version = control_plane::CheckConfig(flags->resources, flags->mesh);
+      if (version.ok()) *version += "\n";
+      return Print(version);
+    }
+    case Command::kWait:
+      return Print(control_plane::WaitInUse(WaitOptionsOf(*flags)));
     case Command::kToken: {
       const auto token = control_plane::MakeToken(flags->state, flags->node, flags->token_lifetime);
       status = token.status();

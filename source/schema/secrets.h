@@ -10,4 +10,8 @@ namespace outrigger::schema {
 // too deeply to be looked into count as one.
 bool HoldsSecret(const google::protobuf::Message& message);
 
+// Puts "[redacted]" in the place of each text in such a field; other values in them are cleared. An Any that should
+// decode and does not is cleared.
+void RedactSecrets(google::protobuf::Message& message);
+
 }  // namespace outrigger::schema

@@ -31,7 +31,7 @@ TEST(ControlPlaneFlagsTest, ServeTakesItsFlagsInBothForms) {
 }
 
 TEST(ControlPlaneFlagsTest, ErrorsNameTheFlagAndWhatIsExpected) {
-  EXPECT_THAT(ErrorOf({}), HasSubstr("serve, validate, token or enroll"));
+  EXPECT_THAT(ErrorOf({}), HasSubstr("serve, validate, check, wait, token or enroll"));
   EXPECT_THAT(ErrorOf({"sreve"}), HasSubstr("'sreve' is not serve"));
   EXPECT_THAT(ErrorOf({"serve", "--mesh"}), HasSubstr("--mesh: needs a value, FILE"));
   EXPECT_THAT(ErrorOf({"serve", "--mesh", "a", "--mesh", "b"}), HasSubstr("--mesh: is given twice"));

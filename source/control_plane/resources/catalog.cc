@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "source/base/hash.h"
 
 namespace outrigger::control_plane {
 namespace {
@@ -37,6 +38,26 @@ std::vector<std::string> Catalog::node_ids() const {
   std::vector<std::string> ids;
   for (const auto& [id, snapshot] : for_node_) ids.push_back(id);
   return ids;
+}
+
+std::string Catalog::Version() const {
+  uint64_t hash = StableHash("");
+  const auto mix = [&hash](absl::string_view text) { hash = StableHashMix(hash, StableHash(text)); };
+  const auto mix_all = [&mix](absl::string_view whose, absl::string_view name, const Snapshot& snapshot) {
+    mix(whose);
+    mix(name);
+    for (const auto& [type, set] : snapshot.types()) {
+      for (const auto& [resource_name, resource] : set.all()) {
+        mix(type);
+        mix(resource_name);
+        mix(resource->version);
+      }
+    }
+  };
+  mix_all("all", "", for_all_);
+  for (const auto& [cluster, snapshot] : for_cluster_) mix_all("cluster", cluster, snapshot);
+  for (const auto& [id, snapshot] : for_node_) mix_all("node", id, snapshot);
+  return absl::StrCat(absl::Hex(hash, absl::kZeroPad16));
 }
 
 absl::Status Catalog::Check() const {

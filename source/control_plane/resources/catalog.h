@@ -32,6 +32,8 @@ class Catalog {
   // Whether the node is named here (and not only served what everybody gets).
   bool KnowsNode(absl::string_view id) const { return for_node_.find(id) != for_node_.end(); }
   std::vector<std::string> node_ids() const;
+  // A hash of all of it: equal configurations have an equal version in every process.
+  std::string Version() const;
   // Every node named and one that is not: are their snapshots consistent? The error says whose is not, and why.
   absl::Status Check() const;
 

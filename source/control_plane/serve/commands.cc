@@ -1,14 +1,18 @@
 #include "source/control_plane/serve/commands.h"
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "source/base/log.h"
 #include "source/control_plane/authority/authority.h"
 #include "source/control_plane/authority/token_store.h"
 #include "source/control_plane/mesh/mesh_file.h"
 #include "source/control_plane/resources/resource_folder.h"
 #include "source/control_plane/serve/control_plane.h"
+#include "source/control_plane/status/in_use.h"
+#include "source/control_plane/status/page_client.h"
 #include "source/event/dispatcher.h"
 #include "source/event/signal_watch.h"
 
@@ -36,10 +40,40 @@ absl::Status Serve(const ServeOptions& options) {
   return started;
 }
 
-absl::Status CheckConfig(const std::string& resources, const std::string& mesh) {
+absl::StatusOr<std::string> CheckConfig(const std::string& resources, const std::string& mesh) {
   const std::unique_ptr<event::Engine> engine = event::MakeEpollEngine();
-  if (!mesh.empty()) return LoadMesh(*engine, mesh).status();
-  return LoadFolder(*engine, resources).catalog.status();
+  if (!mesh.empty()) {
+    const auto compiled = LoadMesh(*engine, mesh);
+    if (!compiled.ok()) return compiled.status();
+    return compiled->catalog->Version();
+  }
+  const auto catalog = LoadFolder(*engine, resources).catalog;
+  if (!catalog.ok()) return catalog.status();
+  return (*catalog)->Version();
+}
+
+absl::StatusOr<std::string> WaitInUse(const WaitOptions& options) {
+  constexpr Duration kLongestAnswer = seconds(10), kPause = milliseconds(200);
+  event::Dispatcher dispatcher(event::MakeEpollEngine());
+  const std::string path = absl::StrCat(
+      "/in-use?",
+      InUseQueryText({.version = options.version, .node = options.node, .ignore_silent = options.ignore_silent}));
+  const MonotonicTime end = dispatcher.now() + options.timeout;
+  std::string last;
+  while (true) {
+    const Duration left = std::max(end - dispatcher.now(), Duration(milliseconds(100)));
+    const auto page = FetchPage(dispatcher, options.status, path, std::min<Duration>(left, kLongestAnswer));
+    if (page.ok() && page->status == 200) return page->body;
+    if (page.ok() && page->status != 202 && page->status != 404) {
+      return absl::InternalError(absl::StrCat(options.status, " answers ", page->status, ": ", page->body));
+    }
+    last = page.ok() ? page->body : absl::StrCat(options.status, ": ", page.status().message());
+    if (dispatcher.now() >= end) return absl::DeadlineExceededError(last);
+    bool paused = false;
+    event::Timer pause([&paused] { paused = true; });
+    dispatcher.Arm(pause, kPause);
+    while (!paused) dispatcher.RunOnce(kPause);
+  }
 }
 
 absl::StatusOr<std::string> MakeToken(const std::string& state, const std::string& node, Duration lifetime) {

@@ -33,8 +33,19 @@ struct ServeOptions {
 // not: nothing is served until it is mended.
 absl::Status Serve(const ServeOptions& options);
 
-// Loads one of the two, as Serve would.
-absl::Status CheckConfig(const std::string& resources, const std::string& mesh);
+// Loads one of the two, as Serve would. Its version.
+absl::StatusOr<std::string> CheckConfig(const std::string& resources, const std::string& mesh);
+
+struct WaitOptions {
+  std::string status = "127.0.0.1:18080";  // of the running control plane
+  std::string version = "latest";
+  std::string node;            // empty: all that are connected
+  bool ignore_silent = false;  // who never says what it uses is not waited for
+  Duration timeout = seconds(60);
+};
+// Until every connected proxy uses a configuration: what the control plane says then. An error says at the end of the
+// time which nodes and types are missing, or why the control plane could not be asked.
+absl::StatusOr<std::string> WaitInUse(const WaitOptions& options);
 
 // A one-use token for the node, noted in the authority's folder.
 absl::StatusOr<std::string> MakeToken(const std::string& state, const std::string& node, Duration lifetime);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "source/base/log.h"
+#include "source/control_plane/status/in_use.h"
 #include "source/control_plane/status/status_page.h"
 
 namespace outrigger::control_plane {
@@ -83,6 +84,7 @@ PageServer::Page ControlPlane::Answer(const PageServer::Request& request) {
   }
   if (!reads) return {405, "text/plain", "GET only\n"};
   if (request.path == "/healthz") return {200, "text/plain", "ok\n"};
+  if (request.path == "/in-use") return AnswerInUse(request.query);
   StatusFacts facts;
   facts.source = options_.mesh.empty() ? options_.resources : options_.mesh;
   facts.trust_domain = server_.options().policy.trust_domain;
@@ -103,7 +105,18 @@ PageServer::Page ControlPlane::Answer(const PageServer::Request& request) {
   }
   if (request.path == "/") return {200, "text/html; charset=utf-8", StatusHtml(server_, facts)};
   if (request.path == "/status.json") return {200, "application/json", StatusJson(server_, facts)};
-  return {404, "text/plain", "no such page; there are /, /status.json, /healthz, POST /rotate and POST /rotate-root\n"};
+  return {404, "text/plain",
+          "no such page; there are /, /status.json, /healthz, /in-use, POST /rotate and POST /rotate-root\n"};
+}
+
+PageServer::Page ControlPlane::AnswerInUse(absl::string_view text) const {
+  InUseQuery query;
+  if (!ParseInUseQuery(text, query)) return {400, "text/plain", "expected version, node and ignore_silent only\n"};
+  InUseAnswer answer = WhoUses(server_, query);
+  const uint32_t status = answer.state == InUseAnswer::State::kDone      ? 200
+                          : answer.state == InUseAnswer::State::kWaiting ? 202
+                                                                         : 404;
+  return {status, "text/plain; charset=utf-8", std::move(answer.text)};
 }
 
 absl::Status ControlPlane::OpenAuthority() {
@@ -170,7 +183,8 @@ void ControlPlane::Refuse(const absl::Status& why) {
 void ControlPlane::OnCatalog(const absl::StatusOr<CatalogPtr>& catalog) {
   if (!catalog.ok()) return Refuse(catalog.status());
   server_.Publish(*catalog);
-  OUTRIGGER_LOG(kInfo, kControlPlane, "configuration ", server_.counters().published, " published");
+  OUTRIGGER_LOG(kInfo, kControlPlane, "configuration ", server_.counters().published, " published, version ",
+                server_.version());
 }
 
 void ControlPlane::OnMesh(absl::StatusOr<CompiledMesh> mesh) {
@@ -179,8 +193,8 @@ void ControlPlane::OnMesh(absl::StatusOr<CompiledMesh> mesh) {
   secrets_->Keep([this](const std::string& node) { return mesh_.identities.find(node) != mesh_.identities.end(); });
   server_.SetTrustDomain(mesh_.trust_domain);
   server_.Publish(mesh_.catalog);
-  OUTRIGGER_LOG(kInfo, kControlPlane, "mesh ", server_.counters().published, " published: ", mesh_.identities.size(),
-                " nodes");
+  OUTRIGGER_LOG(kInfo, kControlPlane, "mesh ", server_.counters().published, " published, version ", server_.version(),
+                ": ", mesh_.identities.size(), " nodes");
   ListenForNodes();
 }
 

@@ -45,6 +45,7 @@ class ControlPlane {
   uint32_t status_port() const { return pages_ == nullptr ? 0 : pages_->port(); }
 
  private:
+  PageServer::Page AnswerInUse(absl::string_view query) const;
   absl::Status OpenAuthority();
   absl::Status ListenForVisitors();
   absl::Status ListenPlain();

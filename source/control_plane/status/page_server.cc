@@ -3,9 +3,7 @@
 #include <map>
 #include <utility>
 
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "source/control_plane/status/host_port.h"
 #include "source/http/codec.h"
 #include "source/net/listener.h"
 #include "source/net/raw_transport.h"
@@ -40,12 +38,17 @@ class Exchange final : public http::StreamReceiver, public event::Deferred {
     if (sender_ == nullptr) return;
     absl::string_view path = headers_->path();
     const size_t query = path.find('?');
-    if (query != absl::string_view::npos) path.remove_suffix(path.size() - query);
+    absl::string_view after;
+    if (query != absl::string_view::npos) {
+      after = path;
+      after.remove_prefix(query + 1);
+      path.remove_suffix(path.size() - query);
+    }
     bool cross_site = false;
     headers_->ForEach([&](const http::HeaderMap::Entry& entry) {
       if (entry.name == "origin" || (entry.name == "sec-fetch-site" && entry.value == "cross-site")) cross_site = true;
     });
-    const PageServer::Page page = handler_({headers_->method(), path, cross_site});
+    const PageServer::Page page = handler_({headers_->method(), path, cross_site, after});
     http::HeaderMap headers(arena_);
     headers.SetStatus(page.status);
     headers.AddCopy(http::HeaderName("content-type"), page.content_type);
@@ -145,19 +148,6 @@ void ListeningPageServer::OnAccepted(net::TcpListener&, net::AcceptedSocket sock
   if (stopping_ || visitors_.size() >= kMostConnections) return;  // closes it
   visitors_.emplace(raw, std::move(visitor));
   raw->Start();
-}
-
-absl::StatusOr<net::Address> ParseHostPort(absl::string_view text) {
-  const size_t colon = text.rfind(':');
-  uint32_t port = 0;
-  if (colon == absl::string_view::npos ||
-      !absl::SimpleAtoi(absl::string_view(text.data() + colon + 1, text.size() - colon - 1), &port) || port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not an address such as 127.0.0.1:18080"));
-  }
-  absl::string_view host(text.data(), colon);
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  if (host == "localhost") host = "127.0.0.1";
-  return net::Address::ParseIp(host, static_cast<uint16_t>(port));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ class PageServer {
   struct Request {
     absl::string_view method, path;  // the path without its query
     bool cross_site = false;         // a browser sent it from a page of somebody else
+    absl::string_view query = {};    // what follows the "?", as it came
   };
   struct Page {
     uint32_t status = 200;

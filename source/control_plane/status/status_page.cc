@@ -43,7 +43,8 @@ class Object {
   bool first_ = true;
 };
 
-void AddType(const Subscription::Facts& facts, std::string& out) {
+void AddType(const Subscription& subscription, std::string& out) {
+  const Subscription::Facts& facts = subscription.facts();
   Object type(out);
   type.Bool("wildcard", facts.wildcard);
   type.Number("names", facts.names);
@@ -52,6 +53,8 @@ void AddType(const Subscription::Facts& facts, std::string& out) {
   type.TextIf("sent_at", TimeText(facts.sent_at));
   type.TextIf("acked_version", facts.acked_version);
   type.TextIf("acked_at", TimeText(facts.acked_at));
+  type.TextIf("in_use_version", subscription.deliveries().in_use_version());
+  type.TextIf("in_use_since", TimeText(subscription.deliveries().in_use_since()));
   type.TextIf("nacked_version", facts.refused_version);
   type.TextIf("nacked_at", TimeText(facts.refused_at));
   type.TextIf("nack_reason", facts.refusal);
@@ -64,10 +67,7 @@ void AddType(const Subscription::Facts& facts, std::string& out) {
 
 // The last part of a type that is known. A client may ask for others, and two of them may end alike.
 absl::string_view TypeName(const std::string& type_url) {
-  for (const absl::string_view known : {kListenerType, kRouteType, kClusterType, kEndpointType, kSecretType}) {
-    if (type_url == known) return ShortType(type_url);
-  }
-  return type_url;
+  return KnownType(type_url) ? ShortType(type_url) : absl::string_view(type_url);
 }
 
 // Nodes that the configuration names and that have no stream.
@@ -84,7 +84,8 @@ std::vector<std::string> Absent(const XdsServer& server) {
 }
 
 absl::string_view ServiceOf(const Session& session) {
-  return session.options().only_type.empty() ? absl::string_view("ADS") : ShortType(session.options().only_type);
+  if (!session.options().only_type.empty()) return ShortType(session.options().only_type);
+  return "ADS";
 }
 
 void AddSession(const Session& session, std::string& out) {
@@ -94,6 +95,8 @@ void AddSession(const Session& session, std::string& out) {
   proxy.TextIf("user_agent", session.user_agent());
   proxy.Text("address", session.peer().address);
   proxy.Text("service", ServiceOf(session));
+  proxy.Text("form", session.options().form == WireForm::kDelta ? "delta" : "state of the world");
+  proxy.Bool("tells_use", session.tells_use());
   proxy.Text("connected_at", TimeText(session.opened()));
   proxy.Bool("authenticated", session.admission().kind == Admission::Kind::kAuthenticated);
   proxy.Bool("secrets", session.admission().secrets);
@@ -101,7 +104,7 @@ void AddSession(const Session& session, std::string& out) {
   std::string& types = proxy.Key("types");
   Object by_type(types);
   for (const auto& [type, subscription] : session.subscriptions()) {
-    AddType(subscription.facts(), by_type.Key(TypeName(type)));
+    AddType(subscription, by_type.Key(TypeName(type)));
   }
 }
 
@@ -117,6 +120,8 @@ void AddCounters(const XdsServer::Counters& counters, const StatusFacts& facts, 
            {"acks", counters.events.acks},
            {"nacks", counters.events.nacks},
            {"stale_requests", counters.events.stale},
+           {"in_use_reports", counters.events.in_use},
+           {"in_use_reports_of_unknown_versions", counters.events.in_use_unknown},
            {"malformed_requests", counters.events.malformed},
            {"limits_exceeded", counters.events.limits_exceeded},
            {"silent_streams", counters.events.silent},
@@ -157,10 +162,12 @@ void AddRows(const Session& session, std::string& out) {
                                    : "open",
                     ">", who, "<td>", Html(TypeName(type)), "</td><td>", facts.resources, "</td><td>",
                     Html(facts.sent_version), "<br>", TimeText(facts.sent_at), "</td><td>", Html(facts.acked_version),
-                    "<br>", TimeText(facts.acked_at), "</td><td>", Html(facts.refused_version), "<br>",
-                    TimeText(facts.refused_at), "<br>", Html(facts.refusal), "</td></tr>\n");
+                    "<br>", TimeText(facts.acked_at), "</td><td>", Html(subscription.deliveries().in_use_version()),
+                    "<br>", TimeText(subscription.deliveries().in_use_since()), "</td><td>",
+                    Html(facts.refused_version), "<br>", TimeText(facts.refused_at), "<br>", Html(facts.refusal),
+                    "</td></tr>\n");
   }
-  if (session.subscriptions().empty()) absl::StrAppend(&out, "<tr>", who, "<td colspan=5>nothing asked</td></tr>\n");
+  if (session.subscriptions().empty()) absl::StrAppend(&out, "<tr>", who, "<td colspan=6>nothing asked</td></tr>\n");
 }
 
 constexpr char kStyle[] =
@@ -179,6 +186,7 @@ std::string StatusJson(const XdsServer& server, const StatusFacts& facts) {
       configuration.Text("source", facts.source);
       configuration.TextIf("trust_domain", facts.trust_domain);
       configuration.TextIf("root", facts.root);
+      configuration.TextIf("version", server.version());
       configuration.Number("published", server.counters().published);
       configuration.TextIf("published_at", TimeText(server.published_at()));
       configuration.TextIf("refused", server.refused_config());
@@ -209,12 +217,13 @@ std::string StatusHtml(const XdsServer& server, const StatusFacts& facts) {
   std::string out = absl::StrCat("<!doctype html><meta charset=utf-8><title>Outrigger control plane</title>", kStyle,
                                  "<h1>Outrigger control plane</h1><p>Serving ", Html(facts.source), ", published ",
                                  server.counters().published, " times, last ", TimeText(server.published_at()),
+                                 server.version().empty() ? "" : ", version ", server.version(),
                                  ". <a href=/status.json>JSON</a></p>");
   if (!server.refused_config().empty()) {
     absl::StrAppend(&out, "<p>Refused at ", TimeText(server.refused_at()),
                     "; what was good before stays in use:</p><pre>", Html(server.refused_config()), "</pre>");
   }
-  out += "<table><tr><th>Node<th>Stream<th>From<th>Type<th>Resources<th>Sent<th>Accepted<th>Refused</tr>\n";
+  out += "<table><tr><th>Node<th>Stream<th>From<th>Type<th>Resources<th>Sent<th>Accepted<th>In use<th>Refused</tr>\n";
   for (const auto& [id, session] : server.sessions()) AddRows(*session, out);
   out += "</table>\n";
   const std::vector<std::string> absent = Absent(server);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace outrigger::control_plane {
 
@@ -33,6 +34,27 @@ Admission Admit(const AdmissionPolicy& policy, const PeerFacts& peer, const Node
   }
   if (policy.allow_unauthenticated_secrets && peer.loopback) return {Kind::kAnonymous, true, ""};
   return {Kind::kAnonymous, false, "secrets go to authenticated nodes only"};
+}
+
+Insight MaySee(const AdmissionPolicy& policy, const PeerFacts& peer) {
+  Insight insight;
+  if (!peer.bound_node.empty()) {
+    insight.nodes.insert(peer.bound_node);
+    return insight;
+  }
+  if (peer.certified && !policy.trust_domain.empty()) {
+    for (absl::string_view san : peer.uri_sans) {
+      if (!absl::ConsumePrefix(&san, absl::StrCat("spiffe://", policy.trust_domain, "/"))) continue;
+      if (absl::ConsumePrefix(&san, "admin/")) insight.all = true;
+      if (absl::ConsumePrefix(&san, "node/")) insight.nodes.insert(std::string(san));
+    }
+  } else {
+    insight.all = peer.loopback;
+  }
+  if (!insight.all && insight.nodes.empty()) {
+    insight.reason = "the state of nodes is shown on loopback, to themselves, and to admin certificates";
+  }
+  return insight;
 }
 
 }  // namespace outrigger::control_plane

@@ -1,6 +1,7 @@
 // Thread: main
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,5 +39,14 @@ std::string NodeSpiffeId(absl::string_view trust_domain, absl::string_view node_
 
 // Who may be served as `node`. A peer whose transport proves another node than it claims to be is refused.
 Admission Admit(const AdmissionPolicy& policy, const PeerFacts& peer, const NodeName& node);
+
+// Whose configuration and state a peer may be shown (CSDS), without keys: a node's own socket or certificate its own, a
+// certificate spiffe://TRUST_DOMAIN/admin/... and whoever is on this host everybody's, others nobody's.
+struct Insight {
+  bool all = false;
+  std::set<std::string> nodes;  // if not all
+  std::string reason;           // of a refusal
+};
+Insight MaySee(const AdmissionPolicy& policy, const PeerFacts& peer);
 
 }  // namespace outrigger::control_plane

@@ -21,6 +21,7 @@
 #include "envoy/service/runtime/v3/rtds.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
 #include "source/base/log.h"
+#include "source/control_plane/xds_server/grpc_client_status.h"
 #include "source/control_plane/xds_server/grpc_peer.h"
 #include "source/control_plane/xds_server/grpc_streams.h"
 #include "source/control_plane/xds_server/node_socket.h"
@@ -102,6 +103,7 @@ class LibgrpcServer final : public GrpcServer {
       builder.AddListeningPort(options.address, credentials_, &port_);
     }
     std::apply([&builder](auto&... service) { (builder.RegisterService(&service), ...); }, services_);
+    builder.RegisterService(&client_status_);
     for (grpc::Service* service : extra) builder.RegisterService(service);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // an address in use is an error
     // A connection that does not get to its first stream, or has none any more, is not kept.
@@ -175,6 +177,7 @@ class LibgrpcServer final : public GrpcServer {
   ServiceOwner owner_;
   std::tuple<Ads, Lds, Rds, Cds, Eds, Sds, Ecds, Rtds, Vhds> services_{owner_, owner_, owner_, owner_, owner_,
                                                                        owner_, owner_, owner_, owner_};
+  ClientStatusService client_status_{streams_, owner_.bound_node};
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;  // of what the node's socket took
   std::shared_ptr<grpc::ServerCredentials> credentials_;                      // outlives the server
   std::unique_ptr<grpc::Server> server_;

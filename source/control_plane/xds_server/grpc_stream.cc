@@ -20,6 +20,14 @@ std::string Short(const std::string& text) {
   return text.size() <= kMostBytes ? text : std::string(text.data(), kMostBytes);
 }
 
+// {"outrigger.in_use": {"version": ...}} in the node's metadata, of a request that says nothing else.
+std::string InUseOf(const envoy::config::core::v3::Node& node) {
+  const auto report = node.metadata().fields().find("outrigger.in_use");
+  if (report == node.metadata().fields().end()) return "";
+  const auto version = report->second.struct_value().fields().find("version");
+  return version == report->second.struct_value().fields().end() ? "" : version->second.string_value();
+}
+
 // What the requests of both forms have.
 template <class Request>
 DiscoveryAsk CommonAsk(const Request& request, const std::string& only_type) {
@@ -32,6 +40,7 @@ DiscoveryAsk CommonAsk(const Request& request, const std::string& only_type) {
   ask.node = {request.node().id(), request.node().cluster()};
   ask.user_agent = Short(request.node().user_agent_name());
   ask.bytes = request.ByteSizeLong();
+  ask.in_use = InUseOf(request.node());
   return ask;
 }
 

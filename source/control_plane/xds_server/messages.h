@@ -30,6 +30,9 @@ struct DiscoveryAsk {
   NodeName node;
   std::string user_agent;
   size_t bytes = 0;  // of the request on the wire
+  // The client says that it uses all of this version of the type, and nothing else: neither names nor nonce count. In
+  // the node's metadata, "outrigger.in_use": {"version": ...}.
+  std::string in_use;
 };
 
 struct DiscoveryAnswer {

@@ -11,6 +11,8 @@
 namespace outrigger::control_plane {
 namespace {
 
+constexpr absl::string_view kOwnUserAgent = "outrigger";  // of our proxy, unless its bootstrap says otherwise
+
 // What sends requests to clusters.
 constexpr absl::string_view kLeading[] = {kExtensionType, kListenerType, kRouteType, kVirtualHostType};
 
@@ -69,7 +71,10 @@ bool Session::Identify(const DiscoveryAsk& ask) {
     return false;
   }
   silence_timer_.Disarm();
-  snapshot_ = snapshot_of_(node_);
+  tells_use_ = user_agent_ == kOwnUserAgent;
+  Served served = snapshot_of_(node_);
+  snapshot_ = std::move(served.snapshot);
+  sequence_ = served.sequence;
   RebuildViews();
   return true;
 }
@@ -95,7 +100,7 @@ bool Session::CheckLimits(const DiscoveryAsk& ask) {
     count(name);
     longest = std::max(longest, version.size());
   }
-  longest = std::max({longest, ask.node.id.size(), ask.node.cluster.size()});
+  longest = std::max({longest, ask.node.id.size(), ask.node.cluster.size(), ask.in_use.size()});
   for (const auto& [type, subscription] : subscriptions_) {
     if (type == ask.type_url && !delta) continue;
     names += subscription.facts().names;
@@ -116,8 +121,23 @@ bool Session::CheckLimits(const DiscoveryAsk& ask) {
   return false;
 }
 
+// It changes nothing of what the client wants or has accepted.
+void Session::OnInUse(const DiscoveryAsk& ask) {
+  Subscription* subscription = Find(ask.type_url);
+  if (subscription != nullptr && subscription->deliveries().InUse(ask.in_use, dispatcher_.wall_now())) {
+    ++events_.in_use;
+    tells_use_ = true;
+  } else {
+    ++events_.in_use_unknown;
+  }
+}
+
 void Session::OnAsk(const DiscoveryAsk& ask) {
-  if (ended_ || !CheckLimits(ask) || !Identify(ask)) return;
+  if (ended_ || !CheckLimits(ask)) return;
+  if (!ask.in_use.empty() && snapshot_ != nullptr && (ask.node.id.empty() || ask.node.id == node_.id)) {
+    return OnInUse(ask);
+  }
+  if (!Identify(ask)) return;
   if (!options_.only_type.empty() && ask.type_url != options_.only_type) {
     ++events_.malformed;
     return End(false, absl::StrCat("this service has no resources of type ", ask.type_url));
@@ -176,9 +196,9 @@ ResourceSet Session::LeftoverEndpoints(const ResourceSet& leftover) const {
   return endpoints;
 }
 
-void Session::OnSnapshot(SnapshotPtr snapshot) {
+void Session::OnSnapshot(Served served) {
   if (ended_ || snapshot_ == nullptr) return;
-  const ResourceSet& fresh = snapshot->Of(kClusterType);
+  const ResourceSet& fresh = served.snapshot->Of(kClusterType);
   ResourceSet leftover;
   const bool ordered = options_.only_type.empty() && options_.ordering.make_before_break;
   const Subscription* clusters = Find(kClusterType);
@@ -188,7 +208,8 @@ void Session::OnSnapshot(SnapshotPtr snapshot) {
     }
   }
   leftover_endpoints_ = LeftoverEndpoints(leftover);
-  snapshot_ = std::move(snapshot);
+  snapshot_ = std::move(served.snapshot);
+  sequence_ = served.sequence;
   leftover_ = std::move(leftover);
   for (auto it = removals_.begin(); it != removals_.end();) {
     it = leftover_.Find(it->first) == nullptr ? removals_.erase(it) : std::next(it);  // it came back
@@ -262,6 +283,14 @@ bool Session::RoutesReady() {
 }
 
 void Session::Advance() {
+  AdvancePhases();
+  for (auto& [type, subscription] : subscriptions_) {
+    Deliveries& deliveries = subscription.deliveries();
+    if (!deliveries.complete(sequence_) && !subscription.Lacks(snapshot_->Of(type))) deliveries.Complete(sequence_);
+  }
+}
+
+void Session::AdvancePhases() {
   SendAll(phase_ != Phase::kMake);
   if (phase_ == Phase::kMake && ClustersReady()) {
     phase_ = Phase::kSwitch;

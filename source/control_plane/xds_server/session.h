@@ -62,18 +62,22 @@ class Session {
     LogBudget* log = nullptr;  // the server's; null: without end
     uint64_t id = 0;           // the server's name for it
   };
+  struct Served {
+    SnapshotPtr snapshot;
+    uint64_t sequence = 0;  // of the published configuration that it is of
+  };
   // Asks for the snapshot of a node when the first request names it.
-  using SnapshotOf = std::function<SnapshotPtr(const NodeName&)>;
+  using SnapshotOf = std::function<Served(const NodeName&)>;
   struct Events {  // told to the server, which counts
     uint64_t acks = 0, nacks = 0, stale = 0, sent = 0, denied_nodes = 0, denied_secrets = 0, malformed = 0;
-    uint64_t limits_exceeded = 0, silent = 0;
+    uint64_t limits_exceeded = 0, silent = 0, in_use = 0, in_use_unknown = 0;
   };
 
   Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer, Options options, SnapshotOf snapshot_of,
           Events& events);
 
   void OnAsk(const DiscoveryAsk& ask);
-  void OnSnapshot(SnapshotPtr snapshot);  // ignored before the node is known
+  void OnSnapshot(Served served);  // ignored before the node is known
   void Dismiss(const std::string& reason) { End(true, reason); }
 
   bool admitted() const { return snapshot_ != nullptr; }
@@ -83,18 +87,23 @@ class Session {
   const Admission& admission() const { return admission_; }
   const Options& options() const { return options_; }
   WallTime opened() const { return opened_; }
+  // Our own proxy says which version it uses, and so may others; of who does not, accepting is all that is known.
+  bool tells_use() const { return tells_use_; }
+  const Snapshot& snapshot() const { return *snapshot_; }  // of an admitted one
   bool waiting() const { return phase_ != Phase::kSteady; }
   const std::map<std::string, Subscription, std::less<>>& subscriptions() const { return subscriptions_; }
 
  private:
   enum class Phase : uint8_t { kSteady, kMake, kSwitch, kBreak };
 
+  void OnInUse(const DiscoveryAsk& ask);
   bool Identify(const DiscoveryAsk& ask);
   bool CheckLimits(const DiscoveryAsk& ask);
   const ResourceSet& View(absl::string_view type) const;
   void RebuildViews();
   ResourceSet LeftoverEndpoints(const ResourceSet& leftover) const;
   void Advance();
+  void AdvancePhases();
   bool ClustersReady();
   bool RoutesReady();
   void SendAll(bool routes_too);
@@ -117,6 +126,8 @@ class Session {
   std::string user_agent_;
   Admission admission_;
   SnapshotPtr snapshot_;
+  uint64_t sequence_ = 0;
+  bool tells_use_ = false;
   ResourceSet clusters_;  // the snapshot's, and those that are to go last
   ResourceSet leftover_;
   ResourceSet endpoints_;  // likewise, if some of clusters that are to go last are not in the snapshot

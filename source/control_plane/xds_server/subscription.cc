@@ -67,6 +67,7 @@ void Subscription::Answered(const DiscoveryAsk& ask, WallTime now) {
       known_[name] = version;
       refused_.erase(name);
     }
+    deliveries_.Acked();
     facts_.acked_version = sent_version_;
     facts_.acked_at = now;
     ++facts_.acks;
@@ -113,6 +114,8 @@ Subscription::Verdict Subscription::OnAsk(const DiscoveryAsk& ask, const Resourc
     sent_version_ = facts_.sent_version = facts_.acked_version = ask.version;
     facts_.acked_at = now;
     facts_.resources = known_.size();
+    deliveries_.Sent(ask.version);
+    deliveries_.Acked();
   }
   if (first) return Verdict::kFirst;
   if (answers) return ask.refused ? Verdict::kNack : Verdict::kAck;
@@ -181,6 +184,44 @@ void Subscription::Sent(const DiscoveryAnswer& answer, WallTime now) {
   facts_.sent_version = answer.version;
   facts_.sent_at = now;
   ++facts_.sent;
+  deliveries_.Sent(answer.version);
+}
+
+std::map<std::string, Subscription::State> Subscription::States(const ResourceSet& view) const {
+  using Kind = State::Kind;
+  std::map<std::string, State> states;
+  for (const std::string& name : names_) {
+    if (view.Resolve(name) == nullptr) states[name];
+  }
+  for (const auto& [name, version] : known_) states[name];
+  for (ResourcePtr& resource : Selected(view)) states[resource->name].resource = std::move(resource);
+  for (auto& [name, state] : states) {
+    const auto known = known_.find(name);
+    const auto refused = refused_.find(name);
+    const std::string now = state.resource == nullptr ? "" : state.resource->version;
+    if (refused != refused_.end() && refused->second == now && facts_.refusing) {
+      state.kind = Kind::kRefused;
+    } else if (known == known_.end() || known->second != now) {
+      state.kind = state.resource == nullptr && known == known_.end() ? Kind::kNone : Kind::kNotSent;
+    } else {
+      state.kind = in_flight_.find(name) != in_flight_.end() ? Kind::kSent : Kind::kAccepted;
+    }
+    if (known != known_.end()) state.version = form_ == WireForm::kDelta ? known->second : sent_version_;
+  }
+  return states;
+}
+
+bool Subscription::Lacks(const ResourceSet& view) const {
+  if (!started_) return false;
+  if ((owed_ && (whole_ || form_ == WireForm::kDelta)) || !untold_.empty()) return true;
+  if (whole_) return VersionOf(view) != sent_version_;
+  size_t found = 0;
+  for (const ResourcePtr& resource : Selected(view)) {
+    const auto known = known_.find(resource->name);
+    if (known == known_.end() || known->second != resource->version) return true;
+    ++found;
+  }
+  return form_ == WireForm::kDelta && found != known_.size();  // something is gone that it has still
 }
 
 bool Subscription::Settled(const ResourceSet& view) const {

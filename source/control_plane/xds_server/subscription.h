@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "source/base/time.h"
 #include "source/control_plane/resources/snapshot.h"
+#include "source/control_plane/xds_server/deliveries.h"
 #include "source/control_plane/xds_server/messages.h"
 
 namespace outrigger::control_plane {
@@ -50,6 +51,20 @@ class Subscription {
   // Sent something, and all of it answered and still current.
   bool Settled(const ResourceSet& view) const;
   const std::map<std::string, std::string, std::less<>>& known() const { return known_; }  // name → version
+
+  // What the client has is not all of `view`, whatever it is being sent just now.
+  bool Lacks(const ResourceSet& view) const;
+  Deliveries& deliveries() { return deliveries_; }
+  const Deliveries& deliveries() const { return deliveries_; }
+
+  // One resource as the client has it.
+  struct State {
+    enum class Kind : uint8_t { kNone, kNotSent, kSent, kAccepted, kRefused } kind = Kind::kNone;
+    ResourcePtr resource;  // null: there is none of that name
+    std::string version;   // that the client was sent; of the type, in state of the world
+  };
+  // By name: all that are wanted, and all that the client has.
+  std::map<std::string, State> States(const ResourceSet& view) const;
 
   // For the status page.
   struct Facts {
@@ -94,6 +109,7 @@ class Subscription {
   std::string sent_version_;
   std::string sent_nonce_;
   uint64_t nonces_ = 0;
+  Deliveries deliveries_;
   Facts facts_;
 };
 

@@ -6,12 +6,20 @@
 
 namespace outrigger::control_plane {
 
-SnapshotPtr XdsServer::SnapshotFor(const NodeName& node) const {
+Session::Served XdsServer::SnapshotFor(const NodeName& node) const {
   SnapshotPtr snapshot = catalog_->For(node);
-  if (complete_ == nullptr) return snapshot;
+  if (complete_ == nullptr) return {std::move(snapshot), sequence_};
   auto completed = std::make_shared<Snapshot>(*snapshot);
   complete_(node, *completed);
-  return completed;
+  return {std::move(completed), sequence_};
+}
+
+uint64_t XdsServer::SequenceOf(absl::string_view version) const {
+  if (version == "latest") return sequence_;
+  for (size_t back = 0; back < published_.size(); ++back) {
+    if (published_[published_.size() - 1 - back] == version) return sequence_ - back;
+  }
+  return 0;
 }
 
 Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type, WireForm form) {
@@ -54,6 +62,12 @@ void XdsServer::DismissBound(absl::string_view node, const std::string& reason) 
 
 void XdsServer::Publish(CatalogPtr catalog) {
   catalog_ = std::move(catalog);
+  std::string version = catalog_->Version();
+  if (published_.empty() || published_.back() != version) {
+    published_.push_back(std::move(version));
+    ++sequence_;
+    if (published_.size() > kMostVersions) published_.pop_front();
+  }
   ++counters_.published;
   published_at_ = dispatcher_.wall_now();
   refused_config_.clear();

@@ -1,6 +1,7 @@
 // Thread: main
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,11 @@ class XdsServer {
   LogBudget& log_budget() { return log_budget_; }
   const LogBudget& log_budget() const { return log_budget_; }
   const CatalogPtr& catalog() const { return catalog_; }
+  // The configuration served now; its version is the catalog's.
+  const std::string& version() const { return published_.empty() ? no_version_ : published_.back(); }
+  // Counts published configurations; the same one again is not counted twice. By version, the newest of it; 0: none of
+  // the last hundred. "latest" is the one served now.
+  uint64_t SequenceOf(absl::string_view version) const;
   const Counters& counters() const { return counters_; }
   const std::map<uint64_t, std::unique_ptr<Session>>& sessions() const { return sessions_; }  // in order of opening
   const std::string& refused_config() const { return refused_config_; }
@@ -62,7 +68,8 @@ class XdsServer {
   const Options& options() const { return options_; }
 
  private:
-  SnapshotPtr SnapshotFor(const NodeName& node) const;
+  static constexpr size_t kMostVersions = 100;
+  Session::Served SnapshotFor(const NodeName& node) const;
 
   event::Dispatcher& dispatcher_;
   Options options_;
@@ -70,6 +77,9 @@ class XdsServer {
   LogBudget log_budget_;
   std::map<std::string, size_t> streams_of_;  // by source
   CatalogPtr catalog_ = std::make_shared<Catalog>();
+  std::deque<std::string> published_;  // versions, oldest first
+  uint64_t sequence_ = 0;              // of the newest
+  const std::string no_version_;
   Complete complete_;
   uint64_t last_session_ = 0;
   std::map<uint64_t, std::unique_ptr<Session>> sessions_;

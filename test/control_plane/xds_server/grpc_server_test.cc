@@ -19,6 +19,7 @@
 #include "envoy/service/route/v3/rds.grpc.pb.h"
 #include "envoy/service/runtime/v3/rtds.grpc.pb.h"
 #include "envoy/service/secret/v3/sds.grpc.pb.h"
+#include "envoy/service/status/v3/csds.grpc.pb.h"
 #include "source/base/time.h"
 #include "source/net/address.h"
 #include "source/tls/issue.h"
@@ -199,6 +200,65 @@ TEST_F(GrpcServerTest, EachTypeHasItsOwnServiceInBothForms) {
     ASSERT_TRUE(AskOnce(channel, Ask(type, "n1", name), response).ok());
     EXPECT_EQ(response.resources_size(), 1) << type;
   }
+}
+
+TEST_F(GrpcServerTest, TellsWhatEachNodeWasSentAndWhetherItTookIt) {
+  Serve({.address = "127.0.0.1:0"}, {.allow_unauthenticated_secrets = true});
+  auto channel = grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials());
+  auto ads = discovery::AggregatedDiscoveryService::NewStub(channel);
+  grpc::ClientContext context, other_context;
+  auto stream = ads->StreamAggregatedResources(&context), other = ads->StreamAggregatedResources(&other_context);
+  DiscoveryResponse response;
+  DiscoveryRequest ask = Ask(kSecretType, "n1", "default");
+  stream->Write(ask);
+  ASSERT_TRUE(stream->Read(&response));
+  ask = Ask(kEndpointType, "n1", "a");
+  stream->Write(ask);
+  ASSERT_TRUE(stream->Read(&response));
+  ask.set_response_nonce(response.nonce());
+  ask.mutable_error_detail()->set_message("no such port");
+  ask.add_resource_names("none");
+  stream->Write(ask);
+  other->Write(Ask(kClusterType, "n2"));
+  ASSERT_TRUE(other->Read(&response));
+  while (OnLoop([this] { return core_->counters().events.nacks; }) == 0) continue;
+
+  namespace status = envoy::service::status::v3;
+  auto stub = status::ClientStatusDiscoveryService::NewStub(channel);
+  status::ClientStatusRequest request;
+  status::ClientStatusResponse all;
+  grpc::ClientContext fetch;
+  ASSERT_TRUE(stub->FetchClientStatus(&fetch, request, &all).ok());
+  EXPECT_EQ(all.config_size(), 2);
+  EXPECT_THAT(all.SerializeAsString(), testing::Not(testing::HasSubstr("key-of-n1")));
+  EXPECT_THAT(all.SerializeAsString(), testing::HasSubstr("[redacted]"));
+
+  request.add_node_matchers()->mutable_node_id()->set_suffix("1");
+  request.set_exclude_resource_contents(true);
+  grpc::ClientContext watch;
+  auto statuses = stub->StreamClientStatus(&watch);
+  for (int i = 0; i < 2; ++i) {
+    statuses->Write(request);
+    status::ClientStatusResponse one;
+    ASSERT_TRUE(statuses->Read(&one));
+    ASSERT_EQ(one.config_size(), 1);
+    EXPECT_EQ(one.config(0).node().id(), "n1");
+    ASSERT_EQ(one.config(0).generic_xds_configs_size(), 3);
+    const auto& endpoints = one.config(0).generic_xds_configs(0);
+    EXPECT_EQ(endpoints.name(), "a");
+    EXPECT_EQ(endpoints.config_status(), status::ERROR);
+    EXPECT_EQ(endpoints.error_state().details(), "no such port");
+    EXPECT_FALSE(endpoints.has_xds_config());
+    EXPECT_EQ(one.config(0).generic_xds_configs(1).client_status(), envoy::admin::v3::DOES_NOT_EXIST) << "none";
+    EXPECT_EQ(one.config(0).generic_xds_configs(2).config_status(), status::STALE) << "the secret is not accepted yet";
+  }
+  request.add_node_matchers()->add_node_metadatas();
+  statuses->Write(request);
+  status::ClientStatusResponse none;
+  EXPECT_FALSE(statuses->Read(&none));
+  EXPECT_EQ(statuses->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  context.TryCancel();
+  other_context.TryCancel();
 }
 
 TEST_F(GrpcServerTest, SeparateSecretServiceDeniesStrangers) {

@@ -360,6 +360,26 @@ TEST(AdmissionTest, ACertificateSpeaksForItsOwnNodeOnly) {
   EXPECT_EQ(Admit({"other.org", false}, peer, {"a", ""}).kind, Admission::Kind::kRefused);
 }
 
+TEST(AdmissionTest, StateIsShownOnThisHostToItsNodeAndToAdmins) {
+  const AdmissionPolicy policy{"example.org", false};
+  const auto certified = [&](const std::string& san) {
+    PeerFacts peer;
+    peer.certified = true;
+    peer.loopback = true;
+    peer.uri_sans = {san};
+    return MaySee(policy, peer);
+  };
+  EXPECT_TRUE(MaySee(policy, {.loopback = true}).all);
+  EXPECT_FALSE(MaySee(policy, {.address = "ipv4:10.0.0.1:1"}).reason.empty());
+  EXPECT_FALSE(MaySee(policy, {.loopback = true, .bound_node = "a"}).all);
+  EXPECT_THAT(MaySee(policy, {.loopback = true, .bound_node = "a"}).nodes, ElementsAre("a"));
+  EXPECT_THAT(certified("spiffe://example.org/node/a").nodes, ElementsAre("a"));
+  EXPECT_FALSE(certified("spiffe://example.org/node/a").all);
+  EXPECT_TRUE(certified("spiffe://example.org/admin/ops").all);
+  EXPECT_FALSE(certified("spiffe://example.org/service/a").reason.empty());
+  EXPECT_FALSE(certified("spiffe://other.org/admin/ops").reason.empty());
+}
+
 TEST(AdmissionTest, UnauthenticatedSecretsNeedLoopback) {
   const AdmissionPolicy policy{"", true};
   PeerFacts peer;
