@@ -124,7 +124,7 @@ std::vector<Mistake> Mistakes() {
             "        http_filters:\n        - name: f\n          config_discovery: {config_source: {ads: {}}, "
             "type_urls: [x]}\n        - name: g\n          config_discovery: {config_source: {ads: {}}, type_urls: "
             "[x], default_config: {\"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: c}}\n"),
-       {"b.yaml:14: Listener \"l\": filter_chains[0].filters[0].typed_config.http_filters[0].config_discovery refers "
+       {"b.yaml:15: Listener \"l\": filter_chains[0].filters[0].typed_config.http_filters[0].config_discovery refers "
         "to "
         "TypedExtensionConfig \"f\", which a node does not have"}},
       {"HostOfRoutesThatTakeNone",
