@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
 #include "source/xds/delta_state.h"
@@ -12,24 +13,22 @@ namespace outrigger::xds {
 using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryResponse;
 
+absl::string_view DiscoveryStream::Method() const {
+  if (options_.only.has_value()) return options_.delta ? DeltaMethodOf(*options_.only) : StreamMethodOf(*options_.only);
+  return options_.delta ? kDeltaAggregatedMethod : kAggregatedMethod;
+}
+
+std::unique_ptr<TypeState> MakeTypeState(ResourceType type, bool delta) {
+  if (delta) return std::make_unique<DeltaState>(type);
+  return std::make_unique<SotwState>(type);
+}
+
 namespace {
 
 std::array<std::unique_ptr<TypeState>, kResourceTypes> TypeStates(bool delta) {
   std::array<std::unique_ptr<TypeState>, kResourceTypes> states;
-  for (const ResourceType type : kAllResourceTypes) {
-    std::unique_ptr<TypeState>& state = states[static_cast<size_t>(type)];
-    if (delta) {
-      state = std::make_unique<DeltaState>(type);
-    } else {
-      state = std::make_unique<SotwState>(type);
-    }
-  }
+  for (const ResourceType type : kAllResourceTypes) states[static_cast<size_t>(type)] = MakeTypeState(type, delta);
   return states;
-}
-
-absl::string_view MethodOf(const DiscoveryStream::Options& options) {
-  if (options.only.has_value()) return options.delta ? DeltaMethodOf(*options.only) : StreamMethodOf(*options.only);
-  return options.delta ? kDeltaAggregatedMethod : kAggregatedMethod;
 }
 
 const std::string& VersionOf(const DiscoveryResponse& response) { return response.version_info(); }
@@ -38,17 +37,24 @@ const std::string& VersionOf(const DeltaDiscoveryResponse& response) { return re
 }  // namespace
 
 DiscoveryStream::DiscoveryStream(event::Dispatcher& dispatcher, Transport& transport, UpdateSink& sink,
-                                 observe::ControlPlaneStats& stats, Options options)
+                                 observe::StatsRegistry& stats, Options options)
     : dispatcher_(dispatcher),
-      transport_(transport),
+      failover_(transport),
       sink_(sink),
-      stats_(stats),
       options_(std::move(options)),
+      stats_scope_(stats.Register<observe::ControlPlaneStats>(options_.control_plane_prefix)),
+      counters_scope_(stats.Register<observe::DiscoveryStats>(options_.own_prefix)),
+      stats_(stats.main().Get(stats_scope_)),
+      counters_(stats.main().Get(counters_scope_)),
       states_(TypeStates(options_.delta)),
       expiry_(dispatcher, [this](ResourceType type, const std::vector<std::string>& names) { OnExpired(type, names); }),
       reconnect_([this] { Connect(); }),
       backoff_(options_.backoff_base, options_.backoff_most),
-      next_token_([this] { Dirty(); }) {
+      next_token_([this] { Dirty(); }),
+      first_response_([this] { Break("no response came in time"); }),
+      probe_(*this),
+      probe_backoff_(options_.backoff_base, options_.backoff_most),
+      next_probe_([this] { Probe(); }) {
   if (options_.request_limit.has_value()) tokens_.emplace(*options_.request_limit, dispatcher_.now());
 }
 
@@ -61,10 +67,18 @@ void DiscoveryStream::Start() {
 }
 
 void DiscoveryStream::Connect() {
-  ++counters_.streams;
-  node_sent_ = false;
-  for (const auto& state : states_) state->OnStream(/*known=*/true);
-  call_ = transport_.Open(MethodOf(options_), *this);
+  counters_.streams.Inc();
+  counters_.server.Set(static_cast<int64_t>(failover_.current()));
+  node_sent_ = answered_ = hears_of_use_ = false;
+  for (const auto& state : states_) state->OnStream(failover_.current());
+  for (Use& use : uses_) use.told = use.version.empty();
+  call_ = failover_.server().Open(Method(), *this);
+  if (!failover_.on_first()) {
+    ArmProbe();
+  } else {
+    probe_.call.reset();
+    next_probe_.Disarm();
+  }
   Dirty();
 }
 
@@ -85,15 +99,21 @@ void DiscoveryStream::OnEnd(uint32_t status, absl::string_view message) {
 
 void DiscoveryStream::Break(absl::string_view why) {
   SetConnected(false);
-  ++counters_.stream_ends;
+  counters_.stream_ends.Inc();
   last_error_ = std::string(why);
   last_error_at_ = dispatcher_.wall_now();
   call_.reset();
   next_token_.Disarm();
+  first_response_.Disarm();
   stats_.pending_requests.Set(0);
-  const Duration wait = backoff_.Next(dispatcher_.engine().RandomBits());
-  OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), ": ", why, "; next attempt in ",
-                ToMillis(wait), " ms; the configuration stays");
+  const std::string server = failover_.server().Describe();
+  const bool next = failover_.OnEnd(answered_);
+  const Duration wait = next ? Duration::zero() : backoff_.Next(dispatcher_.engine().RandomBits());
+  if (next) counters_.failovers.Inc();
+  OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", server, ": ", why, "; ",
+                next ? absl::StrCat("turning to ", failover_.server().Describe())
+                     : absl::StrCat("next attempt in ", ToMillis(wait), " ms"),
+                "; the configuration stays");
   dispatcher_.Arm(reconnect_, wait);
   sink_.OnSourceFailed(*this);
 }
@@ -121,6 +141,8 @@ void DiscoveryStream::OnEndOfTurn() {
   if (call_ == nullptr || staging_) return;
   int64_t held_back = 0;
   for (const ResourceType type : kAllResourceTypes) SendPending(type, &held_back);
+  for (const ResourceType type : kAllResourceTypes) SendUse(type);
+  ArmFirstResponse();
   stats_.pending_requests.Set(held_back);
 }
 
@@ -159,14 +181,17 @@ template <class Response>
 void DiscoveryStream::Parse(absl::string_view message) {
   Response response;
   if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
-    ++counters_.malformed;
+    counters_.malformed.Inc();
     return Break(absl::StrCat("a message came that is no ", Response::descriptor()->name()));
   }
   backoff_.Reset();
-  ++counters_.responses;
-  if (!response.control_plane().identifier().empty()) {
-    server_ = response.control_plane().identifier();
+  answered_ = true;
+  first_response_.Disarm();
+  counters_.responses.Inc();
+  if (const std::string& identifier = response.control_plane().identifier(); !identifier.empty()) {
+    server_ = identifier;
     stats_.identifier.Set(server_);
+    hears_of_use_ = absl::StartsWith(identifier, kOurControlPlane);
   }
   const absl::optional<ResourceType> type = TypeToStage(response.type_url());
   if (!type.has_value()) return;
@@ -179,14 +204,14 @@ void DiscoveryStream::Parse(absl::string_view message) {
 absl::optional<ResourceType> DiscoveryStream::TypeToStage(const std::string& type_url) {
   const absl::optional<ResourceType> type = TypeOfUrl(type_url);
   if (!type.has_value() || (options_.only.has_value() && type != options_.only)) {
-    ++counters_.unknown_types;
-    OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", transport_.Describe(), " sent resources of type \"", type_url,
+    counters_.unknown_types.Inc();
+    OUTRIGGER_LOG(kWarn, kConfigXds, "control plane at ", Describe(), " sent resources of type \"", type_url,
                   "\", which is not known here: ignored");
     return absl::nullopt;
   }
   // What was asked for and is not wanted any more was on its way: it is answered, as later requests need its nonce.
   if (!state(*type).wants_anything() && !state(*type).asked()) {
-    ++counters_.unwanted_types;
+    counters_.unwanted_types.Inc();
     return absl::nullopt;
   }
   return type;
@@ -211,7 +236,7 @@ Update DiscoveryStream::Normalise(ResourceType type, DecodedResponse& decoded, c
   const bool only_beats = decoded.resources.empty() && decoded.refused.empty() && !decoded.heartbeats.empty();
   for (Resource& resource : decoded.resources) {
     if (!state.WantsResource(resource)) {
-      ++counters_.unwanted_resources;
+      counters_.unwanted_resources.Inc();
       continue;
     }
     present.insert(resource.name);
@@ -226,7 +251,7 @@ Update DiscoveryStream::Normalise(ResourceType type, DecodedResponse& decoded, c
     if (state.Wants(name) || state.VersionOf(name) != nullptr) update.removed.push_back(name);
   }
   std::erase_if(decoded.errors, [&](const SourceError& error) { return !state.Wants(error.name); });
-  counters_.resource_errors += decoded.errors.size();
+  counters_.resource_errors.Add(decoded.errors.size());
   return update;
 }
 
@@ -237,7 +262,7 @@ void DiscoveryStream::NoteHeartbeats(ResourceType type, const std::vector<Heartb
     const bool known =
         held != nullptr &&
         (*held == beat.version || (!beat.own_version && !options_.delta && state(type).version() == beat.version));
-    ++(known ? counters_.heartbeats : counters_.stray_heartbeats);
+    (known ? counters_.heartbeats : counters_.stray_heartbeats).Inc();
     if (known) expiry_.Set(type, beat.name, beat.ttl);
   }
 }
@@ -266,7 +291,7 @@ void DiscoveryStream::OnExpired(ResourceType type, const std::vector<std::string
   update.source = this;
   update.version = state.version();
   update.removed = names;
-  counters_.expired += names.size();
+  counters_.expired.Add(names.size());
   for (const std::string& name : names) {
     state.Forget(name);
     OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(type), " \"", name, "\": its time to live is over: it is gone");
@@ -292,7 +317,7 @@ std::vector<Refusal> DiscoveryStream::StageParts(ResourceType type, const Headin
 
 void DiscoveryStream::Stage(ResourceType type, const Heading& heading, DecodedResponse decoded) {
   const bool ordered = Ordered();  // before this response
-  counters_.unknown_fields += decoded.unknown_fields;
+  counters_.unknown_fields.Add(decoded.unknown_fields);
   for (const std::string& warning : decoded.warnings) OUTRIGGER_LOG(kWarn, kConfigXds, warning);
   std::vector<Refusal> refused;
   if (!decoded.whole.ok()) {
@@ -302,10 +327,10 @@ void DiscoveryStream::Stage(ResourceType type, const Heading& heading, DecodedRe
     refused = StageParts(type, heading, decoded, ordered);
   }
   if (refused.empty()) {
-    ++counters_.accepted;
+    counters_.accepted.Inc();
     return MutableState(type).Accept(heading.nonce, heading.version);
   }
-  ++counters_.refused;
+  counters_.refused.Inc();
   const std::string detail = JoinRefusals(refused);
   OUTRIGGER_LOG(kWarn, kConfigXds, ShortNameOf(type), " version \"", heading.version, "\" refused: ", detail);
   MutableState(type).Refuse(heading.nonce, detail);

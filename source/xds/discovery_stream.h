@@ -9,8 +9,10 @@
 #include "envoy/config/core/v3/base.pb.h"
 #include "source/event/dispatcher.h"
 #include "source/observe/schemas/xds.h"
+#include "source/observe/stats.h"
 #include "source/xds/backoff.h"
 #include "source/xds/expiry.h"
+#include "source/xds/failover.h"
 #include "source/xds/response_decoder.h"
 #include "source/xds/token_bucket.h"
 #include "source/xds/transport.h"
@@ -18,6 +20,12 @@
 #include "source/xds/update.h"
 
 namespace outrigger::xds {
+
+std::unique_ptr<TypeState> MakeTypeState(ResourceType type, bool delta);
+
+inline constexpr absl::string_view kInUseKey = "outrigger.in_use";
+// How the identifier of a control plane begins that hears of what is in use.
+inline constexpr absl::string_view kOurControlPlane = "outrigger-control-plane";
 
 // One stream to a control plane: aggregated (all types, ADS) or of one type, state of the world or delta. Reconnects
 // for ever with jittered exponential back-off; what was received stays when the stream goes. Owned by whoever made it;
@@ -32,40 +40,33 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
     bool node_on_first_message_only = false;
     absl::optional<ResourceType> only;  // none: aggregated
     bool delta = false;
+    std::string control_plane_prefix = "control_plane.";  // of the published statistics
+    std::string own_prefix = "xds.ads.";
     DecodeOptions decode;
     Duration backoff_base = milliseconds(500);
     Duration backoff_most = seconds(30);
     absl::optional<TokenBucket::Settings> request_limit;  // rate_limit_settings; none: requests go at once
   };
-  // Numbers beside the published ones.
-  struct Counters {
-    uint64_t unknown_types = 0;       // responses of a type we do not know: ignored
-    uint64_t unwanted_types = 0;      // of a type that was not asked for: ignored
-    uint64_t unwanted_resources = 0;  // nobody subscribed to them: ignored
-    uint64_t malformed = 0;           // messages that are no response: the stream is given up
-    uint64_t heartbeats = 0;          // a time to live began again
-    uint64_t stray_heartbeats = 0;    // of a version that is not held: ignored
-    uint64_t expired = 0;             // resources whose time to live was over
-    uint64_t resource_errors = 0;     // of resources that are wanted
-    uint64_t unknown_fields = 0;      // tolerated
-    uint64_t streams = 0, stream_ends = 0, responses = 0, accepted = 0, refused = 0;
-  };
-
-  DiscoveryStream(event::Dispatcher& dispatcher, Transport& transport, UpdateSink& sink,
-                  observe::ControlPlaneStats& stats, Options options);
+  DiscoveryStream(event::Dispatcher& dispatcher, Transport& transport, UpdateSink& sink, observe::StatsRegistry& stats,
+                  Options options);
   ~DiscoveryStream() override;
 
+  // A further management server, asked when those before it fail (failover.h). Before Start; outlives the stream.
+  void AddServer(Transport& transport) { failover_.Add(transport); }
   void Start();  // connects; subscriptions may be made before
 
   void WantAll(ResourceType type) override;
   void Want(ResourceType type, const std::string& name) override;
   void Unwant(ResourceType type, const std::string& name) override;
   void Seed(ResourceType type, const std::string& name, const std::string& version) override;
-  std::string Describe() const override { return transport_.Describe(); }
   SourceState State() const override;
+  std::string Describe() const override { return failover_.server().Describe(); }
+  // Told to a control plane that asked for it by being ours, with a request of its own whose node has kInUseKey in its
+  // metadata: {"version": V}. Others never hear of it.
+  void ReportInUse(ResourceType type, absl::string_view version) override;
 
   bool connected() const { return connected_; }
-  const Counters& counters() const { return counters_; }
+  const observe::DiscoveryStats& counters() const { return counters_; }
   const TypeState& state(ResourceType type) const { return *states_[static_cast<size_t>(type)]; }
   // The last stream's end, for dumps; empty if none has ended.
   const std::string& last_error() const { return last_error_; }
@@ -75,6 +76,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   struct Heading {
     std::string version, nonce;
   };
+  absl::string_view Method() const;
   void Connect();
   void OnConnected() override;
   void OnMessage(absl::string_view message) override;
@@ -93,16 +95,38 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   void NoteHeld(const Update& update, const std::vector<Refusal>& refused);
   void OnExpired(ResourceType type, const std::vector<std::string>& names);
   void SendPending(ResourceType type, int64_t* held_back);
+  void SendUse(ResourceType type);
+  void ArmFirstResponse();
+  void ArmProbe();
+  void Probe();  // tries the first server beside the one that serves
+  void OnProbe(bool answered);
   void SetConnected(bool connected);
   TypeState& MutableState(ResourceType type) { return *states_[static_cast<size_t>(type)]; }
   void Dirty() { dispatcher_.AtEndOfTurn(*this); }
   bool MaySend();  // takes a token; false: none is left, and the rest goes when there is one
 
+  // The first server's answer to one request, while another serves.
+  struct ProbeCall final : CallHandler {
+    explicit ProbeCall(DiscoveryStream& s) : stream(s) {}
+    void OnConnected() override {}
+    void OnMessage(absl::string_view) override { stream.OnProbe(true); }
+    void OnEnd(uint32_t, absl::string_view) override { stream.OnProbe(false); }
+    DiscoveryStream& stream;
+    std::unique_ptr<Call> call;
+  };
+  struct Use {
+    std::string version;
+    bool told = true;  // on this stream
+  };
+
   event::Dispatcher& dispatcher_;
-  Transport& transport_;
+  Failover failover_;
   UpdateSink& sink_;
-  observe::ControlPlaneStats& stats_;
   const Options options_;
+  observe::StatsScope<observe::ControlPlaneStats> stats_scope_;
+  observe::StatsScope<observe::DiscoveryStats> counters_scope_;
+  observe::ControlPlaneStats& stats_;
+  observe::DiscoveryStats& counters_;
   std::array<std::unique_ptr<TypeState>, kResourceTypes> states_;
   Expiry expiry_;
   std::unique_ptr<Call> call_;
@@ -110,10 +134,16 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   Backoff backoff_;
   absl::optional<TokenBucket> tokens_;
   event::Timer next_token_;
-  Counters counters_;
   std::string last_error_, server_;
   WallTime state_since_{}, last_error_at_{};
+  event::Timer first_response_;  // nothing came until then: the server has failed
+  ProbeCall probe_;
+  Backoff probe_backoff_;
+  event::Timer next_probe_;  // also the end of one that lasts
+  std::array<Use, kResourceTypes> uses_;
   bool started_ = false, connected_ = false, node_sent_ = false, staging_ = false;
+  bool answered_ = false;      // a response came on this stream
+  bool hears_of_use_ = false;  // its server said that it is ours
 };
 
 }  // namespace outrigger::xds

@@ -30,8 +30,9 @@ bool TypeState::WantsResource(const Resource& resource) const {
                                              [&](const std::string& name) { return names_.count(name) != 0; });
 }
 
-void TypeState::OnStream(bool known) {
-  known_ = known;
+void TypeState::OnStream(size_t server) {
+  server_ = server;
+  known_ = !giver_.has_value() || *giver_ == server;
   asked_ = answered_ = false;
   dirty_ = wants_anything();
   OnNewStream();
@@ -44,6 +45,7 @@ const std::string* TypeState::VersionOf(const std::string& name) const {
 
 void TypeState::Accept(const std::string& nonce, const std::string& version) {
   version_ = version;
+  giver_ = server_;
   known_ = answered_ = dirty_ = true;
   Answer(nonce, nullptr);
 }

@@ -35,9 +35,9 @@ class TypeState {
   bool WantsResource(const Resource& resource) const;
   bool wants_anything() const { return all_ || !names_.empty(); }
 
-  // A new stream: everything wanted is asked for again. `known`: its server is the one that gave what is held, so that
-  // versions mean something to it.
-  void OnStream(bool known);
+  // A new stream, to the server of this number: everything wanted is asked for again. The versions held mean something
+  // to the server that gave them only.
+  void OnStream(size_t server);
 
   // What was accepted of a response: Hold and Forget for its resources, then Accept or Refuse for the whole.
   void Hold(const std::string& name, const std::string& version) { held_[name] = version; }
@@ -48,6 +48,9 @@ class TypeState {
 
   bool asked() const { return asked_; }        // something was said on this stream
   bool answered() const { return answered_; }  // a response came on this stream
+  // This stream's server gave what is held: it may stay silent.
+  bool known() const { return giver_.has_value() && *giver_ == server_; }
+  const std::set<std::string>& names() const { return names_; }
 
   // State of the world, types whose responses are complete: notes the names that a response has and returns those that
   // an earlier one had and this one lacks. Otherwise nothing is gone by absence.
@@ -79,7 +82,9 @@ class TypeState {
   const ResourceType type_;
   bool all_ = false, dirty_ = false;
   bool asked_ = false, answered_ = false;  // on this stream
-  bool known_ = true;                      // this stream's server knows the versions held
+  bool known_ = true;                      // this stream's server gave the versions held
+  absl::optional<size_t> giver_;           // of them
+  size_t server_ = 0;                      // of this stream
   std::set<std::string> names_;
   absl::btree_map<std::string, std::string> held_;  // name → version
   std::string version_;

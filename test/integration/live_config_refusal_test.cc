@@ -143,7 +143,7 @@ TEST_F(LiveConfigRefusalTest, AnUnknownTypeOfResponseIsIgnoredAndTheStreamGoesOn
   EXPECT_TRUE(ads.heard(strange.type_url()).empty());
   EXPECT_EQ(ads.streams(), 1);
   uint64_t unknown = 0;
-  proxy_->OnMain([&](server::Server&) { unknown = xds_->sources()->ads()->counters().unknown_types; });
+  proxy_->OnMain([&](server::Server&) { unknown = xds_->sources()->ads()->counters().unknown_types.value(); });
   EXPECT_EQ(unknown, 1u);
   ExpectStillServing();
 }

@@ -34,7 +34,7 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
     options.node.set_id("n1");
     options.backoff_most = milliseconds(100);
     graph_ = std::make_unique<StagingGraph>(*world_.loop, stats_, target_, *this);
-    stream_ = std::make_unique<DiscoveryStream>(*world_.loop, *transport_, *graph_, stats_.main().Get(scope_), options);
+    stream_ = std::make_unique<DiscoveryStream>(*world_.loop, *transport_, *graph_, stats_, options);
     graph_->WatchAll(T::kCluster, *stream_, seconds(15));
     graph_->WatchAll(T::kListener, *stream_, seconds(15));
     stream_->Start();
@@ -73,8 +73,6 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
   std::unique_ptr<cp::XdsServer> core_;
   std::unique_ptr<cp::GrpcServer> server_;
   observe::StatsRegistry stats_;
-  observe::StatsScope<observe::ControlPlaneStats> scope_ =
-      stats_.Register<observe::ControlPlaneStats>("control_plane.");
   std::unique_ptr<server::GrpcTransport> transport_;
   RecordingTarget target_;
   std::unique_ptr<StagingGraph> graph_;
@@ -93,8 +91,8 @@ TEST_F(ControlPlaneTest, AListenerItsRoutesClusterAndEndpointsComeOverOneStreamA
   // To another cluster: made before the routes move, the old one broken after.
   Publish({cp::EdsCluster("b"), cp::Endpoints("b", 3), cp::ListenerWith("in", "r"), cp::RoutesTo("r", "b")});
   ASSERT_TRUE(world_.Until([&] { return target_.Has(T::kCluster, "b") && !target_.Has(T::kCluster, "a"); }));
-  EXPECT_EQ(stream_->counters().refused, 0u);
-  EXPECT_EQ(stream_->counters().stream_ends, 0u);
+  EXPECT_EQ(stream_->counters().refused.value(), 0u);
+  EXPECT_EQ(stream_->counters().stream_ends.value(), 0u);
 }
 
 TEST_F(ControlPlaneTest, GoogleGrpcCarriesTheSameStream) {
@@ -108,7 +106,7 @@ TEST_F(ControlPlaneTest, GoogleGrpcCarriesTheSameStream) {
   ASSERT_TRUE(world_.Until([&] { return target_.Has(T::kCluster, "b") && !target_.Has(T::kCluster, "a"); }));
   server_->Stop();
   server_.reset();
-  ASSERT_TRUE(world_.Until([&] { return stream_->counters().stream_ends > 0; }));
+  ASSERT_TRUE(world_.Until([&] { return stream_->counters().stream_ends.value() > 0; }));
 }
 
 TEST_F(ControlPlaneTest, ARestartOfTheControlPlaneLosesNothingAndItsChangesArrive) {
@@ -120,7 +118,7 @@ TEST_F(ControlPlaneTest, ARestartOfTheControlPlaneLosesNothingAndItsChangesArriv
   server_->Stop();
   server_.reset();
   core_.reset();
-  ASSERT_TRUE(world_.Until([&] { return stream_->counters().stream_ends > 0; }));
+  ASSERT_TRUE(world_.Until([&] { return stream_->counters().stream_ends.value() > 0; }));
   EXPECT_TRUE(target_.Has(T::kCluster, "a"));
   Publish({cp::EdsCluster("a"), cp::Endpoints("a", 1), cp::EdsCluster("b"), cp::Endpoints("b", 1)});
   Serve(port);
@@ -134,7 +132,7 @@ TEST_F(ControlPlaneTest, ARefusalReachesTheControlPlaneWithItsReason) {
   Publish({cp::EdsCluster("a"), cp::Endpoints("a", 1)});
   Serve();
   Connect();
-  ASSERT_TRUE(world_.Until([&] { return stream_->counters().refused > 0; }));
+  ASSERT_TRUE(world_.Until([&] { return stream_->counters().refused.value() > 0; }));
   target_.refuse.clear();
   Publish({cp::EdsCluster("a", "2s"), cp::Endpoints("a", 1)});
   ASSERT_TRUE(world_.Until([&] { return target_.Has(T::kCluster, "a"); }));

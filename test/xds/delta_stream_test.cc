@@ -182,11 +182,11 @@ TEST(DeltaStreamTest, WhatIsNotWantedAnyMoreWhenItComesIsIgnoredCountedAndAnswer
   scene.GiveCluster("a");
   scene.SayDelta(T::kCluster, {}, {"a"});
   scene.SayDelta(T::kEndpoints, {Wrap("a", "9", Endpoints("a", 99))});
-  EXPECT_EQ(scene.stream->counters().unwanted_resources, 1u);
+  EXPECT_EQ(scene.stream->counters().unwanted_resources.value(), 1u);
   EXPECT_FALSE(scene.target.Has(T::kEndpoints, "a"));
   EXPECT_EQ(scene.LastDelta(T::kEndpoints).response_nonce(), "n4");
   scene.SayDelta(T::kSecret, {Wrap("s", "1", Secret("s"))});
-  EXPECT_EQ(scene.stream->counters().unwanted_types, 1u) << "never asked for";
+  EXPECT_EQ(scene.stream->counters().unwanted_types.value(), 1u) << "never asked for";
   EXPECT_THAT(scene.transport.DeltaOf(T::kSecret), IsEmpty());
 }
 
@@ -235,7 +235,7 @@ TEST(DeltaStreamTest, SingleClustersWithoutTheRestAreNoWildcard) {
   EXPECT_THAT(Subscribed(scene.LastDelta(T::kCluster)), ElementsAre("one"));
   scene.SayDelta(T::kCluster, {Wrap("other", "1", StaticCluster("other"))});
   EXPECT_FALSE(scene.target.Has(T::kCluster, "other"));
-  EXPECT_EQ(scene.stream->counters().unwanted_resources, 1u);
+  EXPECT_EQ(scene.stream->counters().unwanted_resources.value(), 1u);
   scene.stream->WantAll(T::kCluster);
   scene.Run();
   EXPECT_THAT(Subscribed(scene.LastDelta(T::kCluster)), ElementsAre("*"));
@@ -253,8 +253,7 @@ TEST(DeltaStreamTest, VirtualHostsAreAskedForByRoutesAndDomainAndAnswerToTheirAl
     std::vector<Update> updates;
   } sink;
   Scene scene;
-  scene.stream = std::make_unique<DiscoveryStream>(*scene.loop, scene.transport, sink,
-                                                   scene.stats.main().Get(scene.scope), Delta());
+  scene.stream = std::make_unique<DiscoveryStream>(*scene.loop, scene.transport, sink, scene.stats, Delta());
   scene.stream->Want(T::kVirtualHost, "routes/a.example");
   scene.stream->Want(T::kVirtualHost, "routes/b.example");
   scene.stream->Start();
@@ -275,7 +274,7 @@ TEST(DeltaStreamTest, VirtualHostsAreAskedForByRoutesAndDomainAndAnswerToTheirAl
   EXPECT_EQ(sink.updates[0].updated[0].name, "routes/vhost-1");
   EXPECT_THAT(sink.updates[0].updated[0].aliases, ElementsAre("routes/a.example"));
   EXPECT_THAT(sink.updates[0].removed, ElementsAre("routes/b.example"));
-  EXPECT_EQ(scene.stream->counters().unwanted_resources, 1u);
+  EXPECT_EQ(scene.stream->counters().unwanted_resources.value(), 1u);
   scene.SayDelta(T::kVirtualHost, {}, {"routes/vhost-1"});
   ASSERT_EQ(sink.updates.size(), 2u);
   EXPECT_THAT(sink.updates[1].removed, ElementsAre("routes/vhost-1"));
@@ -291,8 +290,7 @@ TEST(DeltaStreamTest, AServerThatSaysWhatItCannotGiveIsHeardAndAnswered) {
     std::vector<SourceError> errors;
   } sink;
   Scene scene;
-  scene.stream = std::make_unique<DiscoveryStream>(*scene.loop, scene.transport, sink,
-                                                   scene.stats.main().Get(scene.scope), Delta());
+  scene.stream = std::make_unique<DiscoveryStream>(*scene.loop, scene.transport, sink, scene.stats, Delta());
   scene.stream->Want(T::kEndpoints, "a");
   scene.stream->Start();
   scene.Run();

@@ -218,12 +218,12 @@ TEST(DiscoveryStreamTest, WhatNobodyAskedForIsIgnoredAndCounted) {
   other.set_type_url("type.googleapis.com/envoy.service.unheard.v3.Of");
   scene.transport.Say(other);
   scene.Run();
-  EXPECT_EQ(scene.stream->counters().unwanted_types, 1u);
-  EXPECT_EQ(scene.stream->counters().unknown_types, 1u);
+  EXPECT_EQ(scene.stream->counters().unwanted_types.value(), 1u);
+  EXPECT_EQ(scene.stream->counters().unknown_types.value(), 1u);
   EXPECT_EQ(scene.transport.requests.size(), before);
   scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
   scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r", "x"), Routes("stray", "x")});
-  EXPECT_EQ(scene.stream->counters().unwanted_resources, 1u);
+  EXPECT_EQ(scene.stream->counters().unwanted_resources.value(), 1u);
   EXPECT_FALSE(scene.Last(T::kRoutes).has_error_detail());
   EXPECT_FALSE(scene.target.Has(T::kRoutes, "stray"));
 }
@@ -234,7 +234,7 @@ TEST(DiscoveryStreamTest, BytesThatAreNoResponseEndTheStreamNotTheConfiguration)
   scene.Say<ClusterProto>(T::kCluster, "v1", {StaticCluster("a")});
   scene.transport.SayBytes("\xff\xff\xff\xff");
   scene.Run(seconds(1));
-  EXPECT_EQ(scene.stream->counters().malformed, 1u);
+  EXPECT_EQ(scene.stream->counters().malformed.value(), 1u);
   EXPECT_EQ(scene.transport.opened, 2);
   EXPECT_TRUE(scene.target.Has(T::kCluster, "a"));
 }
@@ -286,7 +286,7 @@ TEST(DiscoveryStreamTest, ASeparateStreamSpeaksItsTypesOwnService) {
   EXPECT_EQ(scene.transport.last_method, "/envoy.service.cluster.v3.ClusterDiscoveryService/StreamClusters");
   EXPECT_EQ(scene.transport.requests[0].type_url(), TypeUrlOf(T::kCluster));
   scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
-  EXPECT_EQ(scene.stream->counters().unknown_types, 1u);
+  EXPECT_EQ(scene.stream->counters().unknown_types.value(), 1u);
 }
 
 }  // namespace

@@ -252,7 +252,7 @@ TEST(RandomServerTest, TheClientEndsWhereTheServerIsAndIsWholeAtEveryStepOverMan
     }
     EXPECT_TRUE(server.Agrees());
     changes += scene.graph->counters().applied;
-    streams += scene.stream->counters().streams;
+    streams += scene.stream->counters().streams.value();
     moved += scene.graph->counters().removed;
   }
   EXPECT_GT(changes, 10'000u);

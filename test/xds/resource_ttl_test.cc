@@ -46,7 +46,7 @@ TEST_P(ResourceTtlTest, AResourceGoesWhenItsTimeIsOverAndOthersStay) {
   scene_.Run(milliseconds(200));
   EXPECT_FALSE(scene_.target.Has(T::kCluster, "a"));
   EXPECT_TRUE(scene_.target.Has(T::kCluster, "b"));
-  EXPECT_EQ(scene_.stream->counters().expired, 1u);
+  EXPECT_EQ(scene_.stream->counters().expired.value(), 1u);
 }
 
 TEST_P(ResourceTtlTest, ComingAgainBeginsTheTimeAgainAndWithoutTimeItStays) {
@@ -68,7 +68,7 @@ TEST_P(ResourceTtlTest, AHeartbeatKeepsTheContentAndBeginsTheTimeAgain) {
   }
   EXPECT_TRUE(scene_.target.Has(T::kCluster, "a"));
   EXPECT_TRUE(scene_.target.Has(T::kCluster, "b")) << "a response of heartbeats is not complete";
-  EXPECT_EQ(scene_.stream->counters().heartbeats, 5u);
+  EXPECT_EQ(scene_.stream->counters().heartbeats.value(), 5u);
   EXPECT_EQ(scene_.target.log.size(), 2u);
   scene_.Run(seconds(6));
   EXPECT_FALSE(scene_.target.Has(T::kCluster, "a"));
@@ -78,7 +78,7 @@ TEST_P(ResourceTtlTest, AHeartbeatOfAVersionThatIsNotHeldIsIgnoredAndCounted) {
   Say(T::kCluster, "1", {Wrap("a", "1", StaticCluster("a"), 5)});
   scene_.Run(seconds(4));
   Say(T::kCluster, "1", {Beat("a", "2", 50), Beat("stranger", "1", 50)});
-  EXPECT_EQ(scene_.stream->counters().stray_heartbeats, 2u);
+  EXPECT_EQ(scene_.stream->counters().stray_heartbeats.value(), 2u);
   EXPECT_EQ(Refusal(T::kCluster), "");
   scene_.Run(seconds(2));
   EXPECT_FALSE(scene_.target.Has(T::kCluster, "a"));
@@ -104,7 +104,7 @@ TEST_P(ResourceTtlTest, EndpointsThatEndStayInUseAsIfTheServerHadSaidThatThereAr
   Say(T::kCluster, "1", {Wrap("a", "1", EdsCluster("a"))});
   Say(T::kEndpoints, "1", {Wrap("a", "1", Endpoints("a"), 5)});
   scene_.Run(seconds(6));
-  EXPECT_EQ(scene_.stream->counters().expired, 1u);
+  EXPECT_EQ(scene_.stream->counters().expired.value(), 1u);
   EXPECT_TRUE(scene_.target.Has(T::kEndpoints, "a"));
   EXPECT_TRUE(scene_.target.Has(T::kCluster, "a"));
 }
@@ -118,7 +118,7 @@ TEST_P(ResourceTtlTest, WhatIsNotWantedAnyMoreDoesNotEndLater) {
     Say(T::kCluster, "2", {Wrap("b", "1", StaticCluster("b"))});
   }
   scene_.Run(seconds(20));
-  EXPECT_EQ(scene_.stream->counters().expired, 0u);
+  EXPECT_EQ(scene_.stream->counters().expired.value(), 0u);
 }
 
 TEST_P(ResourceTtlTest, ATimeOfNothingIsRefused) {

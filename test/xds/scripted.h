@@ -189,7 +189,7 @@ struct Scene : SourceDirectory {
       : world(seed, event::FaultPlan::None()), loop(world.MakeDispatcher()), transport(*loop) {
     options.node.set_id("me");
     graph = std::make_unique<StagingGraph>(*loop, stats, target, *this);
-    stream = std::make_unique<DiscoveryStream>(*loop, transport, *graph, stats.main().Get(scope), options);
+    stream = std::make_unique<DiscoveryStream>(*loop, transport, *graph, stats, options);
   }
   ~Scene() override {
     stream.reset();

@@ -70,7 +70,7 @@ SourceRegistry::~SourceRegistry() = default;
 absl::Status SourceRegistry::CheckCluster(const std::string& cluster, bool ads) const {
   if (!around_.builder->Has(config::ResourceKind::kCluster, cluster)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("grpc_services[0].envoy_grpc.cluster_name: \"", cluster, "\" is not a static cluster"));
+        absl::StrCat("envoy_grpc.cluster_name: \"", cluster, "\" is not a static cluster"));
   }
   const config::Dependencies* needs = around_.builder->DependenciesOf(config::ResourceKind::kCluster, cluster);
   if (needs == nullptr) return absl::OkStatus();
@@ -79,26 +79,33 @@ absl::Status SourceRegistry::CheckCluster(const std::string& cluster, bool ads) 
     const ApiConfigSource& api = wanted.source->api_config_source();
     const bool over_ads = wanted.source->has_ads() || IsAggregated(api);
     const bool over_itself =
-        api.grpc_services_size() > 0 && api.grpc_services(0).envoy_grpc().cluster_name() == cluster;
+        std::any_of(api.grpc_services().begin(), api.grpc_services().end(),
+                    [&](const GrpcService& service) { return service.envoy_grpc().cluster_name() == cluster; });
     if (!(ads && over_ads) && !over_itself) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("cluster \"", cluster, "\" carries the stream over which its own ", config::WordOf(wanted.kind),
-                     " \"", wanted.name, "\" would come: it could never connect; give it from a file or inline"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "envoy_grpc: cluster \"", cluster, "\" carries the stream over which its own ", config::WordOf(wanted.kind),
+        " \"", wanted.name, "\" would come: it could never connect; give it from a file or inline"));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(const ApiConfigSource& config, bool ads) {
+absl::StatusOr<std::vector<std::unique_ptr<GrpcTransport>>> SourceRegistry::MakeTransports(
+    const ApiConfigSource& config, bool ads) {
   if (config.grpc_services_size() == 0) return absl::InvalidArgumentError("grpc_services: none given");
-  if (config.grpc_services_size() > 1) {
-    return absl::UnimplementedError(
-        "grpc_services[1]: a second management server to fall back to is not supported; give one (its cluster may have "
-        "several endpoints)");
+  std::vector<std::unique_ptr<GrpcTransport>> transports;
+  for (int i = 0; i < config.grpc_services_size(); ++i) {
+    absl::StatusOr<std::unique_ptr<GrpcTransport>> made = MakeTransport(config.grpc_services(i), ads);
+    if (!made.ok()) {
+      return absl::Status(made.status().code(), absl::StrCat("grpc_services[", i, "].", made.status().message()));
+    }
+    transports.push_back(*std::move(made));
   }
-  const GrpcService& service = config.grpc_services(0);
+  return transports;
+}
+
+absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(const GrpcService& service, bool ads) {
   if (service.has_google_grpc()) {
-    if (around_.google == nullptr)
-      return absl::UnimplementedError("grpc_services[0].google_grpc: not built into this process");
+    if (around_.google == nullptr) return absl::UnimplementedError("google_grpc: not built into this process");
     absl::StatusOr<std::unique_ptr<grpc::Channel>> channel = around_.google(*around_.dispatcher, service);
     if (!channel.ok()) return channel.status();
     return std::make_unique<GrpcTransport>(*std::move(channel), CallOptionsOf(service));
@@ -111,8 +118,10 @@ absl::StatusOr<std::unique_ptr<GrpcTransport>> SourceRegistry::MakeTransport(con
 
 std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfigSource& config, Stream& made,
                                                                  absl::optional<xds::ResourceType> only) {
-  made.scope = around_.stats->Register<observe::ControlPlaneStats>(StatsPrefixOf(only));
   xds::DiscoveryStream::Options options;
+  options.control_plane_prefix = StatsPrefixOf(only);
+  options.own_prefix =
+      absl::StrCat("xds.", only.has_value() ? absl::AsciiStrToLower(xds::ShortNameOf(*only)) : "ads", ".");
   options.node = around_.node;
   options.node_on_first_message_only = config.set_node_on_first_message_only();
   options.only = only;
@@ -124,19 +133,21 @@ std::unique_ptr<xds::DiscoveryStream> SourceRegistry::MakeStream(const ApiConfig
     if (limit.has_fill_rate()) options.request_limit->per_second = limit.fill_rate().value();
   }
   options.decode = around_.decode;
-  return std::make_unique<xds::DiscoveryStream>(*around_.dispatcher, *made.transport, *sink_,
-                                                around_.stats->main().Get(made.scope), std::move(options));
+  auto stream = std::make_unique<xds::DiscoveryStream>(*around_.dispatcher, *made.transports.front(), *sink_,
+                                                       *around_.stats, std::move(options));
+  for (size_t i = 1; i < made.transports.size(); ++i) stream->AddServer(*made.transports[i]);
+  return stream;
 }
 
 absl::Status SourceRegistry::SetAds(const ApiConfigSource& config) {
   if (!IsGrpc(config) && !IsAggregated(config)) {
     return absl::InvalidArgumentError("dynamic_resources.ads_config.api_type: must be GRPC or DELTA_GRPC");
   }
-  absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/true);
-  if (!transport.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("dynamic_resources.ads_config.", transport.status().message()));
+  auto transports = MakeTransports(config, /*ads=*/true);
+  if (!transports.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("dynamic_resources.ads_config.", transports.status().message()));
   }
-  ads_.transport = *std::move(transport);
+  ads_.transports = *std::move(transports);
   ads_.delta = IsDelta(config);
   ads_.stream = MakeStream(config, ads_, absl::nullopt);
   return absl::OkStatus();
@@ -166,11 +177,11 @@ absl::StatusOr<xds::Source*> SourceRegistry::SeparateFor(xds::ResourceType type,
   if (type == xds::ResourceType::kVirtualHost && !IsDelta(config)) return NeedsDelta("api_config_source.api_type");
   const std::string key = StreamKey(type, config);
   if (auto at = separate_.find(key); at != separate_.end()) return at->second.stream.get();
-  absl::StatusOr<std::unique_ptr<GrpcTransport>> transport = MakeTransport(config, /*ads=*/false);
-  if (!transport.ok())
-    return absl::InvalidArgumentError(absl::StrCat("api_config_source.", transport.status().message()));
+  auto transports = MakeTransports(config, /*ads=*/false);
+  if (!transports.ok())
+    return absl::InvalidArgumentError(absl::StrCat("api_config_source.", transports.status().message()));
   Stream& made = separate_[key];
-  made.transport = *std::move(transport);
+  made.transports = *std::move(transports);
   made.stream = MakeStream(config, made, type);
   made.stream->Start();
   return made.stream.get();

@@ -51,12 +51,13 @@ class SourceRegistry final : public xds::SourceDirectory {
 
  private:
   struct Stream {
-    observe::StatsScope<observe::ControlPlaneStats> scope;
-    std::unique_ptr<GrpcTransport> transport;
+    std::vector<std::unique_ptr<GrpcTransport>> transports;  // in the order in which they are asked; never empty
     std::unique_ptr<xds::DiscoveryStream> stream;
     bool delta = false;
   };
-  absl::StatusOr<std::unique_ptr<GrpcTransport>> MakeTransport(const envoy::config::core::v3::ApiConfigSource& config,
+  absl::StatusOr<std::vector<std::unique_ptr<GrpcTransport>>> MakeTransports(
+      const envoy::config::core::v3::ApiConfigSource& config, bool ads);
+  absl::StatusOr<std::unique_ptr<GrpcTransport>> MakeTransport(const envoy::config::core::v3::GrpcService& service,
                                                                bool ads);
   absl::Status CheckCluster(const std::string& cluster, bool ads) const;
   std::unique_ptr<xds::DiscoveryStream> MakeStream(const envoy::config::core::v3::ApiConfigSource& config, Stream& made,
