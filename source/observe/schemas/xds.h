@@ -14,8 +14,7 @@
 //   ExtensionConfigStats  "extension_config_discovery.<http_filter|network_filter|tcp_listener_filter>.<name>.", beside
 //                         SubscriptionStats
 //   DiscoveryStats        "xds.ads.", and of streams of one type "xds.cds.", "xds.eds." and so on: our own names, for
-//   what
-//                         the published ones do not tell
+//                         what the published ones do not tell
 //   RdsStats              "http.<stat_prefix>.rds.<route config>." beside SubscriptionStats
 #define OUTRIGGER_SUBSCRIPTION_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(init_fetch_timeout)                                                \
