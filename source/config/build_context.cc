@@ -33,6 +33,8 @@ absl::string_view WordOf(ResourceKind kind) {
       return "secret";
     case ResourceKind::kExtension:
       return "extension configuration";
+    case ResourceKind::kVirtualHost:
+      return "virtual host";
   }
   return "";
 }

@@ -12,6 +12,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
 #include "source/config/build_context.h"
 #include "source/config/cluster_builder.h"
@@ -47,6 +48,12 @@ struct ListenerPart : Part<envoy::config::listener::v3::Listener> {
 struct RoutesPart : Part<envoy::config::route::v3::RouteConfiguration> {
   RouteNames::Ref name;
   std::shared_ptr<const model::RouteTable> table;
+};
+// Of a route configuration that fetches its hosts; by the name of the resource, "ROUTES/HOST".
+struct HostPart : Part<envoy::config::route::v3::VirtualHost> {
+  std::string routes;
+  uint64_t head = 0;                               // of the route configuration around it that it was compiled with
+  std::shared_ptr<const model::RouteTable> table;  // with this host alone
 };
 using EndpointsPart = Part<envoy::config::endpoint::v3::ClusterLoadAssignment>;
 using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;

@@ -16,7 +16,7 @@ class ConfigSource;
 namespace outrigger::config {
 
 // The resources a Snapshot is made of.
-enum class ResourceKind : uint8_t { kListener, kRoutes, kCluster, kEndpoints, kSecret, kExtension };
+enum class ResourceKind : uint8_t { kListener, kRoutes, kCluster, kEndpoints, kSecret, kExtension, kVirtualHost };
 absl::string_view WordOf(ResourceKind kind);  // "listener", "route_configuration", "cluster", ...
 
 // Who gave a resource, beside its content.
@@ -27,7 +27,8 @@ struct Given {
 
 // A resource that another one subscribes to and is incomplete without.
 struct Subscription {
-  // kEndpoints of a cluster; kRoutes and kExtension (a filter's configuration) of a listener; kSecret of both.
+  // kEndpoints of a cluster; kRoutes and kExtension (a filter's configuration) of a listener; kSecret of both;
+  // kVirtualHost, under their own name, of routes that fetch theirs.
   ResourceKind kind = ResourceKind::kEndpoints;
   std::string name;
   std::shared_ptr<const envoy::config::core::v3::ConfigSource> source;

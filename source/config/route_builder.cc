@@ -1,6 +1,7 @@
 #include "source/config/route_builder.h"
 
 #include "absl/strings/ascii.h"
+#include "envoy/config/core/v3/config_source.pb.h"
 #include "source/config/route_parts.h"
 #include "source/extension/values.h"
 #include "source/model/header_mutation.h"
@@ -91,6 +92,17 @@ absl::StatusOr<model::VirtualHost> HostOf(const route_v3::VirtualHost& proto, Ro
   return host;
 }
 
+// Virtual hosts come by delta only: state of the world has no way to ask for one and hear that it does not exist.
+absl::Status CheckHostsSource(const envoy::config::core::v3::ConfigSource& source) {
+  using envoy::config::core::v3::ApiConfigSource;
+  if (source.has_ads()) return absl::OkStatus();  // whether it is delta is known where the stream is
+  if (!source.has_api_config_source())
+    return Fault("", "virtual hosts come over a delta stream only: ads or api_config_source");
+  const auto type = source.api_config_source().api_type();
+  if (type == ApiConfigSource::DELTA_GRPC || type == ApiConfigSource::AGGREGATED_DELTA_GRPC) return absl::OkStatus();
+  return Fault("api_config_source.api_type", "virtual hosts come over a delta stream only: DELTA_GRPC");
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const route_v3::RouteConfiguration& proto,
@@ -106,6 +118,13 @@ absl::StatusOr<std::shared_ptr<const model::RouteTable>> BuildRouteTable(const r
   const uint32_t most = proto.has_max_direct_response_body_size_bytes()
                             ? proto.max_direct_response_body_size_bytes().value()
                             : kDefaultMostDirectResponseBytes;
+  if (proto.has_vhds()) {
+    if (owner == RouteOwner::kInline)
+      return Fault("vhds", "only a route configuration that is fetched itself (rds) can fetch its virtual hosts");
+    OUTRIGGER_TRY("vhds.config_source", CheckHostsSource(proto.vhds().config_source()));
+    context.Subscribe(ResourceKind::kVirtualHost, proto.name(), proto.vhds().config_source());
+    table->fetches_hosts = true;
+  }
   std::vector<matching::VirtualHostSpec> specs;
   for (int i = 0; i < proto.virtual_hosts_size(); ++i) {
     BuildContext below = context.Below(Item("virtual_hosts", i));

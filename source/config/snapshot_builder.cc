@@ -176,6 +176,12 @@ Outcome SnapshotBuilder::Remove(ResourceKind kind, absl::string_view name) {
       return mark(state_->endpoints);
     case ResourceKind::kSecret:
       return mark(state_->secrets);
+    case ResourceKind::kVirtualHost: {
+      const auto at = state_->hosts.find(name);
+      if (at == state_->hosts.end()) return Outcome::kUnchanged;
+      state_->EraseHost(at);
+      return Outcome::kChanged;
+    }
     case ResourceKind::kExtension:
       break;
   }
@@ -217,6 +223,8 @@ auto WithKind(State& state, ResourceKind kind, F f) {
       return f(state.endpoints);
     case ResourceKind::kExtension:
       return f(state.extensions);
+    case ResourceKind::kVirtualHost:
+      return f(state.hosts);
     case ResourceKind::kSecret:
       break;
   }
@@ -285,6 +293,7 @@ Outcome SnapshotBuilder::SetResolved(absl::string_view cluster, size_t target,
 std::shared_ptr<const model::Snapshot> SnapshotBuilder::Build() {
   state_->SweepRemoved();
   if (!state_->changed && state_->last != nullptr) return state_->last;
+  state_->AssembleRoutes();
   ++state_->next.generation;
   state_->changed = false;
   state_->last = std::make_shared<const model::Snapshot>(state_->next);

@@ -37,7 +37,8 @@ class Listener;
 }
 namespace envoy::config::route::v3 {
 class RouteConfiguration;
-}
+class VirtualHost;
+}  // namespace envoy::config::route::v3
 namespace envoy::extensions::transport_sockets::tls::v3 {
 class Secret;
 }
@@ -83,6 +84,12 @@ class SnapshotBuilder {
   // A filter's configuration. One that a filter made of it cannot use is refused and the old one stays in use.
   absl::StatusOr<Outcome> SetExtension(const envoy::config::core::v3::TypedExtensionConfig& extension,
                                        const Given& given);
+  // A virtual host that came for a route configuration which fetches them; `name` is the resource's, "ROUTES/HOST". One
+  // that has a domain of another is refused.
+  absl::StatusOr<Outcome> SetVirtualHost(absl::string_view name, const envoy::config::route::v3::VirtualHost& host,
+                                         const Given& given);
+  absl::StatusOr<Dependencies> CheckVirtualHost(absl::string_view name,
+                                                const envoy::config::route::v3::VirtualHost& host, const Given& given);
   // By type: message is one of the six above.
   absl::StatusOr<Outcome> Set(const google::protobuf::Message& resource, const Given& given);
   // Removing what is not there, or is static, changes nothing. Endpoints, routes and secrets that are still subscribed

@@ -115,6 +115,7 @@ void SnapshotBuilder::State::Commit(RoutesPart part) {
   next.routes.Set(part.name->slot.index, part.table);
   const std::string name = part.proto->name();
   const RoutesPart before = Exchange(routes, name, std::move(part));
+  RenewHosts(name);
   changed = true;
 }
 

@@ -1,4 +1,5 @@
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "source/base/hash.h"
 #include "source/config/access_logs.h"
 #include "source/config/endpoint_builder.h"
@@ -27,20 +28,21 @@ void Append(const absl::Status& error, absl::Status* to) {
 namespace {
 
 template <class Proto>
-schema::Origin OriginOfResource(const Proto& proto, const Given& given) {
-  return {absl::StrCat("type.googleapis.com/", proto.GetDescriptor()->full_name()), NameOf(proto), given.version, ""};
+schema::Origin OriginOfResource(const Proto& proto, const Given& given, absl::string_view name) {
+  return {absl::StrCat("type.googleapis.com/", proto.GetDescriptor()->full_name()),
+          name.empty() ? NameOf(proto) : std::string(name), given.version, ""};
 }
 
 // What all kinds share: rules and support, then `compile` with a context that records into the part. On an error the
-// origin is given back.
+// origin is given back. `name`: of the resource, if the message calls itself otherwise.
 template <class P, class Proto, class Compiler>
 absl::StatusOr<P> CompilePart(SnapshotBuilder::State& state, std::shared_ptr<const Proto> proto, const Given& given,
-                              Compiler compile) {
+                              Compiler compile, absl::string_view name = {}) {
   P part;
   part.given = given;
   part.content_hash = extension::HashOf(*proto);
   part.proto = std::move(proto);
-  const schema::Origin origin = OriginOfResource(*part.proto, given);
+  const schema::Origin origin = OriginOfResource(*part.proto, given, name);
   if (NameOf(*part.proto).empty()) return ResourceError(origin, "name: is not set");
   if (!state.recompiling) {
     schema::ValidateOptions options;
@@ -188,6 +190,30 @@ absl::StatusOr<ExtensionPart> SnapshotBuilder::State::Compile(std::shared_ptr<co
                                       if (part.proto->has_typed_config()) return absl::OkStatus();
                                       return extension::Fault("typed_config", "is not set");
                                     });
+}
+
+// Within the route configuration as it is: a table of its own, with this host alone.
+absl::StatusOr<HostPart> SnapshotBuilder::State::CompileHost(absl::string_view name,
+                                                             std::shared_ptr<const VirtualHost> proto,
+                                                             const Given& given) {
+  return CompilePart<HostPart>(
+      *this, std::move(proto), given,
+      [this, name](HostPart& part, BuildContext& context) -> absl::Status {
+        part.routes = std::string(name.substr(0, name.rfind('/')));
+        Routes around = AroundOf(part.routes).head;
+        part.head = AroundOf(part.routes).hash;
+        OUTRIGGER_TRY("", CheckDomains(name, part));
+        *around.add_virtual_hosts() = *part.proto;
+        auto table = BuildRouteTable(around, RouteOwner::kDiscovery, part.given.version, context);
+        if (table.ok()) {
+          part.table = *std::move(table);
+          return absl::OkStatus();
+        }
+        absl::string_view error = table.status().message();
+        if (absl::ConsumePrefix(&error, "virtual_hosts[0]")) absl::ConsumePrefix(&error, ".");
+        return absl::InvalidArgumentError(error);
+      },
+      name);
 }
 
 template <class P>

@@ -23,6 +23,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   using Assignment = envoy::config::endpoint::v3::ClusterLoadAssignment;
   using Secret = envoy::extensions::transport_sockets::tls::v3::Secret;
   using Extension = envoy::config::core::v3::TypedExtensionConfig;
+  using VirtualHost = envoy::config::route::v3::VirtualHost;
 
   explicit State(const Environment& given) : environment(given) {}
 
@@ -38,6 +39,8 @@ struct SnapshotBuilder::State final : SecretProvider {
   absl::StatusOr<EndpointsPart> Compile(std::shared_ptr<const Assignment> proto, const Given& given);
   absl::StatusOr<SecretPart> Compile(std::shared_ptr<const Secret> proto, const Given& given);
   absl::StatusOr<ExtensionPart> Compile(std::shared_ptr<const Extension> proto, const Given& given);
+  absl::StatusOr<HostPart> CompileHost(absl::string_view name, std::shared_ptr<const VirtualHost> proto,
+                                       const Given& given);
 
   // Into use (snapshot_commit.cc). Cannot fail.
   void Commit(ClusterPart part);
@@ -46,6 +49,12 @@ struct SnapshotBuilder::State final : SecretProvider {
   void Commit(EndpointsPart part);
   void Commit(SecretPart part);
   void Commit(ExtensionPart part);
+  // Virtual hosts that were fetched (snapshot_hosts.cc).
+  void CommitHost(absl::string_view name, HostPart part);
+  void EraseHost(PartMap<HostPart>::iterator at);
+  void RenewHosts(const std::string& routes_name);  // their route configuration changed
+  absl::Status CheckDomains(absl::string_view name, const HostPart& part);
+  void AssembleRoutes();
   void PutEndpoints(ClusterPart& part);
   void Count(const ClusterPart& part, const model::Membership& members);  // membership_*
   void Erase(PartMap<ClusterPart>::iterator at);
@@ -110,6 +119,16 @@ struct SnapshotBuilder::State final : SecretProvider {
   PartMap<EndpointsPart> endpoints;
   PartMap<SecretPart> secrets;
   PartMap<ExtensionPart> extensions;
+  PartMap<HostPart> hosts;
+  std::set<std::string, std::less<>> stale_routes;  // whose hosts changed: put together before the next Snapshot
+  // What a route configuration is to the hosts that are fetched for it.
+  struct Around {
+    Routes head;  // without its own hosts
+    uint64_t hash = 0;
+    std::map<std::string, std::string> domains;  // in lower case: whose they are; "": its own
+  };
+  Around& AroundOf(const std::string& routes_name);
+  std::map<std::string, Around, std::less<>> surroundings;  // of those that have fetched hosts
   // Checked, to be set when what they wait for is there: what comes for them must suit them. Those that use
   // extensions.
   struct Checked {
@@ -136,6 +155,7 @@ struct SnapshotBuilder::State final : SecretProvider {
 inline const std::string& NameOf(const envoy::config::cluster::v3::Cluster& proto) { return proto.name(); }
 inline const std::string& NameOf(const envoy::config::listener::v3::Listener& proto) { return proto.name(); }
 inline const std::string& NameOf(const envoy::config::route::v3::RouteConfiguration& proto) { return proto.name(); }
+inline const std::string& NameOf(const envoy::config::route::v3::VirtualHost& proto) { return proto.name(); }
 inline const std::string& NameOf(const envoy::config::endpoint::v3::ClusterLoadAssignment& proto) {
   return proto.cluster_name();
 }

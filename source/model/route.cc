@@ -1,5 +1,7 @@
 #include "source/model/route.h"
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "source/http/stream.h"
 #include "source/net/connection.h"
@@ -23,8 +25,8 @@ uint64_t DrawOf(const ForwardAction& forward, http::Stream& stream) {
 FoundRoute FindRoute(const RouteTable& whole, http::Stream& stream) {
   FoundRoute found;
   const int32_t whose = whole.fetched.empty() ? 0 : whole.domains.Find(stream.request_headers().authority());
-  if (whose < 0 || static_cast<size_t>(whose) > whole.fetched.size()) return found;
-  const RouteTable& table = whose == 0 ? whole : *whole.fetched[static_cast<size_t>(whose) - 1];
+  if (whose < 0 || static_cast<size_t>(whose) >= std::max<size_t>(whole.fetched.size(), 1)) return found;
+  const RouteTable& table = whole.fetched.empty() ? whole : *whole.fetched[static_cast<size_t>(whose)];
   matching::RouteInput input;
   input.headers = &stream.request_headers();
   input.random = stream.random();

@@ -208,8 +208,10 @@ struct RouteTable {
   bool ignore_port = false;
   bool ignore_path_parameters = false;
   bool fetches_hosts = false;  // vhds: what it lacks can be asked for
+  // If any were fetched, this table has no hosts itself: first the table of those that the configuration gives, then
+  // one for each that was fetched; `domains` tells by index.
   std::vector<std::shared_ptr<const RouteTable>> fetched;
-  matching::HostTable domains;  // of all, if any were fetched: 0 for those of this table, else 1 + index in `fetched`
+  matching::HostTable domains;
   // Whether some virtual host has a domain for it.
   bool HasHost(absl::string_view host) const {
     return fetched.empty() ? matcher.FindVirtualHost(host) >= 0 : domains.Find(host) >= 0;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "source/config/listener_builder.h"
 #include "source/schema/origin.h"
@@ -12,6 +13,7 @@ namespace outrigger::server {
 namespace {
 
 using envoy::config::listener::v3::Listener;
+using envoy::config::route::v3::VirtualHost;
 using HttpConnectionManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 
 // The stat_prefix of the first connection manager of the listener that fetches these routes.
@@ -45,8 +47,9 @@ config::ResourceKind KindOf(xds::ResourceType type) {
       return config::ResourceKind::kListener;
     case xds::ResourceType::kExtension:
       return config::ResourceKind::kExtension;
-    case xds::ResourceType::kRuntime:
     case xds::ResourceType::kVirtualHost:
+      return config::ResourceKind::kVirtualHost;
+    case xds::ResourceType::kRuntime:
     case xds::ResourceType::kRoutes:
       break;
   }
@@ -65,6 +68,8 @@ xds::ResourceType TypeOf(config::ResourceKind kind) {
       return xds::ResourceType::kListener;
     case config::ResourceKind::kExtension:
       return xds::ResourceType::kExtension;
+    case config::ResourceKind::kVirtualHost:
+      return xds::ResourceType::kVirtualHost;
     case config::ResourceKind::kRoutes:
       break;
   }
@@ -89,7 +94,11 @@ BuilderTarget::BuilderTarget(event::Dispatcher& dispatcher, config::SnapshotBuil
     : dispatcher_(dispatcher), builder_(builder), calls_(std::move(calls)) {}
 
 absl::StatusOr<xds::Needs> BuilderTarget::Check(xds::ResourceType type, const xds::Resource& resource) {
-  absl::StatusOr<config::Dependencies> dependencies = builder_.Check(*resource.message, {resource.version, false});
+  absl::StatusOr<config::Dependencies> dependencies =
+      type == xds::ResourceType::kVirtualHost
+          ? builder_.CheckVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message),
+                                      {resource.version, false})
+          : builder_.Check(*resource.message, {resource.version, false});
   if (!dependencies.ok()) return dependencies.status();
   if (type == xds::ResourceType::kListener) {
     if (const absl::Status status = PrepareListener(resource); !status.ok()) {
@@ -113,6 +122,11 @@ absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& r
   if (type == xds::ResourceType::kListener) {
     leaving_.erase(resource.name);
     calls_.stop_keeping(resource.name);
+  }
+  if (type == xds::ResourceType::kVirtualHost) {
+    return builder_
+        .SetVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message), {resource.version, false})
+        .status();
   }
   return builder_.Set(*resource.message, {resource.version, false}).status();
 }
