@@ -16,6 +16,7 @@
 #include "source/extension/runtime.h"
 #include "source/extension/values.h"
 #include "source/server/admin/all_pages.h"
+#include "source/server/admin/client_status.h"
 #include "source/server/process_stats.h"
 #include "source/server/server_parts.h"
 #include "source/upstream/breaker_gauges.h"
@@ -167,6 +168,7 @@ absl::Status Server::Parts::StartAdmin(Server& server) {
   if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("admin.address: ", address.status().message()));
   AddAllPages(server, pages);
   AdminListener::Settings settings;
+  settings.methods = ClientStatusMethods(server);
   settings.address = *std::move(address);
   for (int i = 0; i < config.access_log_size(); ++i) {
     auto log = builder->MakeAccessLog(config.access_log(i));

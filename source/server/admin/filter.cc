@@ -10,16 +10,22 @@ using http::FilterStatus;
 using http::KnownHeader;
 
 AdminFilter::AdminFilter(const Config& config, http::Stream& stream)
-    : pages_(*config.pages), stream_(&stream), alive_(std::make_shared<AdminFilter*>(this)) {}
+    : pages_(*config.pages), stream_(&stream), methods_(config.methods), alive_(std::make_shared<AdminFilter*>(this)) {}
 
 AdminFilter::~AdminFilter() { *alive_ = nullptr; }
 
 FilterStatus AdminFilter::OnRequestHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) {
+  const bool method = methods_ != nullptr && methods_->find(headers.path()) != methods_->end();
+  if (method || (methods_ != nullptr && http::IsGrpcRequest(headers))) {
+    call_ = std::make_unique<grpc::ServerCall>(stream, *methods_, kMostBody);
+    return call_->OnHeaders(headers, end);
+  }
   request_ = ParseAdminTarget(headers.method(), headers.path());
   return end ? Ask(stream) : FilterStatus::kContinue;
 }
 
 FilterStatus AdminFilter::OnRequestBody(http::Stream& stream, Buffer& body, bool end) {
+  if (call_ != nullptr) return call_->OnBody(body, end);
   if (request_.body.size() + body.size() > kMostBody) {
     stream.SendLocalReply({.status = 413, .body = "request body too large", .details = "request_payload_too_large"});
     return FilterStatus::kAnswered;
@@ -29,7 +35,13 @@ FilterStatus AdminFilter::OnRequestBody(http::Stream& stream, Buffer& body, bool
   return end ? Ask(stream) : FilterStatus::kContinue;
 }
 
-FilterStatus AdminFilter::OnRequestTrailers(http::Stream& stream, http::HeaderMap&) { return Ask(stream); }
+FilterStatus AdminFilter::OnRequestTrailers(http::Stream& stream, http::HeaderMap&) {
+  return call_ != nullptr ? call_->OnTrailers() : Ask(stream);
+}
+
+void AdminFilter::OnDownstreamBelowLow(http::Stream&) {
+  if (call_ != nullptr) call_->OnDownstreamBelowLow();
+}
 
 FilterStatus AdminFilter::Ask(http::Stream& stream) {
   pages_.Handle(request_, [alive = alive_](AdminResponse response) {

@@ -4,18 +4,20 @@
 #include <memory>
 #include <string>
 
+#include "source/grpc/server_call.h"
 #include "source/http/filter.h"
 #include "source/http/stream.h"
 #include "source/server/admin/pages.h"
 
 namespace outrigger::server {
 
-// The terminal HTTP filter of the admin listener: gathers the request, asks the pages, sends the answer. So the admin endpoint has the
-// codecs, limits, statistics and access logs of any other listener.
+// The terminal HTTP filter of the admin listener: gathers the request, asks the pages, sends the answer; gRPC calls go
+// to their method. So the admin endpoint has the codecs, limits, statistics and access logs of any other listener.
 class AdminFilter final : public http::Filter {
  public:
   struct Config {
     const AdminPages* pages;  // outlives the listener
+    std::shared_ptr<const grpc::MethodTable> methods;
   };
   AdminFilter(const Config& config, http::Stream& stream);
   ~AdminFilter() override;
@@ -23,6 +25,8 @@ class AdminFilter final : public http::Filter {
   http::FilterStatus OnRequestHeaders(http::Stream& stream, http::HeaderMap& headers, bool end) override;
   http::FilterStatus OnRequestBody(http::Stream& stream, Buffer& body, bool end) override;
   http::FilterStatus OnRequestTrailers(http::Stream& stream, http::HeaderMap& trailers) override;
+  void OnDownstreamAboveHigh(http::Stream&) override {}
+  void OnDownstreamBelowLow(http::Stream&) override;
 
  private:
   http::FilterStatus Ask(http::Stream& stream);
@@ -31,6 +35,8 @@ class AdminFilter final : public http::Filter {
   static constexpr size_t kMostBody = 1024 * 1024;
   const AdminPages& pages_;
   http::Stream* stream_;
+  const std::shared_ptr<const grpc::MethodTable> methods_;
+  std::unique_ptr<grpc::ServerCall> call_;  // null: a page is asked for
   AdminRequest request_;
   std::shared_ptr<AdminFilter*> alive_;  // null inside once this is gone: an answer may come late
 };

@@ -29,7 +29,7 @@ std::shared_ptr<const model::Listener> MakeListener(const AdminListener::Setting
   manager->generate_request_id = false;
   std::vector<http::FilterSpec> filters;
   filters.push_back(http::MakeFilterSpec<AdminFilter>(
-      std::make_shared<const AdminFilter::Config>(AdminFilter::Config{&pages}), true));
+      std::make_shared<const AdminFilter::Config>(AdminFilter::Config{&pages, settings.methods}), true));
   filters.back().name = filters.back().type = "admin";
   manager->chain = std::make_shared<const http::FilterChainSpec>(std::move(filters));
 
