@@ -21,8 +21,14 @@ std::vector<Refusal> StagingGraph::Seed(const Update& update) {
   };
   for (const Resource& resource : update.updated) {
     const ResourceNode* node = Find({update.type, resource.name});
-    if (node == nullptr || node->source == nullptr || is_refused(resource.name)) continue;
-    node->source->Seed(update.type, resource.name, resource.version);
+    if (node == nullptr) continue;
+    const bool nothing_of_it = node->active == nullptr && node->waiting == nullptr;
+    if (is_refused(resource.name)) {
+      // No source has ever named it: none would take its row away.
+      if (IsFullState(update.type) && nothing_of_it) Drop(node->key);
+    } else if (node->source != nullptr) {
+      node->source->Seed(update.type, resource.name, resource.version);
+    }
   }
   return refused;
 }

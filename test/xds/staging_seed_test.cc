@@ -93,6 +93,14 @@ TEST(StagingSeedTest, WhatIsNotOnDiskEndsItsWaitEvenWhereItHasNoEnd) {
   EXPECT_TRUE(scene.graph->Settled(T::kCluster));
 }
 
+TEST(StagingSeedTest, WhatIsRefusedLeavesNothingBehind) {
+  Scene scene;
+  scene.target.refuse.insert("bad");
+  scene.graph->WatchAll(T::kCluster, *scene.stream, seconds(15));
+  EXPECT_EQ(scene.graph->Seed(From<ClusterProto>(T::kCluster, {StaticCluster("bad"), StaticCluster("s")})).size(), 1u);
+  scene.graph->ForEach([](const ResourceRow& row) { EXPECT_EQ(row.name, "s"); });
+}
+
 TEST(StagingSeedTest, StaticNamesWin) {
   Scene scene;
   scene.graph->AdoptStatic(T::kCluster, "s", {});
