@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -252,55 +253,128 @@ TEST_F(TlsHopTest, AHeaderSaysTheServersNameInsteadOfTheAuthority) {
   EXPECT_EQ(back_->Stat("listener.test.downstream_cx_total"), 2);  // one for each name
 }
 
-// Law 9: connections that the tightened trust might refuse do not go on.
-TEST_F(TlsHopTest, DrainsConnectionsWhenTrustIsTightened) {
-  Start();
-  ASSERT_EQ(Get().response().status, 200u);
-  server_spec_.validation = authority_->Trusting({"spiffe://mesh/only-this-one"});
-  SetBackListener();
-  back_->Publish();
-  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
-  EXPECT_EQ(Get().response().status, 503u);
-  EXPECT_EQ(server_->requests(), 1u);
-}
+// Law 9 between two proxies with TLS, for either protocol: `back_` is the downstream side of what changes, `front_` the
+// upstream side.
+class TrustChangeTest : public TlsHopTest, public testing::WithParamInterface<const char*> {
+ protected:
+  TrustChangeTest() { server_spec_.alpn = {GetParam()}; }
+  void StartAndAsk() {
+    Start();
+    ASSERT_EQ(Get().response().status, 200u);
+    EXPECT_EQ(back_->Stat("listener.test.downstream_cx_total"), 1);
+  }
+  void ChangeBack() {
+    SetBackListener();
+    Publish(*back_);
+  }
+  void ChangeFront() {
+    SetFrontCluster();
+    Publish(*front_);
+  }
+  // Returns when the worker uses it.
+  static void Publish(ThreadedProxy& proxy) {
+    proxy.Publish();
+    std::promise<void> used;
+    proxy.worker().dispatcher().Post([&used] { used.set_value(); });
+    used.get_future().wait();
+  }
+  // The same connection carries the next request.
+  void ExpectFollows() {
+    EXPECT_EQ(Get().response().status, 200u);
+    EXPECT_EQ(back_->Stat("listener.test.downstream_cx_total"), 1);
+  }
+  void ExpectEnds() {
+    EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
+  }
+  // The connection ends; the next one is made under the new rule, which refuses: no request gets through.
+  void ExpectEndsAndRefuses() {
+    ExpectEnds();
+    EXPECT_EQ(Get().response().status, 503u);
+    EXPECT_EQ(server_->requests(), 1u);
+    // What the client kept of its session is worth nothing: the new connection is judged anew.
+    EXPECT_EQ(back_->Stat("listener.test.ssl.session_reused"), 0);
+  }
+  // The connection ends; the next request goes over a new one.
+  void ExpectEndsAndServes() {
+    EXPECT_TRUE(Eventually(
+        [&] { return Get().response().status == 200u && back_->Stat("listener.test.downstream_cx_total") >= 2; }));
+    EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 1; }));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Protocols, TrustChangeTest, testing::Values("h2", "http/1.1"),
+                         [](const auto& info) { return std::string(info.index == 0 ? "Http2" : "Http1"); });
 
-TEST_F(TlsHopTest, ConnectionsSurviveARenewedCertificate) {
-  Start();
-  ASSERT_EQ(Get().response().status, 200u);
+TEST_P(TrustChangeTest, AConnectionFollowsARenewedCertificate) {
+  StartAndAsk();
   server_spec_.certificates = {authority_->Uri("spiffe://mesh/back")};
-  SetBackListener();
-  back_->Publish();
-  ASSERT_EQ(Get().response().status, 200u);
-  EXPECT_EQ(back_->Stat("listener.test.downstream_cx_total"), 1);
+  ChangeBack();
+  ExpectFollows();
 }
 
-TEST_F(TlsHopTest, DrainsConnectionsWhenAnAuthorityIsNoLongerTrusted) {
+TEST_P(TrustChangeTest, AConnectionEndsWhenOtherNamesAreTrusted) {
+  StartAndAsk();
+  server_spec_.validation = authority_->Trusting({"spiffe://mesh/only-this-one"});
+  ChangeBack();
+  ExpectEndsAndRefuses();
+}
+
+TEST_P(TrustChangeTest, AConnectionEndsWhenAnAuthorityIsNoLongerTrusted) {
   tls::TestAuthority other(loop_.wall_now(), "another authority");
   server_spec_.validation.trusted_ca_pem += other.pem();
-  Start();
-  ASSERT_EQ(Get().response().status, 200u);
+  StartAndAsk();
   server_spec_.validation.trusted_ca_pem = other.pem();
-  SetBackListener();
-  back_->Publish();
-  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
-  EXPECT_EQ(Get().response().status, 503u);
-  // What the client kept of its session is worth nothing: the new connection is judged anew.
+  ChangeBack();
+  ExpectEndsAndRefuses();
   EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.ssl.fail_verify_error") >= 1; }));
-  EXPECT_EQ(back_->Stat("listener.test.ssl.session_reused"), 0);
 }
 
-TEST_F(TlsHopTest, DrainsConnectionsWhenAClientCertificateIsNowRequired) {
+TEST_P(TrustChangeTest, AConnectionEndsWhenAnotherAuthorityIsTrustedToo) {
+  StartAndAsk();
+  tls::TestAuthority other(loop_.wall_now(), "another authority");
+  server_spec_.validation.trusted_ca_pem += other.pem();
+  ChangeBack();
+  ExpectEnds();
+  ExpectEndsAndServes();
+}
+
+TEST_P(TrustChangeTest, AConnectionEndsWhenAClientCertificateIsNowRequired) {
   client_spec_.certificates.clear();
   server_spec_.require_client_certificate = false;
-  Start();
-  ASSERT_EQ(Get().response().status, 200u);
+  StartAndAsk();
   server_spec_.require_client_certificate = true;
-  SetBackListener();
-  back_->Publish();
-  EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.downstream_cx_active") == 0; }));
-  EXPECT_EQ(Get().response().status, 503u);
+  ChangeBack();
+  ExpectEndsAndRefuses();
   EXPECT_TRUE(Eventually([&] { return back_->Stat("listener.test.ssl.fail_verify_no_cert") >= 1; }));
-  EXPECT_EQ(back_->Stat("listener.test.ssl.session_reused"), 0);
+}
+
+TEST_P(TrustChangeTest, AnUpstreamConnectionFollowsARenewedCertificate) {
+  StartAndAsk();
+  client_spec_.certificates = {authority_->Uri("spiffe://mesh/front")};
+  ChangeFront();
+  ExpectFollows();
+}
+
+TEST_P(TrustChangeTest, AnUpstreamConnectionEndsWhenOtherNamesAreTrusted) {
+  StartAndAsk();
+  client_spec_.validation = authority_->Trusting({"spiffe://mesh/only-this-one"});
+  ChangeFront();
+  ExpectEndsAndRefuses();
+}
+
+TEST_P(TrustChangeTest, AnUpstreamConnectionEndsWhenItsAuthorityIsNoLongerTrusted) {
+  tls::TestAuthority other(loop_.wall_now(), "another authority");
+  client_spec_.validation.trusted_ca_pem += other.pem();
+  StartAndAsk();
+  client_spec_.validation.trusted_ca_pem = other.pem();
+  ChangeFront();
+  ExpectEndsAndRefuses();
+}
+
+TEST_P(TrustChangeTest, AnUpstreamConnectionEndsWhenItsProtocolOptionsChange) {
+  StartAndAsk();
+  front_cluster_ = [](model::ClusterConfig& config) { config.connection_hash += 1; };
+  ChangeFront();
+  ExpectEndsAndServes();
 }
 
 // A scrape sees a handshake while its connection lives.
