@@ -1,0 +1,292 @@
+#include "test/simulation/oracle/linear_model.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace outrigger::simulation::oracle {
+namespace {
+
+constexpr Duration kUsualFetch = seconds(15);
+constexpr Duration kFreshEndpoints = seconds(1);
+constexpr Duration kLeaving = seconds(5);
+
+struct Needed {
+  Kind kind;
+  std::string name;
+  Duration fetch;
+};
+
+std::vector<Needed> NeedsOf(const Thing& thing) {
+  std::vector<Needed> needs;
+  const Duration fetch = thing.fetch < Duration::zero() ? kUsualFetch : thing.fetch;
+  if (thing.kind == Kind::kCluster && !thing.service.empty()) needs.push_back({Kind::kEndpoints, thing.service, fetch});
+  if (thing.kind == Kind::kListener) needs.push_back({Kind::kRoutes, thing.routes, fetch});
+  return needs;
+}
+
+bool Names(const Thing& thing, const std::string& cluster) {
+  for (const Host& host : thing.hosts) {
+    for (const Goal& goal : host.goals) {
+      if (goal.status == 0 && goal.cluster == cluster) return true;
+    }
+  }
+  return false;
+}
+
+bool Same(const ThingPtr& a, const ThingPtr& b) { return a != nullptr && b != nullptr && a->version == b->version; }
+
+}  // namespace
+
+ThingPtr LinearModel::InUse(Kind kind, const std::string& name) const {
+  const Things& all = state_.in_use[static_cast<size_t>(kind)];
+  auto at = all.find(name);
+  return at == all.end() ? nullptr : at->second;
+}
+
+const LinearModel::Node* LinearModel::Find(Kind kind, const std::string& name) const {
+  auto at = nodes(kind).find(name);
+  return at == nodes(kind).end() ? nullptr : &at->second;
+}
+
+LinearModel::Verdict LinearModel::OnResponse(MonotonicTime now, const Said& said, bool asked) {
+  const bool root = IsRoot(said.kind);
+  if (!asked && (root ? !wants_all(said.kind) : nodes(said.kind).empty())) return Verdict::kIgnored;
+  for (const ThingPtr& thing : said.things) {
+    if (thing->fault == Fault::kRule) return Verdict::kRefused;
+  }
+  ++responses_;
+  Said heard = said;
+  if (root && said.whole) {
+    std::set<std::string> present;
+    for (const ThingPtr& thing : said.things) present.insert(thing->name);
+    std::set<std::string>& before = complete_[static_cast<size_t>(said.kind)];
+    for (const std::string& name : before) {
+      if (present.count(name) == 0) heard.removed.push_back(name);
+    }
+    before = present;
+  }
+  if (said.kind == Kind::kListener) Remove(heard, now);
+  bool all_good = true;
+  for (const ThingPtr& thing : said.things) all_good = Take(thing, now) && all_good;
+  Settle(now);
+  if (said.kind != Kind::kListener) {
+    Remove(heard, now);
+    Settle(now);
+  }
+  return all_good ? Verdict::kAccepted : Verdict::kRefused;
+}
+
+bool LinearModel::Take(const ThingPtr& thing, MonotonicTime now) {
+  auto at = nodes(thing->kind).find(thing->name);
+  if (at == nodes(thing->kind).end()) {
+    if (!IsRoot(thing->kind)) return true;  // nobody wants it
+    at = nodes(thing->kind).try_emplace(thing->name).first;
+  }
+  Node& node = at->second;
+  const ThingPtr newest = node.waiting != nullptr ? node.waiting : InUse(thing->kind, thing->name);
+  if (!Same(newest, thing)) {
+    if (thing->fault == Fault::kMeaning) {
+      if (newest == nullptr && IsRoot(thing->kind)) nodes(thing->kind).erase(at);
+      return false;
+    }
+    Stage(node, thing, now);
+    node.late = false;
+    node.fetch = kNever;
+  }
+  node.heard = responses_;
+  node.leaving = false;
+  return true;
+}
+
+void LinearModel::Stage(Node& node, const ThingPtr& thing, MonotonicTime now) {
+  const ThingPtr in_use = InUse(thing->kind, thing->name);
+  if (thing->kind == Kind::kEndpoints) return Use(thing);
+  if (Same(in_use, thing)) {
+    node.waiting = nullptr;  // back to what is in use
+    return;
+  }
+  node.waiting = thing;
+  node.staged = responses_;
+  if (thing->kind != Kind::kCluster || in_use == nullptr || node.kept != kNever) return;
+  node.kept = now + kFreshEndpoints;
+  node.kept_over = false;
+}
+
+void LinearModel::Use(const ThingPtr& thing) { state_.in_use[static_cast<size_t>(thing->kind)][thing->name] = thing; }
+
+void LinearModel::Remove(const Said& said, MonotonicTime now) {
+  for (const std::string& name : said.removed) {
+    auto at = nodes(said.kind).find(name);
+    if (at == nodes(said.kind).end()) continue;
+    if (said.kind == Kind::kCluster) {
+      at->second.leaving = true;
+      at->second.held = now + kLeaving;
+    } else if (!IsRoot(said.kind)) {  // there is none: what is in use stays, nobody waits for it
+      at->second.late = InUse(said.kind, name) == nullptr;
+      if (at->second.late) at->second.fetch = kNever;
+    } else {
+      nodes(said.kind).erase(at);
+      state_.in_use[static_cast<size_t>(said.kind)].erase(name);
+    }
+  }
+}
+
+std::set<std::string> LinearModel::Wanted(Kind kind) const {
+  std::set<std::string> names;
+  for (const auto& [name, node] : nodes(kind)) names.insert(name);
+  return names;
+}
+
+// What is subscribed to has a node; what nobody subscribes to any more is forgotten.
+void LinearModel::FollowWants(MonotonicTime now) {
+  std::array<std::map<std::string, Duration>, kKinds> wanted;
+  for (const Kind root : {Kind::kCluster, Kind::kListener}) {
+    for (const auto& [name, node] : nodes(root)) {
+      for (const ThingPtr& version : {InUse(root, name), node.waiting}) {
+        if (version == nullptr) continue;
+        for (const Needed& need : NeedsOf(*version))
+          wanted[static_cast<size_t>(need.kind)].emplace(need.name, need.fetch);
+      }
+    }
+  }
+  for (const Kind kind : {Kind::kEndpoints, Kind::kRoutes}) {
+    const auto& names = wanted[static_cast<size_t>(kind)];
+    for (auto at = nodes(kind).begin(); at != nodes(kind).end();) {
+      if (names.count(at->first) != 0) {
+        ++at;
+        continue;
+      }
+      state_.in_use[static_cast<size_t>(kind)].erase(at->first);
+      at = nodes(kind).erase(at);
+    }
+    for (const auto& [name, fetch] : names) {
+      auto [at, fresh] = nodes(kind).try_emplace(name);
+      if (fresh && fetch > Duration::zero()) at->second.fetch = now + fetch;
+    }
+  }
+}
+
+bool LinearModel::Ready(const Thing& thing, const Node& node) const {
+  const bool changed = InUse(thing.kind, thing.name) != nullptr;
+  for (const Needed& need : NeedsOf(thing)) {
+    const Node* child = Find(need.kind, need.name);
+    if (child == nullptr) continue;
+    const bool there = InUse(need.kind, need.name) != nullptr;
+    if (!there && !child->late) return false;
+    if (need.kind == Kind::kEndpoints && there && changed && !node.kept_over && child->heard <= node.staged)
+      return false;
+  }
+  for (const auto& [name, cluster] : nodes(Kind::kCluster)) {
+    if (Names(thing, name) && cluster.waiting != nullptr && InUse(Kind::kCluster, name) == nullptr) return false;
+  }
+  return true;
+}
+
+bool LinearModel::ActivateOne() {
+  for (const Kind kind : kAllKinds) {
+    for (auto& [name, node] : nodes(kind)) {
+      if (node.waiting == nullptr || !Ready(*node.waiting, node)) continue;
+      Use(node.waiting);
+      node.waiting = nullptr;
+      node.kept = kNever;
+      node.kept_over = false;
+      return true;
+    }
+  }
+  return false;
+}
+
+std::vector<ThingPtr> LinearModel::VersionsNaming(const std::string& cluster, bool in_use) const {
+  std::vector<ThingPtr> found;
+  for (const auto& [name, node] : nodes(Kind::kRoutes)) {
+    const ThingPtr version = in_use ? InUse(Kind::kRoutes, name) : node.waiting;
+    if (version != nullptr && Names(*version, cluster)) found.push_back(version);
+  }
+  return found;
+}
+
+// Its next version waits, or that of a listener that subscribes to it.
+bool LinearModel::AboutToChange(const Thing& routes) const {
+  const Node* node = Find(Kind::kRoutes, routes.name);
+  if (node != nullptr && node->waiting != nullptr) return true;
+  for (const auto& [name, listener] : nodes(Kind::kListener)) {
+    if (listener.waiting == nullptr) continue;
+    const ThingPtr in_use = InUse(Kind::kListener, name);
+    if (listener.waiting->routes == routes.name || (in_use != nullptr && in_use->routes == routes.name)) return true;
+  }
+  return false;
+}
+
+bool LinearModel::LetOneLeave() {
+  for (auto& [name, node] : nodes(Kind::kCluster)) {
+    if (!node.leaving) continue;
+    const std::vector<ThingPtr> naming = VersionsNaming(name, true);
+    const bool named = !naming.empty() || !VersionsNaming(name, false).empty();
+    if (named && node.held != kNever) continue;
+    if (std::any_of(naming.begin(), naming.end(), [this](const ThingPtr& who) { return AboutToChange(*who); }))
+      continue;
+    state_.in_use[static_cast<size_t>(Kind::kCluster)].erase(name);
+    nodes(Kind::kCluster).erase(name);
+    return true;
+  }
+  return false;
+}
+
+void LinearModel::Settle(MonotonicTime now) {
+  do {
+    FollowWants(now);
+  } while (ActivateOne() || LetOneLeave());
+}
+
+MonotonicTime LinearModel::next_time() const {
+  MonotonicTime next = kNever;
+  for (const Kind kind : kAllKinds) {
+    for (const auto& [name, node] : nodes(kind)) next = std::min({next, node.fetch, node.kept, node.held});
+  }
+  return next;
+}
+
+void LinearModel::OnTime(MonotonicTime at) {
+  for (const Kind kind : kAllKinds) {
+    for (auto& [name, node] : nodes(kind)) {
+      if (node.fetch <= at) {
+        node.fetch = kNever;
+        node.late = InUse(kind, name) == nullptr;
+      }
+      if (node.kept <= at) {
+        node.kept = kNever;
+        node.kept_over = true;
+      }
+      if (node.held <= at) node.held = kNever;
+    }
+  }
+  Settle(at);
+}
+
+bool LinearModel::settled() const {
+  for (const Kind kind : kAllKinds) {
+    for (const auto& [name, node] : nodes(kind)) {
+      if (node.waiting != nullptr || node.leaving) return false;
+    }
+  }
+  return true;
+}
+
+std::string LinearModel::Describe() const {
+  std::string out;
+  for (const Kind kind : kAllKinds) {
+    for (const auto& [name, node] : nodes(kind)) {
+      const ThingPtr in_use = InUse(kind, name);
+      absl::StrAppend(&out, "  ", WordOf(kind), " ",
+                      in_use == nullptr ? absl::StrCat(name, ": nothing") : in_use->Describe());
+      if (node.waiting != nullptr) absl::StrAppend(&out, "; waits: ", node.waiting->Describe());
+      if (node.leaving) absl::StrAppend(&out, "; leaves");
+      if (node.late) absl::StrAppend(&out, "; late");
+      absl::StrAppend(&out, "\n");
+    }
+  }
+  return out;
+}
+
+}  // namespace outrigger::simulation::oracle

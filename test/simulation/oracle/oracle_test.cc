@@ -1,0 +1,98 @@
+// Random sequences of pushes, and an oracle beside the proxy that says for each request which answers are allowed.
+#include <stdio.h>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "source/base/log.h"
+#include "source/base/mutant.h"
+#include "test/simulation/oracle/scene.h"
+#include "test/simulation/proxy/seeds.h"
+
+namespace outrigger::simulation::oracle {
+namespace {
+
+// The proof that the oracle sees it: of a proxy that breaks a law, some answer soon is one that the model does not allow.
+class MutantTest : public testing::TestWithParam<Mutant> {
+ protected:
+  ~MutantTest() override { SetMutant(Mutant::kNone); }
+};
+
+TEST_P(MutantTest, IsCaught) {
+  log::SetLevel(log::Level::kOff);
+  SetMutant(GetParam());
+  if (!IsMutant(GetParam())) GTEST_SKIP() << "release builds break no law";
+  constexpr uint64_t kMostSeeds = 30;
+  for (uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
+    Scene scene(seed, seed % 2 == 0 ? Scene::Form::kDelta : Scene::Form::kStateOfTheWorld);
+    scene.Run();
+    if (scene.findings().wrong.empty()) continue;
+    printf("caught by seed %d: %s", static_cast<int>(seed), scene.findings().wrong.front().c_str());
+    return;
+  }
+  FAIL() << "not seen in " << kMostSeeds << " seeds";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, MutantTest,
+                         testing::Values(Mutant::kSkipWarming, Mutant::kSwapEarly, Mutant::kDropOnDisconnect),
+                         [](const testing::TestParamInfo<Mutant>& info) {
+                           switch (info.param) {
+                             case Mutant::kSkipWarming:
+                               return "SkipWarming";
+                             case Mutant::kSwapEarly:
+                               return "SwapEarly";
+                             case Mutant::kDropOnDisconnect:
+                               return "DropOnDisconnect";
+                             default:
+                               return "FollowDistrusted";
+                           }
+                         });
+
+class OracleTest : public testing::TestWithParam<Scene::Form> {};
+
+TEST_P(OracleTest, NoAnswerButThoseThatTheModelAllows) {
+  log::SetLevel(log::Level::kOff);
+  const Seeds seeds = SeedsToTry(30);
+  Findings sum;
+  Scene::Counts counts;
+  size_t moments = 0;
+  TrySeeds(seeds, [&](uint64_t seed) -> std::string {
+    Scene scene(seed, GetParam());
+    std::string wrong = scene.Run();
+    sum.Add(scene.findings());
+    moments += scene.moments();
+    counts.responses += scene.counts().responses;
+    counts.accepted += scene.counts().accepted;
+    counts.refused += scene.counts().refused;
+    counts.ignored += scene.counts().ignored;
+    counts.streams += scene.counts().streams;
+    return wrong;
+  });
+  printf("%d requests, %d answered by servers, %d connects refused, %d moved, %d connections of which %d were ended\n",
+         sum.requests, sum.by_servers, sum.refused_connects, sum.moved, sum.connections, sum.ended);
+  printf("%d responses on %d streams: %d accepted, %d refused, %d ignored; %zu states\n", counts.responses,
+         counts.streams, counts.accepted, counts.refused, counts.ignored, moments);
+  if (!seeds.many()) return;
+  EXPECT_GT(sum.by_servers, sum.requests / 4);
+  EXPECT_GT(counts.refused, static_cast<int>(seeds.count));
+}
+
+TEST_P(OracleTest, OneSeedGivesOneTrace) {
+  log::SetLevel(log::Level::kOff);
+  for (const uint64_t seed : {3u, 4u, 5u}) {
+    uint64_t traces[2];
+    for (uint64_t& trace : traces) {
+      Scene scene(seed, GetParam());
+      scene.Run();
+      trace = scene.trace_hash();
+    }
+    EXPECT_EQ(traces[0], traces[1]) << "seed " << seed;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, OracleTest, testing::Values(Scene::Form::kStateOfTheWorld, Scene::Form::kDelta),
+                         [](const testing::TestParamInfo<Scene::Form>& info) {
+                           return info.param == Scene::Form::kDelta ? "Delta" : "StateOfTheWorld";
+                         });
+
+}  // namespace
+}  // namespace outrigger::simulation::oracle

@@ -1,0 +1,197 @@
+#include "test/simulation/oracle/prober.h"
+
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace outrigger::simulation::oracle {
+namespace {
+
+// How long a proxy may take to tell an HTTP/2 client that its connection ends.
+constexpr Duration kLongestFarewell = milliseconds(500);
+
+}  // namespace
+
+void Findings::Add(const Findings& other) {
+  requests += other.requests;
+  answered += other.answered;
+  by_servers += other.by_servers;
+  refused_connects += other.refused_connects;
+  moved += other.moved;
+  connections += other.connections;
+  ended += other.ended;
+  wrong.insert(wrong.end(), other.wrong.begin(), other.wrong.end());
+}
+
+Prober::Prober(event::Dispatcher& dispatcher, const Timeline& timeline, Options options, Findings& findings)
+    : dispatcher_(dispatcher),
+      timeline_(timeline),
+      law_(timeline),
+      options_(options),
+      findings_(findings),
+      dice_(options.seed),
+      next_number_(options.seed % 100'000 * 1000) {
+  dispatcher_.Arm(think_, Duration(dice_.Below(1 + static_cast<uint64_t>(options_.think.count()))));
+}
+
+Prober::~Prober() = default;
+
+Prober::Connection& Prober::Usable(bool fresh) {
+  if (fresh || connections_.empty() || !connections_.back()->client->usable()) {
+    auto made = std::make_unique<Connection>();
+    TestClient::Options options;
+    options.protocol = options_.protocol;
+    made->followed = {options_.port, timeline_.certain()};
+    made->client = std::make_unique<TestClient>(
+        dispatcher_, *net::Address::ParseIp("10.0.0.2", static_cast<uint16_t>(options_.port)), options);
+    made->client->OnEnded([this](TestClient::Exchange& exchange) { OnEnded(exchange); });
+    connections_.push_back(std::move(made));
+    ++findings_.connections;
+  }
+  return *connections_.back();
+}
+
+void Prober::More() {
+  Watch();
+  static const char* const kHosts[] = {"a.test", "b.test", "c.test"};
+  static const char* const kPaths[] = {"/a/1", "/b/1", "/c/1", "/"};
+  while (!stopped_ && running_ < options_.at_once) {
+    const std::string host = kHosts[dice_.Below(3)], path = kPaths[dice_.Below(4)];
+    Send(Usable(false), host, path);
+    if (dice_.OneIn(2)) break;
+  }
+  if (!stopped_)
+    dispatcher_.Arm(think_, microseconds(1 + dice_.Below(1 + static_cast<uint64_t>(ToMicros(options_.think)))));
+}
+
+void Prober::Ask(const std::string& host, const std::string& path) { Send(Usable(true), host, path); }
+
+void Prober::Send(Connection& on, const std::string& host, const std::string& path) {
+  Want want;
+  want.number = ++next_number_;
+  want.with_length = dice_.OneIn(2);
+  want.reply_size = dice_.OneIn(3) ? 0 : dice_.OneIn(6) ? dice_.Below(60'000) : dice_.Below(2000);
+  if (dice_.OneIn(4)) want.delay = microseconds(dice_.Below(30'000));
+  Call call;
+  const bool upload = dice_.OneIn(3);
+  call.method = upload ? "POST" : "GET";
+  call.authority = host;
+  call.path = path;
+  call.expect_seed = want.number;
+  if (upload) {
+    call.body.size = dice_.OneIn(6) ? dice_.Below(40'000) : dice_.Below(2000);
+    call.body.seed = want.number + 5;
+    call.body.chunk = 1 + dice_.Below(20'000);
+  }
+  call.headers.emplace_back("x-want", want.ToString());
+  Request request{&on, host, path, want, call.body.size, timeline_.certain(), Now()};
+  ++findings_.requests;
+  ++running_;
+  TestClient::Exchange& exchange = on.client->Send(std::move(call));
+  if (exchange.done()) {  // at once: it was not usable after all
+    --running_;
+    return Wrong(request, absl::StrCat("failed at once: ", exchange.why()));
+  }
+  requests_.emplace(&exchange, std::move(request));
+}
+
+void Prober::OnEnded(TestClient::Exchange& exchange) {
+  const auto at = requests_.find(&exchange);
+  if (at == requests_.end()) return;
+  const Request request = std::move(at->second);
+  requests_.erase(at);
+  --running_;
+  if (exchange.failed()) return OnFailed(exchange, request);
+  request.on->followed.accepted = std::min(request.on->followed.accepted, timeline_.possible());
+  request.on->last_begun = std::max(request.on->last_begun, request.begun);
+  Judge(exchange, request);
+}
+
+void Prober::OnFailed(const TestClient::Exchange& exchange, const Request& request) {
+  const TestClient& client = *request.on->client;
+  if (client.closed() && client.close_info().reason == net::CloseReason::kConnectFailed) {
+    ++findings_.refused_connects;
+    if (law_.MayRefuse(options_.port, request.on->followed.opened, timeline_.possible())) return;
+    return Wrong(request, "its connect was refused although a listener was there all the time");
+  }
+  if (exchange.reason() == http::ResetReason::kRemoteRefused) {
+    ++findings_.moved;
+    if (law_.MayEnd(request.on->followed, timeline_.possible())) return;
+    return Wrong(request, "it was refused on a connection that nothing ended");
+  }
+  // The system greeted it, and nobody took it any more.
+  const bool taken = request.on->followed.accepted != SIZE_MAX;
+  if (!taken && law_.MayRefuse(options_.port, request.on->followed.opened, timeline_.possible())) {
+    ++findings_.refused_connects;
+    request.on->cut_short = true;
+    return;
+  }
+  Wrong(request, absl::StrCat("lost: ", http::ResetReasonName(exchange.reason()), " ", exchange.why()));
+}
+
+void Prober::Judge(const TestClient::Exchange& exchange, const Request& request) {
+  ++findings_.answered;
+  const Incoming& got = exchange.response();
+  Answer answer;
+  answer.status = static_cast<int>(got.status);
+  answer.listener = got.Get("server");
+  answer.routes = got.Get("x-routes");
+  if (const std::string server = got.Get("x-server"); !server.empty() && !absl::SimpleAtoi(server, &answer.server)) {
+    answer.server = -1;
+  }
+  if (answer.server < 0) answer.body = got.text;
+  const bool http1 = options_.protocol == http::Protocol::kHttp11;
+  if (http1 && answer.server < 0 && request.sent_bytes > 0) request.on->cut_short = true;
+  const std::string allowed =
+      law_.Judge(request.on->followed, request.host, request.path, request.from, timeline_.possible(), answer);
+  if (!allowed.empty()) Wrong(request, absl::StrCat("answered with ", answer.Describe(), "; allowed:\n", allowed));
+  if (answer.server < 0) return;
+  ++findings_.by_servers;
+  if (got.Get("x-number") != absl::StrCat(request.want.number)) return Wrong(request, "somebody else's answer");
+  if (!got.matches || got.size != request.want.reply_size) Wrong(request, absl::StrCat("got ", got.size, " bytes"));
+  if (got.Get("x-got-right") != "1" || got.Get("x-got-bytes") != absl::StrCat(request.sent_bytes)) {
+    Wrong(request, absl::StrCat("the server got ", got.Get("x-got-bytes"), " bytes of ", request.sent_bytes));
+  }
+}
+
+void Prober::Watch() {
+  for (const auto& connection : connections_) {
+    TestClient& client = *connection->client;
+    // HTTP/1 says so with an answer, which may be on its way still.
+    if (client.going_away() && !client.closed() && options_.protocol != http::Protocol::kHttp2) continue;
+    if (!client.usable()) {
+      if (std::exchange(connection->noted_end, true)) continue;
+      if (client.closed() && client.close_info().reason == net::CloseReason::kConnectFailed) continue;
+      ++findings_.ended;
+      if (connection->cut_short || law_.MayEnd(connection->followed, timeline_.possible())) continue;
+      findings_.wrong.push_back(
+          absl::StrCat(ToMillis(Now().time_since_epoch()), " ms: a connection to port ", options_.port,
+                       " ended though nothing ended it: ",
+                       client.closed() ? net::CloseReasonName(client.close_info().reason) : "told to", " ",
+                       client.close_info().detail, "\n"));
+      continue;
+    }
+    if (connection->followed.accepted == SIZE_MAX) continue;
+    const MonotonicTime since = law_.MustEnd(connection->followed);
+    if (since == MonotonicTime::max()) continue;
+    const bool http2 = options_.protocol == http::Protocol::kHttp2;
+    // An HTTP/1 client is told by an answer: to a request that began when all workers knew.
+    if (http2 ? Now() < since + kLongestFarewell : connection->last_begun <= since) continue;
+    if (std::exchange(connection->noted_end, true)) continue;
+    findings_.wrong.push_back(absl::StrCat(ToMillis(Now().time_since_epoch()), " ms: a connection to port ",
+                                           options_.port, " goes on though it must end since ",
+                                           ToMillis(since.time_since_epoch()), " ms\n"));
+  }
+}
+
+void Prober::Wrong(const Request& request, const std::string& what) {
+  findings_.wrong.push_back(absl::StrCat(
+      ToMillis(Now().time_since_epoch()), " ms: ", http::ProtocolName(options_.protocol), " ", request.host,
+      request.path, " at port ", options_.port, ", begun at ", ToMillis(request.begun.time_since_epoch()),
+      " ms, moments ", request.from, " to ", timeline_.possible(), ", connection from ", request.on->followed.opened,
+      " to ", request.on->followed.accepted == SIZE_MAX ? -1 : static_cast<int>(request.on->followed.accepted), ": ",
+      what, "\n"));
+}
+
+}  // namespace outrigger::simulation::oracle

@@ -1,0 +1,375 @@
+#include "test/simulation/oracle/scene.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "source/exe/extensions.h"
+#include "source/server/dynamic/xds_configuration.h"
+#include "source/server/worker_set.h"
+#include "test/simulation/proxy/hop.h"
+
+namespace outrigger::simulation::oracle {
+namespace {
+
+// Timers of the proxy are this late at most: a loop may stall.
+constexpr Duration kLate = milliseconds(12);
+constexpr Duration kEarly = milliseconds(2);
+
+constexpr char kBootstrap[] = R"yaml(
+node: {id: n1, cluster: test}
+dynamic_resources:
+  ads_config: {api_type: API_TYPE, transport_api_version: V3, grpc_services: [{google_grpc: {target_uri: cp, stat_prefix: cp}}]}
+  cds_config: {ads: {}, resource_api_version: V3}
+  lds_config: {ads: {}, resource_api_version: V3}
+)yaml";
+
+}  // namespace
+
+Scene::Scene(uint64_t seed, Form form, std::string* trace)
+    : seed_(seed), seeded_(seed), dice_(seed * 7 + 3), world_(seed), http2_servers_(dice_.OneIn(2)), form_(form) {
+  UseClockOf(&world_);
+  world_.RecordTrace(trace);
+  management_ = std::make_unique<ManagementServer>(world_, *this, dice_.Next(), http2_servers_, form_ == Form::kDelta);
+  script_ = std::make_unique<Script>(*management_, dice_.Next());
+  script_->Begin();
+  const ManagementServer::Manners manners = management_->manners();
+  management_->manners() = {milliseconds(40), 0, 0, 0};
+  MakeServers();
+  MakeProxy();
+  usual_manners_ = manners;
+}
+
+Scene::~Scene() {
+  tick_timer_.Disarm();
+  probers_.clear();
+  if (proxy_ != nullptr) {
+    for (size_t i = 0; i < proxy_->workers().size(); ++i) proxy_->workers().worker(i).StopStepped();
+    world_.RunFor(seconds(1));
+    proxy_.reset();
+  }
+  servers_.clear();
+  script_.reset();
+  management_.reset();
+  UseClockOf(nullptr);
+}
+
+void Scene::MakeServers() {
+  server_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.4"}));
+  for (int i = 0; i < kServers; ++i) {
+    TestServer::Options options;
+    options.protocol = http2_servers_ ? http::Protocol::kHttp2 : http::Protocol::kHttp11;
+    options.answer = [i](const Incoming& request) {
+      Reply reply = AnswerWant(request);
+      reply.headers.emplace_back("x-server", absl::StrCat(i));
+      return reply;
+    };
+    servers_.push_back(std::make_unique<TestServer>(
+        *server_loop_, *net::Address::ParseIp("10.0.0.4", static_cast<uint16_t>(kFirstServerPort + i)), options));
+  }
+}
+
+void Scene::MakeProxy() {
+  static const extension::FactoryTable factories = exe::AllExtensions();
+  const int host = world_.AddHost({"10.0.0.2"});
+  server::Options options;
+  options.config_yaml =
+      absl::StrReplaceAll(kBootstrap, {{"API_TYPE", form_ == Form::kDelta ? "DELTA_GRPC" : "GRPC"}});
+  options.concurrency = static_cast<uint32_t>(1 + dice_.Below(3));
+  server::Surroundings around;
+  around.factories = &factories;
+  around.threads = false;
+  around.make_engine = [this, host] { return world_.MakeEngine(host); };
+  around.dynamic = [this] {
+    return std::make_unique<server::XdsConfiguration>(
+        [this](event::Dispatcher& main, const envoy::config::core::v3::GrpcService&) {
+          return absl::StatusOr<std::unique_ptr<grpc::Channel>>(management_->MakeChannel(main));
+        });
+  };
+  auto made = server::Server::Create(options, std::move(around));
+  if (!made.ok()) return Wrong(made.status().ToString());
+  proxy_ = *std::move(made);
+  world_.Attach(proxy_->dispatcher());
+  model_.WantAll(Kind::kCluster);
+  if (const absl::Status started = proxy_->Start(); !started.ok()) return Wrong(started.ToString());
+  for (size_t i = 0; i < proxy_->workers().size(); ++i) world_.Attach(proxy_->workers().worker(i).dispatcher());
+}
+
+void Scene::MakeProbers() {
+  client_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.1"}));
+  const size_t count = 4 + dice_.Below(4);
+  for (size_t i = 0; i < count; ++i) {
+    Prober::Options options;
+    options.port = kFirstPort + static_cast<int>(i == 0 ? 0 : dice_.Below(kListeners)) +
+                   static_cast<int>(dice_.OneIn(4) ? kOtherPorts : 0);
+    options.protocol = dice_.OneIn(2) ? http::Protocol::kHttp2 : http::Protocol::kHttp11;
+    if (options.protocol == http::Protocol::kHttp2) options.at_once = static_cast<uint32_t>(1 + dice_.Below(6));
+    options.seed = dice_.Next();
+    probers_.push_back(std::make_unique<Prober>(*client_loop_, timeline_, options, findings_));
+  }
+}
+
+std::string Scene::Run() {
+  const auto live = [this] {
+    Look();
+    return ready() && timeline_.settled();
+  };
+  if (!world_.RunUntil(live, minutes(2))) {
+    Wrong("the proxy does not go live");
+    return Tell();
+  }
+  MakeProbers();
+  management_->manners() = usual_manners_;
+  playing_ = true;
+  client_loop_->Arm(tick_timer_, milliseconds(1));
+  if (!Play()) Wrong("requests hang");
+  if (findings_.wrong.empty()) Settle();
+  if (findings_.wrong.empty()) AskAll();
+  return findings_.wrong.empty() ? "" : Tell();
+}
+
+bool Scene::Play() {
+  const auto over = [this] { return Look() || !playing_ || !findings_.wrong.empty(); };
+  world_.RunUntil(over, minutes(20));
+  tick_timer_.Disarm();
+  for (auto& prober : probers_) prober->Stop();
+  return world_.RunUntil(
+      [this] {
+        return Look() || std::all_of(probers_.begin(), probers_.end(), [](const auto& one) { return one->idle(); });
+      },
+      minutes(2));
+}
+
+void Scene::Tick() {
+  if (++ticks_ > 60) {
+    playing_ = false;
+    return;
+  }
+  script_->Tick();
+  absl::StrAppend(&events_, ToMillis(Now().time_since_epoch()), " ms: ", "tick ", ticks_, "\n");
+  client_loop_->Arm(tick_timer_, microseconds(dice_.OneIn(3)   ? 100
+                                              : dice_.OneIn(8) ? 1'200'000
+                                                               : 1000 + dice_.Below(60'000)));
+}
+
+// Long enough for all times to be over.
+void Scene::Settle() {
+  for (int round = 0; round < 8 && findings_.wrong.empty(); ++round) {
+    management_->loop().Post([this] { script_->TellAll(); });
+    world_.RunUntil([this] { return Look(); }, seconds(4));
+  }
+  if (!world_.RunUntil([this] { return Look() || timeline_.settled(); }, minutes(1))) Wrong("a state is never in use");
+  CompareMemory();
+  CompareProxy();
+}
+
+void Scene::CompareMemory() {
+  for (const Kind kind : {Kind::kCluster, Kind::kEndpoints, Kind::kListener, Kind::kRoutes}) {
+    for (const auto& [name, thing] : management_->memory(kind)) {
+      if (!IsRoot(kind) && model_.Wanted(kind).count(name) == 0) continue;
+      const Thing* in_use = timeline_.state(timeline_.certain()).Find(kind, name);
+      // What waits for ever for something that the server does not have.
+      if (!model_.settled() && (in_use == nullptr || in_use->version != thing->version)) continue;
+      if (in_use == nullptr || in_use->version != thing->version) {
+        Wrong(absl::StrCat("in the end ", thing->Describe(), " is not in use"));
+      }
+    }
+    for (const auto& [name, thing] : timeline_.state(timeline_.certain()).in_use[static_cast<size_t>(kind)]) {
+      if (IsRoot(kind) && management_->memory(kind).count(name) == 0) {
+        Wrong(absl::StrCat("in the end ", thing->Describe(), " is in use still"));
+      }
+    }
+  }
+}
+
+void Scene::CompareProxy() {
+  const config::ResourceKind theirs[] = {config::ResourceKind::kCluster, config::ResourceKind::kEndpoints,
+                                         config::ResourceKind::kListener, config::ResourceKind::kRoutes};
+  for (size_t i = 0; i < 4; ++i) {
+    std::set<std::string> expected, found;
+    for (const auto& [name, thing] : model_.state().in_use[i]) expected.insert(name);
+    proxy_->builder().ForEach(theirs[i],
+                              [&](const config::ResourceView& view) { found.insert(std::string(view.name)); });
+    if (found == expected) continue;
+    Wrong(absl::StrCat("the proxy has ", WordOf(static_cast<Kind>(i)), " {", absl::StrJoin(found, " "), "}, not {",
+                       absl::StrJoin(expected, " "), "}"));
+  }
+}
+
+void Scene::AskAll() {
+  std::vector<std::unique_ptr<Prober>> last;
+  bool asked = false;
+  client_loop_->Post([&] {
+    for (int port = kFirstPort; port < kFirstPort + kListeners; ++port) {
+      for (const int offset : {0, kOtherPorts}) {
+        Prober::Options options;
+        options.port = port + offset;
+        options.seed = dice_.Next();
+        last.push_back(std::make_unique<Prober>(*client_loop_, timeline_, options, findings_));
+        last.back()->Stop();
+        for (const char* host : {"a.test", "b.test", "c.test"}) {
+          for (const char* path : {"/a/1", "/b/1", "/"}) last.back()->Ask(host, path);
+        }
+      }
+    }
+    for (auto& prober : probers_) prober->Watch();
+    asked = true;
+  });
+  const auto idle = [&] {
+    return Look() || (asked && std::all_of(last.begin(), last.end(), [](const auto& one) { return one->idle(); }));
+  };
+  if (!world_.RunUntil(idle, minutes(1))) Wrong("requests hang in the end");
+}
+
+bool Scene::Look() {
+  PassTime();
+  if (proxy_ != nullptr && ready()) {
+    timeline_.Observe(Now(), proxy_->published_generation(), proxy_->in_use_generation());
+  }
+  if (std::exchange(heard_, false)) CheckTopics();
+  return false;
+}
+
+void Scene::PassTime() {
+  for (MonotonicTime next = model_.next_time(); next <= Now(); next = model_.next_time()) {
+    model_.OnTime(next);
+    last_timer_ = next;
+    ForgetUnwanted();
+    timeline_.Add(model_.state(), next, next + kLate,
+                  absl::StrCat("a time was over at ", ToMillis(next.time_since_epoch()), " ms"));
+  }
+}
+
+bool Scene::TooCloseToTell() {
+  PassTime();
+  return Now() < last_timer_ + kLate ||
+         (model_.next_time() != MonotonicTime::max() && model_.next_time() < Now() + kEarly);
+}
+
+void Scene::OnOpened() {
+  ++counts_.streams;
+  open_ = true;
+  for (Topic& topic : topics_) {
+    topic.nonce.clear();
+    topic.owes = topic.refused = topic.asked = false;
+    topic.names.clear();
+  }
+}
+
+void Scene::OnStreamEnded() {
+  open_ = false;
+  absl::StrAppend(&events_, ToMillis(Now().time_since_epoch()), " ms: the stream ends\n");
+}
+
+void Scene::OnResponse(const Said& said, const std::string& version, const std::string& nonce, bool known) {
+  if (!known) return;
+  ++counts_.responses;
+  Topic& topic = topics_[static_cast<size_t>(said.kind)];
+  const LinearModel::Verdict verdict = model_.OnResponse(Now(), said, topic.asked);
+  NoteHeld(said);
+  std::string what = absl::StrCat(WordOf(said.kind), " ", version, ":");
+  for (const ThingPtr& thing : said.things) absl::StrAppend(&what, " ", thing->Describe());
+  if (!said.removed.empty()) absl::StrAppend(&what, " gone: ", absl::StrJoin(said.removed, " "));
+  const char* const became = verdict == LinearModel::Verdict::kIgnored    ? "ignored"
+                             : verdict == LinearModel::Verdict::kAccepted ? "accepted"
+                                                                          : "refused";
+  const size_t before = timeline_.possible();
+  timeline_.Add(model_.state(), Now(), Now(), absl::StrCat(WordOf(said.kind), " ", version));
+  absl::StrAppend(&events_, ToMillis(Now().time_since_epoch()), " ms: ", what, ": ", became,
+                  timeline_.possible() == before ? "" : absl::StrCat("; moment ", timeline_.possible()), "\n");
+  heard_ = true;
+  if (verdict == LinearModel::Verdict::kIgnored) return void(++counts_.ignored);
+  topic.nonce = nonce;
+  topic.owes = true;
+  topic.refused = verdict == LinearModel::Verdict::kRefused;
+  ++(topic.refused ? counts_.refused : counts_.accepted);
+  if (!topic.refused) topic.version = version;
+}
+
+void Scene::NoteHeld(const Said& said) {
+  if (form_ != Form::kDelta) return;
+  std::map<std::string, std::string>& held = topics_[static_cast<size_t>(said.kind)].held;
+  const bool broken = std::any_of(said.things.begin(), said.things.end(),
+                                  [](const ThingPtr& thing) { return thing->fault == Fault::kRule; });
+  const bool heard = IsRoot(said.kind) ? model_.wants_all(said.kind) : topics_[static_cast<size_t>(said.kind)].asked;
+  if (heard && !broken) {
+    for (const ThingPtr& thing : said.things) {
+      if (thing->fault == Fault::kNone) held[thing->name] = absl::StrCat("v", thing->version);
+    }
+    for (const std::string& name : said.removed) held.erase(name);
+  }
+  ForgetUnwanted();
+}
+
+void Scene::ForgetUnwanted() {
+  for (const Kind kind : kAllKinds) {
+    if (IsRoot(kind)) continue;
+    const std::set<std::string> wanted = model_.Wanted(kind);
+    std::erase_if(topics_[static_cast<size_t>(kind)].held,
+                  [&](const auto& entry) { return wanted.count(entry.first) == 0; });
+  }
+}
+
+// Delta: the first request of a stream says all that is wanted, and the versions of all that is held.
+void Scene::CheckFirst(const Asked& asked, const Topic& topic) {
+  std::string held;
+  for (const auto& [name, version] : asked.held) absl::StrAppend(&held, " ", name, "@", version);
+  std::string expected;
+  for (const auto& [name, version] : topic.held) absl::StrAppend(&expected, " ", name, "@", version);
+  if (held != expected && !TooCloseToTell()) {
+    Wrong(absl::StrCat("its first request for ", WordOf(asked.kind), " says that it has", held, ", not", expected));
+  }
+}
+
+void Scene::OnRequest(const Asked& asked) {
+  if (asked.kind == Kind::kListener) model_.WantAll(Kind::kListener);
+  Topic& topic = topics_[static_cast<size_t>(asked.kind)];
+  const auto expect = [&](bool holds, const std::string& what) {
+    if (!holds) Wrong(absl::StrCat("it asks for ", WordOf(asked.kind), ": ", what));
+  };
+  const bool delta = form_ == Form::kDelta;
+  const std::string nonce = delta && !topic.owes ? "" : topic.nonce;
+  expect(asked.nonce == nonce, absl::StrCat("with nonce \"", asked.nonce, "\", not \"", nonce, "\""));
+  expect(asked.version == topic.version || delta,
+         absl::StrCat("with version \"", asked.version, "\", not \"", topic.version, "\""));
+  expect(asked.refuses == topic.refused,
+         asked.refuses ? absl::StrCat("refuses what is sound: ", asked.error) : "does not refuse what is not sound");
+  if (delta && !topic.asked) CheckFirst(asked, topic);
+  topic.owes = topic.refused = false;
+  topic.asked = true;
+  if (delta) {
+    for (const std::string& name : asked.less) topic.names.erase(name);
+    topic.names.insert(asked.more.begin(), asked.more.end());
+  } else {
+    topic.names = asked.names;
+  }
+  heard_ = true;
+}
+
+// After a turn of the proxy: it answered what it heard, and asks for what the model wants.
+void Scene::CheckTopics() {
+  if (!open_ || TooCloseToTell()) return;
+  for (const Kind kind : kAllKinds) {
+    const Topic& topic = topics_[static_cast<size_t>(kind)];
+    if (topic.owes) Wrong(absl::StrCat("it owes an answer about ", WordOf(kind)));
+    if (IsRoot(kind) || (!topic.asked && model_.Wanted(kind).empty())) continue;
+    if (topic.names != model_.Wanted(kind)) {
+      Wrong(absl::StrCat("it asks for ", WordOf(kind), " {", absl::StrJoin(topic.names, " "), "}, not {",
+                         absl::StrJoin(model_.Wanted(kind), " "), "}"));
+    }
+  }
+}
+
+void Scene::Wrong(const std::string& what) {
+  findings_.wrong.push_back(absl::StrCat(ToMillis(Now().time_since_epoch()), " ms: ", what, "\n"));
+}
+
+std::string Scene::Tell() const {
+  std::string out = absl::StrCat("servers ", http2_servers_ ? "h2" : "h1", "\n");
+  for (size_t i = 0; i < std::min<size_t>(findings_.wrong.size(), 3); ++i) out += findings_.wrong[i];
+  absl::StrAppend(&out, "events:\n", events_, "the model in the end:\n", model_.Describe());
+  return out;
+}
+
+}  // namespace outrigger::simulation::oracle

@@ -1,0 +1,222 @@
+#include "test/simulation/oracle/script.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace outrigger::simulation::oracle {
+namespace {
+
+// How many names of each kind there are; endpoints e0... are those of c0..., usually.
+constexpr size_t kNames[kKinds] = {5, 6, kListeners, 3, 0};
+constexpr char kLetters[kKinds] = {'c', 'e', 'l', 'r', 's'};
+
+}  // namespace
+
+Script::Script(ManagementServer& server, uint64_t seed) : server_(server), dice_(seed) {}
+
+std::string Script::SomeName(Kind kind) {
+  return absl::StrCat(std::string(1, kLetters[static_cast<size_t>(kind)]),
+                      dice_.Below(kNames[static_cast<size_t>(kind)]));
+}
+
+Duration Script::SomeFetch() {
+  switch (dice_.Below(6)) {
+    case 0:
+      return milliseconds(300);
+    case 1:
+      return seconds(2);
+    case 2:
+      return Duration::zero();
+    default:
+      return Duration(-1);
+  }
+}
+
+ThingPtr Script::NewCluster(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kCluster;
+  made->name = name;
+  made->version = ++next_version_;
+  if (dice_.OneIn(6)) {
+    made->servers = {static_cast<int>(dice_.Below(kServers))};
+    return made;
+  }
+  made->service = dice_.OneIn(6) ? SomeName(Kind::kEndpoints) : absl::StrCat("e", name.substr(1));
+  made->fetch = SomeFetch();
+  return made;
+}
+
+ThingPtr Script::NewEndpoints(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kEndpoints;
+  made->name = name;
+  made->version = ++next_version_;
+  if (dice_.OneIn(10)) return made;  // none
+  for (int i = 0; i < kServers; ++i) {
+    if (dice_.OneIn(3)) made->servers.push_back(i);
+  }
+  if (made->servers.empty()) made->servers.push_back(static_cast<int>(dice_.Below(kServers)));
+  return made;
+}
+
+ThingPtr Script::NewRoutes(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kRoutes;
+  made->name = name;
+  made->version = ++next_version_;
+  for (const char* domain : {"*", "a.test", "b.test"}) {
+    if (dice_.OneIn(3)) continue;
+    Host host{domain, {}};
+    for (const char* prefix : {"/a", "/b", "/"}) {
+      if (dice_.OneIn(3)) continue;
+      Goal goal{prefix, "", 0};
+      if (dice_.OneIn(8)) {
+        goal.status = 418;
+      } else {
+        goal.cluster = SomeName(Kind::kCluster);
+      }
+      host.goals.push_back(goal);
+    }
+    made->hosts.push_back(host);
+  }
+  return made;
+}
+
+ThingPtr Script::NewListener(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  const Things& known = server_.memory(Kind::kListener);
+  const auto at = known.find(name);
+  if (at != known.end()) *made = *at->second;
+  made->kind = Kind::kListener;
+  made->name = name;
+  made->version = ++next_version_;
+  const int usual = kFirstPort + (name.back() - '0');
+  if (made->port == 0 || dice_.OneIn(8)) made->port = usual + (dice_.OneIn(4) ? kOtherPorts : 0);
+  if (made->routes.empty() || dice_.OneIn(4)) made->routes = SomeName(Kind::kRoutes);
+  if (dice_.OneIn(4)) made->codec = 1 - made->codec;
+  made->fetch = SomeFetch();
+  return made;
+}
+
+ThingPtr Script::New(Kind kind, const std::string& name) {
+  switch (kind) {
+    case Kind::kCluster:
+      return NewCluster(name);
+    case Kind::kEndpoints:
+      return NewEndpoints(name);
+    case Kind::kRoutes:
+      return NewRoutes(name);
+    default:
+      return NewListener(name);
+  }
+}
+
+void Script::Begin() {
+  for (const char* name : {"e0", "e1"}) server_.memory(Kind::kEndpoints)[name] = NewEndpoints(name);
+  for (const char* name : {"c0", "c1"}) server_.memory(Kind::kCluster)[name] = NewCluster(name);
+  for (const char* name : {"r0", "r1"}) server_.memory(Kind::kRoutes)[name] = NewRoutes(name);
+  auto listener = std::make_shared<Thing>(*NewListener("l0"));
+  listener->routes = "r0";
+  server_.memory(Kind::kListener)["l0"] = listener;
+  remembered_ = server_.memory();
+}
+
+void Script::Note(const std::string& what) { absl::StrAppend(&history_, what, "\n"); }
+
+void Script::Change(bool tell) {
+  const Kind kind = SomeKind();
+  const std::string name = SomeName(kind);
+  Things& dropped = dropped_[static_cast<size_t>(kind)];
+  const auto before = dropped.find(name);
+  ThingPtr made = before != dropped.end() && dice_.OneIn(2) ? before->second : New(kind, name);
+  dropped.erase(name);
+  server_.memory(kind)[name] = made;
+  if (!tell) return;
+  if (!IsRoot(kind) && dice_.OneIn(2)) return server_.PushOne(made);
+  server_.Push(kind);
+}
+
+void Script::Drop() {
+  const Kind kind = SomeKind();
+  Things& all = server_.memory(kind);
+  const auto at = all.find(SomeName(kind));
+  if (at == all.end()) return;
+  dropped_[static_cast<size_t>(kind)][at->first] = at->second;
+  all.erase(at);
+  if (!dice_.OneIn(3)) server_.Push(kind);
+}
+
+// A thing that cannot be used: in the place of a good one, or besides. Then perhaps soon the good ones again.
+void Script::BadOne() {
+  const Kind kind = SomeKind();
+  auto bad = std::make_shared<Thing>(*New(kind, SomeName(kind)));
+  if (kind == Kind::kRoutes && bad->hosts.empty()) bad->hosts.push_back({"*", {}});
+  if (kind == Kind::kEndpoints && bad->servers.empty()) bad->servers.push_back(0);
+  bad->fault = dice_.OneIn(2) ? Fault::kRule : Fault::kMeaning;
+  server_.Push(kind, false, {bad});
+  if (dice_.OneIn(2)) server_.Push(kind);
+}
+
+// A route configuration goes elsewhere, as a careful server does it, or in any other order.
+void Script::Move() {
+  const std::string cluster = SomeName(Kind::kCluster), endpoints = absl::StrCat("e", cluster.substr(1));
+  const std::string routes = SomeName(Kind::kRoutes);
+  server_.memory(Kind::kCluster)[cluster] = NewCluster(cluster);
+  server_.memory(Kind::kEndpoints)[endpoints] = NewEndpoints(endpoints);
+  server_.memory(Kind::kRoutes)[routes] = NewRoutes(routes);
+  Kind order[] = {Kind::kCluster, Kind::kEndpoints, Kind::kRoutes};
+  if (dice_.OneIn(2)) std::swap(order[dice_.Below(3)], order[dice_.Below(3)]);
+  for (const Kind kind : order) server_.Push(kind);
+}
+
+void Script::Crash() {
+  const bool other = dice_.OneIn(2);
+  auto memory = other ? remembered_ : server_.memory();
+  remembered_ = server_.memory();
+  server_.Crash(std::move(memory));
+}
+
+void Script::Tick() {
+  const auto act = dice_.Below(24);
+  Note(absl::StrCat("act ", act));
+  switch (act) {
+    case 0:
+      return server_.EndStream();
+    case 1:
+      return Crash();
+    case 2:
+      return server_.Repeat();
+    case 3:
+      return server_.SayNonsense();
+    case 4:
+      return server_.Push(SomeKind(), true);  // asked for or not
+    case 5:
+    case 6:
+      return BadOne();
+    case 7:
+    case 8:
+      return Drop();
+    case 9:
+    case 10:
+      return Move();
+    case 11:
+    case 12:
+    case 13:
+      return server_.Push(SomeKind());
+    case 14:
+    case 15:
+    case 16:
+      return Change(false);
+    default:
+      return Change(true);
+  }
+}
+
+void Script::TellAll() {
+  server_.manners() = {milliseconds(5), 0, 0, 0};
+  for (const Kind kind : {Kind::kCluster, Kind::kEndpoints, Kind::kListener, Kind::kRoutes}) server_.Push(kind);
+}
+
+}  // namespace outrigger::simulation::oracle

@@ -1,0 +1,49 @@
+// Thread: the world's
+#pragma once
+
+#include <string>
+
+#include "source/base/random.h"
+#include "test/simulation/oracle/management_server.h"
+
+namespace outrigger::simulation::oracle {
+
+constexpr int kServers = 6;
+constexpr int kListeners = 3;
+constexpr int kFirstPort = 15000, kOtherPorts = 10;  // l1: 15001 or 15011
+
+// What a management server does, drawn from a seed: it changes its mind about everything, tells it in any order, in
+// part, twice, wrongly or late, loses streams and its memory, and in the end says what it has.
+class Script {
+ public:
+  Script(ManagementServer& server, uint64_t seed);
+  void Begin();    // a small sound memory
+  void Tick();     // one thing happens
+  void TellAll();  // everything there is, the order that breaks nothing
+  const std::string& history() const { return history_; }
+
+ private:
+  ThingPtr NewCluster(const std::string& name);
+  ThingPtr NewEndpoints(const std::string& name);
+  ThingPtr NewRoutes(const std::string& name);
+  ThingPtr NewListener(const std::string& name);
+  ThingPtr New(Kind kind, const std::string& name);
+  std::string SomeName(Kind kind);
+  Kind SomeKind() { return static_cast<Kind>(dice_.Below(4)); }
+  Duration SomeFetch();
+  void Change(bool tell);
+  void Drop();
+  void BadOne();
+  void Move();
+  void Crash();
+  void Note(const std::string& what);
+
+  ManagementServer& server_;
+  Random dice_;
+  int next_version_ = 0;
+  std::array<Things, kKinds> dropped_;  // may return as they were
+  std::array<Things, kKinds> remembered_;
+  std::string history_;
+};
+
+}  // namespace outrigger::simulation::oracle

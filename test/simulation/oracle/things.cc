@@ -1,0 +1,188 @@
+#include "test/simulation/oracle/things.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
+#include "envoy/config/listener/v3/listener.pb.h"
+#include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+
+namespace outrigger::simulation::oracle {
+namespace {
+
+using envoy::config::cluster::v3::Cluster;
+using envoy::config::core::v3::ConfigSource;
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+using envoy::config::listener::v3::Listener;
+using envoy::config::route::v3::RouteConfiguration;
+using HttpConnectionManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+
+void FillSource(const Thing& thing, ConfigSource* source) {
+  source->mutable_ads();
+  source->set_resource_api_version(envoy::config::core::v3::V3);
+  if (thing.fetch < Duration::zero()) return;
+  source->mutable_initial_fetch_timeout()->set_seconds(thing.fetch / seconds(1));
+  source->mutable_initial_fetch_timeout()->set_nanos(static_cast<int>((thing.fetch % seconds(1)).count()));
+}
+
+void FillEndpoints(const Thing& thing, ClusterLoadAssignment* out) {
+  auto* locality = out->add_endpoints();
+  for (const int server : thing.servers) {
+    auto* endpoint = locality->add_lb_endpoints();
+    auto* address = endpoint->mutable_endpoint()->mutable_address()->mutable_socket_address();
+    address->set_address(thing.fault == Fault::kMeaning ? "no.address" : "10.0.0.4");
+    address->set_port_value(static_cast<uint32_t>(kFirstServerPort + server));
+    if (thing.fault == Fault::kRule) endpoint->mutable_load_balancing_weight()->set_value(0);  // 1 at least
+  }
+  out->mutable_policy();
+}
+
+Cluster WireCluster(const Thing& thing, bool http2_servers) {
+  Cluster out;
+  out.set_name(thing.name);
+  out.mutable_connect_timeout()->set_seconds(thing.fault == Fault::kRule ? -1 : 5);  // more than none
+  auto* limits = out.mutable_circuit_breakers()->add_thresholds();
+  limits->mutable_max_requests()->set_value(static_cast<uint32_t>(5000 + thing.version));
+  limits->mutable_max_connections()->set_value(5000);
+  limits->mutable_max_pending_requests()->set_value(5000);
+  if (thing.service.empty()) {
+    out.set_type(Cluster::STATIC);
+    out.mutable_load_assignment()->set_cluster_name(thing.name);
+    Thing sound = thing;
+    sound.fault = Fault::kNone;
+    FillEndpoints(sound, out.mutable_load_assignment());
+  } else {
+    out.set_type(Cluster::EDS);
+    out.mutable_eds_cluster_config()->set_service_name(thing.service);
+    FillSource(thing, out.mutable_eds_cluster_config()->mutable_eds_config());
+  }
+  envoy::extensions::upstreams::http::v3::HttpProtocolOptions options;
+  if (http2_servers) {
+    options.mutable_explicit_http_config()->mutable_http2_protocol_options();
+  } else {
+    options.mutable_explicit_http_config()->mutable_http_protocol_options();
+  }
+  (*out.mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"].PackFrom(
+      options);
+  if (thing.fault == Fault::kMeaning) {  // a transport that nobody knows
+    out.mutable_transport_socket()->set_name("nobody.knows");
+    out.mutable_transport_socket()->mutable_typed_config()->set_type_url("type.googleapis.com/nobody.Knows");
+  }
+  return out;
+}
+
+RouteConfiguration WireRoutes(const Thing& thing) {
+  RouteConfiguration out;
+  out.set_name(thing.name);
+  auto* header = out.add_response_headers_to_add();
+  header->mutable_header()->set_key("x-routes");
+  header->mutable_header()->set_value(absl::StrCat(thing.name, ".", thing.version));
+  for (const Host& host : thing.hosts) {
+    auto* made = out.add_virtual_hosts();
+    made->set_name(thing.fault == Fault::kRule ? "" : host.domain);
+    made->add_domains(host.domain);
+    if (thing.fault == Fault::kMeaning) made->add_domains(host.domain);  // twice is one too many
+    for (const Goal& goal : host.goals) {
+      auto* route = made->add_routes();
+      route->mutable_match()->set_prefix(goal.prefix);
+      if (goal.status != 0) {
+        route->mutable_direct_response()->set_status(static_cast<uint32_t>(goal.status));
+        continue;
+      }
+      route->mutable_route()->set_cluster(goal.cluster);
+      route->mutable_route()->mutable_timeout();
+    }
+  }
+  return out;
+}
+
+Listener WireListener(const Thing& thing) {
+  HttpConnectionManager manager;
+  manager.set_stat_prefix("x");
+  manager.set_server_name(absl::StrCat(thing.name, ".", thing.version));
+  manager.mutable_http_protocol_options()->set_enable_trailers(true);
+  manager.mutable_http2_protocol_options()->mutable_max_concurrent_streams()->set_value(
+      static_cast<uint32_t>(100 + thing.codec));
+  manager.mutable_rds()->set_route_config_name(thing.routes);
+  FillSource(thing, manager.mutable_rds()->mutable_config_source());
+  auto* filter = manager.add_http_filters();
+  filter->set_name("router");
+  filter->mutable_typed_config()->PackFrom(envoy::extensions::filters::http::router::v3::Router());
+  if (thing.fault == Fault::kMeaning) filter->mutable_typed_config()->set_type_url("type.googleapis.com/nobody.Knows");
+  Listener out;
+  out.set_name(thing.name);
+  auto* address = out.mutable_address()->mutable_socket_address();
+  address->set_address("10.0.0.2");
+  address->set_port_value(static_cast<uint32_t>(thing.port));
+  auto* last = out.add_filter_chains()->add_filters();
+  last->set_name(thing.fault == Fault::kRule ? "" : "hcm");
+  last->mutable_typed_config()->PackFrom(manager);
+  return out;
+}
+
+}  // namespace
+
+const char* WordOf(Kind kind) {
+  constexpr std::array<const char*, kKinds> kWords = {"cluster", "endpoints", "listener", "routes", "secret"};
+  return kWords[static_cast<size_t>(kind)];
+}
+
+const std::string& TypeUrlOf(Kind kind) {
+  static const auto* const kUrls =
+      new std::array<std::string, kKinds>{"type.googleapis.com/envoy.config.cluster.v3.Cluster",
+                                          "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+                                          "type.googleapis.com/envoy.config.listener.v3.Listener",
+                                          "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+                                          "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"};
+  return (*kUrls)[static_cast<size_t>(kind)];
+}
+
+std::string Thing::Describe() const {
+  std::string out = absl::StrCat(name, ".", version);
+  if (fault != Fault::kNone) absl::StrAppend(&out, fault == Fault::kRule ? "!rule" : "!meaning");
+  if (!service.empty()) absl::StrAppend(&out, " from ", service);
+  if (!servers.empty() || kind == Kind::kEndpoints) absl::StrAppend(&out, " {", absl::StrJoin(servers, " "), "}");
+  if (kind == Kind::kListener) absl::StrAppend(&out, " :", port, " ", routes, " codec ", codec);
+  for (const Host& host : hosts) {
+    absl::StrAppend(&out, " [", host.domain);
+    for (const Goal& goal : host.goals) {
+      absl::StrAppend(&out, " ", goal.prefix, "->", goal.status != 0 ? absl::StrCat(goal.status) : goal.cluster);
+    }
+    absl::StrAppend(&out, "]");
+  }
+  if (fetch >= Duration::zero()) absl::StrAppend(&out, " within ", ToMillis(fetch), " ms");
+  return out;
+}
+
+google::protobuf::Any Wire(const Thing& thing, bool http2_servers) {
+  google::protobuf::Any any;
+  switch (thing.kind) {
+    case Kind::kCluster:
+      any.PackFrom(WireCluster(thing, http2_servers));
+      break;
+    case Kind::kEndpoints: {
+      ClusterLoadAssignment out;
+      out.set_cluster_name(thing.name);
+      FillEndpoints(thing, &out);
+      // What tells versions with the same servers apart.
+      out.mutable_policy()->mutable_overprovisioning_factor()->set_value(static_cast<uint32_t>(140 + thing.version));
+      any.PackFrom(out);
+      break;
+    }
+    case Kind::kRoutes:
+      any.PackFrom(WireRoutes(thing));
+      break;
+    case Kind::kListener:
+      any.PackFrom(WireListener(thing));
+      break;
+    case Kind::kSecret:
+      break;
+  }
+  return any;
+}
+
+}  // namespace outrigger::simulation::oracle

@@ -1,0 +1,181 @@
+#include "test/simulation/oracle/timeline.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace outrigger::simulation::oracle {
+
+void Timeline::Add(const State& state, MonotonicTime possible, MonotonicTime about, std::string cause) {
+  if (state.in_use == moments_.back().state.in_use) return;
+  moments_.push_back({state, std::move(cause), possible, about, false, 0, MonotonicTime::max()});
+}
+
+void Timeline::Observe(MonotonicTime now, uint64_t published, uint64_t in_use) {
+  for (size_t i = certain_ + 1; i < moments_.size(); ++i) {
+    Moment& moment = moments_[i];
+    if (now < moment.about) return;
+    if (!std::exchange(moment.stamped, true)) moment.generation = published;
+    if (in_use < moment.generation) return;
+    moment.certain = now;
+    certain_ = i;
+  }
+}
+
+std::string Answer::Describe() const {
+  return absl::StrCat(status, server < 0 ? " by the proxy" : absl::StrCat(" by server ", server),
+                      listener.empty() ? "" : absl::StrCat(", listener ", listener),
+                      routes.empty() ? "" : absl::StrCat(", routes ", routes),
+                      body.empty() ? "" : absl::StrCat(", \"", body, "\""));
+}
+
+const Thing* Law::ListenerAt(int port, size_t moment) const {
+  for (const auto& [name, thing] : timeline_.state(moment).in_use[static_cast<size_t>(Kind::kListener)]) {
+    if (thing->port == port) return thing.get();
+  }
+  return nullptr;
+}
+
+bool Law::MayRefuse(int port, size_t from, size_t to) const {
+  for (size_t i = from; i <= to; ++i) {
+    if (ListenerAt(port, i) == nullptr) return true;
+  }
+  return false;
+}
+
+// Its address may change: who is connected stays.
+bool Law::Follows(int port, size_t moment, size_t later) const {
+  const Thing* begin = ListenerAt(port, moment);
+  for (size_t i = moment; i <= later; ++i) {
+    if (Breaks(*begin, i)) return false;
+  }
+  return true;
+}
+
+bool Law::Breaks(const Thing& listener, size_t moment) const {
+  const Thing* now = timeline_.state(moment).Find(Kind::kListener, listener.name);
+  return now == nullptr || now->codec != listener.codec;
+}
+
+bool Law::MayEnd(const Followed& connection, size_t to) const {
+  for (size_t i = connection.opened; i <= std::min(connection.accepted, to); ++i) {
+    if (ListenerAt(connection.port, i) != nullptr && !Follows(connection.port, i, to)) return true;
+  }
+  return false;
+}
+
+MonotonicTime Law::MustEnd(const Followed& connection) const {
+  MonotonicTime since = MonotonicTime::min();
+  for (size_t i = connection.opened; i <= std::min(connection.accepted, timeline_.possible()); ++i) {
+    const Thing* begin = ListenerAt(connection.port, i);
+    if (begin == nullptr) continue;
+    // A moment may be over before a worker sees it: what breaks a connection lasts until now.
+    size_t first = timeline_.certain() + 1;
+    while (first > i && Breaks(*begin, first - 1)) --first;
+    if (first > timeline_.certain()) return MonotonicTime::max();
+    since = std::max(since, timeline_.moment(first).certain);
+  }
+  return since == MonotonicTime::min() ? MonotonicTime::max() : since;
+}
+
+std::vector<size_t> Law::Deciding(const Followed& connection, size_t from, size_t to) const {
+  std::set<size_t> moments;
+  for (size_t accepted = connection.opened; accepted <= std::min(connection.accepted, to); ++accepted) {
+    if (ListenerAt(connection.port, accepted) == nullptr) continue;
+    size_t last = accepted;  // at which it follows
+    while (last < to && Follows(connection.port, accepted, last + 1)) ++last;
+    if (last < from) {
+      moments.insert(last);  // it drains: what it followed last decides
+    } else {
+      for (size_t i = std::max(from, accepted); i <= last; ++i) moments.insert(i);
+    }
+  }
+  return {moments.begin(), moments.end()};
+}
+
+namespace {
+
+const Goal* GoalOf(const Thing& routes, const std::string& host, const std::string& path) {
+  for (const std::string& domain : {host, std::string("*")}) {
+    for (const Host& candidate : routes.hosts) {
+      if (candidate.domain != domain) continue;
+      for (const Goal& goal : candidate.goals) {
+        if (absl::StartsWith(path, goal.prefix)) return &goal;
+      }
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
+// What a cluster does with a request; servers: any of these.
+struct Outcome {
+  std::set<int> servers;
+  std::string body;  // of the 503 if there are none
+};
+
+Outcome OutcomeOf(const State& state, const std::string& name) {
+  const Thing* cluster = state.Find(Kind::kCluster, name);
+  if (cluster == nullptr) return {{}, ""};
+  const Thing* endpoints = cluster->service.empty() ? cluster : state.Find(Kind::kEndpoints, cluster->service);
+  Outcome outcome{{}, "no healthy upstream"};
+  if (endpoints != nullptr) outcome.servers.insert(endpoints->servers.begin(), endpoints->servers.end());
+  return outcome;
+}
+
+bool Fits(const Outcome& outcome, const Answer& answer) {
+  if (outcome.servers.empty()) return answer.status == 503 && answer.server < 0 && answer.body == outcome.body;
+  return answer.status == 200 && outcome.servers.count(answer.server) != 0;
+}
+
+std::string Say(const Outcome& outcome) {
+  if (outcome.servers.empty()) return absl::StrCat("503 \"", outcome.body, "\"");
+  return absl::StrCat("200 by any of {", absl::StrJoin(outcome.servers, " "), "}");
+}
+
+}  // namespace
+
+std::string Law::Judge(const Followed& connection, const std::string& host, const std::string& path, size_t from,
+                       size_t to, const Answer& answer) const {
+  std::string allowed;
+  const auto allow = [&](size_t moment, const std::string& what) {
+    absl::StrAppend(&allowed, "  moment ", moment, " (", timeline_.moment(moment).cause, "): ", what, "\n");
+  };
+  for (const size_t decided : Deciding(connection, from, to)) {
+    const Thing* listener = ListenerAt(connection.port, decided);
+    // It may have another address by now, and is known by those that it had.
+    for (size_t i = connection.opened; listener == nullptr && i <= decided; ++i) {
+      const Thing* then = ListenerAt(connection.port, i);
+      if (then != nullptr) listener = timeline_.state(decided).Find(Kind::kListener, then->name);
+    }
+    if (listener == nullptr) continue;
+    const std::string version = absl::StrCat(listener->name, ".", listener->version);
+    const Thing* routes = timeline_.state(decided).Find(Kind::kRoutes, listener->routes);
+    const Goal* goal = routes == nullptr ? nullptr : GoalOf(*routes, host, path);
+    const std::string by =
+        absl::StrCat("listener ", version, ", ", routes == nullptr ? "no routes" : routes->Describe());
+    const bool same = answer.listener == version;
+    if (goal == nullptr) {
+      if (same && answer.status == 404 && answer.server < 0) return "";
+      allow(decided, absl::StrCat(by, ": 404"));
+      continue;
+    }
+    const bool told = same && answer.routes == absl::StrCat(routes->name, ".", routes->version);
+    if (goal->status != 0) {
+      if (told && answer.status == goal->status && answer.server < 0) return "";
+      allow(decided, absl::StrCat(by, ": ", goal->status));
+      continue;
+    }
+    for (size_t picked = decided; picked <= to; ++picked) {
+      const Outcome outcome = OutcomeOf(timeline_.state(picked), goal->cluster);
+      if (told && Fits(outcome, answer)) return "";
+      allow(picked, absl::StrCat(by, ", ", goal->cluster, ": ", Say(outcome)));
+    }
+  }
+  return allowed.empty() ? "  nothing at all\n" : allowed;
+}
+
+}  // namespace outrigger::simulation::oracle

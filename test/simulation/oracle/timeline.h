@@ -1,0 +1,87 @@
+// Thread: any
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "source/base/time.h"
+#include "test/simulation/oracle/linear_model.h"
+
+namespace outrigger::simulation::oracle {
+
+// The states that a proxy goes through, one after the other: each may be in use from the moment at which it could come
+// about, and is certainly in use (it and no earlier one) when all workers have said so.
+class Timeline {
+ public:
+  struct Moment {
+    State state;
+    std::string cause;
+    MonotonicTime possible{};
+    MonotonicTime about{};  // it came about by then
+    bool stamped = false;
+    uint64_t generation = 0;
+    MonotonicTime certain = MonotonicTime::max();
+  };
+  // The state from `possible` on; the proxy has made it by `about`. The same as the last one is no new moment.
+  void Add(const State& state, MonotonicTime possible, MonotonicTime about, std::string cause);
+  // Between turns: what came about before now is part of `published`; all workers use `in_use`.
+  void Observe(MonotonicTime now, uint64_t published, uint64_t in_use);
+  // All that came about is certain.
+  bool settled() const { return certain_ + 1 == moments_.size(); }
+
+  size_t certain() const { return certain_; }              // the last one that certainly is in use
+  size_t possible() const { return moments_.size() - 1; }  // the last one that may be
+  const Moment& moment(size_t i) const { return moments_[i]; }
+  const State& state(size_t i) const { return moments_[i].state; }
+
+ private:
+  std::vector<Moment> moments_{1};
+  size_t certain_ = 0;
+};
+
+// What became of a request, as its client saw it.
+struct Answer {
+  int status = 0;
+  std::string listener, routes;  // the versions that say so: "l0.3", "r1.2"; empty: nothing is said
+  int server = -1;               // who answered; -1: the proxy itself
+  std::string body;
+  std::string Describe() const;
+};
+
+// A connection that follows its listener (law 9).
+struct Followed {
+  int port = 0;
+  size_t opened = 0;           // the certain moment when it began
+  size_t accepted = SIZE_MAX;  // the possible moment when its peer had certainly taken it
+};
+
+// What the timeline allows. All are given the moments between which something happened: `from` was certain when it
+// began, `to` was possible when it was over.
+class Law {
+ public:
+  explicit Law(const Timeline& timeline) : timeline_(timeline) {}
+
+  // A connect may be refused: nobody listened at some time.
+  bool MayRefuse(int port, size_t from, size_t to) const;
+  // A connection may be asked to end, or ended: its listener went, or changed what was settled with its peer.
+  bool MayEnd(const Followed& connection, size_t to) const;
+  // It must: whatever moment accepted it, there is a certain reason. Returns since when; max: it need not.
+  MonotonicTime MustEnd(const Followed& connection) const;
+  // "", or what was allowed instead.
+  std::string Judge(const Followed& connection, const std::string& host, const std::string& path, size_t from,
+                    size_t to, const Answer& answer) const;
+
+ private:
+  const Thing* ListenerAt(int port, size_t moment) const;
+  // Whether a connection that `moment` accepted follows its listener at `later` still.
+  bool Follows(int port, size_t moment, size_t later) const;
+  // Whether what was settled with a peer of this listener does not hold at `moment`.
+  bool Breaks(const Thing& listener, size_t moment) const;
+  // The moments whose listener and routes may decide.
+  std::vector<size_t> Deciding(const Followed& connection, size_t from, size_t to) const;
+
+  const Timeline& timeline_;
+};
+
+}  // namespace outrigger::simulation::oracle
