@@ -24,9 +24,9 @@ class Witness {
   virtual ~Witness() = default;
   struct Asked {
     Kind kind = Kind::kCluster;
-    std::set<std::string> names;  // state of the world: all that is wanted
-    std::set<std::string> more, less;             // delta: subscribed, unsubscribed
-    std::map<std::string, std::string> held;      // delta: versions said with the first request
+    std::set<std::string> names;              // state of the world: all that is wanted
+    std::set<std::string> more, less;         // delta: subscribed, unsubscribed
+    std::map<std::string, std::string> held;  // delta: versions said with the first request
     std::string version, nonce, error;
     bool refuses = false;
   };
@@ -40,7 +40,8 @@ class Witness {
 };
 
 // A management server that follows a script: it has things in memory, says them when told to, and answers what it is
-// asked late, in part or not at all. It keeps no promise but the protocol's form: aggregated, state of the world or delta.
+// asked late, in part or not at all. It keeps no promise but the protocol's form: aggregated, state of the world or
+// delta.
 class ManagementServer {
  public:
   struct Manners {

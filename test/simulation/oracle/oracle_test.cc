@@ -11,7 +11,8 @@
 namespace outrigger::simulation::oracle {
 namespace {
 
-// The proof that the oracle sees it: of a proxy that breaks a law, some answer soon is one that the model does not allow.
+// The proof that the oracle sees it: of a proxy that breaks a law, some answer soon is one that the model does not
+// allow.
 class MutantTest : public testing::TestWithParam<Mutant> {
  protected:
   ~MutantTest() override { SetMutant(Mutant::kNone); }

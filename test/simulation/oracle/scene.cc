@@ -74,8 +74,7 @@ void Scene::MakeProxy() {
   static const extension::FactoryTable factories = exe::AllExtensions();
   const int host = world_.AddHost({"10.0.0.2"});
   server::Options options;
-  options.config_yaml =
-      absl::StrReplaceAll(kBootstrap, {{"API_TYPE", form_ == Form::kDelta ? "DELTA_GRPC" : "GRPC"}});
+  options.config_yaml = absl::StrReplaceAll(kBootstrap, {{"API_TYPE", form_ == Form::kDelta ? "DELTA_GRPC" : "GRPC"}});
   options.concurrency = static_cast<uint32_t>(1 + dice_.Below(3));
   server::Surroundings around;
   around.factories = &factories;

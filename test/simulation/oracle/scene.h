@@ -33,11 +33,11 @@ class Scene final : public Witness {
  private:
   // What is due of one kind on this stream.
   struct Topic {
-    std::string version, nonce;   // accepted last (survives streams), seen last (does not)
-    bool owes = false;            // an answer to the last response
-    bool refused = false;         // ... which says no
-    bool asked = false;           // on this stream
-    std::set<std::string> names;  // asked for
+    std::string version, nonce;               // accepted last (survives streams), seen last (does not)
+    bool owes = false;                        // an answer to the last response
+    bool refused = false;                     // ... which says no
+    bool asked = false;                       // on this stream
+    std::set<std::string> names;              // asked for
     std::map<std::string, std::string> held;  // delta: versions of what was accepted
   };
   void MakeServers();
