@@ -82,6 +82,11 @@ absl::Status CheckSource(absl::string_view field, const core_v3::ConfigSource& s
 // What --mode validate should not call good: sources that can never give anything.
 absl::Status CheckSources(const Bootstrap& bootstrap) {
   const auto& dynamic = bootstrap.dynamic_resources();
+  for (const auto& layer : bootstrap.layered_runtime().layers()) {
+    if (!layer.rtds_layer().rtds_config().has_ads() || dynamic.has_ads_config()) continue;
+    return Fault(absl::StrCat("layered_runtime.layers[\"", layer.name(), "\"].rtds_layer.rtds_config.ads"),
+                 "the bootstrap has no dynamic_resources.ads_config");
+  }
   absl::Status status = CheckSource("ads_config", dynamic.ads_config(), bootstrap);
   if (status.ok()) status = CheckSource("cds_config", dynamic.cds_config(), bootstrap);
   return !status.ok() ? status : CheckSource("lds_config", dynamic.lds_config(), bootstrap);
@@ -120,13 +125,9 @@ absl::StatusOr<LastGood> LastGoodOf(const Bootstrap& bootstrap) {
   return found;
 }
 
-absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const Bootstrap& bootstrap) {
+absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const Bootstrap& bootstrap, const Value::Struct& runtime) {
   using envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
   std::optional<uint64_t> limit;
-  Value::Struct runtime;
-  for (const auto& layer : bootstrap.layered_runtime().layers()) {
-    extension::AddRuntimeLayer(layer.static_layer(), &runtime);
-  }
   const auto given = runtime.find("overload.global_downstream_max_connections");
   double number = 0;
   if (given != runtime.end() && extension::NumberOf(&given->second, &number) && number > 0) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "source/base/value.h"
 #include "source/event/engine.h"
 
 namespace envoy::config::bootstrap::v3 {
@@ -42,7 +43,8 @@ absl::StatusOr<LoadedBootstrap> LoadBootstrap(const BootstrapSource& source, eve
 
 // The most connections that all listeners together may have: the overload manager's monitor of downstream connections,
 // else the runtime value overload.global_downstream_max_connections. None: no limit.
-absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const envoy::config::bootstrap::v3::Bootstrap& bootstrap);
+absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const envoy::config::bootstrap::v3::Bootstrap& bootstrap,
+                                                          const Value::Struct& runtime);
 
 // The bootstrap extension that keeps the last good configuration on disk; empty: there is none.
 absl::StatusOr<outrigger::bootstrap::last_good::v1::LastGood> LastGoodOf(

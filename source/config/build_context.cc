@@ -52,6 +52,9 @@ void Found::Finish() {
   };
   unique(dependencies.clusters);
   unique(dependencies.files);
+  std::sort(runtime_keys.begin(), runtime_keys.end());
+  runtime_keys.erase(std::unique(runtime_keys.begin(), runtime_keys.end()), runtime_keys.end());
+  runtime_keys.shrink_to_fit();
   std::sort(clusters.begin(), clusters.end());
   clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "source/base/hash.h"
 #include "source/config/environment.h"
 #include "source/config/origins.h"
 #include "source/config/resource.h"
@@ -56,7 +57,11 @@ struct Found {
   // What discovered configurations name, by their own name.
   std::map<std::string, std::set<std::string>, std::less<>> clusters_of_extension;
   std::vector<std::string> conflicts;  // discovered, but of a type that is not taken: prefixes of statistics
-  void Finish();                       // sorts and removes duplicates
+  // What it asked of the runtime values, so that it is compiled again when they change.
+  std::vector<uint64_t> runtime_keys;
+  static constexpr uint64_t kAllRuntimeKeys = 0;
+  static uint64_t HashOfKey(absl::string_view key) { return StableHash(key) | 1; }
+  void Finish();  // sorts and removes duplicates
 };
 
 // One build of one resource: what factories ask for, and a record of what they asked for.
@@ -98,10 +103,14 @@ class BuildContext final : public extension::FactoryContext {
       absl::string_view field, const extension::HttpFilterList& filters, absl::string_view stat_prefix) override;
   matching::FormatOptions format_options() const override;
   const Value* Runtime(absl::string_view key) const override {
+    found_.runtime_keys.push_back(Found::HashOfKey(key));
     const auto at = environment_.runtime.find(key);
     return at == environment_.runtime.end() ? nullptr : &at->second;
   }
-  const Value::Struct* RuntimeValues() const override { return &environment_.runtime; }
+  const Value::Struct* RuntimeValues() const override {
+    found_.runtime_keys.push_back(Found::kAllRuntimeKeys);
+    return &environment_.runtime;
+  }
   model::TrafficDirection direction() const override { return direction_; }
   model::OriginId origin() const override { return origin_; }
   // `field` "": for the message itself.

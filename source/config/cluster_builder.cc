@@ -198,8 +198,30 @@ uint64_t ConnectionHash(const cluster_v3::Cluster& proto, const model::ClusterCo
 
 }  // namespace
 
-void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterConfig* before, model::ClusterConfig* out,
-                        BuiltCluster* built) {
+namespace {
+
+// What the runtime values say instead of the numbers of one priority.
+void ReplaceByRuntime(const cluster_v3::Cluster& proto, int priority, BuildContext& context, BuiltCluster::Limit* limit,
+                      std::optional<double>* budget, uint32_t* least_retries) {
+  const std::string prefix = absl::StrCat("circuit_breakers.", proto.name(), priority == 0 ? ".default." : ".high.");
+  const auto whole = [&](absl::string_view key, auto* number) {
+    double given = 0;
+    if (!extension::NumberOf(context.Runtime(absl::StrCat(prefix, key)), &given) || !(given >= 0)) return;
+    *number = static_cast<std::remove_reference_t<decltype(*number)>>(std::min(given, 4294967295.0));
+  };
+  whole("max_connections", &limit->connections);
+  whole("max_pending_requests", &limit->pending);
+  whole("max_requests", &limit->requests);
+  whole("max_retries", &limit->retries);
+  if (!budget->has_value()) return;
+  *budget = std::clamp(extension::RuntimeNumber(**budget, prefix + "retry_budget.budget_percent", context), 0.0, 100.0);
+  whole("retry_budget.min_retry_concurrency", least_retries);
+}
+
+}  // namespace
+
+void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterConfig* before, BuildContext& context,
+                        model::ClusterConfig* out, BuiltCluster* built) {
   for (int i = 0; i < 2; ++i) {
     BuiltCluster::Limit limit{nullptr, 1024, 1024, 1024, 3};
     std::optional<double> budget;
@@ -219,6 +241,7 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
       budget = proto_budget.has_budget_percent() ? proto_budget.budget_percent().value() : 20.0;
       if (proto_budget.has_min_retry_concurrency()) least_retries = proto_budget.min_retry_concurrency().value();
     }
+    ReplaceByRuntime(proto, i, context, &limit, &budget, &least_retries);
     auto& breaker = out->circuit_breakers.by_priority[i];
     if (before != nullptr) breaker = before->circuit_breakers.by_priority[i];
     // What workers read without a lock never changes: another budget is another breaker.
@@ -294,7 +317,7 @@ absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, cons
   OUTRIGGER_TRY("", SetTransports(proto, context, config.get(), &built));
   OUTRIGGER_TRY("", SetSockets(proto, config.get()));
   OUTRIGGER_TRY("circuit_breakers", CheckPerHost(proto.circuit_breakers()));
-  SetCircuitBreakers(proto, before, config.get(), &built);
+  SetCircuitBreakers(proto, before, context, config.get(), &built);
   config->metadata = extension::MetadataOf(proto.metadata());
   config->close_connections_on_host_health_failure = proto.close_connections_on_host_health_failure();
   extension::Fraction maintenance;

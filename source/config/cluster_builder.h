@@ -41,6 +41,6 @@ absl::Status SetLoadBalancing(const envoy::config::cluster::v3::Cluster& proto, 
 absl::Status SetProtocols(const envoy::config::cluster::v3::Cluster& proto, BuildContext& context,
                           model::ClusterConfig* out);
 void SetCircuitBreakers(const envoy::config::cluster::v3::Cluster& proto, const model::ClusterConfig* before,
-                        model::ClusterConfig* out, BuiltCluster* built);
+                        BuildContext& context, model::ClusterConfig* out, BuiltCluster* built);
 
 }  // namespace outrigger::config

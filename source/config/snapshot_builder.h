@@ -17,6 +17,9 @@
 #include "source/net/address.h"
 #include "source/schema/origin.h"
 
+namespace google::protobuf {
+class Struct;
+}
 namespace envoy::config::accesslog::v3 {
 class AccessLog;
 }
@@ -44,6 +47,8 @@ class Secret;
 }
 
 namespace outrigger::config {
+
+class RuntimeLayers;
 
 // Turns resources into Snapshots. Holds the accepted resources ("parts"), gives names their slots, compiles what
 // changed, and shares everything else with the Snapshot before.
@@ -96,6 +101,12 @@ class SnapshotBuilder {
   // to stay in use by whoever was compiled with them until they come again.
   // A filter's configuration goes at once: its default takes its place, or the filter lets nothing through.
   Outcome Remove(ResourceKind kind, absl::string_view name);
+
+  // Layers of runtime values (SetStatic takes them from the bootstrap). A change compiles again what asked for what
+  // changed; an error is of something that stays as it was, or FailedPrecondition: there is no admin layer.
+  const RuntimeLayers& runtime() const;
+  absl::Status SetRuntimeLayer(absl::string_view resource, const google::protobuf::Struct& values);
+  absl::Status ModifyRuntime(const std::vector<std::pair<std::string, std::string>>& values);
 
   // Everything Set would check and compile, applying nothing: the warming caller stages what passes. Secrets and other
   // resources that are not there yet are no error.

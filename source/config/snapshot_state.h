@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "source/config/parts.h"
+#include "source/config/runtime_layers.h"
 #include "source/config/snapshot_builder.h"
 #include "source/config/subscribers.h"
 
@@ -79,6 +80,8 @@ struct SnapshotBuilder::State final : SecretProvider {
   // With its dependants, which are compiled with it and must take it. Found: the clusters that it names.
   absl::StatusOr<ExtensionPart> TryExtension(std::shared_ptr<const Extension> proto, const Given& given,
                                              Recompiled* dependants);
+  Recompiled RecompileForRuntime(const std::set<std::string>& keys);
+  absl::Status RuntimeChanged();  // compiles again what asked for what changed; errors: of those that stay as they were
   void NoteChecked(const ListenerPart& part);
   template <class P>
   void NoteChecked(const P&) {}
@@ -110,6 +113,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   void Tell(const P& part);  // warnings, once
 
   Environment environment;
+  RuntimeLayers runtime;
   NameTables names;
   Origins origins;
   model::EndpointRegistry endpoint_registry;

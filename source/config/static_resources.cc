@@ -3,8 +3,6 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/config/snapshot_state.h"
-#include "source/extension/fault.h"
-#include "source/extension/runtime.h"
 #include "source/extension/values.h"
 
 namespace outrigger::config {
@@ -59,15 +57,8 @@ absl::Status CheckAddresses(const PartMap<ListenerPart>& listeners) {
 absl::Status SnapshotBuilder::SetStatic(const envoy::config::bootstrap::v3::Bootstrap& bootstrap) {
   const auto& resources = bootstrap.static_resources();
   const Given given{"", true};
-  for (const auto& layer : bootstrap.layered_runtime().layers()) {
-    extension::AddRuntimeLayer(layer.static_layer(), &state_->environment.runtime);  // later layers win
-  }
-  for (const auto& layer : bootstrap.layered_runtime().layers()) {
-    if (layer.has_rtds_layer()) {
-      return extension::Fault(absl::StrCat("layered_runtime.layers[\"", layer.name(), "\"].rtds_layer"),
-                              "is not supported");
-    }
-  }
+  if (const absl::Status layers = state_->runtime.Set(bootstrap.layered_runtime()); !layers.ok()) return layers;
+  for (auto& [key, value] : state_->runtime.Merged()) state_->environment.runtime.insert_or_assign(key, value);
   absl::Status errors;
   SetAll(
       resources.secrets(), [&](const auto& one) { return SetSecret(one, given); }, &errors);

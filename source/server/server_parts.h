@@ -38,6 +38,8 @@ struct Server::Parts final : public event::EndOfTurn {
   void CountChanges(const model::Snapshot& before, const model::Snapshot& after, size_t failures);
   void NoteDrainingChains(const model::Listener& before, const model::Listener& after);
   void FollowFiles();
+  absl::Status FollowRuntime();
+  uint64_t runtime_followed = 0;  // the version of the runtime layers
   void OnInUse();
   bool MayListen(const model::Listener& listener) const;
   // server_drain.cc

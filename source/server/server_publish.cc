@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "source/base/log.h"
+#include "source/config/bootstrap.h"
+#include "source/config/runtime_layers.h"
 #include "source/server/server_parts.h"
 
 namespace outrigger::server {
@@ -62,6 +64,7 @@ std::shared_ptr<const Listening> Server::Parts::Listen(const model::Snapshot& sn
 }
 
 void Server::Parts::Publish() {
+  if (const absl::Status status = FollowRuntime(); !status.ok()) OUTRIGGER_LOG(kWarn, kConfig, status.message());
   const std::shared_ptr<const model::Snapshot> snapshot = builder->Build();
   const std::shared_ptr<const model::Snapshot> before = workers->current().snapshot;
   auto next = std::make_shared<Publication>();
@@ -118,6 +121,22 @@ void Server::Parts::NoteDrainingChains(const model::Listener& before, const mode
   };
   for (const auto& chain : before.chains) note(chain);
   note(before.default_chain);
+}
+
+// What the process itself takes from the runtime values.
+absl::Status Server::Parts::FollowRuntime() {
+  const config::RuntimeLayers& runtime = builder->runtime();
+  if (std::exchange(runtime_followed, runtime.version()) == runtime.version()) return absl::OkStatus();
+  const Value::Struct values = runtime.Merged();
+  observe::RuntimeStats& counts = stats.main().Get(runtime_scope);
+  counts.load_success.Inc();
+  counts.num_keys.Set(static_cast<int64_t>(values.size()));
+  counts.num_layers.Set(static_cast<int64_t>(runtime.layers().size()));
+  counts.admin_overrides_active.Set(runtime.overridden() ? 1 : 0);
+  const auto limit = config::ConnectionLimitOf(*loaded->bootstrap, values);
+  if (!limit.ok()) return limit.status();
+  connections.SetLimit(limit->value_or(UINT64_MAX));
+  return absl::OkStatus();
 }
 
 void Server::Parts::FollowFiles() {

@@ -53,14 +53,6 @@ size_t WorkerCount(const Options& options) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-void CountRuntime(const envoy::config::bootstrap::v3::LayeredRuntime& layered, observe::RuntimeStats& counts) {
-  Value::Struct values;
-  for (const auto& layer : layered.layers()) extension::AddRuntimeLayer(layer.static_layer(), &values);
-  counts.load_success.Inc();
-  counts.num_keys.Set(static_cast<int64_t>(values.size()));
-  counts.num_layers.Set(layered.layers_size());
-}
-
 }  // namespace
 
 Server::Parts::Parts(const Options& o, Surroundings s)
@@ -103,7 +95,6 @@ absl::Status Server::Parts::Load() {
   if (options.disable_hot_restart)
     OUTRIGGER_LOG(kInfo, kMain, "--disable-hot-restart: there is no hot restart to disable");
   stats.main().Get(server_scope).static_unknown_fields.Add(loaded->unknown_fields.size());
-  CountRuntime(loaded->bootstrap->layered_runtime(), stats.main().Get(runtime_scope));
 
   // The command line wins over the bootstrap's node.
   envoy::config::core::v3::Node& node = *loaded->bootstrap->mutable_node();
@@ -125,11 +116,9 @@ absl::Status Server::Parts::Load() {
       }};
   environment.hostname = around.hostname;
   environment.variable = around.environment_variable;
-  auto limit = config::ConnectionLimitOf(*loaded->bootstrap);
-  if (!limit.ok()) return limit.status();
-  connections.SetLimit(limit->value_or(UINT64_MAX));
   builder = std::make_unique<config::SnapshotBuilder>(environment);
-  return builder->SetStatic(*loaded->bootstrap);
+  if (const absl::Status set = builder->SetStatic(*loaded->bootstrap); !set.ok()) return set;
+  return FollowRuntime();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options, Surroundings surroundings) {

@@ -157,7 +157,7 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
     TakeAgain(*node, resource, to_try);
     return absl::OkStatus();
   }
-  const bool leaf = type == ResourceType::kEndpoints || type == ResourceType::kSecret;
+  const bool leaf = type == ResourceType::kEndpoints || type == ResourceType::kSecret || type == ResourceType::kRuntime;
   const absl::Status status = leaf ? ApplyLeaf(*node, resource) : Stage(*node, resource);
   if (!status.ok()) {
     Refused(*node, resource.version, {resource.name, std::string(status.message()), resource.message});
@@ -244,7 +244,7 @@ void StagingGraph::Removed(const Update& update) {
       TryLeave(name);
     } else if (IsFullState(update.type) || update.type == ResourceType::kVirtualHost) {
       Drop(node->key);
-    } else if (update.type == ResourceType::kExtension) {
+    } else if (update.type == ResourceType::kExtension || update.type == ResourceType::kRuntime) {
       Withdraw(*node);
     } else {
       EndWait(*node);

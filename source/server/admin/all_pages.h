@@ -14,6 +14,7 @@ void AddClusterPages(Server& server, AdminPages& pages);  // /clusters
 void AddConfigPages(Server& server, AdminPages& pages);   // /config_dump, /config_status
 void AddControlPages(Server& server,
                      AdminPages& pages);  // /logging, /drain_listeners, /quitquitquit, /healthcheck/*, /dump, ...
+void AddRuntimePages(Server& server, AdminPages& pages);  // /runtime, /runtime_modify
 
 inline void AddAllPages(Server& server, AdminPages& pages) {
   AddInfoPages(server, pages);
@@ -21,6 +22,7 @@ inline void AddAllPages(Server& server, AdminPages& pages) {
   AddClusterPages(server, pages);
   AddConfigPages(server, pages);
   AddControlPages(server, pages);
+  AddRuntimePages(server, pages);
 }
 
 }  // namespace outrigger::server

@@ -6,6 +6,8 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
+#include "source/base/log.h"
 #include "source/config/listener_builder.h"
 #include "source/schema/origin.h"
 
@@ -119,6 +121,11 @@ absl::Status BuilderTarget::PrepareListener(const xds::Resource& resource) {
 }
 
 absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& resource) {
+  if (type == xds::ResourceType::kRuntime) {
+    const auto& layer = static_cast<const envoy::service::runtime::v3::Runtime&>(*resource.message);
+    SetLayer(resource.name, layer.layer());
+    return absl::OkStatus();
+  }
   if (type == xds::ResourceType::kListener) {
     leaving_.erase(resource.name);
     calls_.stop_keeping(resource.name);
@@ -131,7 +138,14 @@ absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& r
   return builder_.Set(*resource.message, {resource.version, false}).status();
 }
 
+// Values that something cannot use leave it as it was; the layer is taken, as published.
+void BuilderTarget::SetLayer(const std::string& name, const google::protobuf::Struct& values) {
+  const absl::Status set = builder_.SetRuntimeLayer(name, values);
+  if (!set.ok()) OUTRIGGER_LOG(kWarn, kConfigXds, "runtime \"", name, "\": ", set.message());
+}
+
 void BuilderTarget::Remove(xds::ResourceType type, const std::string& name) {
+  if (type == xds::ResourceType::kRuntime) return SetLayer(name, {});
   if (type == xds::ResourceType::kListener) {
     if (leaving_since_ != dispatcher_.now()) leaving_.clear();
     leaving_since_ = dispatcher_.now();

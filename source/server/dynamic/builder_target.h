@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "google/protobuf/struct.pb.h"
 #include "source/config/snapshot_builder.h"
 #include "source/event/dispatcher.h"
 #include "source/server/listener_sockets.h"
@@ -37,6 +38,7 @@ class BuilderTarget final : public xds::Target {
   void RequestPublish() override { calls_.request_publish(); }
 
  private:
+  void SetLayer(const std::string& name, const google::protobuf::Struct& values);
   absl::Status PrepareListener(const xds::Resource& resource);
 
   event::Dispatcher& dispatcher_;

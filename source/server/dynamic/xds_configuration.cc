@@ -153,7 +153,7 @@ void XdsConfiguration::Start(Server& server) {
   if (last_good_ != nullptr && last_good_->Load()) {
     BeginFromDisk();
   } else {
-    BeginClusters();
+    BeginRuntime();
   }
   if (last_good_ != nullptr) {
     last_good_->Keep(*graph_, [this] { return sources_->Connected(); });
@@ -218,13 +218,35 @@ void XdsConfiguration::Watch(xds::ResourceType type, const envoy::config::core::
   graph_->WatchAll(type, **source, FetchTimeoutOf(config));
 }
 
+// The layers that come from control planes are needed by nobody in particular: the bootstrap itself subscribes to them.
+void XdsConfiguration::AdoptRuntime() {
+  xds::Needs needs;
+  for (const auto& layer : server_->bootstrap().layered_runtime().layers()) {
+    if (!layer.has_rtds_layer()) continue;
+    needs.subscriptions.push_back(
+        {xds::ResourceType::kRuntime, layer.rtds_layer().name(),
+         std::make_shared<envoy::config::core::v3::ConfigSource>(layer.rtds_layer().rtds_config()), "runtime.", true});
+    const auto source = sources_->SourceFor(xds::ResourceType::kRuntime, layer.rtds_layer().rtds_config());
+    if (source.ok()) continue;
+    Fail(absl::InvalidArgumentError(absl::StrCat("layered_runtime.layers[\"", layer.name(),
+                                                 "\"].rtds_layer.rtds_config.", source.status().message())));
+  }
+  if (!needs.subscriptions.empty()) graph_->AdoptStatic(xds::ResourceType::kRuntime, "", needs);
+}
+
+// Runtime values come first: what is built of them then is built once.
+void XdsConfiguration::BeginRuntime() {
+  AdoptRuntime();
+  sources_->StartAds();
+  OnSettled();
+}
+
 void XdsConfiguration::BeginClusters() {
+  phase_ = Phase::kClusters;
   Adopt(config::ResourceKind::kCluster);
   const auto& dynamic = server_->bootstrap().dynamic_resources();
   if (dynamic.has_cds_config())
     Watch(xds::ResourceType::kCluster, dynamic.cds_config(), "dynamic_resources.cds_config");
-  sources_->StartAds();
-  OnSettled();
 }
 
 void XdsConfiguration::BeginListeners() {
@@ -237,6 +259,7 @@ void XdsConfiguration::BeginListeners() {
 
 void XdsConfiguration::BeginFromDisk() {
   from_disk_ = true;
+  AdoptRuntime();
   Adopt(config::ResourceKind::kCluster);
   const auto& dynamic = server_->bootstrap().dynamic_resources();
   if (dynamic.has_cds_config())
@@ -249,6 +272,7 @@ void XdsConfiguration::BeginFromDisk() {
 
 void XdsConfiguration::OnSettled() {
   if (last_good_ != nullptr) last_good_->OnSettled();
+  if (phase_ == Phase::kRuntime && graph_->StaticSettled(xds::ResourceType::kRuntime)) BeginClusters();
   if (phase_ == Phase::kClusters && graph_->Settled(xds::ResourceType::kCluster) &&
       graph_->StaticSettled(xds::ResourceType::kCluster)) {
     BeginListeners();

@@ -48,7 +48,9 @@ class XdsConfiguration final : public DynamicConfiguration {
   const absl::Status& error() const override { return error_; }
 
  private:
-  enum class Phase : uint8_t { kClusters, kListeners, kDone };
+  enum class Phase : uint8_t { kRuntime, kClusters, kListeners, kDone };
+  void AdoptRuntime();
+  void BeginRuntime();
   void BeginClusters();
   void BeginListeners();
   void BeginFromDisk();
@@ -78,7 +80,7 @@ class XdsConfiguration final : public DynamicConfiguration {
   xds::DecodeOptions decode_;
   uint64_t published_ = 0;
   WallTime published_at_{};
-  Phase phase_ = Phase::kClusters;
+  Phase phase_ = Phase::kRuntime;
   bool from_disk_ = false;
   std::shared_ptr<void> hold_;
   absl::Status error_;
