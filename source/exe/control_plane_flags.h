@@ -30,7 +30,8 @@ struct ControlPlaneFlags {
   bool make_before_break = true;
   Duration certificate_lifetime = hours(1);
   Duration node_certificate_lifetime = hours(24);
-  Duration root_step{0};  // 0: the longer of the two
+  Duration root_step{0};     // 0: the longer of the two
+  Duration resource_ttl{0};  // 0: none
 
   std::string node;  // token, enroll
   Duration token_lifetime = hours(1);

@@ -33,6 +33,7 @@ control_plane::ServeOptions ServeOptionsOf(const ControlPlaneFlags& flags) {
   options.certificate_lifetime = flags.certificate_lifetime;
   options.node_certificate_lifetime = flags.node_certificate_lifetime;
   options.root_step = flags.root_step;
+  options.resource_ttl = flags.resource_ttl;
   return options;
 }
 

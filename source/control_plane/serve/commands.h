@@ -26,6 +26,7 @@ struct ServeOptions {
   bool make_before_break = true;
   Duration certificate_lifetime = hours(1);
   Duration node_certificate_lifetime = hours(24);  // at least that of workloads: a node must survive our absence
+  Duration resource_ttl{0};                        // how long proxies keep what they hear nothing of; 0: without end
   Duration root_step{0};                           // 0: the lifetime of node certificates
 };
 

@@ -28,6 +28,7 @@ absl::string_view RootText(Authority::Phase phase) {
 XdsServer::Options ServerOptionsOf(const ServeOptions& options) {
   XdsServer::Options out;
   out.ordering.make_before_break = options.make_before_break;
+  out.resource_ttl = options.resource_ttl;
   out.policy.allow_unauthenticated_secrets = options.allow_unauthenticated_secrets;
   return out;
 }

@@ -64,27 +64,54 @@ void Fill(const Resource& resource, google::protobuf::Any& any) {
   any.set_value(resource.bytes);
 }
 
+// With its version, so that a heartbeat can say what it is about.
+envoy::service::discovery::v3::Resource HeadOf(const std::string& name, const std::string& version,
+                                               const DiscoveryAnswer& answer) {
+  envoy::service::discovery::v3::Resource out;
+  out.set_name(name);
+  out.set_version(version);
+  if (answer.ttl <= Duration(0)) return out;
+  const int64_t millis = ToMillis(answer.ttl);
+  out.mutable_ttl()->set_seconds(millis / 1000);
+  out.mutable_ttl()->set_nanos(static_cast<int32_t>(millis % 1000) * 1'000'000);
+  return out;
+}
+
 void Fill(const DiscoveryAnswer& answer, DiscoveryResponse& response) {
   response.set_version_info(answer.version);
-  for (const ResourcePtr& resource : answer.resources) Fill(*resource, *response.add_resources());
+  for (const ResourcePtr& resource : answer.resources) {
+    if (answer.ttl <= Duration(0)) {
+      Fill(*resource, *response.add_resources());
+      continue;
+    }
+    auto wrapper = HeadOf(resource->name, resource->version, answer);
+    Fill(*resource, *wrapper.mutable_resource());
+    response.add_resources()->PackFrom(wrapper);
+  }
+  for (const auto& [name, version] : answer.heartbeats) {
+    response.add_resources()->PackFrom(HeadOf(name, version, answer));
+  }
+}
+
+void AddAliases(const Resource& resource, const DiscoveryAnswer& answer, envoy::service::discovery::v3::Resource& out) {
+  const std::vector<std::string>& own = resource.aliases;
+  for (const std::string& alias : own) out.add_aliases(alias);
+  const auto names = answer.asked_as.find(resource.name);
+  if (names == answer.asked_as.end()) return;
+  for (const std::string& name : names->second) {
+    if (std::find(own.begin(), own.end(), name) == own.end()) out.add_aliases(name);
+  }
 }
 
 void Fill(const DiscoveryAnswer& answer, DeltaDiscoveryResponse& response) {
   response.set_system_version_info(answer.version);
   for (const ResourcePtr& resource : answer.resources) {
     auto& out = *response.add_resources();
-    out.set_name(resource->name);
-    out.set_version(resource->version);
-    for (const std::string& alias : resource->aliases) out.add_aliases(alias);
-    const auto names = answer.asked_as.find(resource->name);
-    if (names != answer.asked_as.end()) {
-      for (const std::string& name : names->second) {
-        const auto& known = resource->aliases;
-        if (std::find(known.begin(), known.end(), name) == known.end()) out.add_aliases(name);
-      }
-    }
+    out = HeadOf(resource->name, resource->version, answer);
+    AddAliases(*resource, answer, out);
     Fill(*resource, *out.mutable_resource());
   }
+  for (const auto& [name, version] : answer.heartbeats) *response.add_resources() = HeadOf(name, version, answer);
   for (const std::string& name : answer.removed) response.add_removed_resources(name);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "source/base/time.h"
 #include "source/control_plane/resources/catalog.h"
 #include "source/control_plane/resources/resource.h"
 
@@ -40,6 +41,8 @@ struct DiscoveryAnswer {
   std::string version;
   std::string nonce;
   std::vector<ResourcePtr> resources;
+  Duration ttl{0};                                // of each; 0: without end
+  std::map<std::string, std::string> heartbeats;  // name → version: nothing new, but their time begins again
   // Delta only.
   std::vector<std::string> removed;
   std::map<std::string, std::vector<std::string>> asked_as;  // resource name → other names the client asked for it by

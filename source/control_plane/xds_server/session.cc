@@ -36,7 +36,8 @@ Session::Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer
         End(false, "no request came");
       }),
       warming_timer_([this] { OnWarmedTooLong(); }),
-      removal_timer_([this] { RemoveLeftovers(); }) {
+      removal_timer_([this] { RemoveLeftovers(); }),
+      heartbeat_timer_([this] { OnHeartbeat(); }) {
   dispatcher_.Arm(silence_timer_, options_.limits.longest_silence);
 }
 
@@ -71,6 +72,7 @@ bool Session::Identify(const DiscoveryAsk& ask) {
     return false;
   }
   silence_timer_.Disarm();
+  if (options_.resource_ttl > Duration(0)) dispatcher_.Arm(heartbeat_timer_, options_.resource_ttl / 3);
   tells_use_ = user_agent_ == kOwnUserAgent;
   Served served = snapshot_of_(node_);
   snapshot_ = std::move(served.snapshot);
@@ -153,6 +155,7 @@ void Session::OnAsk(const DiscoveryAsk& ask) {
     return;
   }
   Subscription& subscription = subscriptions_.try_emplace(ask.type_url, ask.type_url, options_.form).first->second;
+  subscription.SetTtl(options_.resource_ttl);
   const auto verdict = subscription.OnAsk(ask, View(ask.type_url), dispatcher_.wall_now());
   if (verdict == Subscription::Verdict::kStale) {
     ++events_.stale;
@@ -239,7 +242,7 @@ void Session::SendType(Subscription& subscription, const std::string& type, bool
     }
   }
   subscription.Sent(answer, dispatcher_.wall_now());
-  ++events_.sent;
+  ++(answer.heartbeats.empty() ? events_.sent : events_.heartbeats);
   sink_.Send(answer);
 }
 
@@ -302,6 +305,13 @@ void Session::AdvancePhases() {
     ScheduleRemovals();
     if (phase_ == Phase::kSteady) SendAll(true);
   }
+}
+
+void Session::OnHeartbeat() {
+  if (ended_) return;
+  dispatcher_.Arm(heartbeat_timer_, options_.resource_ttl / 3);
+  for (auto& [type, subscription] : subscriptions_) subscription.MakeHeartbeat();
+  Advance();
 }
 
 void Session::OnWarmedTooLong() {

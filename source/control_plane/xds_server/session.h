@@ -59,6 +59,7 @@ class Session {
     OrderingOptions ordering;
     AdmissionPolicy policy;
     StreamLimits limits;
+    Duration resource_ttl{0};  // heartbeats come at a third of it; 0: resources live without end
     LogBudget* log = nullptr;  // the server's; null: without end
     uint64_t id = 0;           // the server's name for it
   };
@@ -70,7 +71,7 @@ class Session {
   using SnapshotOf = std::function<Served(const NodeName&)>;
   struct Events {  // told to the server, which counts
     uint64_t acks = 0, nacks = 0, stale = 0, sent = 0, denied_nodes = 0, denied_secrets = 0, malformed = 0;
-    uint64_t limits_exceeded = 0, silent = 0, in_use = 0, in_use_unknown = 0;
+    uint64_t limits_exceeded = 0, silent = 0, in_use = 0, in_use_unknown = 0, heartbeats = 0;
   };
 
   Session(event::Dispatcher& dispatcher, AnswerSink& sink, PeerFacts peer, Options options, SnapshotOf snapshot_of,
@@ -110,6 +111,7 @@ class Session {
   void SendType(Subscription& subscription, const std::string& type, bool routes_too);
   Subscription* Find(absl::string_view type);
   void OnWarmedTooLong();
+  void OnHeartbeat();
   void ScheduleRemovals();
   void RemoveLeftovers();
   void End(bool denied, const std::string& reason);
@@ -140,6 +142,7 @@ class Session {
   event::Timer silence_timer_;
   event::Timer warming_timer_;
   event::Timer removal_timer_;
+  event::Timer heartbeat_timer_;
 };
 
 }  // namespace outrigger::control_plane

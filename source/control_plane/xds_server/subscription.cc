@@ -1,5 +1,6 @@
 #include "source/control_plane/xds_server/subscription.h"
 
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -55,8 +56,41 @@ bool Subscription::SetNames(const std::vector<std::string>& names) {
   return added;
 }
 
+// What was sent last.
+void Subscription::NoteAccepted() {
+  if (ttl_ == Duration(0) || type_url_ == kVirtualHostType) return;
+  if (whole_) accepted_.clear();
+  for (const auto& [name, version] : in_flight_) {
+    if (version.empty()) {
+      accepted_.erase(name);
+    } else {
+      accepted_[name] = version;
+    }
+  }
+}
+
+// An answer to it says nothing of what was sent before. (One without content for a virtual host means there is none.)
+bool Subscription::Beat(const ResourceSet& view, DiscoveryAnswer& answer) {
+  if (!std::exchange(heartbeat_due_, false) || ttl_ == Duration(0) || facts_.acked_version.empty()) return false;
+  for (auto it = accepted_.begin(); it != accepted_.end();) {
+    it = Wants(it->first) && view.Find(it->first) != nullptr ? std::next(it) : accepted_.erase(it);
+  }
+  if (accepted_.empty()) return false;
+  answer = {};
+  answer.type_url = type_url_;
+  answer.version = facts_.acked_version;
+  answer.nonce = absl::StrCat(++nonces_);
+  answer.heartbeats = accepted_;
+  return true;
+}
+
 void Subscription::Answered(const DiscoveryAsk& ask, WallTime now) {
   awaiting_ = false;
+  if (std::exchange(beating_, false)) {
+    ++(ask.refused ? facts_.nacks : facts_.acks);
+    return;
+  }
+  if (!ask.refused) NoteAccepted();
   if (!ask.refused) {
     for (auto& [name, version] : in_flight_) {
       if (form_ == WireForm::kDelta) {
@@ -116,6 +150,9 @@ Subscription::Verdict Subscription::OnAsk(const DiscoveryAsk& ask, const Resourc
     facts_.resources = known_.size();
     deliveries_.Sent(ask.version);
     deliveries_.Acked();
+    in_flight_ = known_;
+    NoteAccepted();
+    in_flight_.clear();
   }
   if (first) return Verdict::kFirst;
   if (answers) return ask.refused ? Verdict::kNack : Verdict::kAck;
@@ -123,9 +160,15 @@ Subscription::Verdict Subscription::OnAsk(const DiscoveryAsk& ask, const Resourc
 }
 
 DiscoveryAnswer Subscription::Next(const ResourceSet& view, Hold hold) {
+  if (!started_ || awaiting_) return {};
+  DiscoveryAnswer answer = form_ == WireForm::kDelta ? NextDelta(view, hold) : NextWorld(view, hold);
+  if (answer.type_url.empty() && !Beat(view, answer)) return {};
+  if (type_url_ != kVirtualHostType) answer.ttl = ttl_;
+  return answer;
+}
+
+DiscoveryAnswer Subscription::NextWorld(const ResourceSet& view, Hold hold) {
   DiscoveryAnswer answer;
-  if (!started_ || awaiting_) return answer;
-  if (form_ == WireForm::kDelta) return NextDelta(view, hold);
   std::string version = VersionOf(view);
   std::vector<ResourcePtr> selected = Selected(view);
   if (whole_) {
@@ -158,9 +201,13 @@ DiscoveryAnswer Subscription::Next(const ResourceSet& view, Hold hold) {
 
 void Subscription::Sent(const DiscoveryAnswer& answer, WallTime now) {
   awaiting_ = true;
+  sent_nonce_ = answer.nonce;
+  facts_.sent_at = now;
+  ++facts_.sent;
+  beating_ = !answer.heartbeats.empty();
+  if (beating_) return;
   owed_ = false;
   sent_version_ = answer.version;
-  sent_nonce_ = answer.nonce;
   in_flight_.clear();
   if (whole_) known_.clear();
   for (const std::string& name : answer.removed) {
@@ -182,8 +229,6 @@ void Subscription::Sent(const DiscoveryAnswer& answer, WallTime now) {
   }
   facts_.resources = known_.size();
   facts_.sent_version = answer.version;
-  facts_.sent_at = now;
-  ++facts_.sent;
   deliveries_.Sent(answer.version);
 }
 

@@ -41,6 +41,10 @@ class Subscription {
   // next one, so that changes coalesce.
   DiscoveryAnswer Next(const ResourceSet& view, Hold hold);
   void Sent(const DiscoveryAnswer& answer, WallTime now);
+  // The resources live this long at the client from now on, unless it hears of them; 0: without end.
+  void SetTtl(Duration ttl) { ttl_ = ttl; }
+  // When nothing else is to be sent, all that the client has accepted is mentioned, without content.
+  void MakeHeartbeat() { heartbeat_due_ = true; }
   // The client is to be sent this resource again although it did not change.
   void Forget(absl::string_view name) { known_.erase(std::string(name)); }
 
@@ -82,10 +86,13 @@ class Subscription {
   Verdict OnDeltaAsk(const DiscoveryAsk& ask, const ResourceSet& view, WallTime now);
   void AddName(const std::string& name, const ResourceSet& view);
   void DropName(const std::string& name);
+  DiscoveryAnswer NextWorld(const ResourceSet& view, Hold hold);
   DiscoveryAnswer NextDelta(const ResourceSet& view, Hold hold);
   using AskedAs = std::map<std::string, std::vector<std::string>>;  // DiscoveryAnswer::asked_as
   AskedAs FindAskedAs(const ResourceSet& view, bool keep, std::vector<std::string>& nowhere) const;
   bool MustTell(const Resource& resource, const std::vector<std::string>* asked_as) const;
+  bool Beat(const ResourceSet& view, DiscoveryAnswer& answer);
+  void NoteAccepted();
   std::string VersionOf(const ResourceSet& view) const;
   std::vector<ResourcePtr> Selected(const ResourceSet& view) const;
   bool SetNames(const std::vector<std::string>& names);
@@ -106,6 +113,11 @@ class Subscription {
   // name → version, not sent again until it changes. Delta: an empty version is a removal.
   std::map<std::string, std::string, std::less<>> refused_;
   std::map<std::string, std::string, std::less<>> in_flight_;
+  Duration ttl_{0};
+  bool heartbeat_due_ = false;
+  bool beating_ = false;  // what awaits its answer is a heartbeat
+  // With a ttl: what the client has accepted, name → version.
+  std::map<std::string, std::string> accepted_;
   std::string sent_version_;
   std::string sent_nonce_;
   uint64_t nonces_ = 0;

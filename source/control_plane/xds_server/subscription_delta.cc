@@ -63,6 +63,11 @@ Subscription::Verdict Subscription::OnDeltaAsk(const DiscoveryAsk& ask, const Re
   if (first && !wildcard_ && type_url_ != kVirtualHostType) {
     for (auto it = known_.begin(); it != known_.end();) it = Names(it->first) ? std::next(it) : known_.erase(it);
   }
+  if (first) {
+    in_flight_ = known_;
+    NoteAccepted();
+    in_flight_.clear();
+  }
   started_ = true;
   facts_.wildcard = wildcard_;
   facts_.names = names_.size();

@@ -37,8 +37,14 @@ Session* XdsServer::Open(AnswerSink& sink, PeerFacts peer, std::string only_type
   }
   ++source->second;
   ++counters_.opened;
-  Session::Options options{std::move(only_type), form,         options_.ordering, options_.policy,
-                           options_.limits,      &log_budget_, ++last_session_};
+  Session::Options options{.only_type = std::move(only_type),
+                           .form = form,
+                           .ordering = options_.ordering,
+                           .policy = options_.policy,
+                           .limits = options_.limits,
+                           .resource_ttl = options_.resource_ttl,
+                           .log = &log_budget_,
+                           .id = ++last_session_};
   auto session = std::make_unique<Session>(
       dispatcher_, sink, std::move(peer), std::move(options),
       [this](const NodeName& node) { return SnapshotFor(node); }, counters_.events);

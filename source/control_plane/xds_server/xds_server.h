@@ -20,6 +20,7 @@ class XdsServer {
     OrderingOptions ordering;
     AdmissionPolicy policy;
     StreamLimits limits;
+    Duration resource_ttl{0};  // see Session::Options
     // Further streams are ended at once, and counted.
     size_t most_streams = 20'000;
     size_t most_streams_of_source = 2'000;  // of one node, if it is proved, or one address

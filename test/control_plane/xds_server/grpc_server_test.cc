@@ -37,8 +37,9 @@ using discovery::DiscoveryResponse;
 // The server on its own thread, as in the program; clients are libgrpc's blocking ones on the test's.
 class GrpcServerTest : public testing::Test {
  protected:
-  void Serve(const GrpcListenOptions& options, AdmissionPolicy policy = {}) {
-    core_ = std::make_unique<XdsServer>(*dispatcher_, XdsServer::Options{.policy = std::move(policy)});
+  void Serve(const GrpcListenOptions& options, AdmissionPolicy policy = {}, Duration ttl = Duration(0)) {
+    core_ =
+        std::make_unique<XdsServer>(*dispatcher_, XdsServer::Options{.policy = std::move(policy), .resource_ttl = ttl});
     auto catalog = std::make_shared<Catalog>();
     ASSERT_TRUE(catalog->AddForAll(EdsCluster("a")));
     ASSERT_TRUE(catalog->AddForAll(Endpoints("a", 1)));
@@ -200,6 +201,31 @@ TEST_F(GrpcServerTest, EachTypeHasItsOwnServiceInBothForms) {
     ASSERT_TRUE(AskOnce(channel, Ask(type, "n1", name), response).ok());
     EXPECT_EQ(response.resources_size(), 1) << type;
   }
+}
+
+TEST_F(GrpcServerTest, AResourceWithATimeToLiveComesWrappedAndItsHeartbeatsWithoutContent) {
+  Serve({.address = "127.0.0.1:0"}, {}, milliseconds(1500));
+  grpc::ClientContext context;
+  auto stub = discovery::AggregatedDiscoveryService::NewStub(
+      grpc::CreateChannel(Address(), grpc::InsecureChannelCredentials()));
+  auto stream = stub->StreamAggregatedResources(&context);
+  DiscoveryRequest ask = Ask(kEndpointType, "n1", "a");
+  stream->Write(ask);
+  for (const bool heartbeat : {false, true}) {
+    DiscoveryResponse response;
+    discovery::Resource resource;
+    ASSERT_TRUE(stream->Read(&response));
+    ASSERT_TRUE(response.resources(0).UnpackTo(&resource));
+    EXPECT_EQ(resource.name(), "a");
+    EXPECT_EQ(resource.version(), Endpoints("a", 1)->version);
+    EXPECT_EQ(resource.ttl().seconds(), 1);
+    EXPECT_EQ(resource.ttl().nanos(), 500'000'000);
+    EXPECT_EQ(resource.resource().value(), heartbeat ? "" : Endpoints("a", 1)->bytes);
+    EXPECT_EQ(resource.has_resource(), !heartbeat);
+    ask.set_response_nonce(response.nonce());
+    stream->Write(ask);
+  }
+  context.TryCancel();
 }
 
 TEST_F(GrpcServerTest, TellsWhatEachNodeWasSentAndWhetherItTookIt) {
