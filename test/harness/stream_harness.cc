@@ -145,7 +145,8 @@ void StreamHarness::EndStream() { stream_.reset(); }
 
 bool StreamHarness::OnRequestHeaders(http::Stream& stream, http::HeaderMap& /*headers*/, bool /*end*/) {
   stream.SetChain(*chain_);
-  stream.SetRoute(&kSomeRoute, nullptr);
+  stream.SetRoute(missing_host.empty() ? &kSomeRoute : nullptr, nullptr);
+  if (on_route) on_route(stream);
   stream.info().client = client;
   if (refuse) stream.SendLocalReply({.status = 404, .details = "refused"});
   return !refuse;

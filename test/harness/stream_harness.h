@@ -77,6 +77,8 @@ class StreamHarness final : public http::StreamOwner {
   IpAddress client;     // the trusted client address
   bool refuse = false;  // OnRequestHeaders answers 404 itself
   std::function<void(http::Stream&, http::LocalReply&)> on_local_reply;
+  std::function<void(http::Stream&)> on_route;  // sets the route: before the first filter, and at each match
+  std::string missing_host;
 
   // From the codec.
   void Request(const Fields& fields, bool end);
@@ -119,7 +121,11 @@ class StreamHarness final : public http::StreamOwner {
   }
   void OnResponseHeaders(http::Stream&, http::HeaderMap&, bool) override {}
   void OnDone(http::Stream& stream) override;
-  void MatchRoute(http::Stream&) override { ++routes_matched; }
+  void MatchRoute(http::Stream& stream) override {
+    ++routes_matched;
+    if (on_route) on_route(stream);
+  }
+  absl::string_view MissingHost(http::Stream&) override { return missing_host; }
   net::Connection* downstream() override { return connection_.get(); }
   int PerRouteConfigs(const http::Stream&, absl::string_view filter, const void* out[4]) override;
   bool FilterEnabled(const http::Stream&, const http::FilterSpec& filter) override;
