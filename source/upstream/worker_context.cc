@@ -39,7 +39,10 @@ model::SnapshotPin WorkerContext::MakePin(std::shared_ptr<const model::Snapshot>
 
 void WorkerContext::OnSnapshotReleased(uint64_t pin, std::shared_ptr<const model::Snapshot> snapshot) {
   std::erase_if(pinned_, [&](const Pinned& one) { return one.id == pin; });
-  if (release_ != nullptr) release_(std::move(snapshot));
+  // The last hold of a generation, of streams or of what they picked, lets go of it.
+  const bool held = std::any_of(pinned_.begin(), pinned_.end(),
+                                [&](const Pinned& one) { return one.generation == snapshot->generation; });
+  if (!held && release_ != nullptr) release_(std::move(snapshot));
   FreeRemoved();
 }
 
