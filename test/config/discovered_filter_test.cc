@@ -25,6 +25,9 @@ class DiscoveredFilterTest : public ConfigTest {
     factories_.http.push_back(&filters::kHttpRbacFactory);
     factories_.network.push_back(&filters::kNetworkRbacFactory);
     factories_.listener.push_back(&filters::kTlsInspectorFactory);
+    const auto set =
+        builder_->SetCluster(Yaml<Cluster>("{name: backend, load_assignment: {cluster_name: backend}}"), {"1", false});
+    EXPECT_TRUE(set.ok()) << set.status();
   }
 
   // A listener whose first HTTP filter "x" is discovered; `more`: of its config_discovery.
