@@ -105,7 +105,8 @@ TEST_F(ClientStatusTest, ARefusedResourceHasItsReasonAndTheVersionThatServes) {
   const Generic routes = Resources()["RouteConfiguration r"];
   EXPECT_EQ(routes.version_info(), before);
   EXPECT_NE(routes.error_state().version_info(), before);
-  EXPECT_TRUE(StrContains(routes.error_state().details(), "virtual_hosts[1]")) << routes.error_state().details();
+  EXPECT_TRUE(StrContains(routes.error_state().details(), "virtual_hosts: virtual host \"b\": domain \"*\""))
+      << routes.error_state().details();
   envoy::config::route::v3::RouteConfiguration failed;
   ASSERT_TRUE(routes.error_state().failed_configuration().UnpackTo(&failed));
   EXPECT_EQ(failed.virtual_hosts_size(), 2);

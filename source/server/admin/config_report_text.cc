@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "source/server/admin/config_report.h"
 
 namespace outrigger::server {
@@ -89,7 +90,7 @@ class TextReport final {
     absl::StrAppend(&out_, "Where it comes from\n");
     std::vector<std::string> given;
     for (const auto& [word, count] : report_.static_counts) {
-      if (count > 0) given.push_back(absl::StrCat(count, " ", word));
+      if (count > 0) given.push_back(Counted(count, absl::StripSuffix(word, "s"), word));
     }
     absl::StrAppend(&out_, "  bootstrap: ", given.empty() ? "no resources" : absl::StrJoin(given, ", "), "\n");
     if (report_.last_good.in_use) {
@@ -130,7 +131,6 @@ class TextReport final {
       absl::StrAppend(&out_, "  ", more, " more: ?type=", "CDS, ?name=PART, ?state=WORD, ?limit=N choose\n");
     }
     if (report_.matching == 0) absl::StrAppend(&out_, "  none\n");
-    out_ += "\n";
   }
 
   void Detail(absl::string_view text) { absl::StrAppend(&out_, "      ", text, "\n"); }
@@ -185,7 +185,7 @@ class TextReport final {
 
   void Older() {
     if (report_.older_generations.empty()) return;
-    absl::StrAppend(&out_, "Streams that began with an older generation and still use it\n");
+    absl::StrAppend(&out_, "\nStreams that began with an older generation and still use it\n");
     for (const auto& [generation, streams] : report_.older_generations) {
       absl::StrAppend(&out_, "  generation ", generation, ": ", Counted(streams, "stream", "streams"), "\n");
     }
