@@ -117,12 +117,12 @@ class State:
         os.rename(path + ".new", path)
 
 
-def bootstrap(xds_port):
+def bootstrap(xds_port, api_type="GRPC"):
     return {
         "node": {"id": "push", "cluster": "push"},
         "admin": {"address": socket("127.0.0.1", 0)},
         "dynamic_resources": {
-            "ads_config": {"api_type": "GRPC", "transport_api_version": "V3",
+            "ads_config": {"api_type": api_type, "transport_api_version": "V3",
                            "grpc_services": [{"envoy_grpc": {"cluster_name": "control_plane"}}]},
             "cds_config": grpc_ads(), "lds_config": grpc_ads()},
         "static_resources": {"clusters": [{
