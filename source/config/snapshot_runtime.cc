@@ -7,16 +7,27 @@
 
 namespace outrigger::config {
 
-SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForRuntime(const std::set<std::string>& keys) {
+namespace {
+
+std::set<uint64_t> HashesOf(const std::set<std::string>& keys) {
   std::set<uint64_t> hashes = {Found::kAllRuntimeKeys};
   for (const std::string& key : keys) hashes.insert(Found::HashOfKey(key));
+  return hashes;
+}
+
+bool Asked(const Found& found, const std::set<uint64_t>& hashes) {
+  return std::any_of(found.runtime_keys.begin(), found.runtime_keys.end(),
+                     [&](uint64_t key) { return hashes.count(key) != 0; });
+}
+
+}  // namespace
+
+SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForRuntime(const std::set<std::string>& keys) {
+  const std::set<uint64_t> hashes = HashesOf(keys);
   std::vector<Subscribers::Who> who;
   const auto look = [&](ResourceKind kind, const auto& parts) {
     for (const auto& [name, part] : parts) {
-      const auto& asked = part.found.runtime_keys;
-      if (std::any_of(asked.begin(), asked.end(), [&](uint64_t key) { return hashes.count(key) != 0; })) {
-        who.push_back({kind, &name});
-      }
+      if (Asked(part.found, hashes)) who.push_back({kind, &name});
     }
   };
   look(ResourceKind::kCluster, clusters);
@@ -31,8 +42,17 @@ absl::Status SnapshotBuilder::State::RuntimeChanged() {
   if (keys.empty()) return absl::OkStatus();
   environment.runtime = std::move(merged);
   Recompiled made = RecompileForRuntime(keys);
-  const absl::Status errors = made.errors;
+  absl::Status errors = made.errors;
   Commit(std::move(made));
+  const std::set<uint64_t> hashes = HashesOf(keys);
+  for (const auto& [name, host] : hosts) {
+    if (!Asked(host.found, hashes)) continue;
+    recompiling = true;
+    auto again = CompileHost(name, host.proto, host.given);
+    recompiling = false;
+    Append(again.status(), &errors);
+    if (again.ok()) CommitHost(name, *std::move(again));
+  }
   return errors;
 }
 

@@ -303,6 +303,8 @@ bool StagingGraph::AboutToMove(const ResourceKey& key) const {
 
 // Gone, while it is still subscribed to: those that use it have their default for it. It may come again.
 void StagingGraph::Withdraw(ResourceNode& node) {
+  const ResourceKey key = node.key;
+  if (node.fetch != nullptr) node.fetch->Disarm();
   node.timed_out = true;  // nobody waits for it
   if (node.waiting != nullptr) {
     const std::unique_ptr<Staged> waiting = StopWaiting(node);
@@ -315,7 +317,8 @@ void StagingGraph::Withdraw(ResourceNode& node) {
     target_.RequestPublish();
     SetActive(node, nullptr);
   }
-  WakeDependants(node.key);
+  WakeDependants(key);
+  Changed();
 }
 
 void StagingGraph::TryLeave(const std::string& cluster) {
