@@ -47,7 +47,7 @@ test('finds its service by xds: and follows changes without a failed call', asyn
   const socket = path.join(state, 'xds.sock');
   const plane = new Program(binary('outrigger-control-plane'), ['serve', '--resources', resources, '--listen', `unix:${socket}`]);
   try {
-    await until(`the control plane listens\n${plane.log}`, () => fs.existsSync(socket));
+    await until('the control plane listens', () => plane.check() && fs.existsSync(socket));
     process.env.GRPC_XDS_BOOTSTRAP_CONFIG = JSON.stringify({
       xds_servers: [{server_uri: `unix:${socket}`, channel_creds: [{type: 'insecure'}], server_features: ['xds_v3']}], node: {id: 'node-client', locality: {region: 'here'}},
     });

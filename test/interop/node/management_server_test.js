@@ -9,7 +9,7 @@ const {ManagementServer, TYPES} = require('./management_server');
 const {Load, Proxy, backend, folder, get, until} = require('./programs');
 const {cluster, endpoints, listener, routes} = require('./resources');
 
-const FORMS = {GRPC: 'sotw'};
+const FORMS = {GRPC: 'sotw', DELTA_GRPC: 'delta'};
 const SHAPES = ['istio', 'gateway'];
 
 // A proxy with a bootstrap of that shape, its management server, and two services to send requests to.
@@ -90,10 +90,13 @@ for (const api of Object.keys(FORMS)) {
     assert.match(refusal.error_detail.message, /lb_policy/);
     assert.ok(refusal.response_nonce);
     await s.answers('a');
-    const dump = JSON.parse((await s.proxy.admin('/config_dump')).body);
-    const clusters = dump.configs.find((one) => one['@type'].endsWith('ClustersConfigDump'));
-    const one = clusters.dynamic_active_clusters.find((entry) => entry.cluster.name === 'one');
-    assert.strictEqual(one.cluster.connect_timeout, '2s', 'the good one of the same response is in use');
+    // It waits a moment for endpoints that this server does not send again.
+    await until('the good one of the same response is in use', async () => {
+      const dump = JSON.parse((await s.proxy.admin('/config_dump')).body);
+      const clusters = dump.configs.find((one) => one['@type'].endsWith('ClustersConfigDump'));
+      return clusters.dynamic_active_clusters.find((one) => one.cluster.name === 'one').cluster.connect_timeout === '2s';
+    });
+    await s.answers('a');
     s.server.update([cluster('three'), endpoints('three', s.b.port), routes('in-routes', 'three')]);
     await s.answers('b');
   });

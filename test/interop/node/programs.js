@@ -12,16 +12,26 @@ const LONGEST = 60_000; // until a condition that does not come is given up, ms
 // Binaries are named from the folder that the test runs in, where Bazel lays them.
 const binary = (name) => path.resolve('source/exe', name);
 
+// Short, because Unix sockets live in it: their paths may have 107 bytes. Gone when the test ends.
 function folder() {
-  return fs.mkdtempSync(path.join(process.env.TEST_TMPDIR ?? os.tmpdir(), 'n'));
+  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'outrigger-'));
+  process.on('exit', () => fs.rmSync(made, {recursive: true, force: true}));
+  return made;
 }
 
 class Program {
   constructor(command, args, cwd) {
     this.log = '';
     this.process = spawn(command, args, {cwd, stdio: ['ignore', 'pipe', 'pipe']});
-    this.ended = new Promise((resolve) => this.process.on('exit', (code, signal) => resolve(code ?? signal)));
+    this.ended = new Promise((resolve) => this.process.on('exit', (code, signal) => {
+      this.result = code ?? signal;
+      resolve(this.result);
+    }));
     for (const stream of [this.process.stdout, this.process.stderr]) stream.on('data', (bytes) => { this.log += bytes; });
+  }
+  check() {
+    if (this.result !== undefined) throw new Error(`the program ended with ${this.result}:\n${this.log}`);
+    return true;
   }
   async stop(signal = 'SIGTERM') {
     this.process.kill(signal);
@@ -72,8 +82,7 @@ class Proxy {
   }
   async admin(page) {
     const file = path.join(this.folder, 'admin');
-    const address = await until('the admin address', () => (fs.existsSync(file) && fs.readFileSync(file, 'utf8').trim()) || undefined)
-        .catch((error) => { throw new Error(`${error.message}\n${this.program.log}`); });
+    const address = await until('the admin address', () => this.program.check() && (fs.existsSync(file) && fs.readFileSync(file, 'utf8').trim()) || undefined);
     return get(Number(address.slice(address.lastIndexOf(':') + 1)), page);
   }
   async port(listener) {
