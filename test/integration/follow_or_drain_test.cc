@@ -10,9 +10,11 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "source/schema/reader.h"
 #include "test/harness/http_upstream.h"
+#include "test/harness/loop.h"
 #include "test/harness/process.h"
 #include "test/harness/proxy_harness.h"
 #include "test/integration/small_proxy.h"
+#include "test/simulation/proxy/peer.h"
 
 namespace outrigger::integration {
 namespace {
@@ -258,6 +260,74 @@ TEST_F(FollowOrDrainTest, WhereADecisionCameFromIsShown) {
   EXPECT_EQ(dump.find("http_connection_manager:", first + 1), std::string::npos) << dump;
   client_->Send("cd");
   EXPECT_TRUE(absl::EndsWith(client_->ReadResponse(), "abcd"));
+}
+
+// The same over HTTP/2, where GOAWAY asks a connection to end.
+class Http2FollowOrDrainTest : public FollowOrDrainTest {
+ protected:
+  Http2FollowOrDrainTest() {
+    peer_ =
+        std::make_unique<simulation::TestClient>(loop_, *net::Address::ParseIp("127.0.0.1", proxy_->port("in")),
+                                                 simulation::TestClient::Options{.protocol = http::Protocol::kHttp2});
+    EXPECT_EQ(Ask(), 200u);
+  }
+  ~Http2FollowOrDrainTest() override { peer_.reset(); }
+  uint32_t Ask() {
+    simulation::TestClient::Exchange& call = peer_->Send({});
+    EXPECT_TRUE(harness::RunUntil(loop_, [&] { return call.done(); }));
+    return call.response().status;
+  }
+  // The next request of the same connection is decided by what is configured now.
+  void ExpectFollows(uint32_t status) {
+    EXPECT_EQ(Ask(), status);
+    EXPECT_TRUE(peer_->usable());
+  }
+  void ExpectEnds() {
+    EXPECT_TRUE(harness::RunUntil(loop_, [&] { return !peer_->usable(); }));
+    EXPECT_TRUE(harness::RunUntil(loop_, [&] { return peer_->closed(); }));
+  }
+
+  event::Dispatcher loop_{event::MakeEpollEngine()};
+  std::unique_ptr<simulation::TestClient> peer_;
+};
+
+TEST_F(Http2FollowOrDrainTest, AConnectionFollowsChangedRoutes) {
+  Publish(Replaced(base_, "route: {cluster: a}", "direct_response: {status: 418}"));
+  ExpectFollows(418);
+}
+
+TEST_F(Http2FollowOrDrainTest, AConnectionFollowsChangedHttpFilters) {
+  Publish(Replaced(base_, kRouter, absl::StrCat(kRouter, R"yaml(          - name: envoy.filters.http.fault
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault
+              abort: {http_status: 451, percentage: {numerator: 100}}
+)yaml")));
+  ExpectFollows(451);
+}
+
+TEST_F(Http2FollowOrDrainTest, ChangedCodecOptionsEndConnections) {
+  Publish(Replaced(base_, "          stat_prefix: in\n",
+                   "          stat_prefix: in\n          http2_protocol_options: {max_concurrent_streams: 7}\n"));
+  ExpectEnds();
+}
+
+TEST_F(Http2FollowOrDrainTest, AnAddedNetworkRbacFilterEndsConnections) {
+  Publish(LettingIn("{destination_port: 1}"));
+  ExpectEnds();
+  EXPECT_EQ(upstream_.requests(), 2) << "one of each protocol";
+}
+
+TEST_F(Http2FollowOrDrainTest, AnAddedListenerFilterEndsConnections) {
+  Publish(base_ + R"yaml(    listener_filters:
+    - name: envoy.filters.listener.http_inspector
+      typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector}
+)yaml");
+  ExpectEnds();
+}
+
+TEST_F(Http2FollowOrDrainTest, ARemovedListenerEndsConnections) {
+  Change([](server::Server& server) { server.builder().Remove(config::ResourceKind::kListener, "in"); });
+  ExpectEnds();
 }
 
 }  // namespace
