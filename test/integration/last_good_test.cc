@@ -101,10 +101,11 @@ class LastGoodTest : public testing::Test {
   }
   ~LastGoodTest() override { harness::Shell(absl::StrCat("rm -rf ", folder_)); }
 
-  // The control plane is always at the same Unix socket.
+  // The control plane is always at the same Unix socket, which is the node's own: secrets go there.
   std::unique_ptr<ServedConfig> Serve(const std::vector<cp::ResourcePtr>& resources) {
     unlink(socket().c_str());
-    return std::make_unique<ServedConfig>(resources, cp::GrpcListenOptions{.address = absl::StrCat("unix:", socket())});
+    return std::make_unique<ServedConfig>(
+        resources, cp::GrpcListenOptions{.address = absl::StrCat("unix:", socket()), .bound_node = "n1"});
   }
   std::unique_ptr<ProxyHarness> Start(const std::string& more = "") {
     const std::string cluster = absl::StrReplaceAll(
@@ -148,10 +149,12 @@ TEST_F(LastGoodTest, AColdStartWithoutAControlPlaneServesMutualTlsFromDisk) {
   ASSERT_TRUE(peer.WaitUntilLive());
   WithKey();
   LiveOnce(Mesh(identities, peer.port("in")));
+  EXPECT_EQ(ReadFile(slot("a")).find("PRIVATE KEY"), std::string::npos) << "it is sealed";
 
   auto proxy = Start();
   ASSERT_EQ(proxy->error(), "");
   ASSERT_TRUE(proxy->WaitUntilLive());
+  EXPECT_EQ(proxy->Stat("cluster_manager.cds.init_fetch_timeout"), 0);
   EXPECT_EQ(identities.Ask(folder_, proxy->port("in")), "one");
   EXPECT_EQ(Get(proxy->port("in")), "") << "never in plain text";
   EXPECT_EQ(proxy->Stat("server.last_good_in_use"), 1);
