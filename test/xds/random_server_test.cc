@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gtest/gtest.h"
+#include "source/base/hash.h"
 #include "source/base/log.h"
 #include "source/base/random.h"
 #include "test/xds/scripted.h"
@@ -17,6 +18,7 @@ class RandomServer {
  public:
   RandomServer(Scene& scene, uint64_t seed) : scene_(scene), random_(seed) {
     scene.transport.on_request = [this](const Request& request) { OnRequest(request); };
+    scene.transport.on_delta_request = [this](const DeltaRequest& request) { OnDelta(request); };
     clusters_["c0"] = 1;
     Touch(T::kCluster);
     Touch(T::kEndpoints);
@@ -82,6 +84,8 @@ class RandomServer {
     std::string nonce, acked;
     std::set<std::string> names, sent, confirmed;  // confirmed: a client that comes back has these
     bool asked = false;
+    std::map<std::string, std::string> known;  // delta: name → version that the client has or is being sent
+    std::string sent_version;
   };
   TypeInfo& Info(T type) { return types_[static_cast<size_t>(type)]; }
   void Touch(T type) { ++Info(type).version; }
@@ -123,6 +127,74 @@ class RandomServer {
       Send(*type);
     }
   }
+  void OnDelta(const DeltaRequest& request) {
+    delta_ = true;
+    if (scene_.transport.opened != stream_) OnNewStream();
+    const T type = *TypeOfUrl(request.type_url());
+    EXPECT_FALSE(request.has_error_detail()) << request.error_detail().message();
+    TypeInfo& info = Info(type);
+    const bool first = !std::exchange(info.asked, true);
+    if (first) {
+      info.names.clear();
+      info.known = {request.initial_resource_versions().begin(), request.initial_resource_versions().end()};
+    } else {
+      EXPECT_EQ(request.initial_resource_versions_size(), 0);
+    }
+    // A name that is subscribed to is sent whatever the client is believed to have, unless it comes back with it.
+    for (const std::string& name : request.resource_names_subscribe()) {
+      info.names.insert(name);
+      if (!first) info.known.erase(name);
+    }
+    for (const std::string& name : request.resource_names_unsubscribe()) {
+      EXPECT_EQ(info.names.erase(name), 1u) << name;
+      info.known.erase(name);
+    }
+    if (request.response_nonce() == info.nonce && !info.nonce.empty()) info.acked = info.sent_version;
+    if (!first && request.resource_names_subscribe_size() == 0) return;
+    const DeltaResponse changes = Changes(type);
+    if (changes.resources_size() + changes.removed_resources_size() == 0 && random_.OneIn(2)) {
+      info.acked = Version(type);  // nothing to say, and nothing said
+    } else if (type == T::kEndpoints && random_.OneIn(2)) {
+      owes_endpoints_ = true;
+    } else {
+      Send(type);
+    }
+  }
+  // What the client does not have, of what it wants.
+  DeltaResponse Changes(T type) {
+    const TypeInfo& info = Info(type);
+    DeltaResponse response = GiveDelta(type, "", {});
+    std::set<std::string> there;
+    const Response all = Make(type, "");
+    for (const auto& any : all.resources()) {
+      std::unique_ptr<google::protobuf::Message> message(PrototypeOf(type).New());
+      EXPECT_TRUE(message->ParseFromString(any.value()));
+      const std::string& name = NameOf(type, *message);
+      if (!IsFullState(type) && info.names.count(name) == 0) continue;
+      there.insert(name);
+      const std::string version = absl::StrCat(StableHash(any.value()));
+      const auto known = info.known.find(name);
+      if (known != info.known.end() && known->second == version) continue;
+      Wrapped& wrapped = *response.add_resources();
+      wrapped.set_name(name);
+      wrapped.set_version(version);
+      *wrapped.mutable_resource() = any;
+    }
+    for (const auto& [name, version] : info.known) {
+      if (there.count(name) == 0) response.add_removed_resources(name);
+    }
+    return response;
+  }
+  void SendDelta(T type) {
+    TypeInfo& info = Info(type);
+    DeltaResponse response = Changes(type);
+    response.set_nonce(info.nonce);
+    info.sent_version = Version(type);
+    for (const Wrapped& wrapped : response.resources()) info.known[wrapped.name()] = wrapped.version();
+    for (const std::string& name : response.removed_resources()) info.known.erase(name);
+    last_type_ = type;
+    scene_.transport.Say(response);
+  }
   void Push(T type) {
     Touch(type);
     Send(type);
@@ -131,11 +203,16 @@ class RandomServer {
     TypeInfo& info = Info(type);
     if (scene_.transport.current == nullptr || !info.asked) return;
     info.nonce = absl::StrCat("n", ++nonces_);
+    if (delta_) return SendDelta(type);
     info.sent = info.names;
     last_ = Make(type, info.nonce);
     scene_.transport.Say(last_);
   }
   void Repeat() {
+    if (delta_ && last_type_.has_value() && Info(*last_type_).asked) {
+      for (auto& [name, version] : Info(*last_type_).known) version.clear();
+      return Send(*last_type_);
+    }
     if (last_.nonce().empty() || scene_.transport.current == nullptr) return;
     const absl::optional<T> type = TypeOfUrl(last_.type_url());
     if (!Info(*type).asked) return;
@@ -213,8 +290,9 @@ class RandomServer {
   std::string routed_ = "c0", next_, old_;
   int endpoints_port_ = 80, made_ = 0, nonces_ = 0, stream_ = 0;
   Plan plan_ = Plan::kRest;
-  bool owes_endpoints_ = false;
+  bool owes_endpoints_ = false, delta_ = false;
   Response last_;
+  absl::optional<T> last_type_;
 };
 
 void CheckWhole(const RecordingTarget& target) {
@@ -230,12 +308,18 @@ void CheckWhole(const RecordingTarget& target) {
   }
 }
 
-TEST(RandomServerTest, TheClientEndsWhereTheServerIsAndIsWholeAtEveryStepOverManySeeds) {
+class RandomServerTest : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Forms, RandomServerTest, testing::Bool(),
+                         [](const auto& info) { return info.param ? "Delta" : "StateOfTheWorld"; });
+
+TEST_P(RandomServerTest, TheClientEndsWhereTheServerIsAndIsWholeAtEveryStepOverManySeeds) {
   log::SetLevel(log::Level::kOff);
   uint64_t changes = 0, streams = 0, moved = 0;
   for (uint64_t seed = 1; seed <= 300 && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    Scene scene(seed);
+    DiscoveryStream::Options options;
+    options.delta = GetParam();
+    Scene scene(seed, options);
     Random random(seed * 7919);
     RandomServer server(scene, seed);
     scene.target.on_change = [&] { CheckWhole(scene.target); };
