@@ -1,5 +1,9 @@
 // Filters' configurations and runtime values that come over ADS while a server serves.
+#include <future>
+
 #include "absl/strings/match.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "test/integration/live_config.h"
 
 namespace outrigger::integration {
@@ -62,6 +66,52 @@ TEST(LiveFiltersTest, AListenerWaitsForItsFilterAndFollowsItsChangesWithoutLosin
   EXPECT_GE(proxy.Stat("extension_config_discovery.http_filter.x.config_reload"), 2);
   EXPECT_EQ(proxy.Stat("listener_manager.total_filter_chains_draining"), 0);
   EXPECT_TRUE(absl::StrContains(proxy.Admin("/config_dump"), "EcdsConfigDump"));
+}
+
+TEST(LiveFiltersTest, ChangesUnderLoadCostNeitherARequestNorAConnection) {
+  harness::HttpUpstream upstream("one", http::Protocol::kHttp11);
+  ServedConfig served(With(upstream.port(), Discovering(), {Aborting(418)}));
+  ProxyHarness proxy(AdsBootstrap(served.port()), {}, Xds);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  const uint16_t port = proxy.port("in");
+  auto answers = std::async(std::launch::async, [port] {
+    return Shell(absl::StrCat(
+        "curl -s -m 60 -o /dev/null -w '%{http_code} %{num_connects}\\n' 'http://127.0.0.1:", port, "/[1-3000]'"));
+  });
+  for (int i = 0; i < 10; ++i) {
+    const int status = i % 2 == 0 ? 451 : 418;
+    served.Publish(With(upstream.port(), Discovering(), {Aborting(status)}));
+    EXPECT_TRUE(WaitFor([&] { return StatusOf(port) == absl::StrCat(status); }));
+  }
+  const std::vector<std::string> lines = absl::StrSplit(answers.get(), '\n', absl::SkipEmpty());
+  EXPECT_EQ(lines.size(), 3000u);
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const bool right =
+        lines[i] == absl::StrCat("418 ", i == 0 ? 1 : 0) || lines[i] == absl::StrCat("451 ", i == 0 ? 1 : 0);
+    ASSERT_TRUE(right) << i << ": " << lines[i];
+  }
+}
+
+TEST(LiveFiltersTest, ANetworkFilterWithoutItsConfigurationClosesConnectionsUntilItComes) {
+  harness::HttpUpstream upstream("one", http::Protocol::kHttp11);
+  std::string listener = Listener("{ads: {}}");
+  listener = absl::StrReplaceAll(listener, {{"- filters:\n", R"yaml(- filters:
+  - name: n
+    config_discovery:
+      config_source: {ads: {}, initial_fetch_timeout: 0.2s}
+      type_urls: [type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC]
+)yaml"}});
+  ServedConfig served(With(upstream.port(), listener, {}));
+  ProxyHarness proxy(AdsBootstrap(served.port()), {}, Xds);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  const uint16_t port = proxy.port("in");
+  EXPECT_EQ(StatusOf(port), "000");
+  EXPECT_GE(proxy.Stat("listener.127.0.0.1_0.network_extension_config_missing"), 1);
+  const cp::ResourcePtr rbac = cp::ResourceOf(
+      "{\"@type\": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig, name: n, typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC, stat_prefix: n}}");
+  served.Publish(With(upstream.port(), listener, {rbac}));
+  EXPECT_TRUE(WaitFor([&] { return StatusOf(port) == "200"; }));
 }
 
 TEST(LiveFiltersTest, WithoutItsConfigurationAFilterAnswers500UntilItComes) {

@@ -18,8 +18,8 @@ namespace outrigger::server {
 // Configuration by xDS, from the bootstrap's dynamic_resources and whatever static resources subscribe to. Its start is
 // in order:
 //
-//   ADS stream ─▶ clusters (CDS, and what static clusters need) ─▶ all settled ─▶ listeners (LDS, static ones' needs)
-//   ─▶ settled: live
+//   ADS stream ─▶ runtime layers ─▶ settled ─▶ clusters (CDS, and what static clusters need) ─▶ all settled
+//   ─▶ listeners (LDS, static ones' needs) ─▶ settled: live
 //
 // With a last good configuration on disk that comes first, and what is then said to control planes is what a lost
 // stream says that comes back: everything at once.
