@@ -69,6 +69,7 @@ class EndpointSpecs {
     const Metadata metadata = extension::MetadataOf(proto.metadata());
     out.metadata = Shared(metadata);
     uint64_t weight = 0;
+    out.endpoints.reserve(static_cast<size_t>(proto.lb_endpoints_size()));
     for (int i = 0; i < proto.lb_endpoints_size(); ++i) {
       const auto& endpoint = proto.lb_endpoints(i);
       weight += endpoint.has_load_balancing_weight() ? endpoint.load_balancing_weight().value() : 1;

@@ -37,8 +37,8 @@ struct ClusterPart : Part<envoy::config::cluster::v3::Cluster> {
   BuiltCluster built;
   std::vector<DnsTarget> targets;
   std::vector<std::vector<net::Address>> resolved;  // by target
-  model::EndpointSetSpec endpoints_spec;
-  uint64_t endpoints_key = 0;  // of what the endpoints depend on beside their own resource
+  model::EndpointSetSpec endpoints_spec;            // from being compiled to being committed, while `endpoints` is null
+  uint64_t endpoints_key = 0;                       // of what the endpoints depend on beside their own resource
   std::shared_ptr<const model::EndpointSet> endpoints;
 };
 struct ListenerPart : Part<envoy::config::listener::v3::Listener> {
@@ -55,7 +55,10 @@ struct HostPart : Part<envoy::config::route::v3::VirtualHost> {
   uint64_t head = 0;                               // of the route configuration around it that it was compiled with
   std::shared_ptr<const model::RouteTable> table;  // with this host alone
 };
-using EndpointsPart = Part<envoy::config::endpoint::v3::ClusterLoadAssignment>;
+struct EndpointsPart : Part<envoy::config::endpoint::v3::ClusterLoadAssignment> {
+  // From being compiled to being committed: for each cluster of EDS that it serves.
+  std::vector<std::pair<ClusterPart*, model::EndpointSetSpec>> compiled;
+};
 using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;
 using ExtensionPart = Part<envoy::config::core::v3::TypedExtensionConfig>;
 

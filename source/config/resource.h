@@ -23,6 +23,8 @@ absl::string_view WordOf(ResourceKind kind);  // "listener", "route_configuratio
 struct Given {
   std::string version;     // of the control plane; empty: static
   bool is_static = false;  // of the bootstrap: never replaced or removed by a control plane
+  // Whoever decoded it has checked rules and support marks (schema::Validate) and told the warnings: not done again.
+  bool validated = false;
 };
 
 // A resource that another one subscribes to and is incomplete without.

@@ -13,19 +13,32 @@ using Outcome = SnapshotBuilder::Outcome;
 
 // Calls `f` with the message as what it is.
 template <class F>
-auto WithType(const google::protobuf::Message& resource, F f)
-    -> decltype(f(static_cast<const envoy::config::cluster::v3::Cluster&>(resource))) {
-  if (const auto* one = dynamic_cast<const envoy::config::cluster::v3::Cluster*>(&resource)) return f(*one);
-  if (const auto* one = dynamic_cast<const envoy::config::listener::v3::Listener*>(&resource)) return f(*one);
-  if (const auto* one = dynamic_cast<const envoy::config::route::v3::RouteConfiguration*>(&resource)) return f(*one);
-  if (const auto* one = dynamic_cast<const envoy::config::endpoint::v3::ClusterLoadAssignment*>(&resource))
-    return f(*one);
-  if (const auto* one = dynamic_cast<const envoy::extensions::transport_sockets::tls::v3::Secret*>(&resource)) {
-    return f(*one);
-  }
-  if (const auto* one = dynamic_cast<const envoy::config::core::v3::TypedExtensionConfig*>(&resource)) return f(*one);
+auto WithType(std::shared_ptr<const google::protobuf::Message> resource, F f)
+    -> decltype(f(std::static_pointer_cast<const envoy::config::cluster::v3::Cluster>(resource))) {
+  using envoy::config::cluster::v3::Cluster;
+  using envoy::config::core::v3::TypedExtensionConfig;
+  using envoy::config::endpoint::v3::ClusterLoadAssignment;
+  using envoy::config::listener::v3::Listener;
+  using envoy::config::route::v3::RouteConfiguration;
+  using envoy::extensions::transport_sockets::tls::v3::Secret;
+  if (auto one = std::dynamic_pointer_cast<const Cluster>(resource)) return f(std::move(one));
+  if (auto one = std::dynamic_pointer_cast<const Listener>(resource)) return f(std::move(one));
+  if (auto one = std::dynamic_pointer_cast<const RouteConfiguration>(resource)) return f(std::move(one));
+  if (auto one = std::dynamic_pointer_cast<const ClusterLoadAssignment>(resource)) return f(std::move(one));
+  if (auto one = std::dynamic_pointer_cast<const Secret>(resource)) return f(std::move(one));
+  if (auto one = std::dynamic_pointer_cast<const TypedExtensionConfig>(resource)) return f(std::move(one));
   return absl::InvalidArgumentError(
-      absl::StrCat(resource.GetDescriptor()->full_name(), " is no resource of a Snapshot"));
+      absl::StrCat(resource->GetDescriptor()->full_name(), " is no resource of a Snapshot"));
+}
+
+// Whoever holds the message of that pointer keeps it for the call.
+std::shared_ptr<const google::protobuf::Message> Borrowed(const google::protobuf::Message& resource) {
+  return {std::shared_ptr<const void>(), &resource};
+}
+std::shared_ptr<const google::protobuf::Message> CopyOf(const google::protobuf::Message& resource) {
+  std::shared_ptr<google::protobuf::Message> copy(resource.New());
+  copy->CopyFrom(resource);
+  return copy;
 }
 
 template <class Proto>
@@ -35,37 +48,38 @@ absl::Status RefuseStatic(const Proto& proto) {
                    ": is configured statically, which nothing replaces"));
 }
 
-// `before`: the part of that name, or null. True: the resource says what is in use already.
+// True: the resource says what is in use already. `hash`: of its content.
 template <class P, class Proto>
-absl::StatusOr<bool> Same(const PartMap<P>& parts, const Proto& proto, const Given& given) {
+absl::StatusOr<bool> Same(const PartMap<P>& parts, const Proto& proto, const Given& given, uint64_t hash) {
   const auto at = parts.find(NameOf(proto));
   if (at == parts.end()) return false;
   if (at->second.given.is_static && !given.is_static) return RefuseStatic(proto);
-  return at->second.content_hash == extension::HashOf(proto);
+  return at->second.content_hash == hash;
 }
 
 template <class Proto>
-absl::StatusOr<Outcome> SetPart(SnapshotBuilder::State& state, const Proto& proto, const Given& given) {
-  auto& parts = state.Of(&proto);
-  auto same = Same(parts, proto, given);
+absl::StatusOr<Outcome> SetPart(SnapshotBuilder::State& state, std::shared_ptr<const Proto> proto, const Given& given) {
+  auto& parts = state.Of(proto.get());
+  const uint64_t hash = extension::HashOf(*proto);
+  auto same = Same(parts, *proto, given, hash);
   if (!same.ok()) return same.status();
   if (*same) {
-    auto& part = parts.find(NameOf(proto))->second;
+    auto& part = parts.find(NameOf(*proto))->second;
     part.given = given;
     part.removed = false;
     return Outcome::kUnchanged;
   }
-  auto made = state.Compile(std::make_shared<const Proto>(proto), given);
+  auto made = state.Compile(std::move(proto), given, hash);
   if (!made.ok()) return made.status();
   state.Commit(*std::move(made));
   return Outcome::kChanged;
 }
 
 absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state,
-                                       const envoy::config::core::v3::TypedExtensionConfig& proto, const Given& given) {
+                                       std::shared_ptr<const envoy::config::core::v3::TypedExtensionConfig> proto,
+                                       const Given& given, uint64_t) {
   SnapshotBuilder::State::Recompiled dependants;
-  auto made = state.TryExtension(std::make_shared<const envoy::config::core::v3::TypedExtensionConfig>(proto), given,
-                                 &dependants);
+  auto made = state.TryExtension(std::move(proto), given, &dependants);
   if (!made.ok()) return made.status();
   state.Discard(dependants);
   state.origins.Retire(made->origin);
@@ -73,8 +87,9 @@ absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state,
 }
 
 template <class Proto>
-absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state, const Proto& proto, const Given& given) {
-  auto made = state.Compile(std::make_shared<const Proto>(proto), given);
+absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state, std::shared_ptr<const Proto> proto,
+                                       const Given& given, uint64_t hash) {
+  auto made = state.Compile(std::move(proto), given, hash);
   if (!made.ok()) return made.status();
   state.NoteChecked(*made);
   state.origins.Retire(made->origin);
@@ -88,65 +103,79 @@ SnapshotBuilder::~SnapshotBuilder() = default;
 
 absl::StatusOr<Outcome> SnapshotBuilder::SetCluster(const envoy::config::cluster::v3::Cluster& cluster,
                                                     const Given& given) {
-  return SetPart(*state_, cluster, given);
+  return Set(CopyOf(cluster), given);
 }
 absl::StatusOr<Outcome> SnapshotBuilder::SetListener(const envoy::config::listener::v3::Listener& listener,
                                                      const Given& given) {
-  return SetPart(*state_, listener, given);
+  return Set(CopyOf(listener), given);
 }
 absl::StatusOr<Outcome> SnapshotBuilder::SetRoutes(const envoy::config::route::v3::RouteConfiguration& routes,
                                                    const Given& given) {
-  return SetPart(*state_, routes, given);
+  return Set(CopyOf(routes), given);
 }
 absl::StatusOr<Outcome> SnapshotBuilder::SetEndpoints(
     const envoy::config::endpoint::v3::ClusterLoadAssignment& endpoints, const Given& given) {
-  return SetPart(*state_, endpoints, given);
+  return Set(CopyOf(endpoints), given);
 }
-
 absl::StatusOr<Outcome> SnapshotBuilder::SetSecret(const envoy::extensions::transport_sockets::tls::v3::Secret& secret,
                                                    const Given& given) {
-  auto same = Same(state_->secrets, secret, given);
+  return Set(CopyOf(secret), given);
+}
+
+absl::StatusOr<Outcome> SnapshotBuilder::State::Replace(std::shared_ptr<const Secret> secret, const Given& given) {
+  const uint64_t hash = extension::HashOf(*secret);
+  auto same = Same(secrets, *secret, given, hash);
   if (!same.ok()) return same.status();
-  if (*same) return SetPart(*state_, secret, given);
-  auto made =
-      state_->Compile(std::make_shared<const envoy::extensions::transport_sockets::tls::v3::Secret>(secret), given);
+  if (*same) return SetPart(*this, std::move(secret), given);
+  auto made = Compile(secret, given, hash);
   if (!made.ok()) return made.status();
-  state_->trial_secret = made->proto.get();
-  State::Recompiled dependants = state_->RecompileForSecret(secret.name());
-  state_->trial_secret = nullptr;
+  trial_secret = secret.get();
+  Recompiled dependants = RecompileForSecret(secret->name());
+  trial_secret = nullptr;
   if (!dependants.errors.ok()) {
-    const absl::Status error = ResourceError(*state_->origins.Find(made->origin), dependants.errors.message());
-    state_->origins.Retire(made->origin);
-    state_->Discard(dependants);
+    const absl::Status error = ResourceError(*origins.Find(made->origin), dependants.errors.message());
+    origins.Retire(made->origin);
+    Discard(dependants);
     return error;
   }
-  state_->Commit(*std::move(made));
-  state_->Commit(std::move(dependants));
+  Commit(*std::move(made));
+  Commit(std::move(dependants));
   return Outcome::kChanged;
 }
 
 absl::StatusOr<Outcome> SnapshotBuilder::SetExtension(const envoy::config::core::v3::TypedExtensionConfig& extension,
                                                       const Given& given) {
-  auto same = Same(state_->extensions, extension, given);
+  return Set(CopyOf(extension), given);
+}
+
+absl::StatusOr<Outcome> SnapshotBuilder::State::Replace(std::shared_ptr<const Extension> extension,
+                                                        const Given& given) {
+  const uint64_t hash = extension::HashOf(*extension);
+  auto same = Same(extensions, *extension, given, hash);
   if (!same.ok()) return same.status();
-  if (*same) return SetPart(*state_, extension, given);
-  State::Recompiled dependants;
-  auto made = state_->TryExtension(std::make_shared<const envoy::config::core::v3::TypedExtensionConfig>(extension),
-                                   given, &dependants);
+  if (*same) return SetPart(*this, std::move(extension), given);
+  Recompiled dependants;
+  auto made = TryExtension(std::move(extension), given, &dependants);
   if (!made.ok()) return made.status();
-  state_->Commit(*std::move(made));
-  state_->Commit(std::move(dependants));
+  Commit(*std::move(made));
+  Commit(std::move(dependants));
   return Outcome::kChanged;
 }
 
+absl::StatusOr<Outcome> SnapshotBuilder::Set(std::shared_ptr<const google::protobuf::Message> resource,
+                                             const Given& given) {
+  using envoy::extensions::transport_sockets::tls::v3::Secret;
+  if (auto secret = std::dynamic_pointer_cast<const Secret>(resource)) {
+    return state_->Replace(std::move(secret), given);
+  }
+  if (auto one = std::dynamic_pointer_cast<const envoy::config::core::v3::TypedExtensionConfig>(resource)) {
+    return state_->Replace(std::move(one), given);
+  }
+  return WithType(std::move(resource), [&](auto proto) { return SetPart(*state_, std::move(proto), given); });
+}
+
 absl::StatusOr<Outcome> SnapshotBuilder::Set(const google::protobuf::Message& resource, const Given& given) {
-  if (const auto* one = dynamic_cast<const envoy::config::core::v3::TypedExtensionConfig*>(&resource)) {
-    return SetExtension(*one, given);
-  }
-  if (const auto* secret = dynamic_cast<const envoy::extensions::transport_sockets::tls::v3::Secret*>(&resource)) {
-    return SetSecret(*secret, given);
-  }
-  return WithType(resource, [&](const auto& proto) { return SetPart(*state_, proto, given); });
+  return Set(CopyOf(resource), given);
 }
 
 Outcome SnapshotBuilder::Remove(ResourceKind kind, absl::string_view name) {
@@ -199,12 +228,18 @@ void SnapshotBuilder::GiveUp(ResourceKind kind, absl::string_view name) {
   if (at != state_->checked_listeners.end()) state_->checked_listeners.erase(at);
 }
 
-absl::StatusOr<Dependencies> SnapshotBuilder::Check(const google::protobuf::Message& resource, const Given& given) {
-  return WithType(resource, [&](const auto& proto) -> absl::StatusOr<Dependencies> {
-    auto same = Same(state_->Of(&proto), proto, given);
+absl::StatusOr<Dependencies> SnapshotBuilder::Check(std::shared_ptr<const google::protobuf::Message> resource,
+                                                    const Given& given) {
+  return WithType(std::move(resource), [&](auto proto) -> absl::StatusOr<Dependencies> {
+    const uint64_t hash = extension::HashOf(*proto);
+    auto same = Same(state_->Of(proto.get()), *proto, given, hash);
     if (!same.ok()) return same.status();
-    return CheckPart(*state_, proto, given);
+    return CheckPart(*state_, std::move(proto), given, hash);
   });
+}
+
+absl::StatusOr<Dependencies> SnapshotBuilder::Check(const google::protobuf::Message& resource, const Given& given) {
+  return Check(CopyOf(resource), given);
 }
 
 namespace {
@@ -241,8 +276,9 @@ bool SnapshotBuilder::Has(ResourceKind kind, absl::string_view name) const {
 }
 
 bool SnapshotBuilder::IsSame(const google::protobuf::Message& resource) const {
-  const auto same = WithType(
-      resource, [this](const auto& proto) -> absl::StatusOr<bool> { return Same(state_->Of(&proto), proto, Given{}); });
+  const auto same = WithType(Borrowed(resource), [this](auto proto) -> absl::StatusOr<bool> {
+    return Same(state_->Of(proto.get()), *proto, Given{}, extension::HashOf(*proto));
+  });
   return same.ok() && *same;
 }
 
@@ -285,8 +321,7 @@ Outcome SnapshotBuilder::SetResolved(absl::string_view cluster, size_t target,
   part.resolved[target] = std::move(with_port);
   auto spec = state_->EndpointsOf(part, nullptr);
   if (!spec.ok()) return Outcome::kUnchanged;
-  part.endpoints_spec = *std::move(spec);
-  state_->PutEndpoints(part);
+  state_->PutEndpoints(part, *spec);
   return Outcome::kChanged;
 }
 

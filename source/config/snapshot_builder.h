@@ -95,8 +95,9 @@ class SnapshotBuilder {
                                          const Given& given);
   absl::StatusOr<Dependencies> CheckVirtualHost(absl::string_view name,
                                                 const envoy::config::route::v3::VirtualHost& host, const Given& given);
-  // By type: message is one of the six above.
+  // By type: message is one of the six above. The second form keeps the message itself and no copy of it.
   absl::StatusOr<Outcome> Set(const google::protobuf::Message& resource, const Given& given);
+  absl::StatusOr<Outcome> Set(std::shared_ptr<const google::protobuf::Message> resource, const Given& given);
   // Removing what is not there, or is static, changes nothing. Endpoints, routes and secrets that are still subscribed
   // to stay in use by whoever was compiled with them until they come again.
   // A filter's configuration goes at once: its default takes its place, or the filter lets nothing through.
@@ -111,6 +112,7 @@ class SnapshotBuilder {
   // Everything Set would check and compile, applying nothing: the warming caller stages what passes. Secrets and other
   // resources that are not there yet are no error.
   absl::StatusOr<Dependencies> Check(const google::protobuf::Message& resource, const Given& given);
+  absl::StatusOr<Dependencies> Check(std::shared_ptr<const google::protobuf::Message> resource, const Given& given);
   // What Check let pass will not be set: what comes later need not suit it.
   void GiveUp(ResourceKind kind, absl::string_view name);
   bool Has(ResourceKind kind, absl::string_view name) const;

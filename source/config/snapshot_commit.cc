@@ -62,8 +62,8 @@ void SnapshotBuilder::State::Count(const ClusterPart& part, const model::Members
   set(stats.max_host_weight, members.max_weight);
 }
 
-void SnapshotBuilder::State::PutEndpoints(ClusterPart& part) {
-  part.endpoints = endpoint_registry.Build(part.built.config->name, part.endpoints_spec);
+void SnapshotBuilder::State::PutEndpoints(ClusterPart& part, const model::EndpointSetSpec& spec) {
+  part.endpoints = endpoint_registry.Build(part.built.config->name, spec);
   Count(part, model::CountMembers(*part.endpoints));
   auto cluster = std::make_shared<model::Cluster>();
   cluster->slot = part.name->slot;
@@ -86,7 +86,7 @@ void SnapshotBuilder::State::Commit(ClusterPart part) {
   const ClusterPart before = Exchange(clusters, name, std::move(part));
   ClusterPart& now = clusters[name];
   if (now.endpoints == nullptr) {
-    PutEndpoints(now);
+    PutEndpoints(now, std::exchange(now.endpoints_spec, {}));
     return;
   }
   auto cluster = std::make_shared<model::Cluster>();
@@ -121,16 +121,10 @@ void SnapshotBuilder::State::Commit(RoutesPart part) {
 
 void SnapshotBuilder::State::Commit(EndpointsPart part) {
   Tell(part);
+  const auto compiled = std::exchange(part.compiled, {});
   const std::string name = part.proto->cluster_name();
   Exchange(endpoints, name, std::move(part));
-  for (const Subscribers::Who& who : subscribers[ResourceKind::kEndpoints].Of(name)) {
-    const auto at = clusters.find(*who.name);
-    if (who.kind != ResourceKind::kCluster || at == clusters.end()) continue;
-    auto spec = EndpointsOf(at->second, endpoints[name].proto.get());
-    if (!spec.ok()) continue;  // was compiled before
-    at->second.endpoints_spec = *std::move(spec);
-    PutEndpoints(at->second);
-  }
+  for (const auto& [cluster, spec] : compiled) PutEndpoints(*cluster, spec);
 }
 
 void SnapshotBuilder::State::Commit(SecretPart part) {

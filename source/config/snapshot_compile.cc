@@ -37,14 +37,14 @@ schema::Origin OriginOfResource(const Proto& proto, const Given& given, absl::st
 // origin is given back. `name`: of the resource, if the message calls itself otherwise.
 template <class P, class Proto, class Compiler>
 absl::StatusOr<P> CompilePart(SnapshotBuilder::State& state, std::shared_ptr<const Proto> proto, const Given& given,
-                              Compiler compile, absl::string_view name = {}) {
+                              uint64_t hash, Compiler compile, absl::string_view name = {}) {
   P part;
   part.given = given;
-  part.content_hash = extension::HashOf(*proto);
+  part.content_hash = hash;
   part.proto = std::move(proto);
   const schema::Origin origin = OriginOfResource(*part.proto, given, name);
   if (NameOf(*part.proto).empty()) return ResourceError(origin, "name: is not set");
-  if (!state.recompiling) {
+  if (!state.recompiling && !given.validated) {
     schema::ValidateOptions options;
     options.unknown = schema::ValidateOptions::Unknown::kCollect;
     const schema::ValidationResult result = schema::Validate(*part.proto, options);
@@ -106,9 +106,10 @@ absl::StatusOr<model::EndpointSetSpec> SnapshotBuilder::State::EndpointsOf(const
   return spec;
 }
 
-absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Cluster> proto, const Given& given) {
+absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Cluster> proto, const Given& given,
+                                                            uint64_t hash) {
   return CompilePart<ClusterPart>(
-      *this, std::move(proto), given, [this](ClusterPart& part, BuildContext& context) -> absl::Status {
+      *this, std::move(proto), given, hash, [this](ClusterPart& part, BuildContext& context) -> absl::Status {
         const auto at = clusters.find(part.proto->name());
         const ClusterPart* before = at == clusters.end() ? nullptr : &at->second;
         part.name = names.clusters.Get(part.proto->name());
@@ -130,7 +131,6 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
           part.endpoints_key = StableHashMix(part.endpoints_key, missing);
         if (before != nullptr && before->endpoints_key == part.endpoints_key && before->targets == part.targets) {
           part.endpoints = before->endpoints;
-          part.endpoints_spec = before->endpoints_spec;
           return absl::OkStatus();
         }
         OUTRIGGER_ASSIGN(part.endpoints_spec, "", EndpointsOf(part, EdsOf(part)));
@@ -138,10 +138,10 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
       });
 }
 
-absl::StatusOr<ListenerPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Listener> proto,
-                                                             const Given& given) {
+absl::StatusOr<ListenerPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Listener> proto, const Given& given,
+                                                             uint64_t hash) {
   return CompilePart<ListenerPart>(
-      *this, std::move(proto), given, [this](ListenerPart& part, BuildContext& context) -> absl::Status {
+      *this, std::move(proto), given, hash, [this](ListenerPart& part, BuildContext& context) -> absl::Status {
         part.name = names.listeners.Get(part.proto->name());
         OUTRIGGER_TRY("", CheckSlot(part.name->slot.index));
         OUTRIGGER_ASSIGN(part.listener, "", BuildListener(*part.proto, part.name->slot, context));
@@ -149,9 +149,10 @@ absl::StatusOr<ListenerPart> SnapshotBuilder::State::Compile(std::shared_ptr<con
       });
 }
 
-absl::StatusOr<RoutesPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Routes> proto, const Given& given) {
+absl::StatusOr<RoutesPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Routes> proto, const Given& given,
+                                                           uint64_t hash) {
   return CompilePart<RoutesPart>(
-      *this, std::move(proto), given, [this](RoutesPart& part, BuildContext& context) -> absl::Status {
+      *this, std::move(proto), given, hash, [this](RoutesPart& part, BuildContext& context) -> absl::Status {
         part.name = names.routes.Get(part.proto->name());
         OUTRIGGER_TRY("", CheckSlot(part.name->slot.index));
         OUTRIGGER_ASSIGN(part.table, "",
@@ -161,31 +162,33 @@ absl::StatusOr<RoutesPart> SnapshotBuilder::State::Compile(std::shared_ptr<const
 }
 
 absl::StatusOr<EndpointsPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Assignment> proto,
-                                                              const Given& given) {
+                                                              const Given& given, uint64_t hash) {
   return CompilePart<EndpointsPart>(
-      *this, std::move(proto), given, [this](EndpointsPart& part, BuildContext&) -> absl::Status {
-        EndpointInput input;
-        input.assignment = part.proto.get();
-        OUTRIGGER_TRY("", BuildEndpoints(input).status());
+      *this, std::move(proto), given, hash, [this](EndpointsPart& part, BuildContext&) -> absl::Status {
         for (const Subscribers::Who& who : subscribers[ResourceKind::kEndpoints].Of(part.proto->cluster_name())) {
           const auto at = clusters.find(*who.name);
-          if (at == clusters.end()) continue;
-          OUTRIGGER_TRY("", EndpointsOf(at->second, part.proto.get()).status());
+          if (who.kind != ResourceKind::kCluster || at == clusters.end()) continue;
+          OUTRIGGER_ASSIGN(auto spec, "", EndpointsOf(at->second, part.proto.get()));
+          part.compiled.emplace_back(&at->second, std::move(spec));
         }
-        return absl::OkStatus();
+        if (!part.compiled.empty()) return absl::OkStatus();
+        EndpointInput input;  // of no cluster yet: only checked
+        input.assignment = part.proto.get();
+        return BuildEndpoints(input).status();
       });
 }
 
-absl::StatusOr<SecretPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Secret> proto, const Given& given) {
-  return CompilePart<SecretPart>(*this, std::move(proto), given, [](SecretPart& part, BuildContext& context) {
+absl::StatusOr<SecretPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Secret> proto, const Given& given,
+                                                           uint64_t hash) {
+  return CompilePart<SecretPart>(*this, std::move(proto), given, hash, [](SecretPart& part, BuildContext& context) {
     return CheckSecret(*part.proto, context);
   });
 }
 
 // What it configures is known to those that use it: they compile it.
 absl::StatusOr<ExtensionPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Extension> proto,
-                                                              const Given& given) {
-  return CompilePart<ExtensionPart>(*this, std::move(proto), given,
+                                                              const Given& given, uint64_t hash) {
+  return CompilePart<ExtensionPart>(*this, std::move(proto), given, hash,
                                     [](ExtensionPart& part, BuildContext&) -> absl::Status {
                                       if (part.proto->has_typed_config()) return absl::OkStatus();
                                       return extension::Fault("typed_config", "is not set");
@@ -196,8 +199,9 @@ absl::StatusOr<ExtensionPart> SnapshotBuilder::State::Compile(std::shared_ptr<co
 absl::StatusOr<HostPart> SnapshotBuilder::State::CompileHost(absl::string_view name,
                                                              std::shared_ptr<const VirtualHost> proto,
                                                              const Given& given) {
+  const uint64_t hash = extension::HashOf(*proto);
   return CompilePart<HostPart>(
-      *this, std::move(proto), given,
+      *this, std::move(proto), given, hash,
       [this, name](HostPart& part, BuildContext& context) -> absl::Status {
         part.routes = std::string(name.substr(0, name.rfind('/')));
         Routes around = AroundOf(part.routes).head;
@@ -219,7 +223,7 @@ absl::StatusOr<HostPart> SnapshotBuilder::State::CompileHost(absl::string_view n
 template <class P>
 void SnapshotBuilder::State::RecompileInto(const P& part, std::vector<P>* into, absl::Status* errors) {
   recompiling = true;
-  auto made = Compile(part.proto, part.given);
+  auto made = Compile(part.proto, part.given, part.content_hash);
   recompiling = false;
   if (made.ok()) {
     into->push_back(*std::move(made));

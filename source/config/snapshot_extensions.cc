@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "source/config/snapshot_state.h"
+#include "source/extension/values.h"
 
 namespace outrigger::config {
 
@@ -29,7 +30,8 @@ SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForExtension
 
 absl::StatusOr<ExtensionPart> SnapshotBuilder::State::TryExtension(std::shared_ptr<const Extension> proto,
                                                                    const Given& given, Recompiled* dependants) {
-  auto made = Compile(std::move(proto), given);
+  const uint64_t hash = extension::HashOf(*proto);
+  auto made = Compile(std::move(proto), given, hash);
   if (!made.ok()) return made.status();
   const std::string& name = made->proto->name();
   trial_extension = made->proto.get();

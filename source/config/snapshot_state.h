@@ -34,12 +34,13 @@ struct SnapshotBuilder::State final : SecretProvider {
   ReceivedExtension FindExtension(absl::string_view name) const override;
 
   // Compiled, not yet in use (snapshot_compile.cc).
-  absl::StatusOr<ClusterPart> Compile(std::shared_ptr<const Cluster> proto, const Given& given);
-  absl::StatusOr<ListenerPart> Compile(std::shared_ptr<const Listener> proto, const Given& given);
-  absl::StatusOr<RoutesPart> Compile(std::shared_ptr<const Routes> proto, const Given& given);
-  absl::StatusOr<EndpointsPart> Compile(std::shared_ptr<const Assignment> proto, const Given& given);
-  absl::StatusOr<SecretPart> Compile(std::shared_ptr<const Secret> proto, const Given& given);
-  absl::StatusOr<ExtensionPart> Compile(std::shared_ptr<const Extension> proto, const Given& given);
+  // `hash`: of the content.
+  absl::StatusOr<ClusterPart> Compile(std::shared_ptr<const Cluster> proto, const Given& given, uint64_t hash);
+  absl::StatusOr<ListenerPart> Compile(std::shared_ptr<const Listener> proto, const Given& given, uint64_t hash);
+  absl::StatusOr<RoutesPart> Compile(std::shared_ptr<const Routes> proto, const Given& given, uint64_t hash);
+  absl::StatusOr<EndpointsPart> Compile(std::shared_ptr<const Assignment> proto, const Given& given, uint64_t hash);
+  absl::StatusOr<SecretPart> Compile(std::shared_ptr<const Secret> proto, const Given& given, uint64_t hash);
+  absl::StatusOr<ExtensionPart> Compile(std::shared_ptr<const Extension> proto, const Given& given, uint64_t hash);
   absl::StatusOr<HostPart> CompileHost(absl::string_view name, std::shared_ptr<const VirtualHost> proto,
                                        const Given& given);
 
@@ -56,7 +57,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   void RenewHosts(const std::string& routes_name);  // their route configuration changed
   absl::Status CheckDomains(absl::string_view name, const HostPart& part);
   void AssembleRoutes();
-  void PutEndpoints(ClusterPart& part);
+  void PutEndpoints(ClusterPart& part, const model::EndpointSetSpec& spec);
   void Count(const ClusterPart& part, const model::Membership& members);  // membership_*
   void Erase(PartMap<ClusterPart>::iterator at);
   void Erase(PartMap<ListenerPart>::iterator at);
@@ -100,6 +101,10 @@ struct SnapshotBuilder::State final : SecretProvider {
   void EraseLeaf(PartMap<P>& parts, const std::string& name);
   bool IsSubscribed(ResourceKind kind, absl::string_view name) const;
   void SweepRemoved();
+
+  // Secrets and filters' configurations take their dependants along, or nothing happens.
+  absl::StatusOr<Outcome> Replace(std::shared_ptr<const Secret> secret, const Given& given);
+  absl::StatusOr<Outcome> Replace(std::shared_ptr<const Extension> extension, const Given& given);
 
   // The part of that kind, map by map.
   PartMap<ClusterPart>& Of(const Cluster*) { return clusters; }

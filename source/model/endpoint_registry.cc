@@ -1,7 +1,9 @@
 #include "source/model/endpoint_registry.h"
 
 #include <algorithm>
-#include <set>
+#include <utility>
+
+#include "absl/hash/hash.h"
 
 namespace outrigger::model {
 namespace {
@@ -36,10 +38,19 @@ Membership CountMembers(const EndpointSet& set) {
   return count;
 }
 
-std::shared_ptr<EndpointRecord> EndpointRegistry::Record(Known& known, const EndpointSpec& spec, Key key,
-                                                         uint32_t most_connections, bool* flags_changed) {
-  std::weak_ptr<EndpointRecord>& slot = known.records[std::move(key)];
-  std::shared_ptr<EndpointRecord> record = slot.lock();
+EndpointRegistry::Entry& EndpointRegistry::PlaceOf(Known& known, const EndpointSpec& spec,
+                                                   std::shared_ptr<EndpointRecord>* record) {
+  for (size_t hash = absl::HashOf(spec.address, spec.hostname);; ++hash) {
+    Entry& entry = known.records[hash];
+    *record = entry.record.lock();
+    if (*record == nullptr || ((*record)->address == spec.address && (*record)->hostname == spec.hostname))
+      return entry;
+  }
+}
+
+std::shared_ptr<EndpointRecord> EndpointRegistry::Renew(std::shared_ptr<EndpointRecord> record,
+                                                        const EndpointSpec& spec, uint32_t most_connections,
+                                                        bool* flags_changed) {
   if (record == nullptr || record->additional_addresses != spec.additional_addresses) {
     record = std::make_shared<EndpointRecord>();
     record->id = ++last_id_;
@@ -48,7 +59,6 @@ std::shared_ptr<EndpointRecord> EndpointRegistry::Record(Known& known, const End
     record->hostname = spec.hostname;
     record->address_text = spec.address.ToString();
     record->flags.store(spec.health & kEdsFlags, std::memory_order_relaxed);
-    slot = record;
   } else {
     const uint32_t before = record->flags.load(std::memory_order_relaxed);
     const uint32_t now = (before & ~(kEdsFlags | kPendingRemoval)) | (spec.health & kEdsFlags);
@@ -57,7 +67,8 @@ std::shared_ptr<EndpointRecord> EndpointRegistry::Record(Known& known, const End
       *flags_changed = true;
     }
   }
-  record->connections.SetLimit(most_connections == 0 ? UINT64_MAX : most_connections);
+  const uint64_t limit = most_connections == 0 ? UINT64_MAX : most_connections;
+  if (record->connections.limit() != limit) record->connections.SetLimit(limit);
   return record;
 }
 
@@ -71,27 +82,33 @@ std::shared_ptr<const EndpointSet> EndpointRegistry::Build(absl::string_view clu
   made->weighted_priority_health = spec.weighted_priority_health;
   made->health_epoch = known.health_epoch;
   bool flags_changed = false;
-  std::set<Key> seen;
+  size_t members = 0;
   for (const LocalitySpec& locality : spec.localities) {
     if (locality.priority >= kMostPriorities) continue;
     if (locality.priority >= made->priorities.size()) made->priorities.resize(locality.priority + 1);
     PrioritySet& priority = made->priorities[locality.priority];
     const uint32_t place = FindLocality(priority, locality);
     for (const EndpointSpec& endpoint : locality.endpoints) {
-      Key key(endpoint.address.ToString(), endpoint.hostname);
-      if (!seen.insert(key).second) continue;
+      std::shared_ptr<EndpointRecord> record;
+      Entry& entry = PlaceOf(known, endpoint, &record);
+      if (record != nullptr && entry.version == made->version) continue;
+      record = Renew(std::move(record), endpoint, spec.per_host_max_connections, &flags_changed);
+      entry = {record, made->version};
+      ++members;
       priority.localities[place].members.push_back(static_cast<uint32_t>(priority.endpoints.size()));
-      Endpoint& added = priority.endpoints.emplace_back();
-      added.record = Record(known, endpoint, std::move(key), spec.per_host_max_connections, &flags_changed);
-      added.weight = std::max<uint32_t>(endpoint.weight, 1);
-      added.locality = place;
-      added.metadata = endpoint.metadata;
-      added.transport_socket_match = endpoint.transport_socket_match;
+      priority.endpoints.push_back({std::move(record), std::max<uint32_t>(endpoint.weight, 1), place, endpoint.metadata,
+                                    endpoint.transport_socket_match});
     }
   }
   if (made->priorities.empty()) made->priorities.resize(1);
-  for (auto record = known.records.begin(); record != known.records.end();) {
-    record = record->second.expired() ? known.records.erase(record) : std::next(record);
+  for (PrioritySet& priority : made->priorities) {
+    priority.endpoints.shrink_to_fit();
+    for (LocalityEndpoints& locality : priority.localities) locality.members.shrink_to_fit();
+  }
+  // Those that left: now and then, so that a change does not cost a look at all.
+  if (known.records.size() > members + members / 4 + 4) {
+    absl::erase_if(known.records, [](const auto& entry) { return entry.second.record.expired(); });
+    known.records.rehash(0);
   }
   if (flags_changed) known.health_epoch->fetch_add(1, std::memory_order_release);
   return made;

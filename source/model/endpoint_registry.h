@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "source/model/endpoint.h"
 
@@ -62,13 +63,18 @@ class EndpointRegistry {
   size_t cluster_count() const { return clusters_.size(); }
 
  private:
-  using Key = std::pair<std::string, std::string>;  // address, hostname
+  struct Entry {
+    std::weak_ptr<EndpointRecord> record;
+    uint64_t version = 0;  // of the set that it was put into last
+  };
   struct Known {
-    std::map<Key, std::weak_ptr<EndpointRecord>> records;
+    absl::flat_hash_map<size_t, Entry> records;  // by a hash of address and hostname, or the next place free
     std::shared_ptr<std::atomic<uint64_t>> health_epoch = std::make_shared<std::atomic<uint64_t>>(0);
   };
-  std::shared_ptr<EndpointRecord> Record(Known& known, const EndpointSpec& spec, Key key, uint32_t most_connections,
-                                         bool* flags_changed);
+  // The place of that identity: its record, or one that is expired.
+  static Entry& PlaceOf(Known& known, const EndpointSpec& spec, std::shared_ptr<EndpointRecord>* record);
+  std::shared_ptr<EndpointRecord> Renew(std::shared_ptr<EndpointRecord> record, const EndpointSpec& spec,
+                                        uint32_t most_connections, bool* flags_changed);
 
   std::map<std::string, Known, std::less<>> clusters_;
   uint64_t last_id_ = 0;

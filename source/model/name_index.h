@@ -44,7 +44,7 @@ class NameIndex {
   }
 
  private:
-  static constexpr uint32_t kBuckets = 1 << 14;
+  static constexpr uint32_t kBuckets = 1024;
   struct Entry {
     uint32_t hash, slot;
     friend bool operator==(const Entry& a, const Entry& b) { return a.hash == b.hash && a.slot == b.slot; }

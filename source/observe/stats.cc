@@ -1,6 +1,7 @@
 #include "source/observe/stats.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "absl/strings/str_replace.h"
 #include "source/base/bug.h"
@@ -22,6 +23,8 @@ std::string CleanPrefix(absl::string_view prefix) {
 // New names between two looks at which have no reference any more: those keep their counts in some hundred bytes
 // instead of a block per worker (about 4 KiB per cluster and worker).
 constexpr uint64_t kFoldEvery = 64;
+// And of many names: this share of them, so that a name costs the same however many there are.
+constexpr uint64_t kFoldShare = 8;
 
 // The same name without cells.
 std::unique_ptr<ScopeRecord> Folded(const ScopeRecord& record, uint32_t generation) {
@@ -106,7 +109,8 @@ ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatSchema& sch
     at->second->retired_at = 0;
     return at->second.get();
   }
-  if (++registered_ % kFoldEvery == 0) ForgetOldest();
+  const uint64_t fold_every = std::max<uint64_t>(kFoldEvery, std::bit_floor(scopes_.size() / kFoldShare));
+  if (++registered_ % fold_every == 0) ForgetOldest();
   uint32_t slot = static_cast<uint32_t>(generations_.size());
   if (!free_slots_.empty()) {
     slot = free_slots_.back();

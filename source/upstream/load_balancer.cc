@@ -23,11 +23,14 @@ void LoadBalancer::Build(const model::LbConfig& config, const model::EndpointSet
   priorities_.resize(set.priorities.size());
   any_healthy_ = false;
   std::vector<PriorityHealth> health(set.priorities.size());
+  std::vector<std::vector<Availability>> is(set.priorities.size());
   for (size_t p = 0; p < health.size(); ++p) {
+    is[p].reserve(set.priorities[p].endpoints.size());
     for (const Endpoint& endpoint : set.priorities[p].endpoints) {
       const uint64_t counts = set.weighted_priority_health ? std::max<uint32_t>(endpoint.weight, 1) : 1;
       health[p].total += counts;
-      switch (AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed))) {
+      is[p].push_back(AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed)));
+      switch (is[p].back()) {
         case Availability::kHealthy:
           health[p].healthy += counts;
           break;
@@ -42,15 +45,19 @@ void LoadBalancer::Build(const model::LbConfig& config, const model::EndpointSet
   }
   load_ = ComputePriorityLoad(health, set.overprovisioning_factor, config.healthy_panic_threshold);
   PickRandom random(seed);
-  for (uint32_t p = 0; p < priorities_.size(); ++p) BuildPriority(p, random);
+  for (uint32_t p = 0; p < priorities_.size(); ++p) BuildPriority(p, is[p], random);
 }
 
-void LoadBalancer::BuildPriority(uint32_t priority, PickRandom& random) {
+void LoadBalancer::BuildPriority(uint32_t priority, const std::vector<Availability>& is, PickRandom& random) {
   const PrioritySet& set = set_->priorities[priority];
   Priority& made = priorities_[priority];
   const uint32_t* const* active = (*active_)[priority].data();
   const auto select = [&](const std::vector<bool>* which) {
     std::vector<EndpointSchedule::Member> members;
+    const auto n = which == nullptr ? static_cast<ptrdiff_t>(set.endpoints.size())
+                                    : std::count(which->begin(), which->end(), true);
+    if (n == 0) return members;
+    members.reserve(static_cast<size_t>(n));
     for (uint32_t i = 0; i < set.endpoints.size(); ++i) {
       if (which == nullptr || (*which)[i]) members.push_back({i, set.endpoints[i].weight});
     }
@@ -62,9 +69,8 @@ void LoadBalancer::BuildPriority(uint32_t priority, PickRandom& random) {
   }
   std::vector<bool> healthy(set.endpoints.size()), degraded(set.endpoints.size());
   for (size_t i = 0; i < set.endpoints.size(); ++i) {
-    const Availability is = AvailabilityOf(set.endpoints[i].record->flags.load(std::memory_order_relaxed));
-    healthy[i] = is == Availability::kHealthy;
-    degraded[i] = is == Availability::kDegraded;
+    healthy[i] = is[i] == Availability::kHealthy;
+    degraded[i] = is[i] == Availability::kDegraded;
   }
   made.healthy.all.Build(config_, select(&healthy), active, random);
   made.degraded.all.Build(config_, select(&degraded), active, random);

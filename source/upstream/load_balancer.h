@@ -12,6 +12,10 @@
 
 namespace outrigger::upstream {
 
+// What an endpoint's flags mean for load balancing.
+enum class Availability : uint8_t { kHealthy, kDegraded, kUnhealthy };
+Availability AvailabilityOf(uint32_t flags);
+
 // Chooses endpoints of one EndpointSet: priority, then panic or locality, then the policy's order. Pure: no clock, no
 // sockets; the caller gives random bits. Rebuilt when the set or the flags of its endpoints change. A pick allocates
 // nothing.
@@ -48,7 +52,7 @@ class LoadBalancer {
     Group healthy, degraded;
     EndpointSchedule everyone;  // for panic
   };
-  void BuildPriority(uint32_t priority, PickRandom& random);
+  void BuildPriority(uint32_t priority, const std::vector<Availability>& is, PickRandom& random);
   void BuildLocalities(const model::PrioritySet& set, const std::vector<bool>& available, Group& group,
                        const uint32_t* const* active, PickRandom& random);
   std::optional<Choice> PickOnce(PickRandom& random);
@@ -60,9 +64,5 @@ class LoadBalancer {
   PriorityLoad load_;
   bool any_healthy_ = false;
 };
-
-// What an endpoint's flags mean for load balancing.
-enum class Availability : uint8_t { kHealthy, kDegraded, kUnhealthy };
-Availability AvailabilityOf(uint32_t flags);
 
 }  // namespace outrigger::upstream

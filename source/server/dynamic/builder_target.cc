@@ -92,6 +92,13 @@ xds::Needs NeedsOf(const config::Dependencies& dependencies, const google::proto
   return needs;
 }
 
+namespace {
+// Sources decode by schema::Validate before anything is staged.
+config::Given GivenOf(const xds::Resource& resource) {
+  return {.version = resource.version, .is_static = false, .validated = true};
+}
+}  // namespace
+
 BuilderTarget::BuilderTarget(event::Dispatcher& dispatcher, config::SnapshotBuilder& builder, Calls calls)
     : dispatcher_(dispatcher), builder_(builder), calls_(std::move(calls)) {}
 
@@ -99,8 +106,8 @@ absl::StatusOr<xds::Needs> BuilderTarget::Check(xds::ResourceType type, const xd
   absl::StatusOr<config::Dependencies> dependencies =
       type == xds::ResourceType::kVirtualHost
           ? builder_.CheckVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message),
-                                      {resource.version, false})
-          : builder_.Check(*resource.message, {resource.version, false});
+                                      GivenOf(resource))
+          : builder_.Check(resource.message, GivenOf(resource));
   if (!dependencies.ok()) return dependencies.status();
   if (type == xds::ResourceType::kListener) {
     if (const absl::Status status = PrepareListener(resource); !status.ok()) {
@@ -131,11 +138,10 @@ absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& r
     calls_.stop_keeping(resource.name);
   }
   if (type == xds::ResourceType::kVirtualHost) {
-    return builder_
-        .SetVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message), {resource.version, false})
+    return builder_.SetVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message), GivenOf(resource))
         .status();
   }
-  return builder_.Set(*resource.message, {resource.version, false}).status();
+  return builder_.Set(resource.message, GivenOf(resource)).status();
 }
 
 // Values that something cannot use leave it as it was; the layer is taken, as published.
