@@ -54,6 +54,13 @@ void StagingGraph::EndDemand(const ResourceKey& key) {
   demands_.erase(at);
 }
 
+bool StagingGraph::IsDemanded(ResourceType type, const Resource& resource) const {
+  return demands_.count({type, resource.name}) != 0 ||
+         std::any_of(resource.aliases.begin(), resource.aliases.end(), [&](const std::string& alias) {
+           return demands_.count({type, alias}) != 0;
+         });
+}
+
 bool StagingGraph::Comes(const ResourceKey& key) const {
   const ResourceNode* node = Find(key);
   return node != nullptr && node->waiting != nullptr;

@@ -111,6 +111,8 @@ class StagingGraph final : public UpdateSink {
   // The error: it cannot be asked for.
   absl::Status Demand(const ResourceKey& key, const envoy::config::core::v3::ConfigSource* source);
   void EndDemand(const ResourceKey& key);
+  // It came because a request asked for it, under its name or an alias.
+  bool IsDemanded(ResourceType type, const Resource& resource) const;
   // It has come, but waits for what it needs itself.
   bool Comes(const ResourceKey& key) const;
   // Told of demanded names: `there` with the next publication, or gone, refused, not existing. From inside of changes:

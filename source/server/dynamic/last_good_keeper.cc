@@ -154,7 +154,8 @@ xds::LastGood LastGoodKeeper::Collect() const {
   graph_->ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static || row.active == nullptr || row.active->resource.message == nullptr) return;
     const xds::Resource& resource = row.active->resource;
-    if (resource.ttl > Duration::zero()) return;  // it is to end when nobody renews it
+    if (resource.ttl > Duration::zero()) return;         // it is to end when nobody renews it
+    if (graph_->IsDemanded(row.type, resource)) return;  // nobody would subscribe to it before a request asks again
     content.resources.push_back({row.type, resource.name, resource.version, resource.hash, resource.message, ""});
   });
   return content;
