@@ -7,6 +7,7 @@
 #include <string>
 
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "source/extension/missing_filter.h"
 #include "source/filters/http/fault/factory.h"
 #include "source/router/router.h"
 #include "test/harness/factory_context.h"
@@ -198,6 +199,18 @@ LogRecorder::Line AbortedByFault(Rig& rig) {
   });
 }
 
+// A filter whose configuration is discovered and has not come.
+LogRecorder::Line MissingConfiguration(Rig& rig) {
+  rig.Backend(Silent);
+  rig.Hcm([](filters::hcm::HcmConfig& hcm) {
+    std::vector<http::FilterSpec> filters;
+    filters.push_back(extension::MissingHttpFilter(/*last=*/false));
+    filters.push_back(http::MakeFilterSpec<router::Router>(std::make_shared<router::RouterConfig>(), true));
+    hcm.chain = std::make_shared<http::FilterChainSpec>(std::move(filters));
+  });
+  return rig.Call();
+}
+
 LogRecorder::Line DownstreamNonsense(Rig& rig) {
   rig.Backend(Silent);
   rig.Hcm([](filters::hcm::HcmConfig& hcm) { hcm.codec_options.max_header_count = 3; });
@@ -269,13 +282,13 @@ std::map<ResponseFlag, Row> Table() {
   set(ResponseFlag::kDownstreamRemoteReset, DownstreamResets);
   set(ResponseFlag::kDelayInjected, DelayedByFault);
   set(ResponseFlag::kFaultInjected, AbortedByFault);
+  set(ResponseFlag::kNoFilterConfigFound, MissingConfiguration);
 
   later(ResponseFlag::kFailedLocalHealthCheck, "health check filter");
   later(ResponseFlag::kRateLimited, "local and global rate limits");
   later(ResponseFlag::kUnauthorizedExternalService, "external authorization");
   later(ResponseFlag::kRateLimitServiceError, "global rate limits");
   later(ResponseFlag::kResponseFromCacheFilter, "cache filter");
-  later(ResponseFlag::kNoFilterConfigFound, "extension config discovery");
   later(ResponseFlag::kOverloadManager, "overload manager");
   later(ResponseFlag::kDnsResolutionFailed, "dynamic forward proxy");
   later(ResponseFlag::kDropOverload, "EDS drop_overloads");
