@@ -178,6 +178,8 @@ layered_runtime:
   ASSERT_TRUE(proxy.WaitUntilLive());
   const uint16_t port = proxy.port("in");
   EXPECT_EQ(StatusOf(port), "503");
+  EXPECT_TRUE(absl::StrContains(proxy.Admin("/config_status"), "RTDS live")) << proxy.Admin("/config_status");
+  EXPECT_FALSE(absl::StrContains(proxy.Admin("/config_dump"), "envoy.service.runtime.v3.Runtime"));
   served.Publish(with("{upstream.maintenance_mode.a: 0}"));
   EXPECT_TRUE(WaitFor([&] { return StatusOf(port) == "200"; }));
   int status = 0;

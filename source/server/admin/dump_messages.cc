@@ -121,6 +121,7 @@ void DumpMessages::InlineRoutes(const google::protobuf::Message& message, WallTi
 }
 
 void DumpMessages::Dynamic(const DynamicResource& resource) {
+  if (resource.type == "RTDS") return;  // has no place here, as published; see /runtime
   switch (resource.kind) {
     case ResourceKind::kListener:
       return Listener(resource);

@@ -50,7 +50,7 @@ void XdsConfiguration::ForEachResource(const std::function<void(const DynamicRes
     if (!one.life.expired()) draining[one.name] = {one.message.get(), one.version, one.received};
   }
   graph_->ForEach([&](const xds::ResourceRow& row) {
-    if (row.is_static || row.type == xds::ResourceType::kRuntime) return;
+    if (row.is_static) return;
     DynamicResource resource{KindOf(row.type),
                              row.name,
                              VersionOf(row.active),
