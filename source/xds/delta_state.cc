@@ -30,7 +30,7 @@ void DeltaState::Answer(const std::string& nonce, const std::string* refusal) {
 }
 
 void DeltaState::SayEverything(Request& request) {
-  if (all_ && !names_.empty()) request.add_resource_names_subscribe("*");
+  if (SaysStar() && !names_.empty()) request.add_resource_names_subscribe("*");
   for (const std::string& name : names_) request.add_resource_names_subscribe(name);
   // Another server is told what is here, so that it can say what is gone, but no version of its peer's.
   for (const auto& [name, version] : held_)
@@ -38,7 +38,7 @@ void DeltaState::SayEverything(Request& request) {
 }
 
 void DeltaState::SayChanges(Request& request) {
-  if (all_ && !all_told_) request.add_resource_names_subscribe("*");
+  if (SaysStar() && !all_told_) request.add_resource_names_subscribe("*");
   for (const std::string& name : to_subscribe_) request.add_resource_names_subscribe(name);
   for (const std::string& name : to_unsubscribe_) request.add_resource_names_unsubscribe(name);
 }

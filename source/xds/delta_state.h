@@ -36,6 +36,8 @@ class DeltaState final : public TypeState {
   void SayEverything(Request& request);  // the first one of a stream
   void SayChanges(Request& request);
   bool Changed() const;
+  // To want all virtual hosts is to take what is given unasked: there is no "*" of them.
+  bool SaysStar() const { return all_ && type_ != ResourceType::kVirtualHost; }
 
   bool all_told_ = false;  // on this stream
   // Against what this stream was told; `again_` are those of to_subscribe_ that it was told already.

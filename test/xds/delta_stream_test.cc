@@ -281,6 +281,20 @@ TEST(DeltaStreamTest, VirtualHostsAreAskedForByRoutesAndDomainAndAnswerToTheirAl
   scene.stream.reset();
 }
 
+TEST(DeltaStreamTest, VirtualHostsHaveNoStar) {
+  DeltaScene scene;
+  scene.stream->WantAll(T::kVirtualHost);
+  scene.stream->Start();
+  scene.Run();
+  EXPECT_THAT(Subscribed(scene.LastDelta(T::kVirtualHost)), IsEmpty());
+  scene.stream->Want(T::kVirtualHost, "routes/a");
+  scene.Run();
+  EXPECT_THAT(Subscribed(scene.LastDelta(T::kVirtualHost)), ElementsAre("routes/a"));
+  scene.transport.EndStream();
+  scene.Run(milliseconds(600));
+  EXPECT_THAT(Subscribed(scene.LastDelta(T::kVirtualHost)), ElementsAre("routes/a"));
+}
+
 TEST(DeltaStreamTest, AServerThatSaysWhatItCannotGiveIsHeardAndAnswered) {
   struct Sink : UpdateSink {
     std::vector<Refusal> OnUpdate(const Update&) override { return {}; }
