@@ -116,7 +116,8 @@ TEST_F(FetchedHostsTest, WhatTheConfigurationItselfHasComesFirst) {
 }
 
 TEST_F(FetchedHostsTest, AnErrorNamesResourceFieldAndCause) {
-  const std::string error = Set("some/r/a", Host("a", "[a.com]", "\"\", safe_regex: {regex: \"(\"}"));
+  const std::string error =
+      Set("some/r/a", Yaml<VirtualHost>("name: a\ndomains: [a.com]\nroutes: [{match: {prefix: /}}]"));
   EXPECT_THAT(error, HasSubstr("some/r/a"));
   EXPECT_THAT(error, HasSubstr("routes[0]"));
 }

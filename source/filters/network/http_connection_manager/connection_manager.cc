@@ -325,7 +325,9 @@ void ConnectionManager::MatchRoute(http::Stream& stream) {
 }
 
 absl::string_view ConnectionManager::MissingHost(http::Stream& stream) {
-  const model::RouteTable* table = TableOf(stream);
+  // By the newest table, not the stream's: what it lacked may have come.
+  const HcmConfig& config = *StateOf(stream).config;
+  const model::RouteTable* table = config.rds.valid() ? worker_.snapshot().Find(config.rds) : nullptr;
   if (table == nullptr || !table->fetches_hosts) return {};
   const absl::string_view host = stream.request_headers().authority();
   // A slash would name a host of another table, an asterisk many.
