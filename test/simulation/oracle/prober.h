@@ -27,7 +27,7 @@ class Prober {
     int port = 0;
     http::Protocol protocol = http::Protocol::kHttp11;
     uint32_t at_once = 1;
-    Duration think = milliseconds(8);
+    Duration think = milliseconds(30);
     uint64_t seed = 1;
   };
   Prober(event::Dispatcher& dispatcher, const Timeline& timeline, Options options, Findings& findings);

@@ -148,7 +148,7 @@ void Scene::Tick() {
   script_->Tick();
   absl::StrAppend(&events_, ToMillis(Now().time_since_epoch()), " ms: ", "tick ", ticks_, "\n");
   client_loop_->Arm(tick_timer_, microseconds(dice_.OneIn(3)   ? 100
-                                              : dice_.OneIn(8) ? 1'200'000
+                                              : dice_.OneIn(10) ? 1'200'000
                                                                : 1000 + dice_.Below(60'000)));
 }
 
@@ -251,7 +251,8 @@ void Scene::OnOpened() {
   open_ = true;
   for (Topic& topic : topics_) {
     topic.nonce.clear();
-    topic.owes = topic.refused = topic.asked = false;
+    topic.due.clear();
+    topic.asked = false;
     topic.names.clear();
   }
 }
@@ -279,11 +280,12 @@ void Scene::OnResponse(const Said& said, const std::string& version, const std::
                   timeline_.possible() == before ? "" : absl::StrCat("; moment ", timeline_.possible()), "\n");
   heard_ = true;
   if (verdict == LinearModel::Verdict::kIgnored) return void(++counts_.ignored);
+  const bool refused = verdict == LinearModel::Verdict::kRefused;
   topic.nonce = nonce;
-  topic.owes = true;
-  topic.refused = verdict == LinearModel::Verdict::kRefused;
-  ++(topic.refused ? counts_.refused : counts_.accepted);
-  if (!topic.refused) topic.version = version;
+  if (form_ == Form::kStateOfTheWorld) topic.due.clear();
+  topic.due.push_back({nonce, refused});
+  ++(refused ? counts_.refused : counts_.accepted);
+  if (!refused) topic.version = version;
 }
 
 void Scene::NoteHeld(const Said& said) {
@@ -321,28 +323,34 @@ void Scene::CheckFirst(const Asked& asked, const Topic& topic) {
   }
 }
 
-void Scene::OnRequest(const Asked& asked) {
-  if (asked.kind == Kind::kListener) model_.WantAll(Kind::kListener);
-  Topic& topic = topics_[static_cast<size_t>(asked.kind)];
+void Scene::CheckAnswer(const Asked& asked, Topic& topic) {
+  const bool delta = form_ == Form::kDelta;
   const auto expect = [&](bool holds, const std::string& what) {
     if (!holds) Wrong(absl::StrCat("it asks for ", WordOf(asked.kind), ": ", what));
   };
-  const bool delta = form_ == Form::kDelta;
-  const std::string nonce = delta && !topic.owes ? "" : topic.nonce;
+  const bool owes = !topic.due.empty();
+  const std::string nonce = owes ? topic.due.front().nonce : delta ? "" : topic.nonce;
+  const bool refuses = owes && topic.due.front().refuses;
   expect(asked.nonce == nonce, absl::StrCat("with nonce \"", asked.nonce, "\", not \"", nonce, "\""));
   expect(asked.version == topic.version || delta,
          absl::StrCat("with version \"", asked.version, "\", not \"", topic.version, "\""));
-  expect(asked.refuses == topic.refused,
+  expect(asked.refuses == refuses,
          asked.refuses ? absl::StrCat("refuses what is sound: ", asked.error) : "does not refuse what is not sound");
-  if (delta && !topic.asked) CheckFirst(asked, topic);
-  topic.owes = topic.refused = false;
-  topic.asked = true;
-  if (delta) {
+  if (owes) topic.due.pop_front();
+}
+
+void Scene::OnRequest(const Asked& asked) {
+  if (asked.kind == Kind::kListener) model_.WantAll(Kind::kListener);
+  Topic& topic = topics_[static_cast<size_t>(asked.kind)];
+  CheckAnswer(asked, topic);
+  if (form_ == Form::kDelta) {
+    if (!topic.asked) CheckFirst(asked, topic);
     for (const std::string& name : asked.less) topic.names.erase(name);
     topic.names.insert(asked.more.begin(), asked.more.end());
   } else {
     topic.names = asked.names;
   }
+  topic.asked = true;
   heard_ = true;
 }
 
@@ -351,7 +359,7 @@ void Scene::CheckTopics() {
   if (!open_ || TooCloseToTell()) return;
   for (const Kind kind : kAllKinds) {
     const Topic& topic = topics_[static_cast<size_t>(kind)];
-    if (topic.owes) Wrong(absl::StrCat("it owes an answer about ", WordOf(kind)));
+    if (!topic.due.empty()) Wrong(absl::StrCat("it owes an answer about ", WordOf(kind)));
     if (IsRoot(kind) || (!topic.asked && model_.Wanted(kind).empty())) continue;
     if (topic.names != model_.Wanted(kind)) {
       Wrong(absl::StrCat("it asks for ", WordOf(kind), " {", absl::StrJoin(topic.names, " "), "}, not {",

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <array>
+#include <deque>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,9 +36,12 @@ class Scene final : public Witness {
  private:
   // What is due of one kind on this stream.
   struct Topic {
+    struct Due {
+      std::string nonce;
+      bool refuses = false;
+    };
     std::string version, nonce;               // accepted last (survives streams), seen last (does not)
-    bool owes = false;                        // an answer to the last response
-    bool refused = false;                     // ... which says no
+    std::deque<Due> due;                      // answers to responses: state of the world answers the last one only
     bool asked = false;                       // on this stream
     std::set<std::string> names;              // asked for
     std::map<std::string, std::string> held;  // delta: versions of what was accepted
@@ -54,6 +60,7 @@ class Scene final : public Witness {
   void NoteHeld(const Said& said);
   void ForgetUnwanted();
   void CheckFirst(const Asked& asked, const Topic& topic);
+  void CheckAnswer(const Asked& asked, Topic& topic);
   void CheckTopics();
   bool ready() const { return proxy_->state() == server::Server::State::kLive; }
   MonotonicTime Now() const { return world_.now(); }
