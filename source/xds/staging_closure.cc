@@ -124,6 +124,11 @@ void StagingGraph::LetOrphansGo() {
     if (node->source != nullptr) node->source->Unwant(key.type, key.name);
     Drop(key);
   }
+  while (!unnamed_.empty()) {
+    const std::string cluster = *unnamed_.begin();
+    unnamed_.erase(unnamed_.begin());
+    TryLeave(cluster);
+  }
 }
 
 void StagingGraph::StartWaiting(ResourceNode& node, std::unique_ptr<Staged> staged) {
@@ -159,6 +164,7 @@ void StagingGraph::OnKeptLongEnough(const ResourceKey& asked) {
 
 std::unique_ptr<Staged> StagingGraph::StopWaiting(ResourceNode& node) {
   for (const std::string& cluster : node.waiting->needs.clusters) {
+    unnamed_.insert(cluster);  // perhaps: it may have waited for this one only
     auto at = waiting_for_.find(cluster);
     if (at == waiting_for_.end()) continue;
     at->second.erase(node.key);

@@ -220,8 +220,9 @@ class StagingGraph final : public UpdateSink {
   std::map<ResourceKey, Source*> demands_;
   std::function<void(const ResourceKey& key, bool there)> on_demanded_;
   event::Timer settle_;
-  Keys orphans_;           // nobody subscribes to them any more; they go when the update that runs is whole
-  bool updating_ = false;  // an update runs
+  Keys orphans_;                   // nobody subscribes to them any more; they go when the update that runs is whole
+  std::set<std::string> unnamed_;  // clusters that a version named which waits no more
+  bool updating_ = false;          // an update runs
   uint64_t updates_ = 0;
   bool seeding_ = false;
   Counters counters_;

@@ -77,16 +77,27 @@ TEST_P(OracleTest, NoAnswerButThoseThatTheModelAllows) {
   EXPECT_GT(counts.refused, static_cast<int>(seeds.count));
 }
 
+// Where two texts part: the lines around it.
+std::string FirstDifference(const std::string& a, const std::string& b) {
+  size_t at = 0;
+  while (at < a.size() && at < b.size() && a[at] == b[at]) ++at;
+  const auto around = [at](const std::string& text) {
+    const size_t from = at < 400 ? 0 : at - 400;
+    return from < text.size() ? text.substr(from, 600) : std::string();
+  };
+  return absl::StrCat("\n--- first\n", around(a), "\n--- second\n", around(b));
+}
+
 TEST_P(OracleTest, OneSeedGivesOneTrace) {
   log::SetLevel(log::Level::kOff);
   for (const uint64_t seed : {3u, 4u, 5u}) {
-    uint64_t traces[2];
-    for (uint64_t& trace : traces) {
-      Scene scene(seed, GetParam());
+    std::string lines[2];
+    for (std::string& trace : lines) {
+      Scene scene(seed, GetParam(), &trace);
       scene.Run();
-      trace = scene.trace_hash();
+      absl::StrAppend(&trace, "hash ", scene.trace_hash(), "\n");
     }
-    EXPECT_EQ(traces[0], traces[1]) << "seed " << seed;
+    EXPECT_TRUE(lines[0] == lines[1]) << "seed " << seed << FirstDifference(lines[0], lines[1]);
   }
 }
 

@@ -147,9 +147,9 @@ void Scene::Tick() {
   }
   script_->Tick();
   absl::StrAppend(&events_, ToMillis(Now().time_since_epoch()), " ms: ", "tick ", ticks_, "\n");
-  client_loop_->Arm(tick_timer_, microseconds(dice_.OneIn(3)   ? 100
+  client_loop_->Arm(tick_timer_, microseconds(dice_.OneIn(3)    ? 100
                                               : dice_.OneIn(10) ? 1'200'000
-                                                               : 1000 + dice_.Below(60'000)));
+                                                                : 1000 + dice_.Below(60'000)));
 }
 
 // Long enough for all times to be over.
