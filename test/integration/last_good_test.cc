@@ -111,8 +111,10 @@ class LastGoodTest : public testing::Test {
     const std::string cluster = absl::StrReplaceAll(
         harness::StaticCluster("xds", 1, true),
         {{"{socket_address: {address: 127.0.0.1, port_value: 1}}", absl::StrCat("{pipe: {path: ", socket(), "}}")}});
-    return std::make_unique<ProxyHarness>(absl::StrCat(AdsFrom("{envoy_grpc: {cluster_name: xds}}", cluster), more),
-                                          options_, Xds);
+    const std::string ads = AdsFrom("{envoy_grpc: {cluster_name: xds}}", cluster);
+    return std::make_unique<ProxyHarness>(
+        absl::StrCat(absl::StrReplaceAll(ads, {{"api_type: GRPC", absl::StrCat("api_type: ", api_type_)}}), more),
+        options_, Xds);
   }
   // A life with the control plane, until what came is on disk.
   void LiveOnce(const std::vector<cp::ResourcePtr>& resources, const std::string& more = "") {
@@ -137,7 +139,7 @@ class LastGoodTest : public testing::Test {
     WriteFile(path, bytes);
   }
 
-  std::string folder_;
+  std::string folder_, api_type_ = "GRPC";
   server::Options options_;
 };
 
@@ -175,6 +177,28 @@ TEST_F(LastGoodTest, AColdStartWithoutAControlPlaneServesMutualTlsFromDisk) {
   proxy = Start();
   ASSERT_TRUE(proxy->WaitUntilLive());
   EXPECT_EQ(Get(proxy->port("in")), "two") << "the end of a life is written, too";
+}
+
+TEST_F(LastGoodTest, ADeltaServerIsToldWhatIsHereAndSaysWhatIsGone) {
+  harness::HttpUpstream one("one", http::Protocol::kHttp11), two("two", http::Protocol::kHttp11);
+  api_type_ = "DELTA_GRPC";
+  LiveOnce(Whole("a", one.port()));
+  auto proxy = Start();
+  ASSERT_EQ(proxy->error(), "");
+  ASSERT_TRUE(proxy->WaitUntilLive());
+  EXPECT_EQ(Get(proxy->port("in")), "one");
+  EXPECT_EQ(proxy->Stat("server.last_good_in_use"), 1);
+  {
+    // Nothing has changed: whatever it says of that, it has taken over.
+    auto served = Serve(Whole("a", one.port()));
+    EXPECT_TRUE(WaitFor([&] { return proxy->Stat("server.last_good_in_use") == 0; }));
+    EXPECT_EQ(Get(proxy->port("in")), "one");
+  }
+  proxy = Start();
+  ASSERT_TRUE(proxy->WaitUntilLive());
+  auto served = Serve(Whole("b", two.port()));
+  EXPECT_TRUE(WaitFor([&] { return Get(proxy->port("in")) == "two"; }));
+  EXPECT_TRUE(WaitFor([&] { return proxy->Stat("cluster_manager.active_clusters") == 2; })) << "the old one is gone";
 }
 
 TEST_F(LastGoodTest, TheOtherSlotIsUsedWhenTheNewestIsDamagedAndNeitherWhenBothAre) {

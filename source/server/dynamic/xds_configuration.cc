@@ -280,7 +280,8 @@ void XdsConfiguration::OnSettled() {
   if (phase_ == Phase::kListeners && graph_->Settled(xds::ResourceType::kListener) &&
       graph_->StaticSettled(xds::ResourceType::kListener) &&
       (!from_disk_ ||
-       (graph_->Settled(xds::ResourceType::kCluster) && graph_->StaticSettled(xds::ResourceType::kCluster)))) {
+       (graph_->StaticSettled(xds::ResourceType::kRuntime) && graph_->Settled(xds::ResourceType::kCluster) &&
+        graph_->StaticSettled(xds::ResourceType::kCluster)))) {
     phase_ = Phase::kDone;
     hold_.reset();
     if (last_good_ != nullptr) last_good_->OnLive();
