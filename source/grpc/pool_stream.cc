@@ -209,7 +209,7 @@ void Exchange::Pump() {
       pumping_ = false;
       decoder_.Consume();
       if (handler_ == nullptr) return;
-      if (decoder_.Ready() || end_known_) dispatcher_.AtNextTurn(*this);
+      dispatcher_.AtNextTurn(*this);  // and none before: more of this turn's bytes may make another one whole
       UpdateReading();
       return;
     case FrameDecoder::Result::kCompressed:

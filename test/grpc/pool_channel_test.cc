@@ -1,5 +1,7 @@
 #include "source/grpc/pool_channel.h"
 
+#include <algorithm>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "source/grpc/unary.h"
@@ -217,6 +219,28 @@ TEST(PoolChannelTest, AServerThatFloodsIsHeldBackWhileReadingIsPaused) {
   EXPECT_EQ(pair.heard.messages.size(), 1u);
   pair.heard.on_message = nullptr;
   pair.call->ResumeReading();
+  EXPECT_TRUE(pair.Until([&] { return pair.heard.messages.size() == 1000; }));
+}
+
+// What is on the way is bounded by the window and one message, however much the server has to say.
+TEST(PoolChannelTest, AServerThatFloodsIsReadAtThePaceOfItsReaderOneMessageATurn) {
+  Pair pair;
+  pair.Open();
+  Exchange& served = pair.Served();
+  Pair::Begin(served);
+  size_t turns = 0, most_in_a_turn = 0, in_this_turn = 0;
+  pair.heard.on_message = [&] { ++in_this_turn; };
+  const std::string message = Framed(std::string(64 * 1024, 'x'));
+  for (int i = 0; i < 1000; ++i) served.SendBody(message, false);
+  while (pair.heard.messages.size() < 20 && turns < 10'000) {
+    in_this_turn = 0;
+    pair.world.loop->RunOnce(milliseconds(10));
+    ++turns;
+    most_in_a_turn = std::max(most_in_a_turn, in_this_turn);
+  }
+  EXPECT_EQ(most_in_a_turn, 1u);
+  EXPECT_GT(served.highs, 0) << "its writer is held back: the rest waits at its end";
+  pair.heard.on_message = nullptr;
   EXPECT_TRUE(pair.Until([&] { return pair.heard.messages.size() == 1000; }));
 }
 
