@@ -2,6 +2,7 @@
 
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "gmock/gmock.h"
+#include "source/config/runtime_layers.h"
 
 namespace outrigger::config {
 namespace {
@@ -79,7 +80,9 @@ TEST_F(BootstrapTest, TheLimitOfConnectionsIsTheMonitorsElseTheRuntimes) {
   const auto limit = [this](const std::string& yaml) {
     const auto loaded = LoadBootstrap({"", yaml, false}, *engine_);
     EXPECT_TRUE(loaded.ok()) << loaded.status();
-    const auto limit = ConnectionLimitOf(*loaded->bootstrap);
+    RuntimeLayers runtime;
+    EXPECT_TRUE(runtime.Set(loaded->bootstrap->layered_runtime()).ok());
+    const auto limit = ConnectionLimitOf(*loaded->bootstrap, runtime.Merged());
     return limit.ok() ? limit->value_or(0) : 999999;
   };
   const std::string runtime =
