@@ -73,7 +73,7 @@ TEST_P(OracleTest, NoAnswerButThoseThatTheModelAllows) {
   printf("%d responses on %d streams: %d accepted, %d refused, %d ignored; %zu states\n", counts.responses,
          counts.streams, counts.accepted, counts.refused, counts.ignored, moments);
   if (!seeds.many()) return;
-  EXPECT_GT(sum.by_servers, sum.requests / 4);
+  EXPECT_GT(sum.by_servers, sum.requests / 20);
   EXPECT_GT(counts.refused, static_cast<int>(seeds.count));
 }
 

@@ -175,7 +175,7 @@ void Scene::CompareMemory() {
       }
     }
     for (const auto& [name, thing] : timeline_.state(timeline_.certain()).in_use[static_cast<size_t>(kind)]) {
-      if (IsRoot(kind) && management_->memory(kind).count(name) == 0) {
+      if (IsRoot(kind) && model_.settled() && management_->memory(kind).count(name) == 0) {
         Wrong(absl::StrCat("in the end ", thing->Describe(), " is in use still"));
       }
     }

@@ -115,10 +115,15 @@ ThingPtr Script::New(Kind kind, const std::string& name) {
 
 void Script::Begin() {
   for (const char* name : {"e0", "e1"}) server_.memory(Kind::kEndpoints)[name] = NewEndpoints(name);
-  for (const char* name : {"c0", "c1"}) server_.memory(Kind::kCluster)[name] = NewCluster(name);
+  for (const char* name : {"c0", "c1"}) {
+    auto cluster = std::make_shared<Thing>(*NewCluster(name));
+    cluster->fetch = Duration(-1);
+    server_.memory(Kind::kCluster)[name] = cluster;
+  }
   for (const char* name : {"r0", "r1"}) server_.memory(Kind::kRoutes)[name] = NewRoutes(name);
   auto listener = std::make_shared<Thing>(*NewListener("l0"));
   listener->routes = "r0";
+  listener->fetch = Duration(-1);
   server_.memory(Kind::kListener)["l0"] = listener;
   remembered_ = server_.memory();
 }

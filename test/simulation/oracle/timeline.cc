@@ -72,6 +72,10 @@ MonotonicTime Law::MustEnd(const Followed& connection) const {
   for (size_t i = connection.opened; i <= std::min(connection.accepted, timeline_.possible()); ++i) {
     const Thing* begin = ListenerAt(connection.port, i);
     if (begin == nullptr) continue;
+    // The connections of a listener that goes are asked to end one after the other, in its time of draining.
+    for (size_t k = i; k <= timeline_.certain(); ++k) {
+      if (timeline_.state(k).Find(Kind::kListener, begin->name) == nullptr) return MonotonicTime::max();
+    }
     // A moment may be over before a worker sees it: what breaks a connection lasts until now.
     size_t first = timeline_.certain() + 1;
     while (first > i && Breaks(*begin, first - 1)) --first;
