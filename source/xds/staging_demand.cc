@@ -90,6 +90,27 @@ ResourceNode* StagingGraph::HostNode(const std::string& name) {
   return &host;
 }
 
+void StagingGraph::TakeRefusedAgain(const Update& update, std::vector<Refusal>* refused) {
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (auto at = refused->begin(); at != refused->end();) {
+      const auto resource = std::find_if(update.updated.begin(), update.updated.end(),
+                                         [&](const Resource& one) { return one.name == at->name; });
+      Keys to_try;
+      if (resource == update.updated.end() || !Take(update.type, *resource, &to_try).ok()) {
+        ++at;
+        continue;
+      }
+      at = refused->erase(at);
+      progress = true;
+      for (const ResourceKey& key : to_try) {
+        const absl::Status ignored = TryActivate(key);  // shown with the resource
+        (void)ignored;
+      }
+    }
+  }
+}
+
 void StagingGraph::DropHosts(const std::string& routes) {
   const std::string prefix = absl::StrCat(routes, "/");
   std::vector<ResourceKey> gone;

@@ -85,7 +85,9 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
   std::vector<Refusal> refused;
   Keys to_try, ours;
   updating_ = true;
-  if (update.type == ResourceType::kListener) Removed(update);  // a listener may take over an address
+  // One that comes may take over what one that goes had: an address, a domain.
+  const bool takes_over = update.type == ResourceType::kListener || update.type == ResourceType::kVirtualHost;
+  if (takes_over) Removed(update);
   for (const Resource& resource : update.updated) {
     const absl::Status status = Take(update.type, resource, &to_try);
     if (status.ok()) {
@@ -98,7 +100,8 @@ std::vector<Refusal> StagingGraph::OnUpdate(const Update& update) {
     const absl::Status status = TryActivate(key);
     if (!status.ok() && ours.count(key) != 0) refused.push_back({key.name, OneLine(status.message()), nullptr});
   }
-  if (update.type != ResourceType::kListener) Removed(update);
+  if (update.type == ResourceType::kVirtualHost) TakeRefusedAgain(update, &refused);
+  if (!takes_over) Removed(update);
   updating_ = false;
   LetOrphansGo();
   CountUpdate(update, refused.empty(), begin);

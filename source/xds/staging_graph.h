@@ -199,6 +199,8 @@ class StagingGraph final : public UpdateSink {
   void TellHere(const ResourceNode& node);
   Source* HostsSourceOf(const std::string& host);  // null: no routes fetch it
   ResourceNode* HostNode(const std::string& name);
+  // Hosts of one update may hand domains to each other, in any order.
+  void TakeRefusedAgain(const Update& update, std::vector<Refusal>* refused);
   void DropHosts(const std::string& routes);
 
   event::Dispatcher& dispatcher_;

@@ -187,6 +187,10 @@ TEST_F(OnDemandHostTest, HostsThatTheServerGivesUnaskedAreUsed) {
   port_ = proxy_->port("in");
   ads_.Give(kHostType, "r/pushed", HostNamed("pushed", "[pushed.test]"));
   EXPECT_TRUE(WaitFor([&] { return AskHost("pushed.test") == "pushed 200"; }));
+  // A domain moves from one to the other within one response, the taker first.
+  ads_.GiveBoth(kHostType, {"r/a", HostNamed("a", "[pushed.test]")}, {"r/pushed", HostNamed("pushed", "[else.test]")});
+  EXPECT_TRUE(WaitFor([&] { return AskHost("pushed.test") == "a 200"; }));
+  EXPECT_EQ(AskHost("else.test"), "pushed 200");
 }
 
 }  // namespace

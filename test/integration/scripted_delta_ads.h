@@ -24,6 +24,7 @@ class ScriptedDeltaAds final : public envoy::service::discovery::v3::AggregatedD
  public:
   using Request = envoy::service::discovery::v3::DeltaDiscoveryRequest;
   using Response = envoy::service::discovery::v3::DeltaDiscoveryResponse;
+  using Resource = envoy::service::discovery::v3::Resource;
   using Asked = std::function<void(const std::string& name)>;
 
   ScriptedDeltaAds() {
@@ -48,6 +49,21 @@ class ScriptedDeltaAds final : public envoy::service::discovery::v3::AggregatedD
     const std::lock_guard<std::recursive_mutex> lock(mutex_);
     resources_[type][name] = resource;
     if (types_asked_.count(type) != 0) SayResources(type, {resource}, {});
+  }
+  // In one response, in this order: name and YAML of each.
+  void GiveBoth(const std::string& type, const std::pair<std::string, std::string>& first,
+                const std::pair<std::string, std::string>& second) {
+    std::vector<Resource> both;
+    for (const auto& [name, yaml] : {first, second}) {
+      both.emplace_back();
+      both.back().set_name(name);
+      both.back().set_version("2");
+      both.back().mutable_resource()->set_type_url(type);
+      both.back().mutable_resource()->set_value(control_plane::ResourceOf(yaml)->bytes);
+    }
+    const std::lock_guard<std::recursive_mutex> lock(mutex_);
+    for (const Resource& resource : both) resources_[type][resource.name()] = resource;
+    SayResources(type, both, {});
   }
   void Remove(const std::string& type, const std::string& name) {
     const std::lock_guard<std::recursive_mutex> lock(mutex_);
@@ -99,7 +115,6 @@ class ScriptedDeltaAds final : public envoy::service::discovery::v3::AggregatedD
     Request request_;
     std::deque<Response> queue_;
   };
-  using Resource = envoy::service::discovery::v3::Resource;
 
   ::grpc::ServerBidiReactor<Request, Response>* DeltaAggregatedResources(::grpc::CallbackServerContext*) override {
     const std::lock_guard<std::recursive_mutex> lock(mutex_);

@@ -165,7 +165,9 @@ void OnDemandBroker::OnEndOfTurn() {
 }
 
 void OnDemandBroker::Deliver() {
-  for (const auto& [key, there] : std::exchange(told_, {})) {
+  std::map<Key, bool> last;  // of several things told of one name
+  for (const auto& [key, there] : std::exchange(told_, {})) last[key] = there;
+  for (const auto& [key, there] : last) {
     auto at = entries_.find(key);
     if (at == entries_.end()) continue;
     const bool was = at->second.there;
