@@ -217,15 +217,6 @@ absl::optional<ResourceType> DiscoveryStream::TypeToStage(const std::string& typ
   return type;
 }
 
-// Whether the server has told on this stream all that traffic follows: from then on it knows what is in use here.
-bool DiscoveryStream::Ordered() const {
-  if (options_.only.has_value()) return false;
-  for (const ResourceType type : {ResourceType::kCluster, ResourceType::kListener, ResourceType::kRoutes}) {
-    if (state(type).wants_anything() && !state(type).answered()) return false;
-  }
-  return true;
-}
-
 Update DiscoveryStream::Normalise(ResourceType type, DecodedResponse& decoded, const std::string& version) {
   TypeState& state = MutableState(type);
   Update update;
@@ -302,11 +293,9 @@ void DiscoveryStream::OnExpired(ResourceType type, const std::vector<std::string
   Dirty();
 }
 
-std::vector<Refusal> DiscoveryStream::StageParts(ResourceType type, const Heading& heading, DecodedResponse& decoded,
-                                                 bool ordered) {
+std::vector<Refusal> DiscoveryStream::StageParts(ResourceType type, const Heading& heading, DecodedResponse& decoded) {
   NoteHeartbeats(type, decoded.heartbeats);
   Update update = Normalise(type, decoded, heading.version);
-  update.ordered = ordered;
   std::vector<Refusal> refused = std::move(decoded.refused);
   if (!refused.empty()) sink_.OnRefused(type, heading.version, refused);
   for (Refusal& refusal : sink_.OnUpdate(update)) refused.push_back(std::move(refusal));
@@ -316,7 +305,6 @@ std::vector<Refusal> DiscoveryStream::StageParts(ResourceType type, const Headin
 }
 
 void DiscoveryStream::Stage(ResourceType type, const Heading& heading, DecodedResponse decoded) {
-  const bool ordered = Ordered();  // before this response
   counters_.unknown_fields.Add(decoded.unknown_fields);
   for (const std::string& warning : decoded.warnings) OUTRIGGER_LOG(kWarn, kConfigXds, warning);
   std::vector<Refusal> refused;
@@ -324,7 +312,7 @@ void DiscoveryStream::Stage(ResourceType type, const Heading& heading, DecodedRe
     refused.push_back({"", std::string(decoded.whole.message()), nullptr});
     sink_.OnRefused(type, heading.version, refused);
   } else {
-    refused = StageParts(type, heading, decoded, ordered);
+    refused = StageParts(type, heading, decoded);
   }
   if (refused.empty()) {
     counters_.accepted.Inc();

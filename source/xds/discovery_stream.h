@@ -88,8 +88,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   // The type of a response that is to be staged; none: it is ignored.
   absl::optional<ResourceType> TypeToStage(const std::string& type_url);
   void Stage(ResourceType type, const Heading& heading, DecodedResponse decoded);
-  std::vector<Refusal> StageParts(ResourceType type, const Heading& heading, DecodedResponse& decoded, bool ordered);
-  bool Ordered() const;
+  std::vector<Refusal> StageParts(ResourceType type, const Heading& heading, DecodedResponse& decoded);
   Update Normalise(ResourceType type, DecodedResponse& decoded, const std::string& version);
   void NoteHeartbeats(ResourceType type, const std::vector<Heartbeat>& beats);
   void NoteHeld(const Update& update, const std::vector<Refusal>& refused);

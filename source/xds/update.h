@@ -41,9 +41,6 @@ struct Update {
   // Sorted. Listeners and clusters: they go. Other types (delta, or their time to live is over): they do not exist;
   // what is in use stays, nobody waits for them any longer.
   std::vector<std::string> removed;
-  // Its source knows what this process uses and orders its changes accordingly: what it drops may go at once. Not so
-  // the first answers of a new stream (nobody told the server what is in use here), a stream of one type, a file.
-  bool ordered = false;
 };
 
 // How a source does, for dumps.
