@@ -176,7 +176,6 @@ PushCost ProxyUnderPush::Push(xds::ResourceType type, absl::string_view response
   update.type = type;
   update.version = version;
   update.updated = std::move(decoded.resources);
-  update.ordered = true;
   const double decode = CpuSeconds() - begin;
   const double decode_wall = WallSeconds() - wall;
   PushCost cost = Deliver(update, pick);
@@ -192,7 +191,6 @@ PushCost ProxyUnderPush::Remove(xds::ResourceType type, std::vector<std::string>
   update.version = "gone";
   update.removed = std::move(names);
   std::sort(update.removed.begin(), update.removed.end());
-  update.ordered = true;
   return Deliver(update, "");
 }
 
