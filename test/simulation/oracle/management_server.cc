@@ -213,7 +213,9 @@ void ManagementServer::OnRequest(const Witness::Asked& asked) {
     }
     fresh = asked.more;
     if (first) topic.told = asked.held;
-    if (asked.refuses) topic.told.clear();
+    if (asked.refuses) {
+      for (auto& [name, version] : topic.told) version = "unknown";
+    }
   } else {
     std::set_difference(asked.names.begin(), asked.names.end(), topic.names.begin(), topic.names.end(),
                         std::inserter(fresh, fresh.end()));

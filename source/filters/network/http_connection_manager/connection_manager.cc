@@ -148,6 +148,7 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   stream->info().policy = context_.policy();  // of the connection, until a filter decides about the request
   StreamState* state = stream->arena().New<StreamState>(config);
   stream->owner_data = state;
+  TableOf(*stream);
   streams_.PushBack(*stream);
   ++requests_;
   stats_->downstream_rq_total.Inc();
@@ -302,10 +303,11 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
   return false;
 }
 
-// Looked up once: what the stream pins.
+// Looked up when the stream begins, in the Snapshot that it pins then: the next one, which may come before its headers
+// do, goes with another chain, and nobody holds it.
 const model::RouteTable* ConnectionManager::TableOf(http::Stream& stream) {
   StreamState& state = StateOf(stream);
-  if (state.table == nullptr) {
+  if (!std::exchange(state.table_known, true)) {
     if (!state.config->rds.valid()) {
       state.table = state.config->routes.get();
     } else {
@@ -339,7 +341,7 @@ bool ConnectionManager::OnRestart(http::Stream& stream) {
   StreamState& state = StateOf(stream);
   if (state.config->rds.valid()) {
     stream.SetPin(LocalRef<LocallyCounted>(new TwoPins(stream.pin(), worker_.Pin())));
-    state.table = nullptr;
+    state.table_known = false;
   }
   MatchRoute(stream);
   return ApplyRoute(stream, stream.request_headers());
