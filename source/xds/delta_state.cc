@@ -71,14 +71,14 @@ absl::optional<std::string> DeltaState::TakeRequest(const Node* node) {
     answers_.pop_front();
   }
   dirty_ = !answers_.empty();
-  return request.SerializeAsString();
+  return Serialise(request);
 }
 
 std::string DeltaState::RepeatRequest(const Node& node) const {
   Request request;
   request.set_type_url(std::string(TypeUrlOf(type_)));
   *request.mutable_node() = node;
-  return request.SerializeAsString();
+  return Serialise(request);
 }
 
 }  // namespace outrigger::xds

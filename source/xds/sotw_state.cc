@@ -64,13 +64,13 @@ absl::optional<std::string> SotwState::TakeRequest(const Node* node) {
     request.mutable_error_detail()->set_message(*refusal_);
     refusal_.reset();
   }
-  return request.SerializeAsString();
+  return Serialise(request);
 }
 
 std::string SotwState::RepeatRequest(const Node& node) const {
   DiscoveryRequest request = MakeRequest();
   *request.mutable_node() = node;
-  return request.SerializeAsString();
+  return Serialise(request);
 }
 
 }  // namespace outrigger::xds

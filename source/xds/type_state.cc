@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+
 namespace outrigger::xds {
 
 void TypeState::WantAll() {
@@ -53,6 +56,17 @@ void TypeState::Accept(const std::string& nonce, const std::string& version) {
 void TypeState::Refuse(const std::string& nonce, const std::string& detail) {
   answered_ = dirty_ = true;
   Answer(nonce, &detail);
+}
+
+std::string TypeState::Serialise(const google::protobuf::Message& message) {
+  std::string bytes;
+  google::protobuf::io::StringOutputStream stream(&bytes);
+  {
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return bytes;
 }
 
 }  // namespace outrigger::xds

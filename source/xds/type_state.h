@@ -79,6 +79,9 @@ class TypeState {
   // What is to be said of a response; null: it was accepted.
   virtual void Answer(const std::string& nonce, const std::string* refusal) = 0;
 
+  // The same bytes for the same message: maps in the order of their keys.
+  static std::string Serialise(const google::protobuf::Message& message);
+
   const ResourceType type_;
   bool all_ = false, dirty_ = false;
   bool asked_ = false, answered_ = false;  // on this stream

@@ -1,6 +1,7 @@
 // The delta form of the protocol, message by message.
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "source/xds/delta_state.h"
 #include "test/xds/scripted.h"
 
 namespace outrigger::xds {
@@ -100,6 +101,18 @@ TEST(DeltaStreamTest, ANewStreamSaysWhatIsHeldInWhichVersionAndDropsNothing) {
   EXPECT_TRUE(scene.target.Has(T::kCluster, "a"));
   scene.SayDelta(T::kCluster, {}, {"b"});
   EXPECT_THAT(Held(scene.LastDelta(T::kCluster)), IsEmpty()) << "only a stream's first request says it";
+}
+
+TEST(DeltaStreamTest, TheSameRequestHasTheSameBytes) {
+  const auto bytes = [] {
+    DeltaState state(T::kCluster);
+    state.WantAll();
+    for (int i = 0; i < 50; ++i) state.Hold(absl::StrCat("c", i), "1");
+    state.OnStream(0);
+    return state.TakeRequest(nullptr).value_or("");
+  };
+  const std::string first = bytes();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(bytes(), first);
 }
 
 TEST(DeltaStreamTest, WhatIsRefusedDoesNotCountAsHeldTheRestOfItsResponseDoes) {
