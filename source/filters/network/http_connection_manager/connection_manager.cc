@@ -148,7 +148,7 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   stream->info().policy = context_.policy();  // of the connection, until a filter decides about the request
   StreamState* state = stream->arena().New<StreamState>(config);
   stream->owner_data = state;
-  TableOf(*stream);
+  state->table = FindTable(config);
   streams_.PushBack(*stream);
   ++requests_;
   stats_->downstream_rq_total.Inc();
@@ -303,17 +303,20 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
   return false;
 }
 
-// Looked up when the stream begins, in the Snapshot that it pins then: the next one, which may come before its headers
-// do, goes with another chain, and nobody holds it.
+const model::RouteTable* ConnectionManager::FindTable(const HcmConfig& config) const {
+  if (!config.rds.valid()) return config.routes.get();
+  return &config == last_config_.get() ? last_routes_.get() : worker_.snapshot().Find(config.rds);
+}
+
+// The newest when the headers are there: its clusters are, too. If that Snapshot has none (its listener names others),
+// the one that the stream pinned when it began.
 const model::RouteTable* ConnectionManager::TableOf(http::Stream& stream) {
   StreamState& state = StateOf(stream);
-  if (!std::exchange(state.table_known, true)) {
-    if (!state.config->rds.valid()) {
-      state.table = state.config->routes.get();
-    } else {
-      const bool last = state.config == last_config_.get();
-      state.table = last ? last_routes_.get() : worker_.snapshot().Find(state.config->rds);
-    }
+  if (std::exchange(state.table_known, true)) return state.table;
+  const model::RouteTable* newest = FindTable(*state.config);
+  if (newest != nullptr && newest != state.table) {
+    state.table = newest;
+    stream.SetPin(LocalRef<LocallyCounted>(new TwoPins(stream.pin(), worker_.Pin())));
   }
   return state.table;
 }
@@ -338,11 +341,7 @@ absl::string_view ConnectionManager::MissingHost(http::Stream& stream) {
 }
 
 bool ConnectionManager::OnRestart(http::Stream& stream) {
-  StreamState& state = StateOf(stream);
-  if (state.config->rds.valid()) {
-    stream.SetPin(LocalRef<LocallyCounted>(new TwoPins(stream.pin(), worker_.Pin())));
-    state.table_known = false;
-  }
+  StateOf(stream).table_known = false;
   MatchRoute(stream);
   return ApplyRoute(stream, stream.request_headers());
 }

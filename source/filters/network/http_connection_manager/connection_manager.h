@@ -67,6 +67,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void ChooseCodec(absl::string_view first_bytes, bool end);
   void MakeSession(http::Protocol protocol);
   const HcmConfig& CurrentConfig();
+  const model::RouteTable* FindTable(const HcmConfig& config) const;
   const model::RouteTable* TableOf(http::Stream& stream);
   void Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location = "");
   void AnswerExpect(http::Stream& stream, http::HeaderMap& headers);

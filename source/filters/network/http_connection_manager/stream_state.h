@@ -15,7 +15,7 @@ struct ConnectionManager::StreamState {
   Duration idle_timeout;
   Duration max_duration;
   MonotonicTime next_log = MonotonicTime::max();  // of access_log_flush_interval
-  bool table_known = false;                       // looked up: null means that there is none
+  bool table_known = false;                       // the newest was looked up
   bool headers_complete = false, request_complete = false, upgrade = false, counted_upgrade = false;
 };
 
