@@ -124,10 +124,11 @@ void StagingGraph::LetOrphansGo() {
     if (node->source != nullptr) node->source->Unwant(key.type, key.name);
     Drop(key);
   }
-  while (!unnamed_.empty()) {
-    const std::string cluster = *unnamed_.begin();
-    unnamed_.erase(unnamed_.begin());
+  const std::set<std::string> leaving = leaving_;
+  for (const std::string& cluster : leaving) {
     TryLeave(cluster);
+    const ResourceNode* node = Find({ResourceType::kCluster, cluster});
+    if (node == nullptr || !node->leaving) leaving_.erase(cluster);
   }
 }
 
@@ -164,7 +165,6 @@ void StagingGraph::OnKeptLongEnough(const ResourceKey& asked) {
 
 std::unique_ptr<Staged> StagingGraph::StopWaiting(ResourceNode& node) {
   for (const std::string& cluster : node.waiting->needs.clusters) {
-    unnamed_.insert(cluster);  // perhaps: it may have waited for this one only
     auto at = waiting_for_.find(cluster);
     if (at == waiting_for_.end()) continue;
     at->second.erase(node.key);
@@ -230,6 +230,7 @@ absl::Status StagingGraph::Activate(ResourceNode& node) {
   SetActive(node, std::move(staged));
   RequestPublish();
   WakeDependants(key);
+  if (!updating_) LetOrphansGo();
   Changed();
   return absl::OkStatus();
 }
@@ -276,6 +277,7 @@ void StagingGraph::Drop(const ResourceKey& asked) {
   auto at = nodes_.find(key);
   if (at == nodes_.end()) return;
   ResourceNode& node = *at->second;
+  node.leaving = false;  // it does
   std::vector<std::string> aliases;
   if (node.active != nullptr) {
     aliases = node.active->resource.aliases;

@@ -243,6 +243,7 @@ void StagingGraph::Removed(const Update& update) {
     node->absent = true;
     if (update.type == ResourceType::kCluster) {
       node->leaving = true;
+      leaving_.insert(name);
       HoldLeaving(*node);
       TryLeave(name);
     } else if (IsFullState(update.type) || update.type == ResourceType::kVirtualHost) {

@@ -223,7 +223,7 @@ class StagingGraph final : public UpdateSink {
   std::function<void(const ResourceKey& key, bool there)> on_demanded_;
   event::Timer settle_;
   Keys orphans_;                   // nobody subscribes to them any more; they go when the update that runs is whole
-  std::set<std::string> unnamed_;  // clusters that a version named which waits no more
+  std::set<std::string> leaving_;  // clusters that their source dropped, until they go or come again
   bool updating_ = false;          // an update runs
   uint64_t updates_ = 0;
   bool seeding_ = false;
