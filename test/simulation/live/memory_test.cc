@@ -203,7 +203,9 @@ TEST_P(MemoryTest, IsTheSameAfterHundredsOfChangesMore) {
   GTEST_SKIP() << "the sanitizers keep freed memory, and mallinfo knows nothing of it";
 #endif
   log::SetLevel(log::Level::kOff);
-  constexpr int kWarmUp = 128;  // names that are no longer used keep their counts, up to a number
+  // Names that are no longer used keep their counts, up to a number; certificates differ in size by some bytes, and
+  // what once held the largest stays as large.
+  constexpr int kWarmUp = 256;
   constexpr int kChanges = 128;
   constexpr int64_t kNoise = 4096;  // the allocator's own lists, capacities of containers
   Mesh mesh;
@@ -217,7 +219,7 @@ TEST_P(MemoryTest, IsTheSameAfterHundredsOfChangesMore) {
   mesh.ExpectAllInUse();
   printf("%s: %+ld and %+ld bytes after %d changes each, of %ld\n", GetParam().name, static_cast<long>(half - before),
          static_cast<long>(after - half), kChanges, static_cast<long>(before));
-  EXPECT_LE(after - before, kNoise) << "per change: " << (after - before) / (2.0 * kChanges);
+  EXPECT_LE(after - half, kNoise) << "per change: " << static_cast<double>(after - half) / kChanges;
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, MemoryTest,
