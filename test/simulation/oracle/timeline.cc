@@ -89,13 +89,17 @@ std::vector<size_t> Law::Deciding(const Followed& connection, size_t from, size_
   std::set<size_t> moments;
   for (size_t accepted = connection.opened; accepted <= std::min(connection.accepted, to); ++accepted) {
     if (ListenerAt(connection.port, accepted) == nullptr) continue;
-    size_t last = accepted;  // at which it follows
-    while (last < to && Follows(connection.port, accepted, last + 1)) ++last;
-    if (last < from) {
-      moments.insert(last);  // it drains: what it followed last decides
-    } else {
-      for (size_t i = std::max(from, accepted); i <= last; ++i) moments.insert(i);
+    const Thing& begin = *ListenerAt(connection.port, accepted);
+    // It drains, but what was settled may hold again by now.
+    for (size_t i = std::max(from, accepted); i <= to; ++i) {
+      if (!Breaks(begin, i)) moments.insert(i);
     }
+    // What it followed last decides: before the first break, and before the last one.
+    size_t last = accepted;
+    while (last < from && !Breaks(begin, last + 1)) ++last;
+    if (last < from) moments.insert(last);
+    for (last = from; last > accepted && Breaks(begin, last);) --last;
+    moments.insert(std::max(last, accepted));
   }
   return {moments.begin(), moments.end()};
 }
@@ -142,12 +146,35 @@ std::string Say(const Outcome& outcome) {
 
 }  // namespace
 
+bool Law::Decides(const Thing& listener, const Thing* routes, const std::string& host, const std::string& path,
+                  size_t routed, size_t to, const Answer& answer, std::string* allowed) const {
+  const std::string version = absl::StrCat(listener.name, ".", listener.version);
+  const std::string by = absl::StrCat("listener ", version, ", ", routes == nullptr ? "no routes" : routes->Describe());
+  const auto allow = [&](size_t moment, const std::string& what) {
+    absl::StrAppend(allowed, "  moment ", moment, " (", timeline_.moment(moment).cause, "): ", by, what, "\n");
+  };
+  const bool same = answer.listener == version;
+  const Goal* goal = routes == nullptr ? nullptr : GoalOf(*routes, host, path);
+  if (goal == nullptr) {
+    allow(routed, ": 404");
+    return same && answer.status == 404 && answer.server < 0;
+  }
+  const bool told = same && answer.routes == absl::StrCat(routes->name, ".", routes->version);
+  if (goal->status != 0) {
+    allow(routed, absl::StrCat(": ", goal->status));
+    return told && answer.status == goal->status && answer.server < 0;
+  }
+  for (size_t picked = routed; picked <= to; ++picked) {
+    const Outcome outcome = OutcomeOf(timeline_.state(picked), goal->cluster);
+    if (told && Fits(outcome, answer)) return true;
+    allow(picked, absl::StrCat(", ", goal->cluster, ": ", Say(outcome)));
+  }
+  return false;
+}
+
 std::string Law::Judge(const Followed& connection, const std::string& host, const std::string& path, size_t from,
                        size_t to, const Answer& answer) const {
   std::string allowed;
-  const auto allow = [&](size_t moment, const std::string& what) {
-    absl::StrAppend(&allowed, "  moment ", moment, " (", timeline_.moment(moment).cause, "): ", what, "\n");
-  };
   for (const size_t decided : Deciding(connection, from, to)) {
     const Thing* listener = ListenerAt(connection.port, decided);
     // It may have another address by now, and is known by those that it had.
@@ -156,27 +183,13 @@ std::string Law::Judge(const Followed& connection, const std::string& host, cons
       if (then != nullptr) listener = timeline_.state(decided).Find(Kind::kListener, then->name);
     }
     if (listener == nullptr) continue;
-    const std::string version = absl::StrCat(listener->name, ".", listener->version);
-    const Thing* routes = timeline_.state(decided).Find(Kind::kRoutes, listener->routes);
-    const Goal* goal = routes == nullptr ? nullptr : GoalOf(*routes, host, path);
-    const std::string by =
-        absl::StrCat("listener ", version, ", ", routes == nullptr ? "no routes" : routes->Describe());
-    const bool same = answer.listener == version;
-    if (goal == nullptr) {
-      if (same && answer.status == 404 && answer.server < 0) return "";
-      allow(decided, absl::StrCat(by, ": 404"));
-      continue;
-    }
-    const bool told = same && answer.routes == absl::StrCat(routes->name, ".", routes->version);
-    if (goal->status != 0) {
-      if (told && answer.status == goal->status && answer.server < 0) return "";
-      allow(decided, absl::StrCat(by, ": ", goal->status));
-      continue;
-    }
-    for (size_t picked = decided; picked <= to; ++picked) {
-      const Outcome outcome = OutcomeOf(timeline_.state(picked), goal->cluster);
-      if (told && Fits(outcome, answer)) return "";
-      allow(picked, absl::StrCat(by, ", ", goal->cluster, ": ", Say(outcome)));
+    // Its routes are the newest when its headers are there; if there are none any more, those of its begin.
+    const Thing* before = nullptr;
+    for (size_t routed = decided; routed <= to; ++routed) {
+      const Thing* routes = timeline_.state(routed).Find(Kind::kRoutes, listener->routes);
+      if (routed != decided && (routes == nullptr || routes == before)) continue;
+      before = routes;
+      if (Decides(*listener, routes, host, path, routed, to, answer, &allowed)) return "";
     }
   }
   return allowed.empty() ? "  nothing at all\n" : allowed;

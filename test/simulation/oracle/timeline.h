@@ -78,7 +78,11 @@ class Law {
   bool Follows(int port, size_t moment, size_t later) const;
   // Whether what was settled with a peer of this listener does not hold at `moment`.
   bool Breaks(const Thing& listener, size_t moment) const;
-  // The moments whose listener and routes may decide.
+  // Whether these routes lead to the answer, by what clusters are from the moment `routed` to `to`; adds what is
+  // allowed.
+  bool Decides(const Thing& listener, const Thing* routes, const std::string& host, const std::string& path,
+               size_t routed, size_t to, const Answer& answer, std::string* allowed) const;
+  // The moments whose listener may decide.
   std::vector<size_t> Deciding(const Followed& connection, size_t from, size_t to) const;
 
   const Timeline& timeline_;
