@@ -115,7 +115,8 @@ void Prober::OnFailed(const TestClient::Exchange& exchange, const Request& reque
     if (law_.MayRefuse(options_.port, request.on->followed.opened, timeline_.possible())) return;
     return Wrong(request, "its connect was refused although a listener was there all the time");
   }
-  if (exchange.reason() == http::ResetReason::kRemoteRefused) {
+  if (exchange.reason() == http::ResetReason::kRemoteRefused ||
+      exchange.reason() == http::ResetReason::kRemoteGoneAway) {  // certainly not processed
     ++findings_.moved;
     if (law_.MayEnd(request.on->followed, timeline_.possible())) return;
     return Wrong(request, "it was refused on a connection that nothing ended");
