@@ -213,7 +213,8 @@ void ManagementServer::OnRequest(const Witness::Asked& asked) {
     }
     fresh = asked.more;
     if (first) topic.told = asked.held;
-    if (asked.refuses) {
+    if (asked.refuses) {  // who knows what it has
+      for (const std::string& name : topic.gone) topic.told[name];
       for (auto& [name, version] : topic.told) version = "unknown";
     }
   } else {
@@ -287,7 +288,10 @@ std::string ManagementServer::VersionOf(const Thing& thing) const { return absl:
 
 void ManagementServer::NoteTold(const Said& said) {
   for (const ThingPtr& thing : said.things) topic(said.kind).told[thing->name] = VersionOf(*thing);
-  for (const std::string& name : said.removed) topic(said.kind).told.erase(name);
+  for (const std::string& name : said.removed) {
+    topic(said.kind).told.erase(name);
+    topic(said.kind).gone.insert(name);
+  }
 }
 
 void ManagementServer::PushOne(const ThingPtr& thing) {

@@ -80,6 +80,7 @@ class ManagementServer {
     bool asked = false;
     std::set<std::string> names;
     std::map<std::string, std::string> told;  // delta: what the client has, as far as this server knows
+    std::set<std::string> gone;               // delta: said to be gone, on this stream
   };
   Topic& topic(Kind kind) { return topics_[static_cast<size_t>(kind)]; }
   void OnLink(std::shared_ptr<Link> link);
