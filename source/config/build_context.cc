@@ -55,7 +55,9 @@ void Found::Finish() {
   std::sort(runtime_keys.begin(), runtime_keys.end());
   runtime_keys.erase(std::unique(runtime_keys.begin(), runtime_keys.end()), runtime_keys.end());
   runtime_keys.shrink_to_fit();
-  std::sort(clusters.begin(), clusters.end());
+  // By slot, not by address: in this order they are given back, and the next names take them.
+  std::sort(clusters.begin(), clusters.end(),
+            [](const ClusterNames::Ref& a, const ClusterNames::Ref& b) { return a->slot.index < b->slot.index; });
   clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
 }
 
