@@ -155,7 +155,7 @@ class ResultsTest(unittest.TestCase):
 
 
 class SetupTest(unittest.TestCase):
-    def run_setup(self, packages, known, times=1):
+    def run_setup(self, packages, known, times=1, flags=()):
         """tools/setup with a dpkg-query, an apt-get and an npm of our own; what the last two were asked for."""
         with tempfile.TemporaryDirectory() as folder:
             os.mkdir(folder + "/tools")
@@ -173,7 +173,7 @@ class SetupTest(unittest.TestCase):
                     f.write("#!/bin/sh\n" + body + "\n")
                 os.chmod(f"{folder}/bin/{name}", 0o755)
             for _ in range(times):
-                result = subprocess.run(["bash", folder + "/tools/setup"], env={"PATH": f"{folder}/bin:/usr/bin:/bin"}, capture_output=True)
+                result = subprocess.run(["bash", folder + "/tools/setup", *flags], env={"PATH": f"{folder}/bin:/usr/bin:/bin"}, capture_output=True)
                 self.assertEqual(result.returncode, 0, result.stderr)
             try:
                 return open(folder + "/asked").read()
@@ -195,6 +195,9 @@ class SetupTest(unittest.TestCase):
 
     def test_installs_the_npm_packages_of_the_lock_file_once(self):
         self.assertEqual(self.run_setup("", "", times=2).count("npm ci --prefix test/interop/node"), 1)
+
+    def test_leaves_npm_alone_where_no_test_is_run(self):
+        self.assertNotIn("npm ci", self.run_setup("", "", flags=["--no-npm"]))
 
 
 class LoadTest(unittest.TestCase):
