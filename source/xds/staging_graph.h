@@ -55,9 +55,8 @@ struct ResourceRow {
 //    waited for.
 //  - Every wait ends: a subscription by its initial_fetch_timeout, a changed cluster that has endpoints after
 //  kFreshEndpoints.
-//  - A cluster that its source drops goes when nobody names it any more, or when kLeaving is over and nobody who names
-//  it
-//    is about to move away: servers send clusters first, without those that routes are about to leave.
+//  - A cluster that its source drops goes when nobody names it any more, or when kLeaving is over and nobody that
+//    names it is about to move away: servers send clusters first, without those that routes are about to leave.
 //  - What an active version subscribes to stays until a version that does not has taken its place.
 // Changes are applied to the Target, which publishes once per turn.
 class StagingGraph final : public UpdateSink {
