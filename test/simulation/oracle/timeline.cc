@@ -25,6 +25,11 @@ void Timeline::Observe(MonotonicTime now, uint64_t published, uint64_t in_use) {
   }
 }
 
+bool Timeline::Unseen(size_t i) const {
+  return i + 1 < moments_.size() && moments_[i].stamped && moments_[i + 1].stamped &&
+         moments_[i].generation == moments_[i + 1].generation;
+}
+
 std::string Answer::Describe() const {
   return absl::StrCat(status, server < 0 ? " by the proxy" : absl::StrCat(" by server ", server),
                       listener.empty() ? "" : absl::StrCat(", listener ", listener),
@@ -94,12 +99,17 @@ std::vector<size_t> Law::Deciding(const Followed& connection, size_t from, size_
     for (size_t i = std::max(from, accepted); i <= to; ++i) {
       if (!Breaks(begin, i)) moments.insert(i);
     }
-    // What it followed last decides: before the first break, and before the last one.
+    // What it followed last decides: before the first break, and before the last one. If no worker saw that, what was
+    // before it.
+    const auto decides = [&](size_t last) {
+      moments.insert(last);
+      while (last > accepted && timeline_.Unseen(last)) moments.insert(--last);
+    };
     size_t last = accepted;
     while (last < from && !Breaks(begin, last + 1)) ++last;
-    if (last < from) moments.insert(last);
+    if (last < from) decides(last);
     for (last = from; last > accepted && Breaks(begin, last);) --last;
-    moments.insert(std::max(last, accepted));
+    decides(last);
   }
   return {moments.begin(), moments.end()};
 }

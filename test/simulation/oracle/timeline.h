@@ -29,6 +29,8 @@ class Timeline {
   void Observe(MonotonicTime now, uint64_t published, uint64_t in_use);
   // All that came about is certain.
   bool settled() const { return certain_ + 1 == moments_.size(); }
+  // No worker saw it: it and the next one are of one publication.
+  bool Unseen(size_t i) const;
 
   size_t certain() const { return certain_; }              // the last one that certainly is in use
   size_t possible() const { return moments_.size() - 1; }  // the last one that may be
