@@ -24,7 +24,7 @@ def load_script(name):
     return module
 
 
-lint, tests = load_script("lint"), load_script("testing/test.py")
+lint, tests, conformance = (load_script(name) for name in ("lint", "testing/test.py", "testing/conformance.py"))
 from benchmarking import calls, connections, load, report, scenarios  # noqa: E402
 from benchmarking.measure import Result  # noqa: E402
 from benchmarking.peers import h2o, haproxy, nghttpx, nginx, outrigger  # noqa: E402
@@ -90,6 +90,62 @@ class LintTest(unittest.TestCase):
         self.assertEqual(self.problems("source/room/a.h", "#pragma once\n"), ["thread"])
         self.assertEqual(self.problems("source/room/a.h", "// Thread: any\n#pragma once\n"), [])
         self.assertEqual(self.problems("source/room/a.h", "// Thread: any\n#pragma once\n" + "int a;\n" * 249), ["size"])
+
+
+class ConformanceTest(unittest.TestCase):
+    """What the checker of docs/http-conformance.md finds and lets pass."""
+    PAGE = ("| 9112 | 3 | 2 | 1 |\n\n## RFC 9112: HTTP/1.1\n\n### 9112 2.2 Parsing: 3 rows\n\n| row | requirement | role | test | status |\n"
+            "| 9112 2.2-1 | Bare CR is refused | server, client | `//test/room:a_test SuiteTest.Case`, `//test/room:a_test OtherTest.Second` | ok |\n"
+            "| 9112 2.2-2 | Something for caches | intermediary | not applicable: there is no cache | not applicable |\n"
+            "| 9112 2.2-3 | A program proves it | client | `//test/room:b_test PeerTest.test_it` | ok |\n")
+
+    def problems(self, *changes):
+        page = self.PAGE
+        for old, new in changes:
+            self.assertIn(old, page)
+            page = page.replace(old, new)
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(os.path.join(folder, "test/room"))
+            for path, text in (("BUILD", 'outrigger_test(\n    name = "a_test",\n    srcs = ["a_test.cc"],\n)\n\n'
+                                'sh_test(\n    name = "b_test",\n    data = ["b_test.py"],\n)\n\n'
+                                'outrigger_library(\n    name = "c",\n    srcs = ["a_test.cc"],\n)\n'),
+                               ("a_test.cc", "TEST_F(SuiteTest, Case) {\n}\nTEST(OtherTest,\n     Second) {}\n"),
+                               ("b_test.py", "class PeerTest(unittest.TestCase):\n    def test_it(self):\n        pass\n")):
+                with open(os.path.join(folder, "test/room", path), "w") as f:
+                    f.write(text)
+            return [text for _, text in conformance.check(page, conformance.Tests(folder))]
+
+    def test_a_page_that_keeps_its_word_passes(self):
+        self.assertEqual(self.problems(), [])
+
+    def test_tests_exist(self):
+        for old, new, said in (("SuiteTest.Case", "SuiteTest.Gone", "//test/room:a_test has no test SuiteTest.Gone"),
+                               ("room:b_test", "room:gone_test", "no test target //test/room:gone_test"),
+                               ("room:b_test", "gone:b_test", "no test target //test/gone:b_test"),
+                               ("room:b_test", "room:c", "no test target //test/room:c"),
+                               (" PeerTest.test_it", "", "which test of //test/room:b_test?"),
+                               ("`//test/room:b_test PeerTest.test_it`", "", "no test and no reason"),
+                               ("`//test/room:b_test PeerTest.test_it`", "soon", "the cell is"),
+                               (": there is no cache", "", "`not applicable` without a reason")):
+            self.assertIn(said, "".join(self.problems((old, new))), new)
+
+    def test_counts_ids_and_words_are_right(self):
+        for old, new, said in (("Parsing: 3 rows", "Parsing: 2 rows", "the heading says 2 rows, there are 3"),
+                               ("| 9112 | 3 | 2 | 1 |", "| 9112 | 3 | 3 | 0 |", "the counts are | 9112 | 3 | 2 | 1 |"),
+                               ("| 9112 | 3 | 2 | 1 |", "", "RFC 9112 is not in the table of counts"),
+                               ("2.2-2", "2.2-1", "row 9112 2.2-1 is there twice"),
+                               ("| 9112 2.2-2", "| 9112 3-2", "row 9112 3-2 stands under RFC 9112, section 2.2"),
+                               ("| 9112 2.2-2", "| 2.2-2", "a row begins with"),
+                               ("| intermediary |", "| cache |", "role `cache`"),
+                               ("test_it` | ok |", "test_it` | failing |", "status `failing` instead of `ok`"),
+                               ("cache | not applicable |", "cache | ok |", "status `ok` instead of `not applicable`")):
+            self.assertIn(said, "".join(self.problems((old, new))), new)
+
+    def test_counts_are_written(self):
+        wrong = self.PAGE.replace("3 rows", "9 rows").replace("| 9112 | 3 | 2 | 1 |", "| 9112 | 0 | 0 | 0 |")
+        lines = wrong.split("\n")
+        lines[7], lines[9] = lines[9], lines[7]
+        self.assertEqual(conformance.updated("\n".join(lines)), self.PAGE)
 
 
 class BenchTest(unittest.TestCase):

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""docs/http-conformance.md keeps its word: every row names a test that exists or a reason, and the counts are those of the rows.
+
+usage: tools/testing/conformance.py [--update]
+  --update   writes the counts and puts each section's rows into order
+
+The page's head says what a row looks like. tools/lint runs this check.
+"""
+import os
+import re
+import sys
+
+PAGE = "docs/http-conformance.md"
+ROLES = {"client", "server", "intermediary"}
+RFC = re.compile(r"^## RFC (\d+)\b")
+SECTION = re.compile(r"^### (\d+) ([\d.A-Z]+)\s+(.*?)(?:: (\d+) rows?)?$")
+ROW = re.compile(r"^\| (\d+) ([\d.A-Z]+)-(\d+) \|")
+TOTAL = re.compile(r"^\| (\d+) \|")
+NAMED = re.compile(r"`(//[\w/.-]*:[\w.-]+)(?: ([\w.]+))?`")
+RULE = re.compile(r"^(\w+)\((.*?)^\)", re.S | re.M)
+CASE = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\)")
+
+
+class Tests:
+    """The tests of the tree: which target exists, and which cases its sources hold."""
+
+    def __init__(self, root="."):
+        self.root, self.rules, self.cases = root, {}, {}
+
+    def sources(self, target):
+        """The files that the target's rule names, or None where there is no such test."""
+        package, _, name = target[2:].partition(":")
+        if package not in self.rules:
+            path = os.path.join(self.root, package, "BUILD")
+            text = open(path).read() if os.path.isfile(path) else ""
+            self.rules[package] = {}
+            for kind, body in RULE.findall(text):
+                called = re.search(r'\bname = "([^"]+)"', body)
+                if called and kind.endswith("_test"):
+                    self.rules[package][called.group(1)] = re.findall(r'"([\w./-]+\.(?:cc|py))"', body)
+        return self.rules[package].get(name)
+
+    def of(self, target):
+        package = target[2:].partition(":")[0]
+        if target not in self.cases:
+            found = set()
+            for source in self.sources(target):
+                path = next((p for p in (os.path.join(self.root, package, source), os.path.join(self.root, source)) if os.path.isfile(p)),
+                            None)
+                text = open(path).read() if path else ""
+                found.update(f"{suite}.{case}" for suite, case in CASE.findall(text))
+                for suite, body in re.findall(r"^class (\w+)\(.*?\):\n(.*?)(?=^\S|\Z)", text, re.S | re.M):
+                    found.update(f"{suite}.{case}" for case in re.findall(r"^    def (test\w*)\(", body, re.M))
+            self.cases[target] = found
+        return self.cases[target]
+
+
+def cells_of(line):
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+
+
+def test_problem(cell, tests):
+    """What is wrong with the cell that names tests or a reason, or None."""
+    if not cell:
+        return "no test and no reason"
+    if cell.startswith("not applicable"):
+        return None if re.match(r"not applicable: \S.{9,}", cell) else "`not applicable` without a reason"
+    named = NAMED.findall(cell)
+    if not named or cell.count("`") != 2 * len(named) or re.sub(r"[\s,]", "", NAMED.sub("", cell)):
+        return "the cell is `//target Suite.Case`, several with commas between, or `not applicable: reason`"
+    for target, case in named:
+        if tests.sources(target) is None:
+            return f"no test target {target}"
+        cases = tests.of(target)
+        if case and case not in cases:
+            return f"{target} has no test {case}"
+        if not case and cases:
+            return f"which test of {target}?"
+    return None
+
+
+def row_problem(line, tests):
+    cells = cells_of(line)
+    if len(cells) != 5:
+        return f"{len(cells)} cells instead of 5: id, requirement, role, test, status"
+    _, requirement, role, test, status = cells
+    if len(requirement) < 10:
+        return "no requirement"
+    if not role or not set(role.split(", ")) <= ROLES:
+        return f"role `{role}`: client, server, intermediary, several with commas between"
+    problem = test_problem(test, tests)
+    if problem:
+        return problem
+    wanted = "not applicable" if test.startswith("not applicable") else "ok"
+    return None if status == wanted else f"status `{status}` instead of `{wanted}`"
+
+
+def counted(lines):
+    """{RFC: [rows, not applicable]}, {line of a section's heading: rows}."""
+    totals, sections, heading, rfc = {}, {}, None, None
+    for number, line in enumerate(lines, 1):
+        if RFC.match(line):
+            rfc, heading = RFC.match(line).group(1), None
+            totals[rfc] = [0, 0]
+        elif SECTION.match(line):
+            heading = number
+            sections[heading] = 0
+        elif ROW.match(line) and rfc:
+            totals[rfc][0] += 1
+            totals[rfc][1] += line.rstrip().endswith("| not applicable |")
+            if heading:
+                sections[heading] += 1
+    return totals, sections
+
+
+def total_row(rfc, rows, inapplicable):
+    return f"| {rfc} | {rows} | {rows - inapplicable} | {inapplicable} |"
+
+
+def check(text, tests):
+    """[(line, problem)] of a page."""
+    lines = text.split("\n")
+    totals, sections = counted(lines)
+    problems, seen, announced, rfc, section = [], {}, set(), None, None
+    for number, line in enumerate(lines, 1):
+        if RFC.match(line):
+            rfc, section = RFC.match(line).group(1), None
+        elif line.startswith("## "):
+            rfc = section = None
+        elif SECTION.match(line):
+            found = SECTION.match(line)
+            section = found.group(2)
+            if found.group(1) != rfc:
+                problems.append((number, f"a section of RFC {found.group(1)} under RFC {rfc}"))
+            if found.group(4) != str(sections[number]):
+                problems.append((number, f"the heading says {found.group(4)} rows, there are {sections[number]}"))
+        elif rfc is None and TOTAL.match(line):
+            announced.add(TOTAL.match(line).group(1))
+            wanted = total_row(TOTAL.match(line).group(1), *totals.get(TOTAL.match(line).group(1), (0, 0)))
+            if line != wanted:
+                problems.append((number, f"the counts are {wanted}"))
+        elif line.startswith("| ") and rfc and not line.startswith(("| row |", "| --- |")):
+            found = ROW.match(line)
+            if not found:
+                problems.append((number, "a row begins with `| RFC SECTION-NUMBER |`"))
+                continue
+            name = "%s %s-%s" % found.groups()
+            if found.group(1) != rfc or found.group(2) != section:
+                problems.append((number, f"row {name} stands under RFC {rfc}, section {section}"))
+            if name in seen:
+                problems.append((number, f"row {name} is there twice, first in line {seen[name]}"))
+            seen[name] = number
+            problem = row_problem(line, tests)
+            if problem:
+                problems.append((number, f"row {name}: {problem}"))
+    for missing in sorted(set(totals) - announced):
+        problems.append((1, f"RFC {missing} is not in the table of counts"))
+    return problems
+
+
+def updated(text):
+    lines = text.split("\n")
+    totals, sections = counted(lines)
+    for number, line in enumerate(lines):
+        if SECTION.match(line):
+            found, rows = SECTION.match(line), sections[number + 1]
+            lines[number] = f"### {found.group(1)} {found.group(2)} {found.group(3)}: {rows} row{'s' if rows != 1 else ''}"
+        elif TOTAL.match(line):
+            lines[number] = total_row(TOTAL.match(line).group(1), *totals.get(TOTAL.match(line).group(1), (0, 0)))
+    start = None
+    for number in range(len(lines) + 1):
+        if number < len(lines) and ROW.match(lines[number]):
+            start = number if start is None else start
+        elif start is not None:
+            lines[start:number] = sorted(lines[start:number], key=lambda row: int(ROW.match(row).group(3)))
+            start = None
+    return "\n".join(lines)
+
+
+def main(arguments):
+    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+    if "--help" in arguments or "-h" in arguments:
+        print(__doc__)
+        return 0
+    text = open(PAGE).read()
+    if "--update" in arguments and updated(text) != text:
+        text = updated(text)
+        with open(PAGE, "w") as page:
+            page.write(text)
+    problems = check(text, Tests())
+    for line, problem in problems:
+        print(f"{PAGE}:{line}: {problem}")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
