@@ -10,7 +10,14 @@ void Add(uint64_t n, observe::Counter& to) {
 }  // namespace
 
 void AddTo(const CodecCounters& counted, observe::Http1Stats& to) {
+  Add(counted.chunk_extensions_overflow, to.chunk_extensions_overflow);
+  Add(counted.dropped_chunk_extensions, to.dropped_chunk_extensions);
+  Add(counted.dropped_trailers, to.dropped_trailers);
+  Add(counted.header_overflow, to.header_overflow);
   Add(counted.header_underscore_dropped, to.dropped_headers_with_underscores);
+  Add(counted.interim_responses_overflow, to.interim_responses_overflow);
+  Add(counted.rx_messaging_error, to.rx_messaging_error);
+  Add(counted.unexpected_responses, to.unexpected_responses);
   Add(counted.header_underscore_rejected, to.requests_rejected_with_underscores_in_headers);
 }
 

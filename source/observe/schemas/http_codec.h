@@ -4,12 +4,21 @@
 #include "source/observe/stats_block.h"
 
 // Statistics of the HTTP codecs. Prefixes: "http1." and "http2." for all downstream connections of the process (as
-// published), "cluster.<name>.http1." and "cluster.<name>.http2." for a cluster's.
+// published), "cluster.<name>.http1." and "cluster.<name>.http2." for a cluster's. Of http1, chunk_extensions_*, dropped_*
+// (but headers_with_underscores), header_overflow, interim_responses_overflow, rx_messaging_error and
+// unexpected_responses are our own: each limit has its counter.
 #define OUTRIGGER_HTTP1_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(chunk_extensions_overflow)                                  \
+  COUNTER(dropped_chunk_extensions)                                   \
   COUNTER(dropped_headers_with_underscores)                           \
+  COUNTER(dropped_trailers)                                           \
+  COUNTER(header_overflow)                                            \
+  COUNTER(interim_responses_overflow)                                 \
   COUNTER(metadata_not_supported_error)                               \
   COUNTER(requests_rejected_with_underscores_in_headers)              \
-  COUNTER(response_flood)
+  COUNTER(response_flood)                                             \
+  COUNTER(rx_messaging_error)                                         \
+  COUNTER(unexpected_responses)
 
 #define OUTRIGGER_HTTP2_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(dropped_headers_with_underscores)                           \
