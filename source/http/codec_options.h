@@ -54,9 +54,10 @@ struct CodecCounters {
   uint64_t inbound_empty_frames_flood = 0, inbound_priority_frames_flood = 0, inbound_window_update_flood = 0,
            outbound_flood = 0, outbound_control_flood = 0, inbound_resets_flood = 0, keepalive_timeout = 0,
            dropped_chunk_extensions = 0;
-  // h1: trailer fields that no peer may send there, too many bytes of chunk extensions, too many 1xx answers, and answers
-  // to nothing.
-  uint64_t dropped_trailers = 0, chunk_extensions_overflow = 0, interim_responses_overflow = 0, unexpected_responses = 0;
+  // h1: trailer fields that no peer may send there, too many bytes of chunk extensions, too many 1xx answers, and
+  // answers to nothing.
+  uint64_t dropped_trailers = 0, chunk_extensions_overflow = 0, interim_responses_overflow = 0,
+           unexpected_responses = 0;
   uint64_t close_notified = 0;  // client: the peer said that it will close (connection: close, GOAWAY)
 };
 

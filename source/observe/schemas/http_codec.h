@@ -4,8 +4,8 @@
 #include "source/observe/stats_block.h"
 
 // Statistics of the HTTP codecs. Prefixes: "http1." and "http2." for all downstream connections of the process (as
-// published), "cluster.<name>.http1." and "cluster.<name>.http2." for a cluster's. Of http1, chunk_extensions_*, dropped_*
-// (but headers_with_underscores), header_overflow, interim_responses_overflow, rx_messaging_error and
+// published), "cluster.<name>.http1." and "cluster.<name>.http2." for a cluster's. Of http1, chunk_extensions_*,
+// dropped_* (but headers_with_underscores), header_overflow, interim_responses_overflow, rx_messaging_error and
 // unexpected_responses are our own: each limit has its counter.
 #define OUTRIGGER_HTTP1_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(chunk_extensions_overflow)                                  \
