@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   TraceOptions options;
   options.request.head = (data[0] & 1) != 0;
   options.request.connect = (data[0] & 2) != 0;
-  options.request.upgrade = (data[0] & 4) != 0;
+  if ((data[0] & 4) != 0) options.request.upgrade = "websocket";
   options.http1.enable_trailers = (data[0] & 8) != 0;
   options.http1.preserve_case = (data[0] & 16) != 0;
   if ((data[0] & 128) != 0) options.codec.max_header_bytes = 200;

@@ -78,7 +78,8 @@ std::map<std::string, Row> Http1Rows() {
       {"http1.invalid_request", Elsewhere(client)},
       {"http1.too_many_interim_responses", Elsewhere(client)},
       {"http1.unexpected_upgrade", Elsewhere(client)},
-      {"http1.unexpected_response", Never("of an idle upstream connection: no stream ends by it")},
+      {"http1.unexpected_response", Elsewhere(client)},
+      {"http1.method_too_long", {"plain", StrCat(std::string(65, 'M'), " / HTTP/1.1", kHost, "\r\n")}},
   };
 }
 

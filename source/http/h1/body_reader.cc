@@ -147,16 +147,24 @@ BodyReader::Result BodyReader::ReadSize(Buffer& in, CodecCounters& counters) {
     seen = in.Linearize(most);
     lf = memchr(seen.data(), '\n', most);
   }
-  if (lf == nullptr) return most == kMaxChunkLineBytes ? Fail("http1.chunk_line_too_large") : Result::kMore;
+  if (lf == nullptr) {
+    if (most < kMaxChunkLineBytes) return Result::kMore;
+    ++counters.chunk_extensions_overflow;
+    return Fail("http1.chunk_line_too_large");
+  }
   const size_t size = static_cast<size_t>(static_cast<const char*>(lf) - seen.data()) + 1;
   size_t extension = 0;
-  if (size < 2 || seen[size - 2] != '\r' || !ParseChunkLine(absl::string_view(seen.data(), size - 2), &left_, &extension)) {
+  if (size < 2 || seen[size - 2] != '\r' ||
+      !ParseChunkLine(absl::string_view(seen.data(), size - 2), &left_, &extension)) {
     return Fail("http1.invalid_chunk");
   }
   if (extension > 0) {
     ++counters.dropped_chunk_extensions;
     extension_bytes_ += static_cast<uint32_t>(extension);
-    if (extension_bytes_ > kMaxChunkExtensionBytes) return Fail("http1.chunk_extensions_too_large");
+    if (extension_bytes_ > kMaxChunkExtensionBytes) {
+      ++counters.chunk_extensions_overflow;
+      return Fail("http1.chunk_extensions_too_large");
+    }
   }
   in.Drain(size);
   return Result::kEnd;

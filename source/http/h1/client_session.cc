@@ -52,6 +52,7 @@ bool ClientSession::Advance(Buffer& input) {
   if (input.empty()) return false;
   switch (state_) {
     case State::kIdle:  // nobody asked: also the "408" of a server that is tired of waiting
+      ++counters_.unexpected_responses;
       Fail(ResetReason::kProtocolError, "http1.unexpected_response", input);
       return false;
     case State::kHead:
@@ -61,6 +62,7 @@ bool ClientSession::Advance(Buffer& input) {
     case State::kRest:  // more than one answer: the connection is not used again
       close_after_ = true;
       if (!held_) {
+        ++counters_.unexpected_responses;
         held_ = true;
         connection_.PauseReading();
       }
@@ -74,7 +76,8 @@ bool ClientSession::Advance(Buffer& input) {
 
 bool ClientSession::ReadHead(Buffer& input) {
   ClientStream* const stream = stream_;
-  if (!stream->request_started_) {
+  if (stream->nothing_left()) {  // it cannot be the answer to what the peer has not seen
+    ++counters_.unexpected_responses;
     Fail(ResetReason::kConnectionTermination, "http1.unexpected_response", input);
     return false;
   }
@@ -95,6 +98,7 @@ bool ClientSession::ReadHead(Buffer& input) {
   decoder_.TakeHead(input, head, head.framing, head.content_length);
   if (head.status < 200 && head.status != 101) {
     if (++stream->interim_count_ > kMaxInterimResponses) {
+      ++counters_.interim_responses_overflow;
       Fail(ResetReason::kProtocolError, "http1.too_many_interim_responses", input);
       return false;
     }
@@ -120,7 +124,7 @@ void ClientSession::DeliverHead(HeaderMap& headers, const Head& head) {
     stream->early_.Clear();
     const bool body_under_way = stream->plan_.framing != Framing::kNone && !stream->request_done_;
     if (!body_under_way) stream->request_done_ = true;
-    stream->facts_.upgrade = stream->facts_.connect = false;
+    stream->facts_ = RequestFacts{stream->facts_.head};
   }
   if (head.close) {
     close_after_ = true;

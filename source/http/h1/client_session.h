@@ -32,7 +32,8 @@ class ClientStream final : public StreamSender {
   friend class RetiredStreams<ClientStream>;
   void Start(ClientSession& session, net::Connection& connection, StreamReceiver& receiver);
   bool complete() const { return request_done_ && response_done_; }
-  bool waits_for_switch() const { return (facts_.upgrade || facts_.connect) && !tunnel_open_; }
+  bool nothing_left() const;  // no byte of the request is on its way
+  bool waits_for_switch() const { return (!facts_.upgrade.empty() || facts_.connect) && !tunnel_open_; }
   void HoldBody(Buffer& body, bool end);
   void EndRequest();
   void Wrote(size_t bytes);
@@ -53,8 +54,8 @@ class ClientStream final : public StreamSender {
   bool response_started_ : 1 = false;
   bool response_done_ : 1 = false;
   bool tunnel_open_ : 1 = false;
-  bool end_early_ : 1 = false;    // the owner ended before the switch
-  bool early_high_ : 1 = false;   // told to stop because of early_
+  bool end_early_ : 1 = false;   // the owner ended before the switch
+  bool early_high_ : 1 = false;  // told to stop because of early_
 };
 
 // The client side of an HTTP/1 connection: one exchange at a time. Owned by a pool.

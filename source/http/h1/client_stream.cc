@@ -20,6 +20,8 @@ bool ClientStream::supports_trailers() const {
          (!request_started_ || plan_.framing == Framing::kChunked);
 }
 
+bool ClientStream::nothing_left() const { return !request_started_ || connection_->output().size() >= wire_sent_; }
+
 void ClientStream::Wrote(size_t bytes) {
   wire_sent_ += bytes;
   connection_->WroteOutput();
@@ -37,7 +39,7 @@ void ClientStream::SendHeaders(const HeaderMap& headers, bool end) {
   const absl::string_view method = headers.method();
   facts_.head = method == "HEAD";
   facts_.connect = method == "CONNECT";
-  facts_.upgrade = plan_.upgrade;
+  if (plan_.upgrade) facts_.upgrade = receiver_->arena().Copy(headers.GetJoined(KnownHeader::kUpgrade));
   if (plan_.close) session_->close_after_ = true;
   if (end) request_done_ = true;
   Wrote(bytes);
@@ -61,7 +63,7 @@ void ClientStream::SendBody(Buffer& body, bool end) {
     plan_.length -= bytes;
     connection_->output().Append(std::move(body));
     // The request of an upgrade ends with its length; the stream goes on.
-    if (plan_.length == 0 && facts_.upgrade) plan_.framing = Framing::kNone;
+    if (plan_.length == 0 && !facts_.upgrade.empty()) plan_.framing = Framing::kNone;
   } else {
     bytes = 0;
   }

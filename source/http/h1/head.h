@@ -40,11 +40,11 @@ struct Head {
 
   // Requests.
   absl::string_view method;
-  absl::string_view target;     // as on the wire
-  absl::string_view scheme;     // of an absolute-form target, else empty
-  absl::string_view authority;  // of the target if it has one, else Host's; default_host_for_http_10
-  absl::string_view host_name;  // spelling of the Host field name, for preserve_case
-  absl::string_view path;       // empty for CONNECT
+  absl::string_view target;       // as on the wire
+  absl::string_view scheme;       // of an absolute-form target, else empty
+  absl::string_view authority;    // of the target if it has one, else Host's; default_host_for_http_10
+  absl::string_view host_name;    // spelling of the Host field name, for preserve_case
+  absl::string_view path;         // empty for CONNECT
   bool path_needs_slash = false;  // "http://host?query": "/" belongs before `path`
   bool expect_continue = false;
 
@@ -52,10 +52,10 @@ struct Head {
   uint32_t status = 0;
 
   bool http10 = false;
-  bool close = false;         // the peer does not want another message on this connection
-  bool keep_alive = false;    // "keep-alive" was said (matters for HTTP/1.0)
-  bool upgrade = false;       // Connection: upgrade with an Upgrade field
-  bool connect = false;       // method CONNECT
+  bool close = false;       // the peer does not want another message on this connection
+  bool keep_alive = false;  // "keep-alive" was said (matters for HTTP/1.0)
+  bool upgrade = false;     // Connection: upgrade with an Upgrade field
+  bool connect = false;     // method CONNECT
   bool te_trailers = false;
   Framing framing = Framing::kNone;
   uint64_t content_length = 0;
@@ -63,9 +63,9 @@ struct Head {
 
   // Seen while reading fields.
   uint32_t host_count = 0, length_count = 0, encoding_count = 0, upgrade_count = 0;
-  bool nominated = false;      // Connection names something to remove
+  bool nominated = false;  // Connection names something to remove
   bool connection_upgrade = false;
-  absl::string_view host, length, encoding, upgrade_value;
+  absl::string_view host, length, encoding, upgrade_value;  // the last one's
 };
 
 struct ParseContext {
@@ -78,7 +78,7 @@ struct ParseContext {
 struct RequestFacts {
   bool head = false;
   bool connect = false;
-  bool upgrade = false;
+  absl::string_view upgrade;  // the Upgrade field of a request that asks to switch, or empty
 };
 
 }  // namespace outrigger::http::h1

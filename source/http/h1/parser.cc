@@ -1,8 +1,8 @@
 #include "source/http/h1/parser.h"
 
 #include <cstring>
-#include <string>
 
+#include "absl/strings/match.h"
 #include "source/http/authority.h"
 #include "source/http/h1/fields.h"
 #include "source/http/h1/limits.h"
@@ -12,6 +12,7 @@ namespace outrigger::http::h1 {
 namespace {
 
 constexpr Refusal kBadStart{400, "http1.codec_error"};
+constexpr Refusal kLongMethod{501, "http1.method_too_long"};  // RFC 9112 3.1
 constexpr Refusal kBadUrl{400, "http1.invalid_url"};
 constexpr Refusal kBadHost{400, "http1.invalid_host"};
 constexpr Refusal kBadLength{400, "http1.invalid_content_length"};
@@ -76,6 +77,27 @@ Refusal ParseTarget(const ParseContext& context, Head& out) {
   return ParseAbsoluteForm(target, context, out);
 }
 
+// Whether the codings that Transfer-Encoding lists are `chunked` alone (RFC 9112 6.1, 7). A list that does not end with
+// one chunked leaves the length open and is 400 (6.3); one that ends so after codings that we do not have is 501.
+Refusal ReadCodings(const Head& head) {
+  if (head.encoding_count == 1 && EqualsLower(head.encoding, "chunked")) return Refusal();
+  bool chunked = false;
+  for (const Field& field : head.fields) {
+    if (field.known != KnownHeader::kTransferEncoding) continue;
+    absl::string_view rest(head.block + field.value, field.value_size);
+    for (;;) {
+      const size_t comma = rest.find(',');
+      const absl::string_view coding = TrimWhitespace(rest.substr(0, comma));
+      // Nothing follows chunked, not even itself. Empty elements are no slip here but an attempt.
+      if (chunked || !IsToken(coding)) return kBadEncoding;
+      chunked = EqualsLower(coding, "chunked");
+      if (comma == absl::string_view::npos) break;
+      rest = rest.substr(comma + 1);
+    }
+  }
+  return chunked ? Refusal{501, "http1.invalid_transfer_encoding"} : kBadEncoding;
+}
+
 // Reads Content-Length and Transfer-Encoding into has_content_length and `chunked`; refuses whatever could be read in
 // two ways (RFC 9112 6.3).
 Refusal ParseFraming(const ParseContext& context, Head& out, bool* chunked) {
@@ -85,18 +107,13 @@ Refusal ParseFraming(const ParseContext& context, Head& out, bool* chunked) {
     out.has_content_length = true;
   }
   if (out.encoding_count == 0) return Refusal();
-  if (out.http10 || out.encoding_count > 1) return kBadEncoding;
-  if (!EqualsLower(out.encoding, "chunked")) {
-    // An unknown coding is 501 (RFC 9112 6.1); a chunked that is malformed, repeated or not last is 400.
-    std::string lower(out.encoding);
-    for (char& c : lower) c = LowerChar(c);
-    const bool unknown = !lower.empty() && lower.find("chunked") == std::string::npos;
-    return unknown && IsToken(lower) ? Refusal{501, "http1.invalid_transfer_encoding"} : kBadEncoding;
-  }
+  if (out.http10) return kBadEncoding;
+  if (const Refusal refusal = ReadCodings(out)) return refusal;
   *chunked = true;
   if (!out.has_content_length) return Refusal();
   if (!context.http1.allow_chunked_length) return kBothFramings;
   out.has_content_length = false;
+  out.close = true;  // whoever reads it the other way loses the connection with it (RFC 9112 6.1)
   for (Field& field : out.fields) {
     if (field.known == KnownHeader::kContentLength) field.drop = true;
   }
@@ -118,8 +135,51 @@ Refusal CheckHost(const ParseContext& context, Head& out) {
   return out.authority.empty() ? Refusal{400, "missing_host_header"} : Refusal();
 }
 
-// The Upgrade field means something only with its connection option and from HTTP/1.1. h2c is not offered: that request is
-// answered as if it had not asked (RFC 9113 3.1).
+void DropAll(Head& out, KnownHeader known) {
+  for (Field& field : out.fields) {
+    if (field.known == known) field.drop = true;
+  }
+}
+
+// Whether a list of protocols names `protocol`.
+bool ListsProtocol(absl::string_view list, absl::string_view protocol) {
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    if (absl::EqualsIgnoreCase(TrimWhitespace(list.substr(0, comma)), protocol)) return true;
+    if (comma == absl::string_view::npos) break;
+    list = list.substr(comma + 1);
+  }
+  return false;
+}
+
+// A 101 switches to what was asked for, nothing else (RFC 9110 7.8).
+bool SwitchesToAsked(const Head& head, absl::string_view asked) {
+  bool any = false;
+  for (const Field& field : head.fields) {
+    if (field.known != KnownHeader::kUpgrade) continue;
+    absl::string_view rest(head.block + field.value, field.value_size);
+    while (!rest.empty()) {
+      const size_t comma = rest.find(',');
+      const absl::string_view protocol = TrimWhitespace(rest.substr(0, comma));
+      rest = comma == absl::string_view::npos ? absl::string_view() : rest.substr(comma + 1);
+      if (protocol.empty()) continue;
+      if (!ListsProtocol(asked, protocol)) return false;
+      any = true;
+    }
+  }
+  return any;
+}
+
+// What HTTP/1.0 has not: a request that says so nevertheless is read without it. Its connection lives on only if it
+// asks and does not take us for a proxy of its choice (RFC 9112 9.3, C.2.2).
+void ApplyHttp10(Head& out) {
+  out.te_trailers = false;
+  DropAll(out, KnownHeader::kExpect);  // RFC 9110 10.1.1
+  if (!out.keep_alive || !out.scheme.empty()) out.close = true;
+}
+
+// The Upgrade field means something only with its connection option and from HTTP/1.1. h2c is not offered: that request
+// is answered as if it had not asked (RFC 9113 3.1).
 void DecideUpgrade(Head& out) {
   out.upgrade = out.connection_upgrade && out.upgrade_count > 0 && !out.http10 && !out.connect;
   if (!out.upgrade) return;
@@ -129,12 +189,6 @@ void DecideUpgrade(Head& out) {
   }
   for (Field& field : out.fields) {
     if (field.known == KnownHeader::kUpgrade) field.drop = false;
-  }
-}
-
-void DropAll(Head& out, KnownHeader known) {
-  for (Field& field : out.fields) {
-    if (field.known == known) field.drop = true;
   }
 }
 
@@ -161,7 +215,8 @@ bool ParseContentLength(absl::string_view text, uint64_t* out) {
 Refusal CheckRequestPrefix(absl::string_view prefix) {
   for (size_t i = 0; i < prefix.size() && i <= kMaxMethodBytes; ++i) {
     if (prefix[i] == ' ') return i == 0 ? kBadStart : Refusal();
-    if (i == kMaxMethodBytes || !IsTokenChar(prefix[i])) return kBadStart;
+    if (!IsTokenChar(prefix[i])) return kBadStart;
+    if (i == kMaxMethodBytes) return kLongMethod;
   }
   return Refusal();
 }
@@ -223,7 +278,7 @@ Refusal ParseRequestHead(char* block, size_t size, const ParseContext& context, 
   if (refusal) return refusal;
   DropAll(out, KnownHeader::kHost);
   DecideUpgrade(out);
-  if (out.http10 && !out.keep_alive) out.close = true;
+  if (out.http10) ApplyHttp10(out);
   if (chunked) {
     out.framing = Framing::kChunked;
   } else if (out.has_content_length && out.content_length > 0) {
@@ -236,7 +291,8 @@ Refusal ParseRequestHead(char* block, size_t size, const ParseContext& context, 
   return Refusal();
 }
 
-Refusal ParseResponseHead(char* block, size_t size, const RequestFacts& request, const ParseContext& context, Head& out) {
+Refusal ParseResponseHead(char* block, size_t size, const RequestFacts& request, const ParseContext& context,
+                          Head& out) {
   out.block = block;
   out.size = size;
   const size_t line = LineSize(block, size);
@@ -260,7 +316,7 @@ Refusal ParseResponseHead(char* block, size_t size, const RequestFacts& request,
   }
   if (out.status == 101) {
     DecideUpgrade(out);
-    if (!request.upgrade || !out.upgrade) return Refusal{502, "http1.unexpected_upgrade"};
+    if (!out.upgrade || !SwitchesToAsked(out, request.upgrade)) return Refusal{502, "http1.unexpected_upgrade"};
   }
   // An HTTP/1.0 server may not understand a next chunked request: its connections are not used again.
   if (out.http10) out.close = true;
@@ -287,18 +343,9 @@ Refusal ParseTrailers(char* block, size_t size, bool request, const ParseContext
       case KnownHeader::kContentLength:
       case KnownHeader::kHost:
         return Refusal{400, "http1.forbidden_trailer"};
-      case KnownHeader::kConnection:
-      case KnownHeader::kKeepAlive:
-      case KnownHeader::kProxyConnection:
-      case KnownHeader::kUpgrade:
-      case KnownHeader::kTe:
-      case KnownHeader::kTrailer:
-      case KnownHeader::kExpect:
-      case KnownHeader::kHttp2Settings:
-        field.drop = true;
-        break;
       default:
-        break;
+        field.drop = IsHeaderOnly(field.known, absl::string_view(block + field.name, field.name_size));
+        if (field.drop) ++context.counters.dropped_trailers;
     }
   }
   return Refusal();

@@ -40,7 +40,9 @@ class Cursor {
   size_t size() const { return static_cast<size_t>(at_ - begin_); }
 
  private:
-  static bool IsAlphaNumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+  static bool IsAlphaNumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  }
   char* begin_;
   char* at_;
 };
@@ -226,7 +228,8 @@ WritePlan PlanRequest(const HeaderMap& headers, bool end) {
   const bool has_length = OwnLength(headers, &plan.length);
   if (end) {
     // Methods whose content means nothing need no "content-length: 0" (RFC 9110 8.6).
-    const bool silent = method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS" || method == "TRACE";
+    const bool silent =
+        method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS" || method == "TRACE";
     plan.broken = has_length && plan.length > 0;
     plan.write_length = has_length || !silent;
   } else if (has_length) {
@@ -325,7 +328,7 @@ size_t WriteTrailers(const HeaderMap& trailers, const Http1Options& options, Buf
   return out.size();
 }
 
-size_t WriteRefusal(uint32_t status, Buffer& buffer) {
+size_t WriteRefusal(uint32_t status, bool head, Buffer& buffer) {
   size_t room = 0;
   Cursor out(buffer.Reserve(kFixedBytes, &room));
   const absl::string_view reason = ReasonPhrase(status);
@@ -336,8 +339,9 @@ size_t WriteRefusal(uint32_t status, Buffer& buffer) {
   out.Put("\r\ncontent-type: text/plain\r\ncontent-length: ");
   out.PutNumber(reason.size());
   // RFC 9110 15.5.22: 426 says what to upgrade to.
-  out.Put(status == 426 ? "\r\nupgrade: HTTP/1.1\r\nconnection: upgrade, close\r\n\r\n" : "\r\nconnection: close\r\n\r\n");
-  out.Put(reason);
+  out.Put(status == 426 ? "\r\nupgrade: HTTP/1.1\r\nconnection: upgrade, close\r\n\r\n"
+                        : "\r\nconnection: close\r\n\r\n");
+  if (!head) out.Put(reason);
   buffer.Commit(out.size());
   return out.size();
 }

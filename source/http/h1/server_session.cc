@@ -1,5 +1,6 @@
 #include "source/http/h1/server_session.h"
 
+#include <cstring>
 #include <string>
 
 #include "source/http/disconnect.h"
@@ -189,9 +190,11 @@ void ServerSession::RefuseHead(uint32_t status, const char* detail) {
 void ServerSession::Refuse(const Refusal& refusal, Buffer& input) {
   ++counters_.protocol_errors;
   closing_ = true;
+  char method[5];
+  const bool head = input.CopyOut(0, sizeof(method), method) == sizeof(method) && memcmp(method, "HEAD ", 5) == 0;
   input.Clear();
   owner_.OnCodecError(refusal.status, refusal.detail);
-  WriteRefusal(refusal.status, connection_.output());
+  WriteRefusal(refusal.status, head, connection_.output());
   connection_.WroteOutput();
   Close(CloseMode::kLinger, {net::CloseReason::kLocal, 0, refusal.detail});
 }
@@ -201,12 +204,13 @@ void ServerSession::FailRequest(const Refusal& refusal, Buffer& input) {
   closing_ = true;
   input.Clear();
   const bool started = stream_->response_started_;
+  const bool head = stream_->answer_.head;
   const bool looks_whole = AnswerLooksWhole();
   if (!started && stream_->receiver_ != nullptr) stream_->receiver_->OnRefused(refusal.status);
   DropStream(ResetReason::kProtocolError, refusal.detail);
   if (looks_whole) return CutLater(/*reset=*/true);
   if (!started) {
-    WriteRefusal(refusal.status, connection_.output());
+    WriteRefusal(refusal.status, head, connection_.output());
     connection_.WroteOutput();
   }
   Close(CloseMode::kLinger, {net::CloseReason::kLocal, 0, refusal.detail});

@@ -80,7 +80,8 @@ TEST_F(ClientSessionTest, RequestBodiesAreChunkedUnlessTheirLengthIsKnown) {
   e.SendBody("abc", false);
   e.SendBody("de", true);
   ASSERT_TRUE(Until([&] {
-    return got() == "POST / HTTP/1.1\r\nhost: a.test\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    return got() ==
+           "POST / HTTP/1.1\r\nhost: a.test\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
   }));
 }
 
@@ -95,6 +96,7 @@ TEST_F(ClientSessionTest, InterimAnswersArePassedOnAndCounted) {
   Say(flood);
   ASSERT_TRUE(Until([&] { return flooded.resets == 1; }));
   EXPECT_EQ(flooded.detail, "http1.too_many_interim_responses");
+  EXPECT_EQ(counters_.interim_responses_overflow, 1u);
 }
 
 TEST_F(ClientSessionTest, AnAnswerUntilTheEndIsWholeOnlyIfTheEndIsOrderly) {
@@ -148,6 +150,44 @@ TEST_F(ClientSessionTest, AnAnswerThatNobodyAskedForEndsTheConnection) {
   Say("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
   ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
   EXPECT_EQ(app_.goaways, 1);
+  EXPECT_EQ(counters_.unexpected_responses, 1u);
+}
+
+// What lies ready when a request is about to go out is no answer to it, whatever it looks like.
+TEST_F(ClientSessionTest, AnAnswerFromBeforeTheRequestWentOutIsNotItsAnswer) {
+  connection_->PauseReading();
+  Say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+  Exchange e;
+  e.sender = session_->NewStream(e);
+  e.Send(h2::Get(), true);
+  connection_->ResumeReading();
+  ASSERT_TRUE(Until([&] { return e.resets == 1 && app_.closes == 1; }));
+  EXPECT_EQ(e.headers, nullptr);
+  EXPECT_EQ(e.reason, ResetReason::kConnectionTermination);  // nothing of it was processed
+  EXPECT_EQ(e.detail, "http1.unexpected_response");
+  EXPECT_EQ(got(), "");
+}
+
+TEST_F(ClientSessionTest, BytesBehindAnAnswerNeverReachTheNextRequest) {
+  Exchange& e = Start(h2::Get(), true);
+  Say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+  ASSERT_TRUE(Until([&] { return e.ends == 1 && app_.closes == 1; }));
+  EXPECT_EQ(e.body, "hi");
+  EXPECT_EQ(counters_.unexpected_responses, 1u);
+  EXPECT_FALSE(session_->accepts_streams());
+}
+
+TEST_F(ClientSessionTest, A101ToSomethingElseThanWasAskedIsRefused) {
+  Exchange& e = Start({{":method", "GET"},
+                       {":scheme", "http"},
+                       {":authority", "a"},
+                       {":path", "/"},
+                       {"upgrade", "websocket"},
+                       {"connection", "upgrade"}},
+                      false);
+  Say("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return e.resets == 1 && app_.closes == 1; }));
+  EXPECT_EQ(e.detail, "http1.unexpected_upgrade");
 }
 
 TEST_F(ClientSessionTest, TwoAnswersToOneRequestAreNotReused) {

@@ -64,7 +64,8 @@ TEST(RequestTest, StartLinesAreStrict) {
       {"GET: / HTTP/1.1\r\nHost: a\r\n\r\n", "refused 400 http1.codec_error"},
       {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s, "refused 400 http1.codec_error"},
       {std::string(64, 'M') + " / HTTP/1.1\r\nHost: a\r\n\r\n", std::string(64, 'M') + " http a / [] end"},
-      {std::string(65, 'M') + " / HTTP/1.1\r\nHost: a\r\n\r\n", "refused 400 http1.codec_error"},
+      {std::string(65, 'M') + " / HTTP/1.1\r\nHost: a\r\n\r\n", "refused 501 http1.method_too_long"},
+      {std::string(64, 'M') + "\x01 / HTTP/1.1\r\nHost: a\r\n\r\n", "refused 400 http1.codec_error"},
       {"GET / HTTP/1.1\r\n", ""},
       {"GET", ""},
   };
@@ -244,9 +245,15 @@ TEST(RequestTest, ThereIsOneFramingOrNone) {
       {post + "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n",
        "refused 400 http1.content_length_and_chunked_not_allowed"},
       {post + "Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", "POST http a / [] body() end"},
-      {post + "Transfer-Encoding: gzip\r\n\r\n", "refused 501 http1.invalid_transfer_encoding"},
-      {post + "Transfer-Encoding: identity\r\n\r\n", "refused 501 http1.invalid_transfer_encoding"},
-      {post + "Transfer-Encoding: gzip, chunked\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
+      {post + "Transfer-Encoding: gzip\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
+      {post + "Transfer-Encoding: identity\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
+      {post + "Transfer-Encoding: gzip, chunked\r\n\r\n", "refused 501 http1.invalid_transfer_encoding"},
+      {post + "Transfer-Encoding: identity,\tChunked\r\n\r\n", "refused 501 http1.invalid_transfer_encoding"},
+      {post + "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "refused 501 http1.invalid_transfer_encoding"},
+      {post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n\r\n",
+       "refused 400 http1.invalid_transfer_encoding"},
+      {post + "Transfer-Encoding: gzip,, chunked\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
       {post + "Transfer-Encoding: chunked, gzip\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
       {post + "Transfer-Encoding: chunked, chunked\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
       {post + "Transfer-Encoding: chunked,\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
@@ -342,6 +349,38 @@ TEST(RequestTest, TrailersPassWhenEnabled) {
   EXPECT_EQ(Read(Chunked("0\r\n\r\n"), options), "POST http a / [] body() end");
 }
 
+TEST(RequestTest, TrailersCannotSayWhatBelongsInTheHead) {
+  TraceOptions options;
+  options.http1.enable_trailers = true;
+  for (const char* name : {"Connection",
+                           "Upgrade",
+                           "Trailer",
+                           "TE",
+                           "Authorization",
+                           "Cookie",
+                           "Content-Type",
+                           "Content-Encoding",
+                           "Content-Range",
+                           "Range",
+                           "Expect",
+                           "If-Match",
+                           "If-None-Match",
+                           "Cache-Control",
+                           "Max-Forwards",
+                           "Age",
+                           "Date",
+                           "Location",
+                           "Set-Cookie",
+                           "Vary",
+                           "X-Forwarded-For",
+                           "Proxy-Authorization",
+                           "WWW-Authenticate"}) {
+    EXPECT_EQ(Read(Chunked(absl::StrCat("0\r\n", name, ": 1\r\nX-Sum: 2\r\n\r\n")), options),
+              "POST http a / [] body() trailers[x-sum: 2] end")
+        << name;
+  }
+}
+
 TEST(RequestTest, Http10HasItsOwnRules) {
   EXPECT_EQ(Read("GET / HTTP/1.0\r\n\r\n"), "refused 426 low_version");
   TraceOptions options;
@@ -357,6 +396,12 @@ TEST(RequestTest, Http10HasItsOwnRules) {
       {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
       {"GET / HTTP/1.0\r\nHost: a b\r\n\r\n", "refused 400 http1.invalid_host"},
       {"GET / HTTP/1.0\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", "GET http default / [] close end"},
+      {"GET / HTTP/1.0\r\nTE: trailers\r\nConnection: te\r\n\r\n", "GET http default / [] close end"},
+      {"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n",
+       "POST http default / [content-length: 0] close end"},
+      {"GET http://a/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET http a / [] close end"},
+      {"POST / HTTP/1.0\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       "refused 400 http1.invalid_transfer_encoding"},
   };
   for (const Case& c : cases) EXPECT_EQ(Read(c.wire, options), c.trace) << c.wire;
 }
@@ -429,7 +474,7 @@ TEST(RequestTest, OptionsChangeWhatIsTaken) {
   EXPECT_EQ(
       Read("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
            options),
-      "POST http a / [] body(hi) end");
+      "POST http a / [] close body(hi) end");
   options = TraceOptions();
   options.http1.preserve_case = true;
   EXPECT_EQ(Read(WithField("X-FoO: 1\r\naccept: 2"), options), "GET http a / [X-FoO: 1|accept: 2] end");

@@ -59,7 +59,7 @@ TEST(ResponseTest, BodiesAreFramedOneWay) {
       {ok + "Content-Length: -2\r\n\r\nhi", "refused 400 http1.invalid_content_length"},
       {ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
        "refused 400 http1.content_length_and_chunked_not_allowed"},
-      {ok + "Transfer-Encoding: gzip\r\n\r\nx", "refused 501 http1.invalid_transfer_encoding"},
+      {ok + "Transfer-Encoding: gzip\r\n\r\nx", "refused 400 http1.invalid_transfer_encoding"},
       {ok + "Transfer-Encoding: chunked, gzip\r\n\r\nx", "refused 400 http1.invalid_transfer_encoding"},
       {ok + "Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nx\r\n\r\n", "200 [] refused 400 http1.invalid_chunk"},
       {"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "refused 400 http1.invalid_transfer_encoding"},
@@ -86,18 +86,28 @@ TEST(ResponseTest, TheRequestDecidesWhatABodyIs) {
   options.request.head = true;
   EXPECT_EQ(Read("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", options), "200 [content-length: 9] end");
   EXPECT_EQ(Read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", options), "200 [] end");
-  options.request = RequestFacts{false, true, false};
+  options.request = RequestFacts{false, true, {}};
   EXPECT_EQ(Read("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", options), "200 [] end");
   EXPECT_EQ(Read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", options), "200 [] end");
   EXPECT_EQ(Read("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", options), "403 [content-length: 2] body(no) end");
-  options.request = RequestFacts{false, false, true};
+  options.request = RequestFacts{false, false, "websocket, x"};
   EXPECT_EQ(Read("HTTP/1.1 101 Switch\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", options),
             "101 [upgrade: websocket|connection: upgrade] end");
-  EXPECT_EQ(Read("HTTP/1.1 101 Switch\r\n\r\n", options), "refused 502 http1.unexpected_upgrade");
+  EXPECT_EQ(Read("HTTP/1.1 101 Switch\r\nConnection: Upgrade\r\nUpgrade: X\r\nUpgrade: WebSocket,\r\n\r\n", options),
+            "101 [upgrade: X|upgrade: WebSocket,|connection: upgrade] end");
+  for (const char* fields :
+       {"", "Upgrade: websocket\r\n", "Connection: upgrade\r\n", "Connection: upgrade\r\nUpgrade:\r\n",
+        "Connection: upgrade\r\nUpgrade: h2c\r\n", "Connection: upgrade\r\nUpgrade: ,\r\n",
+        "Connection: upgrade\r\nUpgrade: web\r\n", "Connection: upgrade\r\nUpgrade: x, y\r\n"}) {
+    EXPECT_EQ(Read(absl::StrCat("HTTP/1.1 101 Switch\r\n", fields, "\r\n"), options),
+              "refused 502 http1.unexpected_upgrade")
+        << fields;
+  }
 }
 
 TEST(ResponseTest, HopByHopFieldsStayBehind) {
-  EXPECT_EQ(Read("HTTP/1.1 204 No\r\nConnection: x-a\r\nX-A: 1\r\nKeep-Alive: timeout=5\r\nX-B: 2\r\n\r\n"), "204 [x-b: 2] end");
+  EXPECT_EQ(Read("HTTP/1.1 204 No\r\nConnection: x-a\r\nX-A: 1\r\nKeep-Alive: timeout=5\r\nX-B: 2\r\n\r\n"),
+            "204 [x-b: 2] end");
 }
 
 }  // namespace

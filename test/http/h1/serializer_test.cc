@@ -104,12 +104,14 @@ TEST_F(SerializerTest, WritesResponsesWithTheirFraming) {
   Response(200).Add(HeaderName("b"), "c");
   EXPECT_EQ(WriteResponse(true), "HTTP/1.1 200 OK\r\nb: c\r\ncontent-length: 0\r\n\r\n");
   EXPECT_EQ(WriteResponse(false), "HTTP/1.1 200 OK\r\nb: c\r\ntransfer-encoding: chunked\r\n\r\n");
-  EXPECT_EQ(WriteResponse(false, {false, false, false, true, true}), "HTTP/1.1 200 OK\r\nb: c\r\nconnection: close\r\n\r\n");
+  EXPECT_EQ(WriteResponse(false, {false, false, false, true, true}),
+            "HTTP/1.1 200 OK\r\nb: c\r\nconnection: close\r\n\r\n");
   EXPECT_EQ(WriteResponse(true, {false, false, false, true, true}),
             "HTTP/1.1 200 OK\r\nb: c\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n");
   EXPECT_EQ(WriteResponse(true, {true, false, false, false, true}), "HTTP/1.1 200 OK\r\nb: c\r\n\r\n");
   map_.Add(KnownHeader::kContentLength, "9");
-  EXPECT_EQ(WriteResponse(true, {true, false, false, false, true}), "HTTP/1.1 200 OK\r\nb: c\r\ncontent-length: 9\r\n\r\n");
+  EXPECT_EQ(WriteResponse(true, {true, false, false, false, true}),
+            "HTTP/1.1 200 OK\r\nb: c\r\ncontent-length: 9\r\n\r\n");
   EXPECT_EQ(WriteResponse(false), "HTTP/1.1 200 OK\r\nb: c\r\ncontent-length: 9\r\n\r\n");
   Response(204).Add(KnownHeader::kContentLength, "0");
   EXPECT_EQ(WriteResponse(true), "HTTP/1.1 204 No Content\r\n\r\n");
@@ -160,9 +162,14 @@ TEST_F(SerializerTest, ChunksAndTrailersReadBackTheSame) {
 
 TEST_F(SerializerTest, RefusalsSayWhyAndClose) {
   Buffer out;
-  WriteRefusal(400, out);
+  WriteRefusal(400, false, out);
   EXPECT_EQ(out.ToString(),
-            "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 11\r\nconnection: close\r\n\r\nBad Request");
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 11\r\nconnection: "
+            "close\r\n\r\nBad Request");
+  out.Clear();
+  WriteRefusal(400, /*head=*/true, out);
+  EXPECT_EQ(out.ToString(),
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: 11\r\nconnection: close\r\n\r\n");
 }
 
 }  // namespace

@@ -139,6 +139,14 @@ TEST_F(ServerSessionTest, MalformedRequestsAreAnsweredByTheCodecAndClosed) {
   EXPECT_TRUE(Until([&] { return app_.closes == 1; }));
 }
 
+TEST_F(ServerSessionTest, ARefusedHeadRequestGetsNoContent) {
+  Open();
+  Say("\r\nHEAD / HTTP/1.1\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_TRUE(absl::StartsWith(got(), "HTTP/1.1 400 Bad Request\r\n")) << got();
+  EXPECT_TRUE(absl::EndsWith(got(), "connection: close\r\n\r\n")) << got();
+}
+
 TEST_F(ServerSessionTest, AMalformedBodyResetsTheStreamAndIsAnswered) {
   Open();
   Say("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n");
