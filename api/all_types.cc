@@ -78,8 +78,11 @@
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver.pb.h"
 #include "envoy/extensions/request_id/uuid/v3/uuid.pb.h"
+#include "envoy/extensions/resource_monitors/cgroup_memory/v3/cgroup_memory.pb.h"
+#include "envoy/extensions/resource_monitors/cpu_utilization/v3/cpu_utilization.pb.h"
 #include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
 #include "envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.pb.h"
+#include "envoy/extensions/resource_monitors/injected_resource/v3/injected_resource.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/common.pb.h"
@@ -228,8 +231,11 @@ std::vector<const google::protobuf::Descriptor*> AllTypes() {
       ::envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig::descriptor(),
       ::envoy::extensions::network::dns_resolver::getaddrinfo::v3::GetAddrInfoDnsResolverConfig::descriptor(),
       ::envoy::extensions::request_id::uuid::v3::UuidRequestIdConfig::descriptor(),
+      ::envoy::extensions::resource_monitors::cgroup_memory::v3::CgroupMemoryConfig::descriptor(),
+      ::envoy::extensions::resource_monitors::cpu_utilization::v3::CpuUtilizationConfig::descriptor(),
       ::envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig::descriptor(),
       ::envoy::extensions::resource_monitors::fixed_heap::v3::FixedHeapConfig::descriptor(),
+      ::envoy::extensions::resource_monitors::injected_resource::v3::InjectedResourceConfig::descriptor(),
       ::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate::descriptor(),
       ::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer::descriptor(),
       ::envoy::extensions::transport_sockets::tls::v3::TlsParameters::descriptor(),

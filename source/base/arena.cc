@@ -55,6 +55,10 @@ char* AlignUp(char* at, size_t align) {
 
 }  // namespace
 
+void TrimArenaChunks() {
+  while (t_free.first != nullptr) free(t_free.Pop());
+}
+
 void* Arena::Allocate(size_t size, size_t align) {
   OUTRIGGER_DCHECK(align != 0 && (align & (align - 1)) == 0 && align <= 64);
   char* start = AlignUp(at_, align);

@@ -61,4 +61,7 @@ class Arena {
   size_t charged_ = 0;
 };
 
+// Gives the chunks that no arena of this thread uses back to the allocator (overload).
+void TrimArenaChunks();
+
 }  // namespace outrigger

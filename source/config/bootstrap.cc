@@ -8,9 +8,9 @@
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/extensions/bootstrap/internal_listener/v3/internal_listener.pb.h"
-#include "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.pb.h"
 #include "outrigger/last_good/v1/last_good.pb.h"
 #include "source/config/cluster_builder.h"
+#include "source/config/overload.h"
 #include "source/extension/fault.h"
 #include "source/extension/runtime.h"
 #include "source/schema/reader.h"
@@ -94,6 +94,15 @@ absl::Status CheckSources(const Bootstrap& bootstrap) {
 
 // Extensions that the process has one of. What has no effect was said by the rules; anything else does not belong
 // there.
+// Monitors that nobody asks yet, and what would follow from them.
+absl::Status CheckOverload(const Bootstrap& bootstrap) {
+  const auto overload = OverloadOf(bootstrap);
+  if (!overload.ok()) return overload.status();
+  if (!overload->actions.empty()) return Fault("overload_manager.actions", "is not supported");
+  if (!overload->points.empty()) return Fault("overload_manager.loadshed_points", "is not supported");
+  return absl::OkStatus();
+}
+
 absl::Status CheckExtensions(const Bootstrap& bootstrap) {
   using envoy::extensions::bootstrap::internal_listener::v3::InternalListener;
   for (int i = 0; i < bootstrap.bootstrap_extensions_size(); ++i) {
@@ -105,6 +114,7 @@ absl::Status CheckExtensions(const Bootstrap& bootstrap) {
     }
   }
   if (const auto last_good = LastGoodOf(bootstrap); !last_good.ok()) return last_good.status();
+  if (const absl::Status checked = CheckOverload(bootstrap); !checked.ok()) return checked;
   OUTRIGGER_TRY("typed_dns_resolver_config", CheckResolver(bootstrap.typed_dns_resolver_config()));
   return absl::OkStatus();
 }
@@ -126,23 +136,16 @@ absl::StatusOr<LastGood> LastGoodOf(const Bootstrap& bootstrap) {
 }
 
 absl::StatusOr<std::optional<uint64_t>> ConnectionLimitOf(const Bootstrap& bootstrap, const Value::Struct& runtime) {
-  using envoy::extensions::resource_monitors::downstream_connections::v3::DownstreamConnectionsConfig;
   std::optional<uint64_t> limit;
   const auto given = runtime.find("overload.global_downstream_max_connections");
   double number = 0;
   if (given != runtime.end() && extension::NumberOf(&given->second, &number) && number > 0) {
     limit = number < 1e18 ? static_cast<uint64_t>(number) : UINT64_MAX;
   }
-  const auto& monitors = bootstrap.overload_manager().resource_monitors();
-  for (int i = 0; i < monitors.size(); ++i) {
-    const std::string path = extension::Item("overload_manager.resource_monitors", i);
-    DownstreamConnectionsConfig config;
-    if (schema::TypeOf(monitors[i].typed_config().type_url()) != config.GetDescriptor()) {
-      return Fault(path + ".typed_config", "is no resource monitor known here");
-    }
-    if (i > 0) return Fault(path, "there is another monitor of downstream connections");
-    OUTRIGGER_TRY(path + ".typed_config", schema::UnpackInto(monitors[i].typed_config(), config));
-    limit = static_cast<uint64_t>(config.max_active_downstream_connections());
+  const auto overload = OverloadOf(bootstrap);
+  if (!overload.ok()) return overload.status();
+  for (const overload::MonitorSpec& monitor : overload->monitors) {
+    if (const auto* connections = std::get_if<overload::Connections>(&monitor.of)) limit = connections->most;
   }
   return limit;
 }

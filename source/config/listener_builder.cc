@@ -179,6 +179,7 @@ absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const liste
     out->connection_limit = static_cast<uint64_t>(std::min(*most->as_number(), 1e18));
   }
   out->ignore_global_conn_limit = proto.ignore_global_conn_limit();
+  out->bypass_overload = proto.bypass_overload_manager();
   out->metadata = extension::MetadataOf(proto.metadata());
   out->stats = context.stats().Register<observe::ListenerStats>(stat_prefix);
   out->ssl_stats = context.stats().Register<observe::SslStats>(absl::StrCat(stat_prefix, "ssl."));

@@ -83,6 +83,19 @@ class Engine {
   virtual int Deliver() = 0;
   virtual void Wake() = 0;  // any thread: ends a Wait
 
+  // What the process has of what may run out; zero: nobody knows.
+  struct HeapUse {
+    uint64_t used = 0;  // handed out by the allocator
+    uint64_t free = 0;  // kept by the allocator, given to nobody
+  };
+  virtual HeapUse Heap() { return {}; }
+  virtual void ReturnFreeHeap() {}  // to the system, as far as it can
+  struct FileUse {
+    uint64_t open = 0;
+    uint64_t most = 0;  // RLIMIT_NOFILE
+  };
+  virtual FileUse Files() { return {}; }
+
   // Name resolution. The answer comes on this loop, never before the call returned. The handle cancels when destroyed.
   class Query {
    public:

@@ -1,6 +1,7 @@
 #include "source/event/epoll_engine.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -257,6 +258,15 @@ IoResult EpollEngine::ChangeMode(absl::string_view path, uint32_t mode) { return
 absl::Status EpollEngine::CheckOwner(absl::string_view path, uint32_t forbidden) {
   return file_calls::CheckOwner(path, forbidden);
 }
+
+Engine::HeapUse EpollEngine::Heap() {
+  const struct mallinfo2 info = mallinfo2();
+  return {info.uordblks + info.hblkhd, info.fordblks};
+}
+
+void EpollEngine::ReturnFreeHeap() { malloc_trim(0); }
+
+Engine::FileUse EpollEngine::Files() { return file_calls::OpenFiles(); }
 
 absl::StatusOr<std::vector<std::string>> EpollEngine::ListFolder(absl::string_view path) {
   return file_calls::List(path);

@@ -48,6 +48,9 @@ class EpollEngine final : public Engine {
   void Wait(Duration longest) override;
   int Deliver() override;
   void Wake() override;
+  HeapUse Heap() override;
+  void ReturnFreeHeap() override;
+  FileUse Files() override;
 
   std::unique_ptr<Query> Resolve(absl::string_view name, ResolveFamily family,
                                  absl::AnyInvocable<void(const ResolveAnswer&) &&> done) override;

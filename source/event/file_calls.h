@@ -22,5 +22,6 @@ absl::Status MakeFolder(absl::string_view path, uint32_t mode);
 absl::Status CheckOwner(absl::string_view path, uint32_t forbidden);
 IoResult ChangeMode(absl::string_view path, uint32_t mode);
 absl::StatusOr<std::vector<std::string>> List(absl::string_view path);
+Engine::FileUse OpenFiles();
 
 }  // namespace outrigger::event::file_calls

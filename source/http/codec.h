@@ -60,6 +60,8 @@ class StreamSender {
   virtual Protocol protocol() const = 0;
   virtual uint64_t wire_bytes_sent() const = 0;  // this stream's bytes incl. headers, as encoded
   virtual uint64_t wire_bytes_received() const = 0;
+  // Memory that this stream's received and unsent bytes keep (for HTTP/1, which has one stream, the connection's).
+  virtual size_t held_bytes() const { return 0; }
   // Upgrade/CONNECT accepted: from here on bytes pass unframed (h1) or as DATA (h2).
   virtual bool supports_trailers() const { return true; }
 

@@ -47,6 +47,9 @@ class Filter {
   // The downstream cannot take more (above), or can again: whoever produces the response stops and goes on.
   virtual void OnDownstreamAboveHigh(Stream&) {}
   virtual void OnDownstreamBelowLow(Stream&) {}
+  // Memory that the filter keeps for the stream beside its own object: bodies, the other side's buffers. Asked when
+  // memory is short.
+  virtual size_t HeldBytes() const { return 0; }
   // Exactly once, last, also after a reset; the stream's facts (flags, details, bytes) are final.
   virtual void OnDone(Stream&) {}
 };

@@ -48,6 +48,12 @@ class DownstreamContext {
   virtual bool draining() const = 0;
   // It drains because its peer might not be let in any more: not to be kept longer than it needs.
   virtual bool trust_changed() const { return false; }
+  class DrainHandler;
+  struct HeavyStream {
+    uint64_t bytes = 0;
+    DrainHandler* of = nullptr;
+    void* stream = nullptr;
+  };
   // Who hears that this connection should finish what it does and close. One per connection; null: it is just closed.
   class DrainHandler {
    public:
@@ -55,6 +61,12 @@ class DownstreamContext {
     // Current() is null from now on. The last chain that it was and the Snapshot that has it decide about requests that
     // come all the same; both are valid during the call.
     virtual void OnUnfollowed(const FilterChain& /*last*/, const Snapshot& /*its*/) {}
+    // Overload: time limits are shorter, or longer again, than they were.
+    virtual void OnLimitsScaled() {}
+    // Overload: each of its streams that holds at least `least` bytes of memory.
+    virtual void FindHeavyStreams(uint64_t /*least*/, std::vector<HeavyStream>& /*out*/) {}
+    // One that this turn's FindHeavyStreams named; nothing if it ended meanwhile.
+    virtual void ResetHeavyStream(void* /*stream*/) {}
 
    protected:
     ~DrainHandler() = default;
@@ -156,6 +168,7 @@ struct Listener {
   std::vector<std::shared_ptr<const observe::AccessLog>> access_logs;
   bool drain_on_healthcheck_fail = true;  // DrainType DEFAULT; MODIFY_ONLY: false
   bool ignore_global_conn_limit = false;
+  bool bypass_overload = false;            // its connections and requests are not refused for overload
   uint64_t connection_limit = UINT64_MAX;  // run-time key envoy.resource_limits.listener.NAME.connection_limit
   Metadata metadata;
   observe::StatsScope<observe::ListenerStats> stats;  // "listener.ADDRESS."

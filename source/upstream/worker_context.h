@@ -10,6 +10,7 @@
 #include "source/http/date.h"
 #include "source/model/snapshot.h"
 #include "source/observe/stats.h"
+#include "source/overload/state.h"
 #include "source/tls/session_cache.h"
 #include "source/upstream/worker_cluster.h"
 
@@ -24,6 +25,7 @@ struct ProcessFacts {
   std::vector<std::string> environment_names;
   std::atomic<bool> draining{false};             // graceful shutdown or /drain_listeners?graceful
   std::atomic<bool> health_check_failed{false};  // /healthcheck/fail
+  overload::State overload;                      // main writes
 };
 
 // Something that outlives the request that began it (a mirrored request). Its worker owns it until it calls Done().

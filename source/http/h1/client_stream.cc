@@ -129,4 +129,8 @@ void ClientStream::ResumeReading() {
   connection_->ResumeReading();
 }
 
+size_t ClientStream::held_bytes() const {
+  return session_ == nullptr ? 0 : connection_->input().charged() + connection_->output().charged() + early_.charged();
+}
+
 }  // namespace outrigger::http::h1

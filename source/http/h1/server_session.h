@@ -26,6 +26,7 @@ class ServerStream final : public StreamSender {
   Protocol protocol() const override { return answer_.peer_http10 ? Protocol::kHttp10 : Protocol::kHttp11; }
   uint64_t wire_bytes_sent() const override { return wire_sent_; }
   uint64_t wire_bytes_received() const override { return wire_received_; }
+  size_t held_bytes() const override;
   bool supports_trailers() const override;
 
  private:

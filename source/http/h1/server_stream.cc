@@ -156,4 +156,8 @@ void ServerStream::ResumeReading() {
   connection_->ResumeReading();
 }
 
+size_t ServerStream::held_bytes() const {
+  return session_ == nullptr ? 0 : connection_->input().charged() + connection_->output().charged();
+}
+
 }  // namespace outrigger::http::h1

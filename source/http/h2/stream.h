@@ -49,6 +49,7 @@ class Stream final : public StreamSender,
   Protocol protocol() const override { return Protocol::kHttp2; }
   uint64_t wire_bytes_sent() const override { return sent_; }
   uint64_t wire_bytes_received() const override { return received_; }
+  size_t held_bytes() const override { return in_.charged() + out_.charged(); }
 
   void Dump(DumpWriter& out) const;
 

@@ -48,6 +48,7 @@ std::shared_ptr<const model::Listener> MakeListener(const AdminListener::Setting
   listener->default_chain = std::move(chain);
   listener->reuse_port = false;
   listener->ignore_global_conn_limit = true;
+  listener->bypass_overload = true;
   listener->stats = registry.Register<observe::ListenerStats>("listener.admin.");
   if (auto matcher = model::FilterChainMatcher::Build({}); matcher.ok()) listener->matcher = *std::move(matcher);
   return listener;
