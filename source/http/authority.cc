@@ -14,7 +14,8 @@ constexpr std::array<bool, 256> MakeHostTable() {
   for (int c = 'a'; c <= 'z'; ++c) table[c] = true;
   for (int c = 'A'; c <= 'Z'; ++c) table[c] = true;
   for (int c = '0'; c <= '9'; ++c) table[c] = true;
-  for (char c : {'-', '.', '_', '~', '!', '$', '&', '\'', '(', ')', '*', '+', ';', '='}) table[static_cast<uint8_t>(c)] = true;
+  for (char c : {'-', '.', '_', '~', '!', '$', '&', '\'', '(', ')', '*', '+', ';', '='})
+    table[static_cast<uint8_t>(c)] = true;
   return table;
 }
 constexpr std::array<bool, 256> kHostTable = MakeHostTable();
@@ -74,13 +75,24 @@ bool ParseAuthority(absl::string_view text, Authority* out) {
   return ParsePort(absl::string_view(text.data() + i + 1, text.size() - i - 1), out);
 }
 
+bool HasBrokenEscape(absl::string_view path) {
+  const char* at = path.data();
+  const char* const end = at + path.size();
+  while (at < end && (at = static_cast<const char*>(memchr(at, '%', static_cast<size_t>(end - at)))) != nullptr) {
+    if (memchr(path.data(), '?', static_cast<size_t>(at - path.data())) != nullptr) return false;
+    if (end - at < 3 || !IsHex(at[1]) || !IsHex(at[2])) return true;
+    at += 3;
+  }
+  return false;
+}
+
 bool IsValidPath(absl::string_view path) {
   if (path.empty() || path[0] != '/') return false;
   for (char c : path) {
     const uint8_t byte = static_cast<uint8_t>(c);
     if (byte <= 0x20 || byte >= 0x7f || c == '#') return false;
   }
-  return true;
+  return !HasBrokenEscape(path);
 }
 
 }  // namespace outrigger::http

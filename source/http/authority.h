@@ -19,9 +19,13 @@ struct Authority {
 // joined list) are refused.
 bool ParseAuthority(absl::string_view text, Authority* out);
 
-// The path-and-query of an origin-form target: "/" first, visible ASCII only, no fragment. Characters such as "|" or
-// "{" are outside RFC 3986 but browsers send them raw in queries, so they pass unchanged; bytes that could end a line or
-// a token never do.
+// A "%" without two hex digits in the path (before "?"): decoders disagree about what it means, so it is refused rather
+// than passed on. In a query browsers send it raw.
+bool HasBrokenEscape(absl::string_view path);
+
+// The path-and-query of an origin-form target: "/" first, visible ASCII only, no fragment, no broken escape. Characters
+// such as "|" or "{" are outside RFC 3986 but browsers send them raw in queries, so they pass unchanged; bytes that
+// could end a line or a token never do.
 bool IsValidPath(absl::string_view path);
 
 }  // namespace outrigger::http

@@ -244,7 +244,8 @@ Refusal ParseRequestLine(absl::string_view line, const ParseContext& context, He
   out.target = absl::string_view(target, static_cast<size_t>(stop - target));
   const absl::string_view version(stop + 1, static_cast<size_t>(end - stop - 1));
   if (const Refusal refusal = ParseVersion(version, &out.http10)) return refusal;
-  return ParseTarget(context, out);
+  if (const Refusal refusal = ParseTarget(context, out)) return refusal;
+  return HasBrokenEscape(out.path) ? kBadUrl : Refusal();
 }
 
 Refusal ParseStatusLine(absl::string_view line, Head& out) {

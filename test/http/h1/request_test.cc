@@ -72,6 +72,15 @@ TEST(RequestTest, StartLinesAreStrict) {
   for (const Case& c : cases) EXPECT_EQ(Read(c.wire), c.trace) << c.wire;
 }
 
+TEST(RequestTest, AnEscapeInAPathIsWhole) {
+  for (absl::string_view path : {"/100%", "/%", "/%2", "/%zz", "/%4g/x", "/a%20%", "/%?a", "http://a/%x", "/%%41"}) {
+    EXPECT_EQ(Read(WithTarget(path)), "refused 400 http1.invalid_url") << path;
+  }
+  for (absl::string_view path : {"/%41%2f%C3%a9", "/?100%", "/a%20?%zz%", "/%41?%"}) {
+    EXPECT_EQ(Read(WithTarget(path)), absl::StrCat("GET http a ", path, " [] end")) << path;
+  }
+}
+
 TEST(RequestTest, TargetsHaveFourForms) {
   const Case cases[] = {
       {WithTarget("/a/b?c=d&e=%20"), "GET http a /a/b?c=d&e=%20 [] end"},
