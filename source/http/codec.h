@@ -59,6 +59,7 @@ class StreamSender {
   virtual net::Connection& connection() = 0;
   virtual Protocol protocol() const = 0;
   virtual uint64_t wire_bytes_sent() const = 0;  // this stream's bytes incl. headers, as encoded
+  // h1: also what came of a head that is not complete. Both can still be asked in OnReset.
   virtual uint64_t wire_bytes_received() const = 0;
   // Memory that this stream's received and unsent bytes keep (for HTTP/1, which has one stream, the connection's).
   virtual size_t held_bytes() const { return 0; }
@@ -110,6 +111,7 @@ class ClientSessionOwner {
   virtual void OnGoAway() = 0;        // no new streams here (GOAWAY, "connection: close", draining)
   virtual void OnSessionClosed(const net::CloseInfo& why) = 0;  // last call; streams were reset before
   virtual void OnStreamLimitChanged() {}                        // SETTINGS_MAX_CONCURRENT_STREAMS of the peer
+  virtual void OnPeerIdleTimeout(Duration /*timeout*/) {}       // h1: "Keep-Alive: timeout", when another one is said
 };
 class ClientSession : public Session {
  public:

@@ -32,6 +32,7 @@ absl::string_view ResetReasonName(ResetReason reason) {
     case ResetReason::kConnectTimeout:
       return "connection_timeout";
     case ResetReason::kConnectionTermination:
+    case ResetReason::kNotSent:
       return "connection_termination";
     case ResetReason::kProtocolError:
       return "protocol_error";

@@ -21,6 +21,7 @@ enum class ResetReason : uint8_t {
   kConnectFailure,  // no connection could be made
   kConnectTimeout,
   kConnectionTermination,  // the connection ended underneath
+  kNotSent,                // so it did before a byte of the request was written (h1 client): certainly not processed
   kProtocolError,          // the peer broke the protocol; detail says how
   kOverflow,               // a circuit breaker or pending queue was full
   kHttp11Required,

@@ -45,6 +45,9 @@ inline constexpr absl::string_view kResponsePayloadTooLarge = "response_payload_
 inline constexpr absl::string_view kResetConnectionFailure = "remote_connection_failure";
 inline constexpr absl::string_view kResetConnectionTimeout = "connection_timeout";
 inline constexpr absl::string_view kResetConnectionTermination = "connection_termination";
+// After "connection_termination|": the connection had carried requests before, and no byte of an answer came. A request
+// that is not idempotent is not sent again then: it may have been processed.
+inline constexpr absl::string_view kUnansweredOnReused = "reused_connection_without_answer";
 inline constexpr absl::string_view kResetLocal = "local_reset";
 inline constexpr absl::string_view kResetLocalRefused = "local_refused_stream_reset";
 inline constexpr absl::string_view kResetOverflow = "overflow";

@@ -31,6 +31,7 @@ void Attempt::Start(const upstream::Picked& picked) {
   options.downstream_protocol = router_.stream().info().protocol;
   options.authority = ServerNameSource(router_.cluster().config(), headers);
   options.dedicated = router_.upgrade() || router_.connect();
+  options.fresh = router_.wants_fresh();
   cells_ = picked.cells;
   router_.cluster().Request(picked, *this, options);
   if (over_) return;
@@ -60,6 +61,7 @@ void Attempt::OnStreamReady(http::StreamSender& sender, const upstream::Connecti
     return;
   }
   sender_ = &sender;
+  reused_ = facts.reused;
   RecordConnection(facts);
   if (router_.stream().info().scheme_follows_upstream) {
     const bool secure = facts.connection->transport().tls() != nullptr;
@@ -80,7 +82,7 @@ void Attempt::NoteRequestEnd(bool end) {
 void Attempt::SendWhatThereIs() {
   if (sender_ == nullptr || request_end_sent_) return;
   Buffer body;
-  router_.GiveBody(body, sender_->protocol() == http::Protocol::kHttp2);
+  router_.GiveBody(body, reused_ || sender_->protocol() == http::Protocol::kHttp2);
   const bool end = router_.request_ended();
   HeaderMap* trailers = router_.request_trailers();
   if (!headers_sent_) {
@@ -201,7 +203,9 @@ void Attempt::ResponseEnded() {
 
 void Attempt::OnReset(ResetReason reason, const char* detail) {
   if (std::exchange(over_, true)) return;
-  sender_ = nullptr;
+  http::StreamSender* sender = std::exchange(sender_, nullptr);
+  unanswered_ = reused_ && reason == ResetReason::kConnectionTermination && sender != nullptr &&
+                sender->wire_bytes_received() == 0;
   DisarmAll();
   if (std::exchange(source_paused_, false)) router_.ResumeSource();
   Judge(false);

@@ -25,6 +25,9 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   bool ready() const { return sender_ != nullptr; }
   bool headers_sent() const { return headers_sent_; }
   bool response_begun() const { return response_begun_; }
+  // Its connection, one used before, ended without a byte of an answer: mostly it was being closed for idleness when
+  // the request came.
+  bool unanswered() const { return unanswered_; }
   MonotonicTime started() const { return started_; }
   void CountTimeout() {  // at the endpoint
     if (cells_ != nullptr) cells_->rq_timeout.Inc();
@@ -76,6 +79,8 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
   TryTimeout idle_timeout_;
   TryTimeout longest_timeout_;  // max_stream_duration of the cluster
   uint32_t response_pauses_ = 0;
+  bool reused_ = false;  // its connection had carried a request before
+  bool unanswered_ = false;
   bool headers_sent_ = false, request_end_sent_ = false, response_begun_ = false, response_ended_ = false,
        over_ = false, source_paused_ = false, judged_ = false, reading_paused_ = false;
 };

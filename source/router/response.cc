@@ -216,19 +216,31 @@ void Router::OnAttemptReset(Attempt& attempt, ResetReason reason, absl::string_v
     return;
   }
   if (Unprocessed(reason, attempt.headers_sent()) && MayRepeat()) return Repeat(reason);
+  if (MayRepeatUnanswered(attempt)) {
+    repeated_unanswered_ = true;
+    return Repeat(reason);
+  }
   if (MayRetry() && retry_->WantsRetry(reason, attempt.headers_sent()) && ReserveRetry()) {
     cluster_stats().upstream_rq_retry_backoff_exponential.Inc();
     attempt_ = nullptr;
     body_given_ = 0;
     return RetryAfter(retry_->NextBackOff(worker_.dispatcher().engine()));
   }
-  AnswerReset(reason, transport_failure);
+  AnswerReset(reason,
+              transport_failure.empty() && attempt.unanswered() ? details::kUnansweredOnReused : transport_failure);
+}
+
+bool Router::MayRepeatUnanswered(const Attempt& attempt) const {
+  if (!attempt.unanswered() || repeated_unanswered_ || body_let_go_) return false;
+  const absl::string_view method = stream_.request_headers().method();
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" || method == "PUT" ||
+         method == "DELETE";
 }
 
 // A policy that names refused streams says itself how often and when; a GOAWAY is the connection's end, and none of the
 // policy's business.
 bool Router::Unprocessed(ResetReason reason, bool sent) const {
-  if (reason == ResetReason::kRemoteGoneAway) return true;
+  if (reason == ResetReason::kRemoteGoneAway || reason == ResetReason::kNotSent) return true;
   return reason == ResetReason::kRemoteRefused && !(MayRetry() && retry_->WantsRetry(reason, sent));
 }
 
@@ -240,6 +252,10 @@ void Router::Repeat(ResetReason reason) {
   }
   ++repeats_;
   cluster_stats().upstream_rq_retry.Inc();
+  if (reason == ResetReason::kNotSent || reason == ResetReason::kConnectionTermination) {
+    cluster_stats().upstream_rq_repeated_idle_close.Inc();
+    wants_fresh_ = true;
+  }
   attempt_ = nullptr;
   body_given_ = 0;
   RetryAfter(pause);
@@ -325,6 +341,7 @@ absl::string_view ResetReasonDetail(ResetReason reason) {
     case ResetReason::kConnectTimeout:
       return details::kResetConnectionTimeout;
     case ResetReason::kConnectionTermination:
+    case ResetReason::kNotSent:
       return details::kResetConnectionTermination;
     case ResetReason::kLocalReset:
       return details::kResetLocal;
@@ -348,6 +365,7 @@ ResponseFlag ResetReasonFlag(ResetReason reason) {
     case ResetReason::kConnectTimeout:
       return ResponseFlag::kUpstreamConnectionFailure;
     case ResetReason::kConnectionTermination:
+    case ResetReason::kNotSent:
       return ResponseFlag::kUpstreamConnectionTermination;
     case ResetReason::kLocalReset:
     case ResetReason::kLocalRefused:

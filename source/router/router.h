@@ -53,6 +53,7 @@ class Router final : public http::Filter {
   // What of the request is there to send. The attempt takes it all, each time it is called; shared, if it may be needed
   // again: for the retry policy, or because the upstream may say that it did not process the stream (HTTP/2).
   void GiveBody(Buffer& to, bool may_be_unprocessed);
+  bool wants_fresh() const { return wants_fresh_; }  // the attempt before died of a connection that was used before
   bool request_ended() const { return request_ended_; }
   http::HeaderMap* request_trailers() { return request_trailers_; }
   void OnAttemptInterim(Attempt& attempt, http::HeaderMap& headers);
@@ -97,8 +98,11 @@ class Router final : public http::Filter {
   void RequestEnded();
 
   // A request that raced a GOAWAY (RFC 9113 6.8) or was refused (8.7) was not processed, so it is sent again without
-  // asking the policy, if its body is still here. Takes no retry: the upstream did not see the first one.
+  // asking the policy, if its body is still here. Takes no retry: the upstream did not see the first one. So is one
+  // whose connection was closed before anything of it was written, and, once, an idempotent one (RFC 9110 9.2.2) whose
+  // reused connection ended without a byte of an answer: the other end closed it for idleness while the request came.
   bool MayRepeat() const { return repeats_ < kMostRepeats && !body_let_go_; }
+  bool MayRepeatUnanswered(const Attempt& attempt) const;
   bool Unprocessed(http::ResetReason reason, bool sent) const;
   void Repeat(http::ResetReason reason);
   bool KeepsBody(bool may_be_unprocessed) const;
@@ -154,6 +158,8 @@ class Router final : public http::Filter {
   bool response_begun_ = false, response_complete_ = false, over_ = false, upgrade_ = false, connect_ = false;
   bool body_paused_ = false, downstream_full_ = false, canary_ = false;
   bool body_let_go_ = false;  // some of the body was sent and is not kept
+  bool wants_fresh_ = false;
+  bool repeated_unanswered_ = false;
 };
 
 // How a reset is said: inside the details' braces, and as a response flag.

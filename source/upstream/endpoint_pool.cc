@@ -54,14 +54,22 @@ bool EndpointPool::empty() const {
 // --- requests ---
 
 PooledConnection* EndpointPool::Ready() {
+  if (pending_fresh_ > 0 && !places_[kIdle].empty() && places_[kIdle].front().requests_ == 0) {
+    return &places_[kIdle].front();
+  }
   if (!places_[kPartFilled].empty()) return &places_[kPartFilled].front();
-  if (!places_[kIdle].empty()) return &places_[kIdle].front();
+  while (!places_[kIdle].empty()) {
+    PooledConnection& connection = places_[kIdle].front();
+    if (!connection.outlived()) return &connection;
+    connection.ListHook<event::Timeout>::Unlink();
+    connection.OnTimeout();
+  }
   return nullptr;
 }
 
 void EndpointPool::Request(StreamRequest& request, const StreamOptions& options) {
   const bool dedicated = options.dedicated && key_.protocol != UpstreamProtocol::kHttp2;
-  if (pending_count_ == 0) {
+  if (!options.fresh && pending_count_ == pending_fresh_) {
     while (PooledConnection* connection = Ready()) {
       if (Attach(*connection, request, dedicated)) return;
     }
@@ -76,6 +84,8 @@ void EndpointPool::Request(StreamRequest& request, const StreamOptions& options)
   ++books_.waiting;
   request.pool_ = this;
   request.dedicated_ = dedicated;
+  request.fresh_ = options.fresh;
+  pending_fresh_ += options.fresh ? 1 : 0;
   pending_.PushBack(request);
   books_.stats->upstream_rq_pending_total.Inc();
   books_.stats->upstream_rq_pending_active.Inc();
@@ -87,6 +97,7 @@ void EndpointPool::Cancel(StreamRequest& request) {
   request.pool_ = nullptr;
   static_cast<ListHook<StreamRequest>&>(request).Unlink();
   --pending_count_;
+  if (std::exchange(request.fresh_, false)) --pending_fresh_;
   --books_.waiting;
   breaker().pending.Release();
   breaker().UncountActive();
@@ -141,12 +152,31 @@ void EndpointPool::ServePending() {
     serve_again_ = false;
     while (!pending_.empty()) {
       PooledConnection* connection = Ready();
-      if (connection == nullptr) break;
-      Attach(*connection, pending_.front(), pending_.front().dedicated_);
+      StreamRequest* next = connection != nullptr ? FirstFor(*connection) : nullptr;
+      if (next == nullptr) break;
+      Attach(*connection, *next, next->dedicated_);
     }
   } while (serve_again_);
   serving_ = false;
   OpenWhatIsNeeded();
+}
+
+// Who waits longest of those that may use it.
+StreamRequest* EndpointPool::FirstFor(const PooledConnection& connection) {
+  if (connection.requests_ == 0 || pending_fresh_ == 0) return &pending_.front();
+  StreamRequest* found = nullptr;
+  pending_.ForEach([&](StreamRequest& request) {
+    if (found == nullptr && !request.fresh_) found = &request;
+  });
+  return found;
+}
+
+// No connection may be opened: those that are idle make room for a fresh one, and where that does not help, any will
+// do.
+void EndpointPool::LetFreshHaveAny() {
+  if (!places_[kIdle].empty()) return places_[kIdle].back().Retire();  // its end comes back here
+  pending_.ForEach([this](StreamRequest& request) { pending_fresh_ -= std::exchange(request.fresh_, false) ? 1 : 0; });
+  books_.worker.dispatcher().AtEndOfTurn(*this);
 }
 
 void EndpointPool::OnEndOfTurn() { ServePending(); }
@@ -176,7 +206,9 @@ uint32_t EndpointPool::AssumedStreams() const {
 
 void EndpointPool::OpenWhatIsNeeded() {
   while (pending_count_ > connecting_streams_) {
-    if (!Open()) return;
+    if (Open()) continue;
+    if (pending_fresh_ > 0) LetFreshHaveAny();
+    return;
   }
 }
 
@@ -261,9 +293,7 @@ void EndpointPool::Settle(PooledConnection& connection) {
   if (connection.place_ == kIdle) connection.ListHook<event::Timeout>::Unlink();
   connection.place_ = to;
   places_[to].PushFront(connection);
-  if (to == kIdle && connection.account_.config->idle_timeout > Duration::zero()) {
-    books_.worker.timeouts().Add(connection, connection.account_.config->idle_timeout);
-  }
+  if (to == kIdle) connection.BeginIdle();
 }
 
 void EndpointPool::OnConnectionGone() {

@@ -10,6 +10,7 @@
 #include "source/base/intrusive_list.h"
 #include "source/event/dispatcher.h"
 #include "source/upstream/cluster_books.h"
+#include "source/upstream/peer_idle_limit.h"
 #include "source/upstream/worker_cluster.h"
 
 namespace outrigger::upstream {
@@ -58,6 +59,7 @@ class LiveEndpoint {
   bool present = true;          // in the current endpoint set
   bool unhealthy = false;       // when last looked at
   SharedLimit::Lease host_connections;
+  PeerIdleLimit idle_limit;
 
  private:
   bool MakeRoom();
@@ -70,8 +72,9 @@ class LiveEndpoint {
 //        │          └──────────┴──────────────┴──▶ draining ──▶ closed
 //        └── failure: every waiting request fails with it
 //
-// Requests go to a part-filled connection first, then to the one used last. A connection's streams are counted against
-// the limits of the key's priority and given back as the session says that they ended.
+// Requests go to a part-filled connection first, then to the one used last; those that ask for a fresh connection (one
+// that was not used yet) wait for it, and take any other if none may be opened. A connection's streams are counted
+// against the limits of the key's priority and given back as the session says that they ended.
 class EndpointPool final : private event::EndOfTurn {
  public:
   EndpointPool(LiveEndpoint& endpoint, PoolKey key);
@@ -99,6 +102,8 @@ class EndpointPool final : private event::EndOfTurn {
 
   void OnEndOfTurn() override;
   PooledConnection* Ready();
+  StreamRequest* FirstFor(const PooledConnection& connection);
+  void LetFreshHaveAny();
   bool Attach(PooledConnection& connection, StreamRequest& request, bool dedicated);
   void Fail(StreamRequest& request, const PoolFailure& failure);
   void ServePending();
@@ -120,6 +125,7 @@ class EndpointPool final : private event::EndOfTurn {
   IntrusiveList<DedicatedConnection, DedicatedConnection> dedicated_;
   IntrusiveList<StreamRequest, StreamRequest> pending_;
   uint64_t pending_count_ = 0;
+  uint64_t pending_fresh_ = 0;       // of them: want a connection that was not used yet
   uint64_t connecting_streams_ = 0;  // how many streams the connecting ones will carry, as far as we know
   bool serving_ = false, serve_again_ = false, for_good_ = false;
   bool spoke_http2_ = false;  // by ALPN, last time

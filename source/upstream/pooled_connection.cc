@@ -233,6 +233,7 @@ void PooledConnection::OnStreamClosed() {
 
 void PooledConnection::OnGoAway() {
   if (gone_) return;
+  LearnFromEnd();
   going_away_ = true;
   SyncStreams();
   pool_.Settle(*this);
@@ -248,6 +249,7 @@ void PooledConnection::OnStreamLimitChanged() {
 void PooledConnection::OnSessionClosed(const net::CloseInfo& why) {
   if (gone_) return;
   closed_ = true;
+  if (why.reason == CloseReason::kPeerReset) LearnFromEnd();
   const bool with_active_request = streams_ > 0;
   SyncStreams();
   account_.OnClosed(connection_.get(), why, with_active_request);
@@ -268,10 +270,33 @@ void PooledConnection::CloseIfRetired() {
   }
 }
 
+void PooledConnection::BeginIdle() {
+  WorkerContext& worker = pool_.books().worker;
+  idle_since_ = worker.dispatcher().now();
+  Duration longest = account_.config->idle_timeout;
+  const Duration before = pool_.endpoint().idle_limit.Ours(idle_since_);
+  before_peer_ = before > Duration::zero() && (longest <= Duration::zero() || before < longest);
+  if (before_peer_) longest = before;
+  if (longest > Duration::zero()) worker.timeouts().Add(*this, longest);
+}
+
+bool PooledConnection::outlived() const {
+  return ListHook<event::Timeout>::linked() && deadline() <= pool_.books().worker.dispatcher().now();
+}
+
 void PooledConnection::OnTimeout() {
   if (gone_ || place_ != EndpointPool::kIdle) return;
-  pool_.books().stats->upstream_cx_idle_timeout.Inc();
+  observe::ClusterStats& stats = *pool_.books().stats;
+  (before_peer_ ? stats.upstream_cx_idle_before_peer : stats.upstream_cx_idle_timeout).Inc();
   Retire();
+}
+
+void PooledConnection::OnPeerIdleTimeout(Duration timeout) { pool_.endpoint().idle_limit.Announced(timeout); }
+
+// The host ended a connection on which nothing was under way. In HTTP/2 its GOAWAY says what was not processed.
+void PooledConnection::LearnFromEnd() {
+  if (place_ != EndpointPool::kIdle || retired_ || session_->protocol() == http::Protocol::kHttp2) return;
+  pool_.endpoint().idle_limit.Ended(idle_since_, pool_.books().worker.dispatcher().now());
 }
 
 void PooledConnection::OnLongestLife() {

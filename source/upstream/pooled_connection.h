@@ -60,7 +60,12 @@ class PooledConnection final : public net::ConnectionHandler,
   void OnGoAway() override;
   void OnSessionClosed(const net::CloseInfo& why) override;
   void OnStreamLimitChanged() override;
+  void OnPeerIdleTimeout(Duration timeout) override;
   void OnTimeout() override;  // idle for too long
+  void BeginIdle();
+  // Its time is over, but the timer has not been heard yet: not for a request any more.
+  bool outlived() const;
+  void LearnFromEnd();
 
   http::StreamSender* NewStream(http::StreamReceiver& receiver);
   void SyncStreams();
@@ -75,11 +80,13 @@ class PooledConnection final : public net::ConnectionHandler,
   std::unique_ptr<net::Connection> connection_;
   std::unique_ptr<http::ClientSession> session_;
   std::unique_ptr<event::Timer> longest_life_;
+  MonotonicTime idle_since_{};
   uint32_t streams_ = 0;  // counted against the limits
   uint64_t requests_ = 0;
   uint32_t assumed_streams_;
   EndpointPool::Place place_ = EndpointPool::kConnecting;
   bool retired_ = false, going_away_ = false, closed_ = false, gone_ = false;
+  bool before_peer_ = false;  // its idle time ends early because the host's does soon
 };
 
 // One connection for one TcpRequest: connecting here, then the request's owner's; the account stays until the request

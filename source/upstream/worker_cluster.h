@@ -71,7 +71,7 @@ class StreamRequest : public ListHook<StreamRequest> {
  private:
   friend class EndpointPool;
   EndpointPool* pool_ = nullptr;  // while it waits
-  bool dedicated_ = false;
+  bool dedicated_ = false, fresh_ = false;
 };
 
 struct StreamOptions {
@@ -81,6 +81,7 @@ struct StreamOptions {
   // if there is one).
   absl::string_view authority;
   bool dedicated = false;  // upgrade/CONNECT over h1: never pooled afterwards
+  bool fresh = false;      // not a connection that was used before, if another one can be had
 };
 
 // One wish for an upstream TCP connection (tcp_proxy, CONNECT termination). Cancelled or destroyed when the connection

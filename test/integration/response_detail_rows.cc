@@ -169,6 +169,7 @@ std::map<std::string, Row> HopRows() {
       {"remote_connection_failure",
        {"plain", Get("/dead"), before("remote_connection_failure|delayed_connect_error:_Connection_refused")}},
       {"connection_timeout", By(ConnectsToAHostThatNeverAnswers, before("connection_timeout"))},
+      {"reused_connection_without_answer", Elsewhere("test/integration/keepalive_race_test.cc")},
       {"connection_termination", {"plain", Get("/cut"), before("connection_termination")}},
       {"local_reset", By(ClusterRemovedBetweenTries, before("local_reset|cluster_removed"))},
       {"local_refused_stream_reset", Later("overload manager")},

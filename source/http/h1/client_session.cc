@@ -76,9 +76,10 @@ bool ClientSession::Advance(Buffer& input) {
 
 bool ClientSession::ReadHead(Buffer& input) {
   ClientStream* const stream = stream_;
-  if (stream->nothing_left()) {  // it cannot be the answer to what the peer has not seen
+  // Before the request: also the "408" of a server that is tired of waiting. It must not become this request's answer.
+  if (stream->unsent()) {
     ++counters_.unexpected_responses;
-    Fail(ResetReason::kConnectionTermination, "http1.unexpected_response", input);
+    Fail(ResetReason::kNotSent, "http1.unexpected_response", input);
     return false;
   }
   Head head;
@@ -89,8 +90,10 @@ bool ClientSession::ReadHead(Buffer& input) {
       Fail(ResetReason::kProtocolError, decoder_.refusal().detail, input);
       return false;
     default:
+      stream->head_waiting_ = input.size();
       return false;
   }
+  stream->head_waiting_ = 0;
   Arena& arena = stream->receiver_->arena();
   HeaderMap* map = arena.New<HeaderMap>(arena);
   BuildResponseHeaders(head, wire_names(), *map);
@@ -126,7 +129,9 @@ void ClientSession::DeliverHead(HeaderMap& headers, const Head& head) {
     if (!body_under_way) stream->request_done_ = true;
     stream->facts_ = RequestFacts{stream->facts_.head};
   }
-  if (head.close) {
+  if (head.idle_seconds != idle_seconds_ && head.idle_seconds != Head::kNoIdleTimeout)
+    NoteIdleTimeout(head.idle_seconds);
+  if (head.close || head.idle_seconds == 0) {
     close_after_ = true;
     ++counters_.close_notified;
   }
@@ -136,6 +141,11 @@ void ClientSession::DeliverHead(HeaderMap& headers, const Head& head) {
   state_ = end ? State::kRest : State::kBody;
   if (end) stream->response_done_ = true;
   stream->receiver_->OnHeaders(headers, end);
+}
+
+void ClientSession::NoteIdleTimeout(uint32_t timeout) {
+  idle_seconds_ = timeout;
+  owner_.OnPeerIdleTimeout(seconds(timeout));
 }
 
 bool ClientSession::ReadBody(Buffer& input) {
@@ -216,7 +226,7 @@ void ClientSession::OnPeerEnd(Buffer& input) {
       if (decoder_.body_needs_close()) return DeliverEnd();
       return Fail(ResetReason::kConnectionTermination, "", input);
     case State::kHead:
-      return Fail(ResetReason::kConnectionTermination, "", input);
+      return Fail(stream_->unsent() ? ResetReason::kNotSent : ResetReason::kConnectionTermination, "", input);
     case State::kRest:
       AfterDelivery(stream_);
       return;
@@ -357,7 +367,8 @@ void ClientSession::OnBelowWriteLow() {
 void ClientSession::OnClosed(const net::CloseInfo& why) {
   closing_ = true;
   cut_pending_ = false;
-  DropStream(ResetReason::kConnectionTermination, why.detail);
+  const bool unsent = stream_ != nullptr && stream_->unsent();
+  DropStream(unsent ? ResetReason::kNotSent : ResetReason::kConnectionTermination, why.detail);
   owner_.OnSessionClosed(why);
 }
 

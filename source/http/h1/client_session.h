@@ -24,7 +24,7 @@ class ClientStream final : public StreamSender {
   net::Connection& connection() override { return *connection_; }
   Protocol protocol() const override { return Protocol::kHttp11; }
   uint64_t wire_bytes_sent() const override { return wire_sent_; }
-  uint64_t wire_bytes_received() const override { return wire_received_; }
+  uint64_t wire_bytes_received() const override { return wire_received_ + head_waiting_; }
   size_t held_bytes() const override;
   bool supports_trailers() const override;
 
@@ -33,7 +33,8 @@ class ClientStream final : public StreamSender {
   friend class RetiredStreams<ClientStream>;
   void Start(ClientSession& session, net::Connection& connection, StreamReceiver& receiver);
   bool complete() const { return request_done_ && response_done_; }
-  bool nothing_left() const;  // no byte of the request is on its way
+  // Nothing of the request was written: what comes now, or the connection's end, has nothing to do with it.
+  bool unsent() const { return !request_started_ || connection_->stats().bytes_written <= unsent_until_; }
   bool waits_for_switch() const { return (!facts_.upgrade.empty() || facts_.connect) && !tunnel_open_; }
   void HoldBody(Buffer& body, bool end);
   void EndRequest();
@@ -48,6 +49,8 @@ class ClientStream final : public StreamSender {
   Buffer early_;  // sent by the owner before the peer switched: goes out when it does
   uint64_t wire_sent_ = 0;
   uint64_t wire_received_ = 0;
+  uint64_t unsent_until_ = 0;  // the connection's bytes_written before the first byte of this request
+  size_t head_waiting_ = 0;    // bytes of a head that is not complete
   uint32_t pauses_ = 0;
   uint32_t interim_count_ = 0;
   bool request_started_ : 1 = false;
@@ -103,6 +106,7 @@ class ClientSession final : public http::ClientSession, private event::EndOfTurn
   void OnPeerEnd(Buffer& input);
   void DeliverEnd();
   bool AfterDelivery(const ClientStream* stream);
+  void NoteIdleTimeout(uint32_t seconds);
 
   void Fail(ResetReason reason, const char* detail, Buffer& input);
   void FailLater(const char* detail, bool cut);
@@ -121,7 +125,8 @@ class ClientSession final : public http::ClientSession, private event::EndOfTurn
   Decoder decoder_{Decoder::Kind::kResponse};
   ClientStream* stream_ = nullptr;
   RetiredStreams<ClientStream> retired_;
-  const char* fail_detail_ = nullptr;  // the stream is to fail at the end of the turn
+  const char* fail_detail_ = nullptr;             // the stream is to fail at the end of the turn
+  uint32_t idle_seconds_ = Head::kNoIdleTimeout;  // what the peer said last
   State state_ = State::kIdle;
   bool ready_ : 1 = false;
   bool held_ : 1 = false;

@@ -10,6 +10,8 @@ void ClientStream::Start(ClientSession& session, net::Connection& connection, St
   facts_ = RequestFacts();
   plan_ = WritePlan();
   wire_sent_ = wire_received_ = 0;
+  unsent_until_ = connection.stats().bytes_written + connection.output().size();
+  head_waiting_ = 0;
   pauses_ = interim_count_ = 0;
   request_started_ = request_done_ = response_started_ = response_done_ = false;
   tunnel_open_ = end_early_ = early_high_ = false;
@@ -19,8 +21,6 @@ bool ClientStream::supports_trailers() const {
   return session_ != nullptr && session_->http1_.enable_trailers &&
          (!request_started_ || plan_.framing == Framing::kChunked);
 }
-
-bool ClientStream::nothing_left() const { return !request_started_ || connection_->output().size() >= wire_sent_; }
 
 void ClientStream::Wrote(size_t bytes) {
   wire_sent_ += bytes;

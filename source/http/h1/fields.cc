@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "source/http/h1/limits.h"
+#include "source/http/h1/parser.h"
 #include "source/http/h1/scan.h"
 
 namespace outrigger::http::h1 {
@@ -54,6 +55,22 @@ void NoteTe(Head& head, absl::string_view value) {
   }
 }
 
+// "timeout=5, max=100": how long the peer keeps the connection when it is idle. Anything else says nothing.
+void NoteKeepAlive(Head& head, absl::string_view value) {
+  while (!value.empty()) {
+    const size_t comma = value.find(',');
+    const absl::string_view element = TrimWhitespace(value.substr(0, comma));
+    constexpr absl::string_view kTimeout = "timeout=";
+    if (element.size() > kTimeout.size() && EqualsLower(element.substr(0, kTimeout.size()), kTimeout)) {
+      uint64_t seconds = 0;
+      if (ParseContentLength(element.substr(kTimeout.size()), &seconds)) {
+        head.idle_seconds = static_cast<uint32_t>(std::min<uint64_t>(seconds, kMaxIdleSeconds));
+      }
+    }
+    value = comma == absl::string_view::npos ? absl::string_view() : value.substr(comma + 1);
+  }
+}
+
 void NoteField(Head& head, const Field& field) {
   const absl::string_view value(head.block + field.value, field.value_size);
   switch (field.known) {
@@ -79,6 +96,9 @@ void NoteField(Head& head, const Field& field) {
       break;
     case KnownHeader::kTe:
       NoteTe(head, value);
+      break;
+    case KnownHeader::kKeepAlive:
+      NoteKeepAlive(head, value);
       break;
     case KnownHeader::kExpect:
       head.expect_continue = head.expect_continue || EqualsLower(value, "100-continue");

@@ -50,6 +50,8 @@ struct Head {
 
   // Responses.
   uint32_t status = 0;
+  static constexpr uint32_t kNoIdleTimeout = ~0u;
+  uint32_t idle_seconds = kNoIdleTimeout;  // "Keep-Alive: timeout", at most kMaxIdleSeconds
 
   bool http10 = false;
   bool close = false;       // the peer does not want another message on this connection

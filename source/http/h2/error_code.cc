@@ -40,6 +40,7 @@ ErrorCode CodeFor(ResetReason reason, bool server) {
     case ResetReason::kOverflow:
     case ResetReason::kRemoteRefused:
     case ResetReason::kRemoteGoneAway:
+    case ResetReason::kNotSent:
       return ErrorCode::kRefusedStream;
     case ResetReason::kProtocolError:
       return ErrorCode::kProtocolError;

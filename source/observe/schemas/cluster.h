@@ -55,6 +55,7 @@
   COUNTER(upstream_cx_http1_total)                                      \
   COUNTER(upstream_cx_http2_total)                                      \
   COUNTER(upstream_cx_http3_total)                                      \
+  COUNTER(upstream_cx_idle_before_peer)                                 \
   COUNTER(upstream_cx_idle_timeout)                                     \
   COUNTER(upstream_cx_max_duration_reached)                             \
   COUNTER(upstream_cx_max_requests)                                     \
@@ -90,6 +91,7 @@
   COUNTER(upstream_rq_retry_limit_exceeded)                             \
   COUNTER(upstream_rq_retry_overflow)                                   \
   COUNTER(upstream_rq_retry_success)                                    \
+  COUNTER(upstream_rq_repeated_idle_close)                              \
   COUNTER(upstream_rq_rx_reset)                                         \
   COUNTER(upstream_rq_timeout)                                          \
   COUNTER(upstream_rq_total)                                            \

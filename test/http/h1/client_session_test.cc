@@ -163,7 +163,7 @@ TEST_F(ClientSessionTest, AnAnswerFromBeforeTheRequestWentOutIsNotItsAnswer) {
   connection_->ResumeReading();
   ASSERT_TRUE(Until([&] { return e.resets == 1 && app_.closes == 1; }));
   EXPECT_EQ(e.headers, nullptr);
-  EXPECT_EQ(e.reason, ResetReason::kConnectionTermination);  // nothing of it was processed
+  EXPECT_EQ(e.reason, ResetReason::kNotSent);
   EXPECT_EQ(e.detail, "http1.unexpected_response");
   EXPECT_EQ(got(), "");
 }
