@@ -16,13 +16,13 @@ Groups = P-256
 
 
 class Certificates:
-    def __init__(self, folder):
+    def __init__(self, folder, more_names=""):
         self.folder = folder
         self.config = folder + "/openssl.cnf"
         with open(self.config, "w") as f:
             f.write(OPENSSL_CONFIG)
         self.authority, self.authority_key = self._make("authority", "/CN=bench authority", None)
-        self.server, self.server_key = self._make("server", "/CN=bench", "DNS:bench,DNS:localhost,IP:127.0.0.1")
+        self.server, self.server_key = self._make("server", "/CN=bench", "DNS:bench,DNS:localhost,IP:127.0.0.1" + more_names)
         self.client, self.client_key = self._make("client", "/CN=client", "DNS:client")
         self.server_pair = self._join("server-pair.pem", self.server, self.server_key)  # HAProxy wants both in one file
         self.client_pair = self._join("client-pair.pem", self.client, self.client_key)
