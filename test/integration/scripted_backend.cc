@@ -31,8 +31,9 @@ std::string ScriptedBackend::Peer::ReadRequest() {
           absl::SimpleAtoi(seen.substr(length_at + 16, seen.find('\r', length_at) - length_at - 16), &length)) {
         want += length;
       } else if (const size_t at = seen.find("transfer-encoding: chunked"); at != std::string::npos && at < end) {
-        const size_t last = seen.find("0\r\n\r\n", end);
-        want = last == std::string::npos ? std::string::npos : last + 5;
+        const size_t last = seen.find("\r\n0\r\n", end + 2);
+        const size_t stop = last == std::string::npos ? last : seen.find("\r\n\r\n", last + 3);  // behind the trailers
+        want = stop == std::string::npos ? stop : stop + 4;
       }
       if (want != std::string::npos && seen.size() >= want) {
         pending_ = seen.substr(want);
