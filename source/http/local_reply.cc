@@ -39,7 +39,7 @@ void Stream::SendLocalReply(const LocalReply& given) {
     headers.Set(KnownHeader::kContentType, "application/grpc");
     headers.SetNumber(KnownHeader::kGrpcStatus, static_cast<uint64_t>(code));
     if (!reply.body.empty()) headers.Set(KnownHeader::kGrpcMessage, PercentEncodeGrpcMessage(reply.body, arena_));
-  } else if (!reply.body.empty()) {
+  } else if (!reply.body.empty() && reply.status != 204 && reply.status != 205 && reply.status != 304) {
     headers.SetNumber(KnownHeader::kContentLength, reply.body.size());
     if (!headers.Has(KnownHeader::kContentType)) headers.SetCopy(KnownHeader::kContentType, reply.content_type);
     if (!head) body.Append(reply.body);
@@ -49,7 +49,8 @@ void Stream::SendLocalReply(const LocalReply& given) {
   response_trailers_ = nullptr;
   const uint8_t this_reply = local_replies_;
   const bool no_body = body.empty();
-  // Every response filter sees it, also those behind the filter that answers: a log or a CORS filter must not miss a refusal.
+  // Every response filter sees it, also those behind the filter that answers: a log or a CORS filter must not miss a
+  // refusal.
   RunResponseHeaders(FilterCount() - 1, no_body);
   if (!done_ && !no_body && local_replies_ == this_reply) RunResponseBody(FilterCount() - 1, body, true);
 }

@@ -62,6 +62,7 @@ struct StreamInfo {
   bool health_check = false;
   bool internal_request = false;
   bool scheme_follows_upstream = false;  // scheme_header_transformation.match_upstream
+  bool expect_answered = false;          // 100 (Continue) was said by us: the upstream's would be a second one
   bool reset_by_downstream = false, reset_by_us = false;
   // Of the configuration that accepted the connection; null: nobody said.
   const Metadata* listener_metadata = nullptr;

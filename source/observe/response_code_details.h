@@ -13,11 +13,15 @@ inline constexpr absl::string_view kDirectResponse = "direct_response";
 
 // The request was refused before routing.
 inline constexpr absl::string_view kAbsolutePathRejected = "absolute_path_rejected";
+inline constexpr absl::string_view kExpectationFailed = "expectation_failed";
+inline constexpr absl::string_view kInvalidMaxForwards = "invalid_max_forwards";
 inline constexpr absl::string_view kInvalidRequestHeaders = "request_headers_failed_strict_check";
+inline constexpr absl::string_view kMaxForwardsReached = "max_forwards_reached";
 inline constexpr absl::string_view kMissingHost = "missing_host_header";
 inline constexpr absl::string_view kMissingPath = "missing_path_rejected";
 inline constexpr absl::string_view kPathNormalizationFailed = "path_normalization_failed";
 inline constexpr absl::string_view kPathNormalizationRedirect = "path_normalization_redirect";
+inline constexpr absl::string_view kTraceWithContent = "trace_with_content";
 inline constexpr absl::string_view kUpgradeFailed = "upgrade_failed";
 inline constexpr absl::string_view kRequestPayloadTooLarge = "request_payload_too_large";
 

@@ -21,8 +21,7 @@ namespace details = observe::details;
 
 void Router::OnAttemptInterim(Attempt& attempt, HeaderMap& headers) {
   if (&attempt != attempt_ || over_) return;
-  // 100 answers an expectation that was forwarded; one that nobody (any more) waits for stays here.
-  if (headers.status() == 100 && !stream_.request_headers().Has(KnownHeader::kExpect)) return;
+  if (headers.status() == 100 && stream_.info().expect_answered) return;
   stream_.SendResponseInterim(headers);
 }
 

@@ -50,6 +50,10 @@ std::map<std::string, Row> Http1Rows() {
   return {
       {"low_version", {"plain", "GET / HTTP/1.0\r\nhost: a\r\n\r\n"}},
       {"missing_host_header", {"plain", "GET / HTTP/1.1\r\n\r\n"}},
+      {"expectation_failed", {"plain", Get("/", "expect: a-miracle\r\n")}},
+      {"invalid_max_forwards", {"plain", "OPTIONS / HTTP/1.1\r\nhost: a\r\nmax-forwards: -1\r\n\r\n"}},
+      {"max_forwards_reached", {"plain", "TRACE / HTTP/1.1\r\nhost: a\r\nmax-forwards: 0\r\n\r\n"}},
+      {"trace_with_content", {"plain", "TRACE / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx"}},
       {"http1.codec_error", {"plain", "\x01\r\n\r\n"}},
       {"http1.connection_header_rejected", {"plain", Get("/", "connection: host\r\n")}},
       {"http1.content_length_and_chunked_not_allowed",

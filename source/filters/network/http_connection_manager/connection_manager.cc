@@ -181,7 +181,11 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
 
 void ConnectionManager::Refuse(http::Stream& stream, uint32_t status, absl::string_view details,
                                absl::string_view location) {
-  stream.SendLocalReply({.status = status, .details = details, .location = location});
+  http::LocalReply reply{.status = status, .details = details, .location = location};
+  if (status == 405) {  // RFC 9110 15.5.6
+    reply.add_headers = [](HeaderMap& headers, const void*) { headers.Set(http::HeaderName("allow"), "OPTIONS"); };
+  }
+  stream.SendLocalReply(reply);
 }
 
 namespace {
@@ -201,7 +205,7 @@ Duration StreamDuration(const model::ForwardAction& forward, const HeaderMap& he
 
 }  // namespace
 
-bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, bool /*end*/) {
+bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, bool end) {
   StreamState& state = StateOf(stream);
   const HcmConfig& config = *state.config;
   state.headers_complete = true;
@@ -216,6 +220,10 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
     return false;
   }
   StripHopByHop(headers, state.upgrade);
+  if (const Refusal refusal = CheckSemantics(headers, end); refusal.status != 0) {
+    Refuse(stream, refusal.status, refusal.details, refusal.location);
+    return false;
+  }
   const ClientOrigin origin = PrepareForwarding(config, connection_, worker_.facts().local_address, headers);
   stream.info().internal_request = origin.internal;
   stream.info().scheme_follows_upstream = config.scheme_match_upstream;
@@ -266,6 +274,7 @@ bool ConnectionManager::ApplyRoute(http::Stream& stream, HeaderMap& headers) {
 void ConnectionManager::AnswerExpect(http::Stream& stream, HeaderMap& headers) {
   if (!absl::EqualsIgnoreCase(headers.Get(KnownHeader::kExpect), "100-continue")) return;
   headers.Remove(KnownHeader::kExpect);
+  stream.info().expect_answered = true;
   HeaderMap& interim = *stream.arena().New<HeaderMap>(stream.arena());
   interim.SetStatus(100);
   if (stream.sender() != nullptr) stream.sender()->SendInterim(interim);

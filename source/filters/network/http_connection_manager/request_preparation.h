@@ -32,6 +32,10 @@ IpAddress ToIpAddress(const net::Address& address);
 // port that the client connected to.
 Refusal CanonicalizeRequest(const HcmConfig& config, uint16_t local_port, http::HeaderMap& headers);
 
+// What a method and an expectation ask of an intermediary (RFC 9110 7.6.2, 9.3.8, 10.1.1): counts Max-Forwards, and
+// answers where we are the last to hear of the request. `end`: it has no content.
+Refusal CheckSemantics(http::HeaderMap& headers, bool end);
+
 // "host:port" or "[v6]:port" without the port.
 absl::string_view WithoutPort(absl::string_view host);
 
