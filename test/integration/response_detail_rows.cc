@@ -107,7 +107,7 @@ std::map<std::string, Row> Http2Rows() {
       {"http2.extended_connect_not_allowed", Elsewhere("test/http/h2/exchange_test.cc")},
       {"http2.flow_control_error",
        {"plain", Http2(silent + Frame(8, 0, 1, Number(0x7fffffff, 4)) + Frame(8, 0, 0, Number(0x7fffffff, 4)))}},
-      {"http2.frame_on_closed_stream", Never("the library resets such streams by itself")},
+      {"http2.frame_on_closed_stream", {"plain", Http2(silent + Data(1, "x", true))}},
       {"http2.frame_size_error", {"plain", Http2(silent + Frame(6, 0, 0, "123"))}},
       {"http2.header_compression_error",
        {"plain", Http2(Frame(1, kEndHeaders | kEndStream, 1, "\xff\xff\xff\xff\xff\xff"))}},
@@ -134,9 +134,7 @@ std::map<std::string, Row> Http2Rows() {
       {"http2.too_many_interim_responses", Elsewhere(violation)},
       {"http2.too_many_headers", {"strict", Http2(Headers(1, many, true))}},
       {"http2.too_many_settings", {"plain", Http2(Settings(std::vector<std::pair<uint16_t, uint32_t>>(100, {9, 1})))}},
-      {"http2.too_many_streams", Never("refused before there is a stream (H2FloodTest)")},
       {"http2.unexpected_underscore", {"strict", Http2(Headers(1, underscore, true))}},
-      {"http2.unknown.nghttp2.error", Never("for errors that the library does not have yet")},
       {"http2.violation.of.messaging.rule", {"plain", Http2(Headers(1, {{":method", "GET"}}, true))}},
   };
 }

@@ -28,7 +28,7 @@ enum class ErrorCode : uint32_t {
 // What a RST_STREAM of the peer means for our side.
 ResetReason ReasonOf(ErrorCode code);
 const char* DetailOf(ErrorCode code);
-// What the library found wrong with the whole connection, by the code of the GOAWAY that it sends.
+// What the framer found wrong with the whole connection, by the code of the GOAWAY that it sends.
 const char* ViolationOf(ErrorCode code);
 // What we tell the peer when we end a stream for `reason`.
 ErrorCode CodeFor(ResetReason reason, bool server);

@@ -8,8 +8,9 @@
 
 namespace outrigger::http::h2 {
 
-// Counts what a peer makes us do without giving us work worth it, above nghttp2's own limits. Each check says null, or the
-// static detail of the limit that was passed; the session then ends with ENHANCE_YOUR_CALM. Limits: Http2Options.
+// Counts what a peer makes us do without giving us work worth it, above the framer's own limits. Each check says null,
+// or the static detail of the limit that was passed; the session then ends with ENHANCE_YOUR_CALM. Limits:
+// Http2Options.
 class FloodGuard {
  public:
   FloodGuard(const Http2Options& options, CodecCounters& counters) : options_(options), counters_(counters) {}
@@ -31,8 +32,8 @@ class FloodGuard {
   const char* OnReset(MonotonicTime now);
 
   // Outbound: frames that wait in the connection's output because the peer does not read. `appended` and `waiting` are
-  // bytes: all we ever appended to the output, and what of it is still there. DATA is not counted: the connection's write mark bounds it,
-  // and a producer of many small pieces with a slow reader is no attack.
+  // bytes: all we ever appended to the output, and what of it is still there. DATA is not counted: the connection's
+  // write mark bounds it, and a producer of many small pieces with a slow reader is no attack.
   const char* OnFrameSent(bool control, bool data, uint64_t appended);
   void OnOutput(uint64_t appended, uint64_t waiting);  // forgets the frames that left
   uint32_t waiting_frames() const { return waiting_frames_; }

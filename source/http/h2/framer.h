@@ -3,13 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 
 #include "absl/strings/string_view.h"
+#include "source/base/intrusive_list.h"
+#include "source/http/h2/bytes.h"
 #include "source/http/h2/error_code.h"
+#include "source/http/h2/field_rules.h"
+#include "source/http/h2/hpack_decoder.h"
+#include "source/http/h2/hpack_encoder.h"
+#include "source/http/h2/stream_index.h"
 #include "source/http/header_map.h"
-
-struct nghttp2_session;  // opaque: framer.cc alone knows the library
 
 namespace outrigger::http::h2 {
 
@@ -35,27 +38,25 @@ struct FrameHead {
 };
 
 // What frames do to the session. "false" ends the connection: the session has noted why. Streams are the session's
-// objects, null where the library has none for the frame.
+// objects, null where the framer has none for the frame.
 class FrameEvents {
  public:
   virtual bool OnFrameBegin(const FrameHead& head) = 0;
   virtual Stream* OnRequestBegin(uint32_t stream_id) = 0;  // server: a stream of the peer; null: refused
   virtual bool OnHeaderBlockBegin(Stream& stream) = 0;
-  virtual bool OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name,
-                        bool static_value) = 0;
+  // False: the rest of the block is not wanted.
+  virtual bool OnHeader(Stream& stream, const HpackDecoder::Field& field) = 0;
   virtual bool OnHeaderBlockEnd(Stream& stream, bool end) = 0;
-  virtual void OnDataChunk(Stream* stream, uint32_t stream_id, const char* bytes, size_t n) = 0;
-  virtual bool OnDataFrame(Stream* stream, bool end, bool empty) = 0;
-  virtual void OnResetFrame(Stream* stream) = 0;
+  virtual void OnDataChunk(Stream& stream, const char* bytes, size_t n) = 0;
+  virtual bool OnDataFrame(Stream& stream, bool end, bool empty) = 0;
+  virtual void OnResetFrame(Stream& stream) = 0;
   virtual void OnSettings(bool ack) = 0;
   virtual void OnPingAck() = 0;
   virtual void OnGoAway(uint32_t last_stream_id, ErrorCode code) = 0;
-  virtual bool OnInvalidMessage(Stream* stream,
-                                const char* detail) = 0;  // the library resets the stream when this says true
-  virtual void OnLibraryError(
-      const char* detail) = 0;  // it queued RST_STREAM or GOAWAY; says why, in case of the latter
+  virtual bool OnInvalidMessage(Stream* stream, const char* detail) = 0;  // the framer resets it when this says true
+  virtual void OnFramingError(const char* detail) = 0;  // RST_STREAM or GOAWAY follows; says why, in case of the latter
   virtual void OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) = 0;
-  virtual void OnRequestNotSent(uint32_t stream_id) = 0;
+  virtual void OnRequestNotSent(Stream& stream) = 0;  // made after the peer said GOAWAY
   virtual void OnStreamClosed(Stream& stream, ErrorCode code) = 0;
   // What the stream can send now, at most `most`; *end: these are the last bytes of body; *more_follows: trailers come
   // after it. -1: nothing now.
@@ -67,8 +68,26 @@ class FrameEvents {
   ~FrameEvents() = default;
 };
 
-// One end of an HTTP/2 connection as frames: HPACK, stream states and flow-control arithmetic (nghttp2's), nothing of
-// ours.
+struct StreamsWithData;      // may have DATA to send, in turn
+struct StreamsNeverStarted;  // requests that will not be sent
+
+// What the framer keeps in each Stream (which derives from it).
+struct FramedStream : ListHook<StreamsWithData>, ListHook<StreamsNeverStarted> {
+  MessageRules rules;             // of what it receives
+  int64_t send_window = 0;        // below zero after the peer made its windows smaller
+  uint32_t unreturned = 0;        // received bytes whose credit was not given back
+  uint32_t consumed = 0;          // of them, those that the session is done with
+  bool open : 1 = false;          // in the framer's index
+  bool has_body : 1 = false;      // DATA or trailers will be sent
+  bool starved : 1 = false;       // would send, but for its window
+  bool remote_ended : 1 = false;  // END_STREAM came
+  bool local_ended : 1 = false;   // END_STREAM went out
+  bool resetting : 1 = false;     // RST_STREAM is queued: what comes is ignored
+};
+
+// One end of an HTTP/2 connection as frames (RFC 9113): frame grammar, HPACK, stream states, flow control. Knows
+// nothing of messages above MessageRules. Frames other than DATA are queued as bytes, in order; DATA goes straight from
+// its stream to the output.
 class Framer {
  public:
   struct Limits {
@@ -81,7 +100,6 @@ class Framer {
     bool extended_connect;
   };
   Framer(bool server, const Limits& limits, FrameEvents& events);
-  ~Framer();
   Framer(const Framer&) = delete;
 
   // False: the connection is beyond repair; *detail says why.
@@ -92,40 +110,127 @@ class Framer {
   bool done() const;  // neither reads nor writes any more
 
   // Each copies what it is given. Streams that are gone are ignored.
-  uint32_t SubmitRequest(const HeaderMap& headers, bool end, Stream& stream);  // 0: no stream could be made
-  bool SubmitResponse(uint32_t stream_id, const HeaderMap& headers, bool end, Stream& stream);
-  void SubmitInterim(uint32_t stream_id, const HeaderMap& headers);
-  void SubmitTrailers(uint32_t stream_id, const HeaderMap& trailers);
-  void SubmitReset(uint32_t stream_id, ErrorCode code);
+  uint32_t SubmitRequest(const HeaderMap& headers, bool end, Stream& stream);  // its id; 0: no stream could be made
+  void SubmitResponse(const HeaderMap& headers, bool end, Stream& stream);
+  void SubmitInterim(const HeaderMap& headers, Stream& stream);
+  void SubmitTrailers(const HeaderMap& trailers, Stream& stream);
+  void SubmitReset(Stream& stream, ErrorCode code);
   void SubmitPing();
   void SubmitShutdownNotice();
   void SubmitGoAway(ErrorCode code);
-  void ResumeData(uint32_t stream_id);
-  void Consume(uint32_t stream_id, size_t n);  // credit of the stream and of the connection
+  void ResumeData(Stream& stream);
+  void Consume(Stream& stream, size_t n);  // credit of the stream and of the connection
   void ConsumeConnection(size_t n);
 
-  uint32_t peer_stream_limit() const;
-  bool peer_allows_extended_connect() const;
-  uint32_t last_processed_stream() const;
+  uint32_t peer_stream_limit() const { return peer_stream_limit_; }
+  bool peer_allows_extended_connect() const { return peer_extended_connect_; }
+  uint32_t last_processed_stream() const { return last_processed_; }
   bool is_server() const { return server_; }
 
-  // Fields whose value differs in nearly each message. In the peer's table such values would only push out what
-  // repeats, and make our own search of it long: just the name is kept there, by one message in 256.
-  static constexpr KnownHeader kVolatile[] = {KnownHeader::kXRequestId, KnownHeader::kXEnvoyUpstreamServiceTime,
-                                              KnownHeader::kTraceparent, KnownHeader::kGrpcTimeout};
-  struct VolatileUses {
-    uint8_t of[std::size(kVolatile)] = {};
+ private:
+  static constexpr uint32_t kFrameHead = 9;
+  static constexpr uint32_t kLargestFrame = 16384;     // that we take: what we never announce otherwise
+  static constexpr uint32_t kLargestSent = 64 * 1024;  // DATA, if the peer takes frames that large
+  static constexpr uint32_t kMostSettings = 32;        // entries of a SETTINGS frame
+  static constexpr uint32_t kLargestWindow = 0x7fffffff;
+  enum class Reading : uint8_t { kPreface, kHead, kPayload, kData, kSkipped };
+  // A frame in out_, of which the session hears when it is in the connection's output.
+  struct Sent {
+    FrameHead head;
+    ErrorCode code;
   };
 
- private:
-  friend struct Callbacks;
-  void SubmitFirstFrames(const Limits& limits);
+  // frame_reader.cc: from bytes to frames, and DATA.
+  bool ReadPreface(const char** at, const char* end, const char** detail);
+  bool ReadHead(const char** at, const char* end);
+  bool ReadPayload(const char** at, const char* end);
+  bool ReadData(const char** at, const char* end);
+  bool BeginFrame();
+  bool BeginData();
+  bool BeginHeaders();
+  bool EndData();
+  // Says whether reading goes on; the connection's error is queued.
+  bool Break(ErrorCode code, const char* detail);
+  bool Invalid(Stream& stream, const char* detail);
+  // frame_handlers.cc: whole frames.
+  bool OnPayload(absl::string_view payload);
+  bool OnHeadersPayload(absl::string_view payload);
+  bool OnContinuation(absl::string_view payload);
+  bool OnBlock(absl::string_view block);
+  bool DecodeBlock(absl::string_view block, bool* wanted);
+  bool OnRstStream(absl::string_view payload);
+  bool OnSettingsPayload(absl::string_view payload);
+  bool OnSetting(uint16_t id, uint32_t value);
+  bool OnSettingsAck();
+  bool OnPing(absl::string_view payload);
+  bool OnGoAwayPayload(absl::string_view payload);
+  bool OnWindowUpdate(absl::string_view payload);
+  bool OnRemoteEnd(Stream& stream);
+  bool IsIdle(uint32_t id) const;
+  bool IsPeers(uint32_t id) const { return (id & 1) == (server_ ? 1u : 0u); }
+
+  // framer.cc
+  void SubmitFirstFrames();
+  char* BeginFrameOut(FrameType type, uint8_t flags, uint32_t stream_id, uint32_t length,
+                      ErrorCode code = ErrorCode::kNoError);
+  void SubmitHeaders(const HeaderMap& headers, bool request, bool end, Stream& stream);
+  void SubmitWindowUpdate(uint32_t stream_id, uint32_t increment);
+  void SubmitGoAwayFrame(uint32_t last, ErrorCode code);
+  void SubmitRefusal(uint32_t id);
+  void NoteSent(const FrameHead& head, ErrorCode code);
+  void WakeStarved(Stream& stream);
+  void OnSent();
+  void SendData();
+  bool SendDataOf(Stream& stream);
+  void Open(Stream& stream, uint32_t id);
+  void Close(Stream& stream, ErrorCode code);
+  void CloseIfBothEnded(Stream& stream);
 
   FrameEvents& events_;
-  nghttp2_session* session_ = nullptr;
-  Stream* header_stream_ = nullptr;  // whose header block is being read; blocks never interleave (RFC 9113 4.3)
-  VolatileUses volatile_uses_;
-  bool server_;
+  const Limits limits_;
+  const bool server_;
+  Reading reading_;
+  bool first_settings_ : 1 = false;  // of the peer: have come
+  bool acknowledged_ : 1 = false;    // ours were
+  bool broken_ : 1 = false;          // GOAWAY with an error is queued: nothing is read or sent any more
+  bool goaway_sent_ : 1 = false, goaway_received_ : 1 = false;
+  bool peer_extended_connect_ : 1 = false;
+  int8_t peer_no_priorities_ = -1;
+  uint8_t head_have_ = 0;  // bytes of head_bytes_ or of the preface
+  uint8_t padding_ = 0;
+  bool padding_due_ = false;  // the next byte of DATA says how much of it is padding
+  char head_bytes_[kFrameHead];
+  FrameHead head_{};
+  uint32_t left_ = 0;          // bytes of the frame that were not read
+  uint32_t block_stream_ = 0;  // whose header block is being read; blocks never interleave (RFC 9113 4.3)
+  uint32_t continuations_ = 0;
+  bool block_ends_ = false;  // END_STREAM
+  Stream* header_stream_ = nullptr;
+  Stream* data_stream_ = nullptr;
+  const char* fatal_ = nullptr;  // why Receive ends the connection itself
+  Bytes in_;                     // a payload that did not come in one piece
+  Bytes block_;                  // a header block that did not come in one frame
+  HpackDecoder decoder_;
+  HpackEncoder encoder_;
+  StreamIndex streams_;
+  IntrusiveList<FramedStream, StreamsWithData> with_data_;
+  IntrusiveList<FramedStream, StreamsNeverStarted> never_started_;
+
+  Bytes out_, writing_;
+  Bytes sent_, told_;           // of Sent: for what is in out_, in writing_
+  bool starts_queued_ = false;  // out_ has HEADERS that DATA of their stream must follow
+  uint32_t waiting_acks_ = 0;
+  int64_t send_window_ = 65535;
+  uint32_t unreturned_ = 0, consumed_ = 0;
+  uint32_t incoming_ = 0;       // open streams of the peer
+  uint32_t last_received_ = 0;  // highest id of the peer
+  uint32_t last_processed_ = 0;
+  uint32_t last_taken_ = kLargestWindow;  // what our GOAWAY said
+  uint32_t peer_goaway_last_ = kLargestWindow;
+  uint32_t next_id_;
+  uint32_t peer_stream_limit_ = 100;  // until it says otherwise
+  uint32_t peer_window_ = 65535;      // of a new stream
+  uint32_t peer_frame_ = 16384;
 };
 
 }  // namespace outrigger::http::h2

@@ -26,7 +26,7 @@ bool IsPort(absl::string_view text) {
   return port <= 65535;
 }
 
-// Connection-specific fields (8.2.2): nghttp2 refuses them too; a second pair of eyes costs a table look-up.
+// Connection-specific fields (8.2.2).
 const char* CheckFields(const HeaderMap& headers) {
   for (const KnownHeader name : {KnownHeader::kConnection, KnownHeader::kKeepAlive, KnownHeader::kProxyConnection,
                                  KnownHeader::kTransferEncoding, KnownHeader::kUpgrade}) {
@@ -135,7 +135,8 @@ const char* CheckRequest(HeaderMap& headers, bool extended_connect) {
     JoinCookies(headers);
     return nullptr;
   }
-  if (has_protocol && (!extended_connect || method != "CONNECT" || headers.Get(KnownHeader::kProtocol).empty())) return kMessaging;
+  if (has_protocol && (!extended_connect || method != "CONNECT" || headers.Get(KnownHeader::kProtocol).empty()))
+    return kMessaging;
   if (!Once(headers, KnownHeader::kScheme) || headers.scheme().empty()) return kMessaging;
   if (!Once(headers, KnownHeader::kPath)) return kMessaging;
   if (!IsPath(headers.path(), method)) return kPath;

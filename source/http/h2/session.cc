@@ -124,7 +124,7 @@ void Http2Session::FinishFailure() {
   connection_.Close(net::Connection::CloseMode::kFlush, {net::CloseReason::kLocal, 0, fail_detail_});
 }
 
-// Written by hand: the library may be in a state where it writes nothing any more.
+// Written by hand: the framer may be in a state where it writes nothing any more.
 void Http2Session::SendFinalGoAway() {
   if (!settings_sent_) PushOutput(framer_.NextOutput());  // the preface comes first (RFC 9113 3.4)
   const uint32_t last = framer_.is_server() ? framer_.last_processed_stream() : 0;
@@ -202,11 +202,11 @@ void Http2Session::OnGoAway(uint32_t, ErrorCode) {
 void Http2Session::CloseIfDone() {
   if (closed_) return;
   const char* detail = draining_ ? "http2.drained" : "http2.goaway";
-  if (library_failed_ && framer_.done()) {
-    detail = fail_detail_ = library_detail_;
+  if (framing_failed_ && framer_.done()) {
+    detail = fail_detail_ = framing_detail_;
     if (server_owner_ != nullptr) server_owner_->OnCodecError(400, detail);
   } else if (!streams_.empty() || (final_goaway_ ? drain_ping_ : !framer_.done())) {
-    return;  // also streams that the library is done with, but whose receiver has not taken everything
+    return;  // also streams that the framer is done with, but whose receiver has not taken everything
   }
   EndSession(ResetReason::kProtocolError, detail);
   connection_.Close(net::Connection::CloseMode::kFlush, {net::CloseReason::kLocal, 0, detail});

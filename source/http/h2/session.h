@@ -50,19 +50,18 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   bool OnFrameBegin(const FrameHead& head) override;
   Stream* OnRequestBegin(uint32_t stream_id) override;
   bool OnHeaderBlockBegin(Stream& stream) override;
-  bool OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name,
-                bool static_value) override;
+  bool OnHeader(Stream& stream, const HpackDecoder::Field& field) override;
   bool OnHeaderBlockEnd(Stream& stream, bool end) override;
-  void OnDataChunk(Stream* stream, uint32_t stream_id, const char* bytes, size_t n) override;
-  bool OnDataFrame(Stream* stream, bool end, bool empty) override;
-  void OnResetFrame(Stream* stream) override;
+  void OnDataChunk(Stream& stream, const char* bytes, size_t n) override;
+  bool OnDataFrame(Stream& stream, bool end, bool empty) override;
+  void OnResetFrame(Stream& stream) override;
   void OnSettings(bool ack) override;
   void OnPingAck() override;
   void OnGoAway(uint32_t last_stream_id, ErrorCode code) override;
   bool OnInvalidMessage(Stream* stream, const char* detail) override;
-  void OnLibraryError(const char* detail) override { library_detail_ = detail; }
+  void OnFramingError(const char* detail) override { framing_detail_ = detail; }
   void OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) override;
-  void OnRequestNotSent(uint32_t stream_id) override;
+  void OnRequestNotSent(Stream& stream) override;
   void OnStreamClosed(Stream& stream, ErrorCode code) override;
   int64_t OnDataWanted(Stream& stream, size_t most, bool* end, bool* more_follows) override;
   void OnDataFrameReady(Stream& stream, absl::string_view frame_head, size_t length) override;
@@ -123,11 +122,11 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   MonotonicTime ping_sent_;
   ErrorCode fail_code_ = ErrorCode::kNoError;
   const char* fail_detail_ = nullptr;  // set: failing
-  const char* library_detail_ = nullptr;
+  const char* framing_detail_ = nullptr;
   uint32_t active_ = 0;
   uint32_t leaving_ = 0;     // streams that wait for flow control alone
   uint32_t block_wire_ = 0;  // bytes of the header block being read, as encoded
-  bool library_failed_ : 1 = false;
+  bool framing_failed_ : 1 = false;
   bool ready_ : 1 = false, closed_ : 1 = false, draining_ : 1 = false, final_goaway_ : 1 = false,
                 peer_goaway_ : 1 = false, receiving_ : 1 = false, flushing_ : 1 = false, flush_wanted_ : 1 = false,
                 stream_ended_ : 1 = false, went_idle_ : 1 = false, ping_outstanding_ : 1 = false,

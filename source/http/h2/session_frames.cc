@@ -64,23 +64,22 @@ bool Http2Session::OnHeaderBlockBegin(Stream& stream) {
 bool Http2Session::RefuseBlock(Stream& stream, ErrorCode code, const char* detail) {
   stream.block_bad_ = true;
   stream.detail_ = detail;
-  framer_.SubmitReset(stream.id_, code);
+  framer_.SubmitReset(stream, code);
   ++counters_.tx_reset;
   EndReceiver(stream, ResetReason::kProtocolError, detail);
   return false;
 }
 
-bool Http2Session::OnHeader(Stream& stream, absl::string_view name, absl::string_view value, bool static_name,
-                            bool static_value) {
-  if (stream.block_bad_ || stream.receiver_ == nullptr) return true;
-  stream.header_bytes_ += static_cast<uint32_t>(name.size() + value.size());
+bool Http2Session::OnHeader(Stream& stream, const HpackDecoder::Field& field) {
+  if (stream.block_bad_ || stream.receiver_ == nullptr) return false;
+  stream.header_bytes_ += static_cast<uint32_t>(field.name.size() + field.value.size());
   if (++stream.header_count_ > options_.max_header_count || stream.header_bytes_ > options_.max_header_bytes) {
     ++counters_.header_overflow;
     return RefuseBlock(stream, ErrorCode::kEnhanceYourCalm, "http2.too_many_headers");
   }
-  const KnownHeader known = LookupKnownHeader(name);
+  const KnownHeader known = field.known;
   if (known == KnownHeader::kOther && options_.headers_with_underscores != CodecOptions::Underscores::kAllow &&
-      name.find('_') != absl::string_view::npos) {
+      field.name.find('_') != absl::string_view::npos) {
     if (options_.headers_with_underscores == CodecOptions::Underscores::kDropHeader) {
       ++counters_.header_underscore_dropped;
       return true;
@@ -90,9 +89,9 @@ bool Http2Session::OnHeader(Stream& stream, absl::string_view name, absl::string
   }
   HeaderMap& headers = *stream.headers_;
   const absl::string_view kept_name = known != KnownHeader::kOther ? KnownHeaderName(known)
-                                      : static_name                ? name
-                                                                   : headers.arena().Copy(name);
-  headers.AddWire(known, kept_name, static_value ? value : headers.arena().Copy(value), "");
+                                      : field.static_name          ? field.name
+                                                                   : headers.arena().Copy(field.name);
+  headers.AddWire(known, kept_name, field.static_value ? field.value : headers.arena().Copy(field.value), "");
   return true;
 }
 
@@ -148,39 +147,33 @@ bool Http2Session::OnTrailers(Stream& stream, bool end) {
   return !closed_;
 }
 
-void Http2Session::OnDataChunk(Stream* stream, uint32_t stream_id, const char* bytes, size_t n) {
-  if (stream == nullptr || stream->receiver_ == nullptr) {
-    framer_.Consume(stream_id, n);
-    return;
-  }
-  stream->received_ += n;
+void Http2Session::OnDataChunk(Stream& stream, const char* bytes, size_t n) {
+  if (stream.receiver_ == nullptr) return framer_.Consume(stream, n);
+  stream.received_ += n;
   const bool inside =
       reading_ != nullptr && bytes >= reading_->data() && bytes + n <= reading_->data() + reading_->capacity;
   if (n >= kShareAtLeast && inside) {
     const uint32_t begin = static_cast<uint32_t>(bytes - reading_->data());
-    stream->in_.AppendSlice(reading_, begin, begin + static_cast<uint32_t>(n));
+    stream.in_.AppendSlice(reading_, begin, begin + static_cast<uint32_t>(n));
   } else {
-    stream->in_.Append(absl::string_view(bytes, n));
+    stream.in_.Append(absl::string_view(bytes, n));
   }
-  if (!stream->ListHook<StreamsToDeliver>::linked()) to_deliver_.PushBack(*stream);
+  if (!stream.ListHook<StreamsToDeliver>::linked()) to_deliver_.PushBack(stream);
 }
 
-bool Http2Session::OnDataFrame(Stream* stream, bool end, bool empty) {
+bool Http2Session::OnDataFrame(Stream& stream, bool end, bool empty) {
   if (const char* flood = floods_.OnFrameWithPayload(empty && !end)) {
     Fail(ErrorCode::kEnhanceYourCalm, flood, true);
     return false;
   }
-  if (stream == nullptr) return true;
-  stream->received_ += 9;
+  stream.received_ += 9;
   if (!end) return true;
-  stream->end_received_ = true;
-  if (stream->receiver_ != nullptr) Deliver(*stream);
+  stream.end_received_ = true;
+  if (stream.receiver_ != nullptr) Deliver(stream);
   return !closed_;
 }
 
-void Http2Session::OnResetFrame(Stream* stream) {
-  if (stream != nullptr) stream->reset_by_peer_ = true;
-}
+void Http2Session::OnResetFrame(Stream& stream) { stream.reset_by_peer_ = true; }
 
 bool Http2Session::OnInvalidMessage(Stream* stream, const char* detail) {
   if (stream != nullptr && stream->block_bad_) return !closed_ && fail_detail_ == nullptr;  // said already
@@ -192,7 +185,7 @@ bool Http2Session::OnInvalidMessage(Stream* stream, const char* detail) {
   }
   if (stream != nullptr) {
     stream->block_bad_ = true;
-    framer_.SubmitReset(stream->id_, ErrorCode::kProtocolError);
+    framer_.SubmitReset(*stream, ErrorCode::kProtocolError);
     ++counters_.tx_reset;
     EndReceiver(*stream, ResetReason::kProtocolError, detail);
   }
@@ -240,7 +233,7 @@ void Http2Session::DeliverPending() {
 // Credit goes back when the receiver has taken the bytes and wants more; ResumeReading comes here for what is owed.
 void Http2Session::ReturnCredit(Stream& stream) {
   if (stream.owed_credit_ == 0 || closed_) return;
-  framer_.Consume(stream.id_, stream.owed_credit_);
+  framer_.Consume(stream, stream.owed_credit_);
   stream.owed_credit_ = 0;
   ScheduleFlush();
 }
@@ -296,17 +289,11 @@ void Http2Session::OnStreamClosed(Stream& stream, ErrorCode code) {
   if (!closed_) FinishIfDone(stream);
 }
 
-void Http2Session::OnRequestNotSent(uint32_t stream_id) {
-  // The library may not call OnStreamClosed for a request that never became a stream (GOAWAY came, or we reset it
-  // first).
-  Stream* found = nullptr;
-  streams_.ForEach([&](Stream& stream) {
-    if (stream.id_ == stream_id && !stream.closed_) found = &stream;
-  });
-  if (found == nullptr) return;
-  found->closed_ = true;
-  if (found->receiver_ != nullptr) EndReceiver(*found, ResetReason::kRemoteGoneAway, "http2.goaway");
-  FinishIfDone(*found);
+void Http2Session::OnRequestNotSent(Stream& stream) {
+  if (stream.closed_) return;
+  stream.closed_ = true;
+  if (stream.receiver_ != nullptr) EndReceiver(stream, ResetReason::kRemoteGoneAway, "http2.goaway");
+  FinishIfDone(stream);
 }
 
 void Http2Session::FinishIfDone(Stream& stream) {

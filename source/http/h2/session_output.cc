@@ -51,7 +51,7 @@ void Http2Session::FlushOnce() {
       stream.round_sent_ = 0;
       if (!stream.closed_ && stream.data_idle_) {
         stream.data_idle_ = false;
-        framer_.ResumeData(stream.id_);
+        framer_.ResumeData(stream);
       }
     }
   }
@@ -122,20 +122,20 @@ void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode 
     if (ends) {
       stream->end_sent_ = true;
       Left(*stream);
-      if (stream->reset_after_end_ && !stream->end_received_) framer_.SubmitReset(stream->id_, ErrorCode::kNoError);
+      if (stream->reset_after_end_ && !stream->end_received_) framer_.SubmitReset(*stream, ErrorCode::kNoError);
     }
   }
   if (head.type == FrameType::kRstStream && server_owner_ != nullptr && code != ErrorCode::kRefusedStream &&
-      (stream == nullptr || !stream->reset_by_us_)) {
+      stream != nullptr && !stream->reset_by_us_) {
     // The peer made us reset it ("MadeYouReset"): costs it as much as a reset of its own.
     if (const char* flood = floods_.OnReset(connection_.dispatcher().now()))
       Fail(ErrorCode::kEnhanceYourCalm, flood, true);
   }
   if (head.type == FrameType::kGoAway && code != ErrorCode::kNoError && fail_detail_ == nullptr) {
-    // The library found a connection error and says so itself; CloseIfDone closes after it.
+    // The framer found a connection error and says so itself; CloseIfDone closes after it.
     fail_code_ = code;
-    library_failed_ = true;
-    if (library_detail_ == nullptr) library_detail_ = ViolationOf(code);
+    framing_failed_ = true;
+    if (framing_detail_ == nullptr) framing_detail_ = ViolationOf(code);
     ++counters_.protocol_errors;
   }
 }
@@ -171,7 +171,7 @@ void Http2Session::OnFlushTimer() {
     stream.reset_after_end_ = false;
     ++counters_.tx_flush_timeout;
     ++counters_.tx_reset;
-    framer_.SubmitReset(stream.id_, ErrorCode::kInternalError);
+    framer_.SubmitReset(stream, ErrorCode::kInternalError);
     ScheduleFlush();
   });
   if (leaving_ == 0) return;

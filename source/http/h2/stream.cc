@@ -24,7 +24,7 @@ net::Connection& Stream::connection() { return session_.connection_; }
 
 void Stream::SendInterim(const HeaderMap& headers) {
   if (closed_ || receiver_ == nullptr || headers_sent_ || session_.server_owner_ == nullptr) return;
-  session_.framer_.SubmitInterim(id_, headers);
+  session_.framer_.SubmitInterim(headers, *this);
   session_.ScheduleFlush();
 }
 
@@ -50,18 +50,16 @@ void Stream::SendServerHeaders(const HeaderMap& headers, bool end) {
   const uint32_t status = headers.status();
   if (head_request_ || status == 204 || status == 304) body_forbidden_ = true;
   if (end || body_forbidden_) end_queued_ = true;
-  bool sent;
   if (status == 101 || (status == 204 && headers.Has(KnownHeader::kContentLength))) {
     // An accepted upgrade is 200 here (RFC 8441 section 5); 204 has no length (RFC 9110 8.6).
     HeaderMap changed(receiver_->arena());
     changed.CopyFrom(headers);
     if (status == 101) changed.SetStatus(200);
     changed.Remove(KnownHeader::kContentLength);
-    sent = session_.framer_.SubmitResponse(id_, changed, end_queued_, *this);
+    session_.framer_.SubmitResponse(changed, end_queued_, *this);
   } else {
-    sent = session_.framer_.SubmitResponse(id_, headers, end_queued_, *this);
+    session_.framer_.SubmitResponse(headers, end_queued_, *this);
   }
-  if (!sent) session_.framer_.SubmitReset(id_, ErrorCode::kInternalError);
 }
 
 void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
@@ -113,7 +111,7 @@ void Stream::SendTrailers(const HeaderMap& trailers) {
 }
 
 void Stream::SubmitTrailers() {
-  session_.framer_.SubmitTrailers(id_, trailers_->headers);
+  session_.framer_.SubmitTrailers(trailers_->headers, *this);
   delete trailers_;
   trailers_ = nullptr;
 }
@@ -121,7 +119,7 @@ void Stream::SubmitTrailers() {
 void Stream::WakeData() {
   if (data_idle_) {
     data_idle_ = false;
-    session_.framer_.ResumeData(id_);
+    session_.framer_.ResumeData(*this);
   }
   session_.ScheduleFlush();
 }
@@ -143,12 +141,12 @@ void Stream::Reset(ResetReason reason) {
     const bool finish = reason == ResetReason::kNone && end_queued_;
     if (finish) {
       reset_after_end_ = true;
-      if (end_sent_ && !end_received_) session_.framer_.SubmitReset(id_, ErrorCode::kNoError);
+      if (end_sent_ && !end_received_) session_.framer_.SubmitReset(*this, ErrorCode::kNoError);
       session_.Leave(*this);
     } else {
       out_.Clear();
       ++session_.counters_.tx_reset;
-      session_.framer_.SubmitReset(id_, CodeFor(reason, session_.server_owner_ != nullptr));
+      session_.framer_.SubmitReset(*this, CodeFor(reason, session_.server_owner_ != nullptr));
     }
     reset_by_us_ = true;
   }

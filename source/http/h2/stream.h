@@ -7,6 +7,7 @@
 #include "source/base/intrusive_list.h"
 #include "source/http/codec.h"
 #include "source/http/h2/error_code.h"
+#include "source/http/h2/framer.h"
 
 namespace outrigger::http::h2 {
 
@@ -18,15 +19,16 @@ struct StreamsToResume;   // DATA was held back: connection full, or the stream'
 struct StreamsAboveHigh;  // their receiver was told to stop producing
 
 // One exchange of an Http2Session, as a StreamSender. Owned by the session, which frees it (DestroyLater) when the
-// library closed the stream and the receiver has heard everything.
+// framer closed the stream and the receiver has heard everything.
 //
 //   receiver:  headers -> body* -> (trailers) -> end_delivered          Reset()/OnReset: receiver_ = null, nothing more
 //   is delivered;
 //              likewise once it heard the end and its owner sent the end: what waits for flow control goes out without
 //              it
-//   library:   id_ == 0 (client, before SendHeaders) -> open -> closed_
+//   framer:    id_ == 0 (client, before SendHeaders) -> open -> closed_
 class Stream final : public StreamSender,
                      public event::Deferred,
+                     public FramedStream,
                      public ListHook<AllStreams>,
                      public ListHook<StreamsToDeliver>,
                      public ListHook<StreamsToResume>,
@@ -55,6 +57,7 @@ class Stream final : public StreamSender,
 
  private:
   friend class Http2Session;
+  friend class Framer;
   // A round of sending gives each stream this much before the next one's turn.
   static constexpr size_t kQuantum = 64 * 1024;
 
@@ -83,7 +86,7 @@ class Stream final : public StreamSender,
   uint32_t header_count_ = 0;
   uint32_t header_bytes_ = 0;
   uint8_t interim_count_ = 0;
-  const char* detail_ = nullptr;   // why the stream will be reset by the library
+  const char* detail_ = nullptr;   // why the stream will be reset by the framer
   bool headers_done_ : 1 = false;  // the (final) header section was delivered
   bool block_bad_ : 1 = false;     // the rest of this header block is skipped
   bool end_received_ : 1 = false;
@@ -95,7 +98,7 @@ class Stream final : public StreamSender,
   bool end_queued_ : 1 = false;   // the last byte or the trailers were handed over
   bool owner_ended_ : 1 = false;  // and the owner knows (end_queued_ may come from what a HEAD or 204 forbids)
   bool end_sent_ : 1 = false;     // END_STREAM went to the output
-  bool data_idle_ : 1 = false;    // the library's data source sleeps
+  bool data_idle_ : 1 = false;    // the framer has been told that there is nothing to send
   bool above_high_ : 1 = false;
   bool reset_by_us_ : 1 = false;  // a reset that our side wanted: not the peer's fault
   bool reset_by_peer_ : 1 = false;
