@@ -58,7 +58,7 @@ bool Framer::Receive(absl::string_view bytes, const char** detail) {
 
 bool Framer::Break(ErrorCode code, const char* detail) {
   if (broken_) return false;
-  events_.OnFramingError(detail);
+  events_.OnFramingError(nullptr, detail);
   SubmitGoAwayFrame(last_processed_, code);
   broken_ = true;
   return false;
@@ -182,7 +182,7 @@ bool Framer::BeginData() {
   // Before it acknowledged our SETTINGS the peer may go by the standard's window.
   const uint32_t most = acknowledged_ ? limits_.stream_window : std::max<uint32_t>(limits_.stream_window, 65535);
   if (stream.unreturned + head_.length > most) {
-    events_.OnFramingError("http2.flow_control_error");
+    events_.OnFramingError(&stream, "http2.flow_control_error");
     SubmitReset(stream, ErrorCode::kFlowControlError);
     data_stream_ = nullptr;
     return true;

@@ -59,7 +59,9 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void OnPingAck() override;
   void OnGoAway(uint32_t last_stream_id, ErrorCode code) override;
   bool OnInvalidMessage(Stream* stream, const char* detail) override;
-  void OnFramingError(const char* detail) override { framing_detail_ = detail; }
+  void OnFramingError(Stream* stream, const char* detail) override {
+    (stream != nullptr ? stream->detail_ : framing_detail_) = detail;
+  }
   void OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) override;
   void OnRequestNotSent(Stream& stream) override;
   void OnStreamClosed(Stream& stream, ErrorCode code) override;
