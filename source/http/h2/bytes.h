@@ -17,6 +17,7 @@ class Bytes {
   Bytes(const Bytes&) = delete;
 
   size_t size() const { return size_; }
+  size_t capacity() const { return capacity_; }
   bool empty() const { return size_ == 0; }
   char* data() { return data_; }
   absl::string_view view() const { return {data_, size_}; }

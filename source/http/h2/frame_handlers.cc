@@ -77,6 +77,7 @@ bool Framer::BeginHeaders() {
   if (id > last_taken_) return true;  // after our GOAWAY
   if (incoming_ >= limits_.max_concurrent_streams) {
     if (acknowledged_) return Break(ErrorCode::kProtocolError, kProtocol);
+    events_.OnStreamRefused(id);
     SubmitRefusal(id);  // it may not know the limit yet
     return true;
   }
@@ -121,7 +122,9 @@ bool Framer::OnContinuation(absl::string_view payload) {
 
 bool Framer::OnBlock(absl::string_view block) {
   bool wanted = header_stream_ != nullptr;
-  if (wanted) {
+  if (!wanted) {
+    events_.OnHeaderBlockWithoutStream();
+  } else {
     const bool first = !header_stream_->rules.has_final_headers();
     header_stream_->rules.BeginBlock(!first    ? MessageRules::Kind::kTrailers
                                      : server_ ? MessageRules::Kind::kRequest

@@ -154,6 +154,12 @@ bool Framer::done() const {
   return broken_ || (streams_.size() == 0 && (goaway_sent_ || goaway_received_));
 }
 
+uint64_t Framer::memory_held() const {
+  uint64_t held = decoder_.memory_held() + encoder_.memory_held() + streams_.memory_held();
+  for (const Bytes* bytes : {&in_, &block_, &out_, &writing_, &sent_, &told_}) held += bytes->capacity();
+  return held;
+}
+
 // ---- streams
 
 void Framer::Open(Stream& stream, uint32_t id) {

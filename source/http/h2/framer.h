@@ -44,6 +44,8 @@ class FrameEvents {
   virtual bool OnFrameBegin(const FrameHead& head) = 0;
   virtual Stream* OnRequestBegin(uint32_t stream_id) = 0;  // server: a stream of the peer; null: refused
   virtual bool OnHeaderBlockBegin(Stream& stream) = 0;
+  virtual void OnHeaderBlockWithoutStream() {}             // it is decoded for the table's sake alone
+  virtual void OnStreamRefused(uint32_t /*stream_id*/) {}  // the peer's, above our limit: RST_STREAM follows
   // False: the rest of the block is not wanted.
   virtual bool OnHeader(Stream& stream, const HpackDecoder::Field& field) = 0;
   virtual bool OnHeaderBlockEnd(Stream& stream, bool end) = 0;
@@ -122,6 +124,11 @@ class Framer {
   void Consume(Stream& stream, size_t n);  // credit of the stream and of the connection
   void ConsumeConnection(size_t n);
 
+  bool Knows(uint32_t stream_id) const {
+    return streams_.Find(stream_id) != nullptr;
+  }                                                                     // open, or its end is not written
+  size_t queued_frames() const { return sent_.size() / sizeof(Sent); }  // that wait, without DATA
+  uint64_t memory_held() const;                                         // beside the streams' own
   uint32_t peer_stream_limit() const { return peer_stream_limit_; }
   bool peer_allows_extended_connect() const { return peer_extended_connect_; }
   uint32_t last_processed_stream() const { return last_processed_; }

@@ -54,17 +54,18 @@ bool HpackDecoder::FieldAt(uint32_t index, Field* field) {
   if (index == 0) return false;
   if (index <= kStaticFields) {
     const StaticField& found = StaticFieldAt(index);
-    *field = {found.known, true, true, true, found.name, found.value};
+    *field = {found.known, true, true, false, true, found.name, found.value};
     return true;
   }
   index -= kStaticFields + 1;
   if (index >= table_.count()) return false;
   const HpackTable::Entry& found = table_.At(table_.inserted() - 1 - index);
-  *field = {found.known, false, false, found.sound, found.name(), found.value()};
+  *field = {found.known, false, false, false, found.sound, found.name(), found.value()};
   return true;
 }
 
 HpackDecoder::Outcome HpackDecoder::ReadLiteral(Field* field, int prefix_bits, bool into_table) {
+  const bool never_indexed = !into_table && (*at_ & 0x10) != 0;
   uint32_t index;
   if (!ReadInteger(prefix_bits, &index)) return Outcome::kBroken;
   if (index != 0) {
@@ -79,6 +80,7 @@ HpackDecoder::Outcome HpackDecoder::ReadLiteral(Field* field, int prefix_bits, b
   }
   if (!ReadText(value_, &field->value)) return Outcome::kBroken;
   field->static_value = false;
+  field->never_indexed = never_indexed;
   field->sound = field->sound && IsFieldValue(field->value);
   if (into_table) {
     if (index > kStaticFields && !table_.Fits(field->name, field->value)) {  // the insertion empties the table

@@ -17,6 +17,7 @@ class HpackDecoder {
     KnownHeader known;
     bool static_name;  // the text lives for ever
     bool static_value;
+    bool never_indexed;             // said by the peer (RFC 7541 6.2.3)
     bool sound;                     // both consist of what RFC 9113 8.2.1 allows
     absl::string_view name, value;  // valid until the next Next()
   };
@@ -24,6 +25,7 @@ class HpackDecoder {
 
   HpackDecoder() : table_(4096) {}
 
+  uint64_t memory_held() const { return table_.memory_held() + name_.capacity() + value_.capacity(); }
   // What our SETTINGS said, now that the peer has acknowledged them.
   void SetLimit(uint32_t limit);
   void Begin(absl::string_view block) {

@@ -22,6 +22,7 @@ class HpackEncoder {
   explicit HpackEncoder(uint32_t limit);
   ~HpackEncoder() { Memory::Free(known_); }
 
+  uint64_t memory_held() const { return table_.memory_held() + (known_ != nullptr ? sizeof(Known) : 0); }
   void OnPeerTableSize(uint32_t size);
   // The block of these fields behind `out`: pseudo-headers first, without what HTTP/2 has no place for and without
   // values that a hop behind us could read as two fields.

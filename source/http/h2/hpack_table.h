@@ -42,6 +42,7 @@ class HpackTable {
   HpackTable(const HpackTable&) = delete;
 
   uint32_t max_size() const { return max_size_; }
+  uint64_t memory_held() const { return capacity_ * sizeof(Entry*) + size_; }
   uint32_t count() const { return count_; }
   uint32_t inserted() const { return inserted_; }
   bool Has(uint32_t number) const { return inserted_ - 1 - number < count_; }

@@ -19,6 +19,7 @@ class StreamIndex {
   StreamIndex(const StreamIndex&) = delete;
 
   uint32_t size() const { return size_; }
+  uint64_t memory_held() const { return slots_ == nullptr ? 0 : (mask_ + uint64_t{1}) * sizeof(Slot); }
   Stream* Find(uint32_t id) const {
     if (size_ == 0) return nullptr;
     for (uint32_t at = Home(id); slots_[at].stream != nullptr; at = (at + 1) & mask_) {
