@@ -58,6 +58,8 @@ class EndpointSpecs {
  public:
   explicit EndpointSpecs(const EndpointInput& input) : input_(input) {}
 
+  bool left_out() const { return left_out_; }
+
   absl::StatusOr<model::LocalitySpec> LocalityOf(const endpoint_v3::LocalityLbEndpoints& proto) {
     if (proto.priority() >= model::EndpointRegistry::kMostPriorities) {
       return Fault("priority", absl::StrCat("must be less than ", model::EndpointRegistry::kMostPriorities));
@@ -107,6 +109,7 @@ class EndpointSpecs {
     spec.metadata = Shared(std::move(metadata));
     const size_t transport = spec.transport_socket_match < 0 ? 0 : static_cast<size_t>(spec.transport_socket_match);
     const bool unusable = transport < input_.missing_transports.size() && input_.missing_transports[transport];
+    if (unusable || addresses.empty() || addresses.size() > 1) left_out_ = true;
     if (unusable || addresses.empty()) return absl::OkStatus();
     if (input_.single_endpoint) addresses.resize(1);
     for (const net::Address& address : addresses) {
@@ -117,7 +120,8 @@ class EndpointSpecs {
   }
 
   const EndpointInput& input_;
-  size_t target_ = 0;  // the next DNS target
+  size_t target_ = 0;      // the next DNS target
+  bool left_out_ = false;  // or stands for several
 };
 
 }  // namespace
@@ -135,6 +139,7 @@ absl::StatusOr<model::EndpointSetSpec> BuildEndpoints(const EndpointInput& input
     OUTRIGGER_ASSIGN(out.localities.emplace_back(), Item("endpoints", i),
                      specs.LocalityOf(input.assignment->endpoints(i)));
   }
+  out.left_out = specs.left_out();
   return out;
 }
 

@@ -183,8 +183,8 @@ void Router::StartAttempt() {
   cluster_pin_ = worker_.PickPin();
   http::UpstreamInfo& info = stream_.info().upstream;
   if (attempts_ > 1) RememberAttempt(stream_);
-  info.host = &picked.record->address;
-  info.host_name = picked.record->hostname;
+  info.host = &picked.record->address();
+  info.host_name = picked.record->hostname();
   info.host_metadata = picked.endpoint->metadata.get();
   info.cluster_metadata = &cluster_->config().metadata;
   info.cluster_origin = {cluster_->config().resource_origin.get(), cluster_->config().origin};
@@ -193,7 +193,7 @@ void Router::StartAttempt() {
   if (stream_.route()->virtual_host->include_request_attempt_count) {
     headers.SetNumber(KnownHeader::kXEnvoyAttemptCount, attempts_);
   }
-  RewriteHostFor(stream_, *action_, picked.record->hostname, config_.suppress_envoy_headers, attempts_ > 1);
+  RewriteHostFor(stream_, *action_, picked.record->hostname(), config_.suppress_envoy_headers, attempts_ > 1);
   if (connect_ && EndsConnect()) {
     tunnel_ = stream_.arena().New<TcpTunnel>(*this);
     return tunnel_->Start(picked);

@@ -244,7 +244,7 @@ bool EndpointPool::Open() {
 
 std::unique_ptr<net::Connection> EndpointPool::Connect(const model::ClusterConfig& config) const {
   net::Connection::ConnectOptions options;
-  options.remote = endpoint_.record->address;
+  options.remote = endpoint_.record->address();
   options.bind_to = config.bind_to;
   options.timeout = config.connect_timeout;
   options.keepalive = config.keepalive;
@@ -263,7 +263,8 @@ std::unique_ptr<net::Transport> EndpointPool::MakeTransport(const model::Cluster
   tls::ClientTransportOptions options;
   options.context = config.transports[index].tls;
   if (config.auto_sni) options.sni = key_.server_name;
-  if (context.auto_host_sni() && !endpoint_.record->hostname.empty()) options.sni = endpoint_.record->hostname;
+  if (context.auto_host_sni() && !endpoint_.record->hostname().empty())
+    options.sni = std::string(endpoint_.record->hostname());
   if (config.auto_san_validation) options.verify_dns = key_.server_name;
   if (context.alpn().empty()) {
     options.alpn = key_.protocol == UpstreamProtocol::kHttp2  ? kHttp2Only
@@ -271,7 +272,7 @@ std::unique_ptr<net::Transport> EndpointPool::MakeTransport(const model::Cluster
                                                               : kHttp1Only;
   }
   options.sessions = &books_.worker.tls_sessions();
-  options.endpoint = endpoint_.record->address_text;
+  options.endpoint = endpoint_.record->address_text();
   options.stats = &books_.tls;
   return tls::MakeClientTransport(options);
 }
@@ -299,7 +300,7 @@ void EndpointPool::Settle(PooledConnection& connection) {
 void EndpointPool::OnConnectionGone() {
   event::Dispatcher& dispatcher = books_.worker.dispatcher();
   if (pending_count_ > 0) dispatcher.AtEndOfTurn(*this);
-  if (empty()) dispatcher.AtEndOfTurn(endpoint_.reaper);
+  if (empty()) endpoint_.reaper.ReapLater(endpoint_);
 }
 
 void EndpointPool::Drain(bool for_good) {
@@ -347,14 +348,14 @@ void EndpointPool::Dump(DumpWriter& out) const {
 
 // --- LiveEndpoint ---
 
-LiveEndpoint::LiveEndpoint(ClusterBooks& of_books, event::EndOfTurn& of_reaper,
-                           std::shared_ptr<model::EndpointRecord> of_record, int32_t of_transport)
+LiveEndpoint::LiveEndpoint(ClusterBooks& of_books, Reaper& of_reaper, model::EndpointRef of_record,
+                           int32_t of_transport)
     : books(of_books),
       reaper(of_reaper),
       record(std::move(of_record)),
       cells(record->CellsOf(books.worker.index())),
       transport(of_transport),
-      host_connections(record->connections) {}
+      host_connections(record->connections()) {}
 
 LiveEndpoint::~LiveEndpoint() = default;
 
@@ -402,7 +403,7 @@ bool LiveEndpoint::Reap(bool everything) {
 }
 
 void LiveEndpoint::Dump(DumpWriter& out) const {
-  out.Open(record->address_text);
+  out.Open(record->address_text());
   out.Field("active", active).Field("present", present ? 1 : 0);
   for (const auto& pool : pools_) pool->Dump(out);
   out.Close();

@@ -18,6 +18,7 @@ namespace outrigger::upstream {
 class PooledConnection;
 class DedicatedConnection;
 class EndpointPool;
+class LiveEndpoint;
 
 // Which connections serve a request: those of the same key.
 struct PoolKey {
@@ -29,14 +30,20 @@ struct PoolKey {
   }
 };
 
+// Who looks at endpoints of which a pool has become empty.
+class Reaper {
+ public:
+  virtual ~Reaper() = default;
+  virtual void ReapLater(LiveEndpoint& endpoint) = 0;  // at the end of the turn
+};
+
 // One endpoint as this worker uses it. Outlives its presence in the endpoint set as long as it has connections.
 class LiveEndpoint {
  public:
   // Server names come from requests: so many pools of one endpoint at once, then kOverflow (upstream_cx_pool_overflow).
   static constexpr size_t kMostPools = 256;
 
-  LiveEndpoint(ClusterBooks& books, event::EndOfTurn& reaper, std::shared_ptr<model::EndpointRecord> record,
-               int32_t transport);
+  LiveEndpoint(ClusterBooks& books, Reaper& reaper, model::EndpointRef record, int32_t transport);
   ~LiveEndpoint();
   // Null: too many.
   EndpointPool* Pool(const PoolKey& key);
@@ -51,8 +58,8 @@ class LiveEndpoint {
   void Dump(DumpWriter& out) const;
 
   ClusterBooks& books;
-  event::EndOfTurn& reaper;
-  std::shared_ptr<model::EndpointRecord> record;
+  Reaper& reaper;
+  model::EndpointRef record;
   model::EndpointCells& cells;  // this worker's, of the record
   int32_t transport;            // index into ClusterConfig::transports; -1: the default
   uint32_t active = 0;          // requests under way here, all pools

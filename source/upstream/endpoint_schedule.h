@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "source/model/cluster.h"
+#include "source/upstream/member_view.h"
 #include "source/upstream/smooth_schedule.h"
 
 namespace outrigger::upstream {
@@ -25,43 +26,40 @@ class PickRandom {
   uint64_t state_;
 };
 
-// One list of endpoints and one policy's order over it. Members are indices into `endpoints` of a PrioritySet, as are
-// the picks.
+// How many requests are under way at an endpoint on this worker: least request asks.
+class ActiveRequests {
+ public:
+  virtual ~ActiveRequests() = default;
+  virtual uint32_t At(const model::Endpoint& endpoint) const = 0;
+};
+
+// One policy's order over some members of a set.
 //   round robin    equal weights: in turn; else SmoothSchedule
 //   least request  equal weights: the least busy of N drawn; else SmoothSchedule with weight / (active + 1)^bias,
-//   looked up at each turn random         equal weights: uniform; else an alias table (Walker, Vose): O(1)
+//                  looked up at each turn
+//   random         equal weights: uniform; else the member at a random place along all weights
+// Only the SmoothSchedule is state that grows with the members: it is made by the first pick that needs it.
 class EndpointSchedule {
  public:
-  struct Member {
-    uint32_t index;
-    uint32_t weight;
-  };
-  // `active`: requests under way on this worker by endpoint index; lives as long as the schedule; read by least request
-  // only.
-  void Build(const model::LbConfig& config, std::vector<Member> members, const uint32_t* const* active,
-             PickRandom& random);
+  // `active` lives as long as the schedule; read by least request only.
+  void Build(const model::LbConfig& config, MemberView members, const ActiveRequests& active, PickRandom& random);
   bool empty() const { return members_.empty(); }
   size_t size() const { return members_.size(); }
-  uint32_t Pick(PickRandom& random);  // not when empty
+  const model::Endpoint& Pick(PickRandom& random);  // not when empty
 
  private:
-  void BuildAlias();
-  uint32_t PickLeastBusy(PickRandom& random);
-  double BusyWeight(uint32_t member) const;
+  void BuildSmooth();
+  const model::Endpoint& PickLeastBusy(PickRandom& random) const;
+  double BusyWeight(const model::Endpoint& member) const;
 
   model::LbPolicy policy_ = model::LbPolicy::kRoundRobin;
   uint32_t choices_ = 2;
   double bias_ = 1.0;
-  bool equal_ = true;
-  std::vector<Member> members_;
-  const uint32_t* const* active_ = nullptr;
-  size_t next_ = 0;
+  MemberView members_;
+  const ActiveRequests* active_ = nullptr;
+  uint32_t next_ = 0;
   SmoothSchedule smooth_;
-  struct Alias {
-    uint64_t keep_below;  // of 2^32: stay, else take `other`
-    uint32_t other;
-  };
-  std::vector<Alias> alias_;
+  std::vector<const model::Endpoint*> smooth_members_;
 };
 
 }  // namespace outrigger::upstream

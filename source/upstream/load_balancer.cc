@@ -5,98 +5,100 @@
 
 namespace outrigger::upstream {
 
+using model::Among;
 using model::Endpoint;
+using model::EndpointSum;
 using model::PrioritySet;
 
-Availability AvailabilityOf(uint32_t flags) {
-  constexpr uint32_t kDown = model::kEdsUnhealthy | model::kEdsDraining | model::kActiveUnhealthy | model::kEjected;
-  if ((flags & kDown) != 0) return Availability::kUnhealthy;
-  return (flags & model::kEdsDegraded) != 0 ? Availability::kDegraded : Availability::kHealthy;
+// Every endpoint's flags are read once: all that is built of them must agree.
+void LoadBalancer::ReadFlags() {
+  now_.clear();
+  if (sums_hold_) return;
+  for (const PrioritySet& priority : set_->priorities) {
+    for (const model::LocalityEndpoints& locality : priority.localities) {
+      std::vector<Availability>& now = now_[&locality];
+      now.reserve(locality.endpoints.size());
+      locality.endpoints.ForEach([&now](uint32_t, const Endpoint& endpoint) {
+        now.push_back(AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed)));
+      });
+    }
+  }
 }
 
-void LoadBalancer::Build(const model::LbConfig& config, const model::EndpointSet& set,
-                         const std::vector<std::vector<const uint32_t*>>& active, uint64_t seed) {
+EndpointSum LoadBalancer::SumOf(const model::LocalityEndpoints& locality) const {
+  if (sums_hold_) return locality.endpoints.sum();
+  EndpointSum sum;
+  const std::vector<Availability>& now = now_.find(&locality)->second;
+  locality.endpoints.ForEach([&](uint32_t i, const Endpoint& endpoint) { sum.Add(endpoint, now[i]); });
+  return sum;
+}
+
+void LoadBalancer::View(const model::LocalityEndpoints& locality, Among among, MemberView& into) const {
+  if (sums_hold_) return into.Add(locality.endpoints, among);
+  const std::vector<Availability>& now = now_.find(&locality)->second;
+  locality.endpoints.ForEach([&](uint32_t i, const Endpoint& endpoint) {
+    const bool in = among == Among::kAll || (among == Among::kHealthy && now[i] == Availability::kHealthy) ||
+                    (among == Among::kDegraded && now[i] == Availability::kDegraded);
+    if (in) into.Add(endpoint);
+  });
+}
+
+void LoadBalancer::Build(const model::LbConfig& config, const model::EndpointSet& set, const ActiveRequests& active,
+                         uint64_t seed) {
   config_ = config;
   set_ = &set;
   active_ = &active;
+  sums_hold_ = set.SumsHold();
+  ReadFlags();
   priorities_.clear();
   priorities_.resize(set.priorities.size());
   any_healthy_ = false;
   std::vector<PriorityHealth> health(set.priorities.size());
-  std::vector<std::vector<Availability>> is(set.priorities.size());
   for (size_t p = 0; p < health.size(); ++p) {
-    is[p].reserve(set.priorities[p].endpoints.size());
-    for (const Endpoint& endpoint : set.priorities[p].endpoints) {
-      const uint64_t counts = set.weighted_priority_health ? std::max<uint32_t>(endpoint.weight, 1) : 1;
-      health[p].total += counts;
-      is[p].push_back(AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed)));
-      switch (is[p].back()) {
-        case Availability::kHealthy:
-          health[p].healthy += counts;
-          break;
-        case Availability::kDegraded:
-          health[p].degraded += counts;
-          break;
-        case Availability::kUnhealthy:
-          break;
-      }
-    }
-    any_healthy_ = any_healthy_ || health[p].healthy + health[p].degraded > 0;
+    EndpointSum sum;
+    for (const model::LocalityEndpoints& locality : set.priorities[p].localities) sum.Add(SumOf(locality));
+    health[p] = set.weighted_priority_health ? PriorityHealth{sum.weight, sum.healthy_weight, sum.degraded_weight}
+                                             : PriorityHealth{sum.total, sum.healthy, sum.degraded};
+    any_healthy_ = any_healthy_ || sum.healthy + sum.degraded > 0;
   }
   load_ = ComputePriorityLoad(health, set.overprovisioning_factor, config.healthy_panic_threshold);
   PickRandom random(seed);
-  for (uint32_t p = 0; p < priorities_.size(); ++p) BuildPriority(p, is[p], random);
+  for (uint32_t p = 0; p < priorities_.size(); ++p) BuildPriority(p, random);
+  now_ = {};
 }
 
-void LoadBalancer::BuildPriority(uint32_t priority, const std::vector<Availability>& is, PickRandom& random) {
+void LoadBalancer::BuildPriority(uint32_t priority, PickRandom& random) {
   const PrioritySet& set = set_->priorities[priority];
   Priority& made = priorities_[priority];
-  const uint32_t* const* active = (*active_)[priority].data();
-  const auto select = [&](const std::vector<bool>* which) {
-    std::vector<EndpointSchedule::Member> members;
-    const auto n = which == nullptr ? static_cast<ptrdiff_t>(set.endpoints.size())
-                                    : std::count(which->begin(), which->end(), true);
-    if (n == 0) return members;
-    members.reserve(static_cast<size_t>(n));
-    for (uint32_t i = 0; i < set.endpoints.size(); ++i) {
-      if (which == nullptr || (*which)[i]) members.push_back({i, set.endpoints[i].weight});
-    }
-    return members;
-  };
   if (load_.panic[priority]) {
-    if (!config_.fail_traffic_on_panic) made.everyone.Build(config_, select(nullptr), active, random);
-    return;
+    if (config_.fail_traffic_on_panic) return;
+    MemberView everyone;
+    for (const model::LocalityEndpoints& locality : set.localities) View(locality, Among::kAll, everyone);
+    return made.everyone.Build(config_, std::move(everyone), *active_, random);
   }
-  std::vector<bool> healthy(set.endpoints.size()), degraded(set.endpoints.size());
-  for (size_t i = 0; i < set.endpoints.size(); ++i) {
-    healthy[i] = is[i] == Availability::kHealthy;
-    degraded[i] = is[i] == Availability::kDegraded;
-  }
-  made.healthy.all.Build(config_, select(&healthy), active, random);
-  made.degraded.all.Build(config_, select(&degraded), active, random);
-  if (!config_.locality_weighted) return;
-  BuildLocalities(set, healthy, made.healthy, active, random);
-  BuildLocalities(set, degraded, made.degraded, active, random);
+  BuildGroup(set, Among::kHealthy, made.healthy, random);
+  BuildGroup(set, Among::kDegraded, made.degraded, random);
 }
 
 // A locality's effective weight is its weight times min(1, overprovisioning * share of it that is available).
-void LoadBalancer::BuildLocalities(const PrioritySet& set, const std::vector<bool>& available, Group& group,
-                                   const uint32_t* const* active, PickRandom& random) {
+void LoadBalancer::BuildGroup(const PrioritySet& set, Among among, Group& group, PickRandom& random) {
+  MemberView all;
+  for (const model::LocalityEndpoints& locality : set.localities) View(locality, among, all);
+  group.all.Build(config_, std::move(all), *active_, random);
+  if (!config_.locality_weighted) return;
   const size_t n = set.localities.size();
   group.locality_weights.assign(n, 0.0);
   group.by_locality.resize(n);
   for (size_t l = 0; l < n; ++l) {
     const model::LocalityEndpoints& locality = set.localities[l];
-    std::vector<EndpointSchedule::Member> members;
-    for (uint32_t i : locality.members) {
-      if (i < available.size() && available[i]) members.push_back({i, set.endpoints[i].weight});
-    }
+    MemberView members;
+    View(locality, among, members);
     if (members.empty() || locality.weight == 0) continue;
-    const double share = static_cast<double>(members.size()) / static_cast<double>(locality.members.size());
+    const double share = static_cast<double>(members.size()) / static_cast<double>(locality.endpoints.size());
     const double weight = locality.weight * std::min(1.0, set_->overprovisioning_factor / 100.0 * share);
     if (weight <= 0.0) continue;
     group.locality_weights[l] = weight;
-    group.by_locality[l].Build(config_, std::move(members), active, random);
+    group.by_locality[l].Build(config_, std::move(members), *active_, random);
     group.localities.Add(static_cast<uint32_t>(l), weight);
   }
   if (group.localities.empty()) return;
@@ -111,15 +113,15 @@ std::optional<LoadBalancer::Choice> LoadBalancer::PickOnce(PickRandom& random) {
   Priority& priority = priorities_[where.priority];
   if (load_.panic[where.priority]) {
     if (priority.everyone.empty()) return std::nullopt;
-    return Choice{where.priority, priority.everyone.Pick(random), true};
+    return Choice{&priority.everyone.Pick(random), true};
   }
   Group& group = where.degraded ? priority.degraded : priority.healthy;
   if (!group.localities.empty()) {
     const uint32_t locality = group.localities.Take(group.locality_weights[group.localities.Next()]);
-    return Choice{where.priority, group.by_locality[locality].Pick(random)};
+    return Choice{&group.by_locality[locality].Pick(random)};
   }
   if (group.all.empty()) return std::nullopt;
-  return Choice{where.priority, group.all.Pick(random)};
+  return Choice{&group.all.Pick(random)};
 }
 
 bool LoadBalancer::InPanicWithoutTraffic() const {
@@ -133,7 +135,7 @@ std::optional<LoadBalancer::Choice> LoadBalancer::Pick(uint64_t random, const ui
   PickRandom draws(random);
   std::optional<Choice> choice = PickOnce(draws);
   for (; avoid_count > 0 && choice && attempts > 0; --attempts) {
-    const uint64_t id = set_->priorities[choice->priority].endpoints[choice->index].record->id;
+    const uint64_t id = choice->endpoint->record->id;
     if (std::find(avoid, avoid + avoid_count, id) == avoid + avoid_count) break;
     choice = PickOnce(draws);
   }

@@ -6,31 +6,29 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "source/model/cluster.h"
 #include "source/upstream/endpoint_schedule.h"
 #include "source/upstream/priority_load.h"
 
 namespace outrigger::upstream {
 
-// What an endpoint's flags mean for load balancing.
-enum class Availability : uint8_t { kHealthy, kDegraded, kUnhealthy };
-Availability AvailabilityOf(uint32_t flags);
+using model::Availability;
+using model::AvailabilityOf;
 
 // Chooses endpoints of one EndpointSet: priority, then panic or locality, then the policy's order. Pure: no clock, no
-// sockets; the caller gives random bits. Rebuilt when the set or the flags of its endpoints change. A pick allocates
-// nothing.
+// sockets; the caller gives random bits. Rebuilt when the set or the flags of its endpoints change: from the sums that
+// the set keeps, or, after flags have changed without a new set, from the flags of every endpoint. A pick allocates
+// nothing but, once, the heap of a weighted policy.
 class LoadBalancer {
  public:
   struct Choice {
-    uint32_t priority;
-    uint32_t index;      // into PrioritySet::endpoints
-    bool panic = false;  // chosen among all endpoints, healthy or not
+    const model::Endpoint* endpoint;  // of the set
+    bool panic = false;               // chosen among all endpoints, healthy or not
   };
 
-  // Reads every endpoint's flags once. `active[p][i]` points to the number of requests under way at endpoint i of
-  // priority p on this worker. `set` and `active` stay valid until the next Build.
-  void Build(const model::LbConfig& config, const model::EndpointSet& set,
-             const std::vector<std::vector<const uint32_t*>>& active, uint64_t seed);
+  // `set` and `active` stay valid until the next Build.
+  void Build(const model::LbConfig& config, const model::EndpointSet& set, const ActiveRequests& active, uint64_t seed);
   // `avoid`: EndpointRecord::id values that are passed over as long as `attempts` further draws last.
   std::optional<Choice> Pick(uint64_t random, const uint64_t* avoid = nullptr, size_t avoid_count = 0,
                              uint32_t attempts = 0);
@@ -52,14 +50,19 @@ class LoadBalancer {
     Group healthy, degraded;
     EndpointSchedule everyone;  // for panic
   };
-  void BuildPriority(uint32_t priority, const std::vector<Availability>& is, PickRandom& random);
-  void BuildLocalities(const model::PrioritySet& set, const std::vector<bool>& available, Group& group,
-                       const uint32_t* const* active, PickRandom& random);
+  void ReadFlags();
+  model::EndpointSum SumOf(const model::LocalityEndpoints& locality) const;
+  void View(const model::LocalityEndpoints& locality, model::Among among, MemberView& into) const;
+  void BuildPriority(uint32_t priority, PickRandom& random);
+  void BuildGroup(const model::PrioritySet& set, model::Among among, Group& group, PickRandom& random);
   std::optional<Choice> PickOnce(PickRandom& random);
 
   model::LbConfig config_;
   const model::EndpointSet* set_ = nullptr;
-  const std::vector<std::vector<const uint32_t*>>* active_ = nullptr;
+  const ActiveRequests* active_ = nullptr;
+  bool sums_hold_ = true;
+  // While it is built, if the sums do not hold: what each member's flags said.
+  absl::flat_hash_map<const model::LocalityEndpoints*, std::vector<Availability>> now_;
   std::vector<Priority> priorities_;
   PriorityLoad load_;
   bool any_healthy_ = false;

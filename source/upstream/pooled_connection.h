@@ -21,7 +21,7 @@ class ConnectionAccount {
   void OnClosed(const net::Connection* connection, const net::CloseInfo& why, bool with_active_request);
 
   std::shared_ptr<const model::ClusterConfig> config;
-  std::shared_ptr<model::EndpointRecord> record;
+  model::EndpointRef record;
   MonotonicTime connect_start, connect_done{};
 
  private:

@@ -2,9 +2,11 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "source/base/bug.h"
 #include "source/base/ip_text.h"
@@ -36,19 +38,27 @@ absl::string_view ServerName(absl::string_view authority, std::string& scratch) 
   return scratch;
 }
 
+bool IsUnhealthy(const LiveEndpoint& endpoint) {
+  const uint32_t flags = endpoint.record->flags.load(std::memory_order_relaxed);
+  return AvailabilityOf(flags) == Availability::kUnhealthy;
+}
 }  // namespace
 
-struct WorkerCluster::State final : event::EndOfTurn {
+struct WorkerCluster::State final : event::EndOfTurn, ActiveRequests, Reaper {
   State(WorkerContext& worker, const model::Cluster& cluster)
       : slot(cluster.slot), books(worker, cluster.config), endpoints(cluster.endpoints) {}
 
   uint64_t Epoch() const {
     return endpoints->health_epoch == nullptr ? 0 : endpoints->health_epoch->load(std::memory_order_acquire);
   }
-  LiveEndpoint& Live(uint32_t priority, uint32_t index);
+  LiveEndpoint& Live(const model::Endpoint& endpoint);
+  LiveEndpoint* Known(const model::Endpoint& endpoint) const;
+  uint32_t At(const model::Endpoint& endpoint) const override;
   void Rebuild();
   void NoteHealth();
+  void NoteHealth(LiveEndpoint& endpoint);
   void Adopt(std::shared_ptr<const model::EndpointSet> next);
+  void ReapLater(LiveEndpoint& endpoint) override;
   void OnEndOfTurn() override;  // drops what is left behind
 
   const model::ClusterSlot slot;
@@ -58,95 +68,96 @@ struct WorkerCluster::State final : event::EndOfTurn {
   bool built = false;
   bool drained = false;  // the cluster is gone
   uint64_t built_epoch = 0;
+  std::set<uint64_t> to_reap;
   // By EndpointRecord::id: ordered, so that what happens to all happens in the same order everywhere.
   std::map<uint64_t, std::unique_ptr<LiveEndpoint>> live;
-  std::vector<std::vector<LiveEndpoint*>> by_index;  // as in `endpoints`; null until first picked
-  std::vector<std::vector<const uint32_t*>> active;
+  absl::flat_hash_map<const model::EndpointRecord*, LiveEndpoint*> by_record;  // the same, for finding
   std::string name_scratch;
 };
 
-LiveEndpoint& WorkerCluster::State::Live(uint32_t priority, uint32_t index) {
-  LiveEndpoint*& at = by_index[priority][index];
-  if (at != nullptr) return *at;
-  const model::Endpoint& endpoint = endpoints->priorities[priority].endpoints[index];
+LiveEndpoint* WorkerCluster::State::Known(const model::Endpoint& endpoint) const {
+  const auto at = by_record.find(endpoint.record.get());
+  return at == by_record.end() ? nullptr : at->second;
+}
+
+uint32_t WorkerCluster::State::At(const model::Endpoint& endpoint) const {
+  const LiveEndpoint* known = Known(endpoint);
+  return known == nullptr ? 0 : known->active;
+}
+
+LiveEndpoint& WorkerCluster::State::Live(const model::Endpoint& endpoint) {
+  if (LiveEndpoint* known = Known(endpoint); known != nullptr) return *known;
   std::unique_ptr<LiveEndpoint>& made = live[endpoint.record->id];
-  if (made == nullptr) {
-    made = std::make_unique<LiveEndpoint>(books, *this, endpoint.record, endpoint.transport_socket_match);
-    made->unhealthy =
-        AvailabilityOf(endpoint.record->flags.load(std::memory_order_relaxed)) == Availability::kUnhealthy;
-  }
-  return *(at = made.get());
+  made = std::make_unique<LiveEndpoint>(books, *this, endpoint.record, endpoint.transport_socket_match);
+  made->unhealthy = IsUnhealthy(*made);
+  by_record[endpoint.record.get()] = made.get();
+  return *made;
 }
 
 void WorkerCluster::State::Rebuild() {
-  static constexpr uint32_t kIdle = 0;
   built_epoch = Epoch();
   built = true;
-  const bool least_request = books.config->lb.policy == model::LbPolicy::kLeastRequest;
-  active.assign(endpoints->priorities.size(), {});
-  by_index.resize(endpoints->priorities.size());
-  for (uint32_t p = 0; p < active.size(); ++p) {
-    const size_t n = endpoints->priorities[p].endpoints.size();
-    by_index[p].resize(n, nullptr);
-    active[p].assign(n, &kIdle);
-    for (uint32_t i = 0; least_request && i < n; ++i) active[p][i] = &Live(p, i).active;
-  }
-  balancer.Build(books.config->lb, *endpoints, active, books.worker.dispatcher().engine().RandomBits());
-  NoteHealth();
+  balancer.Build(books.config->lb, *endpoints, *this, books.worker.dispatcher().engine().RandomBits());
+  if (!endpoints->SumsHold()) NoteHealth();
+}
+
+void WorkerCluster::State::NoteHealth() {
+  for (auto& [id, endpoint] : live) NoteHealth(*endpoint);
 }
 
 // Pools of an endpoint that became unhealthy start afresh: what is wrong may be the connections.
-void WorkerCluster::State::NoteHealth() {
+void WorkerCluster::State::NoteHealth(LiveEndpoint& endpoint) {
+  const bool unhealthy = IsUnhealthy(endpoint);
+  if (unhealthy == std::exchange(endpoint.unhealthy, unhealthy) || !unhealthy) return;
+  endpoint.Drain(!endpoint.present);
+  if (books.config->close_connections_on_host_health_failure) endpoint.CloseDedicated();
+}
+
+// Looks at what differs between the versions, not at all that is there.
+void WorkerCluster::State::Adopt(std::shared_ptr<const model::EndpointSet> next) {
+  const std::shared_ptr<const model::EndpointSet> before = std::exchange(endpoints, std::move(next));
+  built = false;
+  if (live.empty()) return;
+  std::map<uint64_t, std::pair<LiveEndpoint*, const model::Endpoint*>> changed;  // null: it left
+  model::ForEachChange(*before, *endpoints, [&](const model::Endpoint* was, const model::Endpoint* is) {
+    if (LiveEndpoint* left = was == nullptr ? nullptr : Known(*was); left != nullptr)
+      changed.try_emplace(was->record->id, left, nullptr);
+    if (LiveEndpoint* came = is == nullptr ? nullptr : Known(*is); came != nullptr)
+      changed[is->record->id] = {came, is};
+  });
+  const bool reconnect = books.config->lb.close_connections_on_host_set_change;
+  for (auto& [id, change] : changed) {
+    auto& [endpoint, is] = change;
+    endpoint->present = is != nullptr;
+    if (is == nullptr) {
+      endpoint->Drain(true);
+      ReapLater(*endpoint);
+      continue;
+    }
+    if (std::exchange(endpoint->transport, is->transport_socket_match) != is->transport_socket_match)
+      endpoint->Drain(false);
+    if (!reconnect) endpoint->Revive();
+    NoteHealth(*endpoint);
+  }
+  if (!reconnect) return;
   for (auto& [id, endpoint] : live) {
-    const bool unhealthy =
-        AvailabilityOf(endpoint->record->flags.load(std::memory_order_relaxed)) == Availability::kUnhealthy;
-    if (unhealthy == std::exchange(endpoint->unhealthy, unhealthy) || !unhealthy) continue;
-    endpoint->Drain(!endpoint->present);
-    if (books.config->close_connections_on_host_health_failure) endpoint->CloseDedicated();
+    if (endpoint->present) endpoint->Drain(false);
   }
 }
 
-void WorkerCluster::State::Adopt(std::shared_ptr<const model::EndpointSet> next) {
-  endpoints = std::move(next);
-  built = false;
-  by_index.clear();
-  if (live.empty()) return;
-  for (auto& [id, endpoint] : live) endpoint->present = false;
-  for (const model::PrioritySet& set : endpoints->priorities) {
-    for (const model::Endpoint& endpoint : set.endpoints) {
-      const auto at = live.find(endpoint.record->id);
-      if (at == live.end()) continue;
-      LiveEndpoint& known = *at->second;
-      known.present = true;
-      if (std::exchange(known.transport, endpoint.transport_socket_match) != endpoint.transport_socket_match)
-        known.Drain(false);
-    }
-  }
-  for (auto& [id, endpoint] : live) {
-    if (!endpoint->present) {
-      endpoint->Drain(true);
-    } else if (books.config->lb.close_connections_on_host_set_change) {
-      endpoint->Drain(false);
-    } else {
-      endpoint->Revive();
-    }
-  }
+void WorkerCluster::State::ReapLater(LiveEndpoint& endpoint) {
+  to_reap.insert(endpoint.record->id);
   books.worker.dispatcher().AtEndOfTurn(*this);
 }
 
 void WorkerCluster::State::OnEndOfTurn() {
-  for (auto at = live.begin(); at != live.end();) {
+  for (const uint64_t id : std::exchange(to_reap, {})) {
+    const auto at = live.find(id);
+    if (at == live.end()) continue;
     const bool leaving = !at->second->present || drained;
-    if (at->second->Reap(leaving) && leaving) {
-      for (auto& priority : by_index) {
-        for (LiveEndpoint*& known : priority) {
-          if (known == at->second.get()) known = nullptr;
-        }
-      }
-      at = live.erase(at);
-    } else {
-      ++at;
-    }
+    if (!at->second->Reap(leaving) || !leaving) continue;
+    by_record.erase(at->second->record.get());
+    live.erase(at);
   }
   if (drained) books.worker.FreeRemoved();
 }
@@ -173,11 +184,11 @@ Picked WorkerCluster::Pick(const PickContext& context) {
     return {};
   }
   if (choice->panic) stats_->lb_healthy_panic.Inc();
-  LiveEndpoint& live = state.Live(choice->priority, choice->index);
+  LiveEndpoint& live = state.Live(*choice->endpoint);
   Picked picked;
   picked.record = live.record.get();
   picked.cells = &live.cells;
-  picked.endpoint = &state.endpoints->priorities[choice->priority].endpoints[choice->index];
+  picked.endpoint = choice->endpoint;
   picked.pool = live.Pool(context.priority, DefaultProtocol(*state.books.config), "");
   return picked;
 }
@@ -248,7 +259,10 @@ void WorkerCluster::DrainConnections() {
 void WorkerCluster::Drain() {
   State& state = *state_;
   state.drained = true;
-  for (auto& [id, endpoint] : state.live) endpoint->Drain(true);
+  for (auto& [id, endpoint] : state.live) {
+    endpoint->Drain(true);
+    state.ReapLater(*endpoint);
+  }
   state.books.worker.dispatcher().AtEndOfTurn(state);
 }
 

@@ -7,11 +7,9 @@ namespace outrigger::upstream {
 namespace {
 
 // `n` endpoints in one priority; weighted: 1 to 8.
-struct Bench {
+struct Bench final : ActiveRequests {
   model::LbConfig config;
   model::EndpointSet set;
-  std::vector<uint32_t> counts;
-  std::vector<std::vector<const uint32_t*>> active;
   LoadBalancer balancer;
   Random random{1};
 
@@ -23,16 +21,12 @@ struct Bench {
     to.localities.resize(localities);
     for (auto& locality : to.localities) locality.weight = 1 + static_cast<uint32_t>(random.Below(4));
     for (uint32_t i = 0; i < n; ++i) {
-      auto record = std::make_shared<model::EndpointRecord>();
-      record->id = i + 1;
-      to.endpoints.push_back({std::move(record), weighted ? 1 + i % 8 : 1});
-      if (localities > 0) to.localities[i % localities].members.push_back(i);
+      to.Add({.record = model::MakeEndpointRecord(i + 1, net::Address()), .weight = weighted ? 1 + i % 8 : 1},
+             localities > 0 ? i % localities : 0);
     }
-    counts.assign(n, 0);
-    active.resize(1);
-    for (uint32_t& count : counts) active[0].push_back(&count);
-    balancer.Build(config, set, active, 1);
+    balancer.Build(config, set, *this, 1);
   }
+  uint32_t At(const model::Endpoint&) const override { return 0; }
 };
 
 void Pick(benchmark::State& state, model::LbPolicy policy, bool weighted, uint32_t localities = 0) {
@@ -41,7 +35,7 @@ void Pick(benchmark::State& state, model::LbPolicy policy, bool weighted, uint32
 }
 void Build(benchmark::State& state) {
   Bench bench(model::LbPolicy::kRoundRobin, static_cast<size_t>(state.range(0)), true);
-  for (auto _ : state) bench.balancer.Build(bench.config, bench.set, bench.active, 1);
+  for (auto _ : state) bench.balancer.Build(bench.config, bench.set, bench, 1);
 }
 
 BENCHMARK_CAPTURE(Pick, round_robin, model::LbPolicy::kRoundRobin, false)->Arg(3)->Arg(10000);

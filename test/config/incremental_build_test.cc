@@ -116,10 +116,10 @@ class IncrementalBuildTest : public ConfigTest {
       std::string line = absl::StrCat("cluster ", cluster->config->name, " ", cluster->config->content_hash, " ",
                                       cluster->config->connection_hash, transport.tls == nullptr ? " plain" : " tls");
       for (const model::PrioritySet& priority : cluster->endpoints->priorities) {
-        for (const model::Endpoint& endpoint : priority.endpoints) {
-          absl::StrAppend(&line, " ", endpoint.record->address_text, "*", endpoint.weight, "/",
+        priority.ForEach([&line](const model::LocalityEndpoints&, const model::Endpoint& endpoint) {
+          absl::StrAppend(&line, " ", endpoint.record->address_text(), "*", endpoint.weight, "/",
                           endpoint.record->flags.load());
-        }
+        });
       }
       lines.insert(line);
     }

@@ -46,9 +46,9 @@ TEST_F(SnapshotBuilderTest, ABootstrapBecomesAListenerWithRoutesToAClusterWithEn
   ASSERT_NE(cluster, nullptr);
   EXPECT_EQ(cluster->config->connect_timeout, seconds(1));
   ASSERT_EQ(cluster->endpoints->priorities.size(), 1u);
-  ASSERT_EQ(cluster->endpoints->priorities[0].endpoints.size(), 2u);
+  ASSERT_EQ(cluster->endpoints->priorities[0].size(), 2u);
   EXPECT_EQ(stats_.main().Get(cluster->config->stats).membership_healthy.value(), 2);
-  EXPECT_EQ(cluster->endpoints->priorities[0].endpoints[1].weight, 3u);
+  EXPECT_EQ(cluster->endpoints->priorities[0].At(1).weight, 3u);
   const model::Listener* listener = ListenerOf(*snapshot, "in");
   ASSERT_NE(listener, nullptr);
   EXPECT_EQ(listener->addresses[0].ToString(), "127.0.0.1:10000");
@@ -130,17 +130,17 @@ TEST_F(SnapshotBuilderTest, EndpointsReachTheirClusterWhicheverComesFirstAndKeep
                        given_)
           .ok());
   const auto first = builder_->Build();
-  ASSERT_EQ(first->FindCluster("eds")->endpoints->priorities[0].endpoints.size(), 1u);
+  ASSERT_EQ(first->FindCluster("eds")->endpoints->priorities[0].size(), 1u);
   ASSERT_EQ(*builder_->SetEndpoints(endpoints(5), given_), Outcome::kChanged);
   const auto second = builder_->Build();
-  const auto& before = first->FindCluster("eds")->endpoints->priorities[0].endpoints[0];
-  const auto& after = second->FindCluster("eds")->endpoints->priorities[0].endpoints[0];
+  const auto& before = first->FindCluster("eds")->endpoints->priorities[0].At(0);
+  const auto& after = second->FindCluster("eds")->endpoints->priorities[0].At(0);
   EXPECT_EQ(before.record, after.record);
   EXPECT_EQ(after.weight, 5u);
   // Gone from the control plane, still subscribed to: stays in use.
   builder_->Remove(ResourceKind::kEndpoints, "svc");
   EXPECT_FALSE(builder_->Has(ResourceKind::kEndpoints, "svc"));
-  EXPECT_EQ(builder_->Build()->FindCluster("eds")->endpoints->priorities[0].endpoints.size(), 1u);
+  EXPECT_EQ(builder_->Build()->FindCluster("eds")->endpoints->priorities[0].size(), 1u);
 }
 
 TEST_F(SnapshotBuilderTest, RoutesByDiscoveryLiveAtTheSlotThatTheListenerHolds) {
@@ -290,14 +290,14 @@ transport_socket:
 )"));
   const auto set = builder_->SetCluster(cluster, given_);
   ASSERT_TRUE(set.ok()) << set.status().message();
-  EXPECT_TRUE(builder_->Build()->FindCluster("backend")->endpoints->priorities[0].endpoints.empty());
+  EXPECT_TRUE(builder_->Build()->FindCluster("backend")->endpoints->priorities[0].empty());
   const auto secret = builder_->SetSecret(
       Yaml<Secret>(absl::StrCat("name: roots\nvalidation_context:\n  trusted_ca:\n    inline_string: |\n",
                                 PemYaml(authority_.pem(), 6))),
       given_);
   ASSERT_TRUE(secret.ok()) << secret.status().message();
   const auto with = builder_->Build();
-  EXPECT_EQ(with->FindCluster("backend")->endpoints->priorities[0].endpoints.size(), 2u);
+  EXPECT_EQ(with->FindCluster("backend")->endpoints->priorities[0].size(), 2u);
   EXPECT_NE(with->FindCluster("backend")->config->transports[0].tls, nullptr);
 }
 
@@ -313,15 +313,15 @@ TEST_F(SnapshotBuilderTest, DnsClustersSayWhatToResolveAndTakeTheAnswers) {
   ASSERT_NE(targets, nullptr);
   ASSERT_EQ(targets->size(), 1u);
   EXPECT_EQ((*targets)[0].host, "a.example");
-  EXPECT_TRUE(builder_->Build()->FindCluster("d")->endpoints->priorities[0].endpoints.empty());
+  EXPECT_TRUE(builder_->Build()->FindCluster("d")->endpoints->priorities[0].empty());
   const std::vector<net::Address> answer = {*net::Address::ParseIp("10.0.0.1", 0),
                                             *net::Address::ParseIp("10.0.0.2", 0)};
   EXPECT_EQ(builder_->SetResolved("d", 0, answer), Outcome::kChanged);
   EXPECT_EQ(builder_->SetResolved("d", 0, answer), Outcome::kUnchanged);
-  const auto& endpoints = builder_->Build()->FindCluster("d")->endpoints->priorities[0].endpoints;
+  const auto& endpoints = builder_->Build()->FindCluster("d")->endpoints->priorities[0];
   ASSERT_EQ(endpoints.size(), 2u);
-  EXPECT_EQ(endpoints[1].record->address_text, "10.0.0.2:443");
-  EXPECT_EQ(endpoints[1].record->hostname, "a.example");
+  EXPECT_EQ(endpoints.At(1).record->address_text(), "10.0.0.2:443");
+  EXPECT_EQ(endpoints.At(1).record->hostname(), "a.example");
 }
 
 TEST_F(SnapshotBuilderTest, ClusterOptionsOfEveryKindArriveWhereRequestsReadThem) {

@@ -91,15 +91,7 @@ SmallProxy::SmallProxy(Options options) : main_(event::MakeEpollEngine()) {
   auto endpoints = std::make_shared<model::EndpointSet>();
   endpoints->version = 1;
   model::PrioritySet priority;
-  model::Endpoint endpoint;
-  endpoint.record = std::make_shared<model::EndpointRecord>();
-  endpoint.record->id = 1;
-  endpoint.record->address = *net::Address::ParseIp("127.0.0.1", options.backend_port);
-  endpoint.record->address_text = endpoint.record->address.ToString();
-  priority.endpoints.push_back(endpoint);
-  model::LocalityEndpoints locality;
-  locality.members.push_back(0);
-  priority.localities.push_back(locality);
+  priority.Add({model::MakeEndpointRecord(1, *net::Address::ParseIp("127.0.0.1", options.backend_port))});
   endpoints->priorities.push_back(priority);
   auto cluster = std::make_shared<model::Cluster>();
   cluster->slot = {0, 1};

@@ -40,7 +40,7 @@ struct Chaos {
     for (auto& server : servers) server.reset();
   }
   std::shared_ptr<model::EndpointSet> Some() {
-    std::vector<std::shared_ptr<model::EndpointRecord>> some;
+    std::vector<model::EndpointRef> some;
     for (const auto& record : records) {
       if (random.OneIn(2)) some.push_back(record);
     }
@@ -79,7 +79,7 @@ struct Chaos {
   const bool http2;
   std::shared_ptr<model::CircuitBreaker> limits;
   std::unique_ptr<FakeUpstream> servers[3];
-  std::vector<std::shared_ptr<model::EndpointRecord>> records;
+  std::vector<model::EndpointRef> records;
   std::vector<std::unique_ptr<Wish>> wishes;
 };
 

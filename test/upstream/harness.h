@@ -116,20 +116,16 @@ struct Wish final : StreamRequest {
   bool done() const { return failed > 0 || exchange.done(); }
 };
 
-inline std::shared_ptr<model::EndpointRecord> Record(const net::Address& address, uint64_t id) {
-  auto record = std::make_shared<model::EndpointRecord>();
-  record->id = id;
-  record->address = address;
-  record->address_text = address.ToString();
-  return record;
+inline model::EndpointRef Record(const net::Address& address, uint64_t id) {
+  return model::MakeEndpointRecord(id, address);
 }
 
-inline std::shared_ptr<model::EndpointSet> SetOf(std::vector<std::shared_ptr<model::EndpointRecord>> records) {
+inline std::shared_ptr<model::EndpointSet> SetOf(std::vector<model::EndpointRef> records) {
   static uint64_t version = 0;
   auto set = std::make_shared<model::EndpointSet>();
   set->version = ++version;
   set->priorities.resize(1);
-  for (auto& record : records) set->priorities[0].endpoints.push_back({std::move(record)});
+  for (auto& record : records) set->priorities[0].Add({std::move(record)});
   return set;
 }
 

@@ -341,7 +341,7 @@ TEST(UpstreamLifecycleTest, PerHostConnectionsAreLimitedOverAllPools) {
   World world;
   FakeUpstream server(*world.loop, false);
   auto record = Record(server.address(), 1);
-  record->connections.SetLimit(2);
+  record->LimitConnections(2);
   world.config->per_host_max_connections = 2;
   world.Start(SetOf({record}));
   Wish wishes[3];

@@ -10,11 +10,10 @@ namespace outrigger::upstream {
 namespace {
 
 // An endpoint set made by hand, and a balancer over it.
-struct Bench {
+struct Bench final : ActiveRequests {
   model::LbConfig config;
   model::EndpointSet set;
-  std::vector<std::vector<uint32_t>> counts;
-  std::vector<std::vector<const uint32_t*>> active;
+  std::map<uint64_t, uint32_t> active;  // by id
   LoadBalancer balancer;
   Random random{42};
   uint64_t last_id = 0;
@@ -23,33 +22,22 @@ struct Bench {
            uint32_t locality_weight = 0) {
     if (set.priorities.size() <= priority) set.priorities.resize(priority + 1);
     model::PrioritySet& to = set.priorities[priority];
-    auto record = std::make_shared<model::EndpointRecord>();
-    record->id = ++last_id;
+    model::EndpointRef record = model::MakeEndpointRecord(++last_id, net::Address());
     record->flags = flags;
-    if (to.localities.size() <= locality) to.localities.resize(locality + 1);
+    to.Add({.record = std::move(record), .weight = weight}, locality);
     to.localities[locality].weight = locality_weight;
-    to.localities[locality].members.push_back(static_cast<uint32_t>(to.endpoints.size()));
-    to.endpoints.push_back({std::move(record), weight, locality});
   }
-  void Build() {
-    counts.clear();
-    active.clear();
-    for (const auto& priority : set.priorities) counts.emplace_back(priority.endpoints.size(), 0);
-    for (auto& priority : counts) {
-      active.emplace_back();
-      for (uint32_t& count : priority) active.back().push_back(&count);
-    }
-    balancer.Build(config, set, active, random.Next());
+  uint32_t At(const model::Endpoint& endpoint) const override {
+    const auto at = active.find(endpoint.record->id);
+    return at == active.end() ? 0 : at->second;
   }
+  void Build() { balancer.Build(config, set, *this, random.Next()); }
   // How often each endpoint (by id) was picked.
   std::map<uint64_t, int> Picks(int n) {
     std::map<uint64_t, int> picks;
     for (int i = 0; i < n; ++i) {
-      if (const auto choice = balancer.Pick(random.Next())) {
-        ++picks[set.priorities[choice->priority].endpoints[choice->index].record->id];
-      } else {
-        ++picks[0];
-      }
+      const auto choice = balancer.Pick(random.Next());
+      ++picks[choice ? choice->endpoint->record->id : 0];
     }
     return picks;
   }
@@ -73,7 +61,7 @@ TEST(LoadBalancerTest, WeightedRoundRobinIsExactAndSmooth) {
   std::map<uint64_t, int> picks;
   for (int i = 0; i < 800; ++i) {
     const auto choice = bench.balancer.Pick(bench.random.Next());
-    const uint64_t id = bench.set.priorities[0].endpoints[choice->index].record->id;
+    const uint64_t id = choice->endpoint->record->id;
     ++picks[id];
     repeats = id == before ? repeats + 1 : 1;
     longest = std::max(longest, repeats);
@@ -101,7 +89,7 @@ TEST(LoadBalancerTest, LeastRequestPrefersTheLessBusy) {
   bench.config.policy = model::LbPolicy::kLeastRequest;
   for (int i = 0; i < 2; ++i) bench.Add();
   bench.Build();
-  bench.counts[0] = {5, 0};
+  bench.active[1] = 5;
   auto picks = bench.Picks(10000);
   EXPECT_NEAR(picks[1], 2500, 250);  // only when both draws hit it
 }
@@ -112,7 +100,7 @@ TEST(LoadBalancerTest, WeightedLeastRequestDividesWeightByWhatIsUnderWay) {
   bench.Add(4);
   bench.Add(1);
   bench.Build();
-  bench.counts[0] = {3, 0};  // 4 / 4 against 1 / 1
+  bench.active[1] = 3;  // 4 / 4 against 1 / 1
   auto picks = bench.Picks(1000);
   EXPECT_NEAR(picks[1], 500, 5);
 }
@@ -205,7 +193,7 @@ TEST(LoadBalancerTest, RetriesAvoidEndpointsThatWereTried) {
   int again = 0;
   for (int i = 0; i < 1000; ++i) {
     const auto choice = bench.balancer.Pick(bench.random.Next(), avoid, 1, 20);
-    again += choice->index == 0 ? 1 : 0;
+    again += choice->endpoint->record->id == 1 ? 1 : 0;
   }
   EXPECT_EQ(again, 0);
   const uint64_t both[] = {1, 2};

@@ -96,8 +96,8 @@ TEST(TlsPoolTest, AnEndpointMayHaveAnotherTransport) {
   TlsWorld world;
   FakeUpstream server(*world.loop, false);
   server.Echo();
-  auto set = SetOf({Record(server.address(), 1)});
-  set->priorities[0].endpoints[0].transport_socket_match = 1;
+  auto set = SetOf({});
+  set->priorities[0].Add({.record = Record(server.address(), 1), .transport_socket_match = 1});
   auto built = tls::ClientContext::Build(world.client_spec);
   ASSERT_TRUE(built.ok());
   world.config->transports = {{"", *built, {}}, {"plain", nullptr, {}}};

@@ -114,22 +114,25 @@ bool IsCanary(const model::Endpoint& endpoint) {
   return canary != nullptr && canary->as_bool() != nullptr && *canary->as_bool();
 }
 
-void EndpointText(absl::string_view cluster, const model::PrioritySet& set, size_t priority,
+const model::Locality& LocalityOf(const model::LocalityEndpoints& endpoints) {
+  static const auto* const none = new model::Locality();
+  return endpoints.locality == nullptr ? *none : *endpoints.locality;
+}
+
+void EndpointText(absl::string_view cluster, const model::Locality& locality, size_t priority,
                   const model::Endpoint& endpoint, std::string* out) {
   const model::EndpointRecord& record = *endpoint.record;
-  const std::string start = absl::StrCat(cluster, "::", record.address.ToString(), "::");
+  const std::string start = absl::StrCat(cluster, "::", record.CopyAddress().ToString(), "::");
   const auto line = [&](absl::string_view name, const auto& value) {
     absl::StrAppend(out, start, name, "::", value, "\n");
   };
   for (const Figure& figure : FiguresOf(UseOf(record))) line(figure.name, figure.value);
-  line("hostname", record.hostname);
+  line("hostname", record.hostname());
   line("health_flags", HealthText(record.flags.load(std::memory_order_relaxed)));
   line("weight", endpoint.weight);
-  const model::Locality* locality =
-      endpoint.locality < set.localities.size() ? &set.localities[endpoint.locality].locality : nullptr;
-  line("region", locality == nullptr ? "" : locality->region);
-  line("zone", locality == nullptr ? "" : locality->zone);
-  line("sub_zone", locality == nullptr ? "" : locality->sub_zone);
+  line("region", locality.region);
+  line("zone", locality.zone);
+  line("sub_zone", locality.sub_zone);
   line("canary", IsCanary(endpoint) ? "true" : "false");
   line("priority", priority);
   line("success_rate", "-1");
@@ -149,18 +152,20 @@ AdminResponse Text(Server& server) {
     if (!config.eds_service_name.empty())
       absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_service_name, "\n");
     for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
-      const model::PrioritySet& set = cluster->endpoints->priorities[p];
-      for (const model::Endpoint& endpoint : set.endpoints) EndpointText(config.name, set, p, endpoint, &text);
+      cluster->endpoints->priorities[p].ForEach(
+          [&](const model::LocalityEndpoints& locality, const model::Endpoint& endpoint) {
+            EndpointText(config.name, LocalityOf(locality), p, endpoint, &text);
+          });
     }
   }
   return AdminResponse::Text(std::move(text));
 }
 
-void FillEndpoint(const model::PrioritySet& set, size_t priority, const model::Endpoint& endpoint,
+void FillEndpoint(const model::Locality& locality, size_t priority, const model::Endpoint& endpoint,
                   admin::HostStatus& out) {
   const model::EndpointRecord& record = *endpoint.record;
-  FillAddress(record.address, *out.mutable_address());
-  out.set_hostname(record.hostname);
+  FillAddress(record.CopyAddress(), *out.mutable_address());
+  out.set_hostname(std::string(record.hostname()));
   const auto figures = FiguresOf(UseOf(record));
   for (const bool gauge : {false, true}) {  // counters first, as published
     for (const Figure& figure : figures) {
@@ -179,8 +184,6 @@ void FillEndpoint(const model::PrioritySet& set, size_t priority, const model::E
   health.set_pending_dynamic_removal((flags & model::kPendingRemoval) != 0);
   out.set_weight(endpoint.weight);
   out.set_priority(static_cast<uint32_t>(priority));
-  if (endpoint.locality >= set.localities.size()) return;
-  const model::Locality& locality = set.localities[endpoint.locality].locality;
   out.mutable_locality()->set_region(locality.region);
   out.mutable_locality()->set_zone(locality.zone);
   out.mutable_locality()->set_sub_zone(locality.sub_zone);
@@ -212,8 +215,10 @@ AdminResponse Json(Server& server) {
     FillBreaker(config.circuit_breakers.by_priority[1].get(), envoy::config::core::v3::HIGH,
                 *status.mutable_circuit_breakers());
     for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
-      const model::PrioritySet& set = cluster->endpoints->priorities[p];
-      for (const model::Endpoint& endpoint : set.endpoints) FillEndpoint(set, p, endpoint, *status.add_host_statuses());
+      cluster->endpoints->priorities[p].ForEach(
+          [&](const model::LocalityEndpoints& locality, const model::Endpoint& endpoint) {
+            FillEndpoint(LocalityOf(locality), p, endpoint, *status.add_host_statuses());
+          });
     }
   }
   return AdminResponse::Json(schema::ToJson(all));

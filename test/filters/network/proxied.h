@@ -75,7 +75,7 @@ class Proxied final : public net::TcpListener::Owner,
   void Start(std::vector<Make> filters) { Start(std::move(filters), {server.address()}); }
   void Start(std::vector<Make> filters, const std::vector<net::Address>& endpoints) {
     filters_ = std::move(filters);
-    std::vector<std::shared_ptr<model::EndpointRecord>> records;
+    std::vector<model::EndpointRef> records;
     for (const net::Address& address : endpoints) records.push_back(upstream::Record(address, records.size() + 1));
     upstream.Start(upstream::SetOf(std::move(records)));
   }

@@ -23,7 +23,8 @@ void ProxyConfig::SetCluster(const std::string& name, Cluster wanted) {
   config->http1.enable_trailers = true;
   config->transports.emplace_back();
   config->transports[0].tls = wanted.tls;
-  config->connection_hash = StableHash(wanted.tls == nullptr ? "" : wanted.tls->settings_hash(), static_cast<uint64_t>(wanted.protocol));
+  config->connection_hash =
+      StableHash(wanted.tls == nullptr ? "" : wanted.tls->settings_hash(), static_cast<uint64_t>(wanted.protocol));
   if (wanted.change) wanted.change(*config);
   auto [slot, fresh] = slots_.try_emplace(name);
   if (fresh) slot->second = {static_cast<uint32_t>(slots_.size() - 1), 1};
@@ -48,25 +49,15 @@ void ProxyConfig::RemoveCluster(const std::string& name) {
 }
 
 std::shared_ptr<const model::EndpointSet> ProxyConfig::MakeEndpoints(const std::string& name,
-                                                                    const std::vector<net::Address>& addresses) {
+                                                                     const std::vector<net::Address>& addresses) {
   auto set = std::make_shared<model::EndpointSet>();
   set->version = next_set_++;
   model::PrioritySet priority;
-  model::LocalityEndpoints locality;
   for (const net::Address& address : addresses) {
-    std::shared_ptr<model::EndpointRecord>& record = records_[absl::StrCat(name, "|", address.ToString())];
-    if (record == nullptr) {
-      record = std::make_shared<model::EndpointRecord>();
-      record->id = next_record_++;
-      record->address = address;
-      record->address_text = address.ToString();
-    }
-    model::Endpoint endpoint;
-    endpoint.record = record;
-    locality.members.push_back(static_cast<uint32_t>(priority.endpoints.size()));
-    priority.endpoints.push_back(endpoint);
+    model::EndpointRef& record = records_[absl::StrCat(name, "|", address.ToString())];
+    if (!record) record = model::MakeEndpointRecord(next_record_++, address);
+    priority.Add({record});
   }
-  priority.localities.push_back(locality);
   set->priorities.push_back(priority);
   return set;
 }
@@ -121,8 +112,10 @@ void ProxyConfig::SetListener(Listener wanted) {
   model::NetworkFilterSpec filter;
   filter.terminal = true;
   filter.config = hcm;
-  filter.make = [](const std::shared_ptr<const void>& config, model::DownstreamContext& context) -> std::unique_ptr<net::NetworkFilter> {
-    return std::make_unique<filters::hcm::ConnectionManager>(std::static_pointer_cast<const filters::hcm::HcmConfig>(config), context);
+  filter.make = [](const std::shared_ptr<const void>& config,
+                   model::DownstreamContext& context) -> std::unique_ptr<net::NetworkFilter> {
+    return std::make_unique<filters::hcm::ConnectionManager>(
+        std::static_pointer_cast<const filters::hcm::HcmConfig>(config), context);
   };
   chain->filters.push_back(filter);
   chain->tls = wanted.tls;

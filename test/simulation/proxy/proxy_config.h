@@ -14,9 +14,9 @@
 
 namespace outrigger::simulation {
 
-// One proxy's configuration as a list of named things, made into Snapshots by hand: for tests of the request path and of publications
-// that want no protobuf in the way. One listener, one route table (by slot, as RDS gives it), any clusters. What did not change is shared
-// between publications, as config/ does.
+// One proxy's configuration as a list of named things, made into Snapshots by hand: for tests of the request path and
+// of publications that want no protobuf in the way. One listener, one route table (by slot, as RDS gives it), any
+// clusters. What did not change is shared between publications, as config/ does.
 class ProxyConfig {
  public:
   struct Cluster {
@@ -37,7 +37,7 @@ class ProxyConfig {
   };
   explicit ProxyConfig(observe::StatsRegistry& registry) : registry_(registry) {}
 
-  void SetCluster(const std::string& name, Cluster cluster);           // new or replaced: its connections follow law 9
+  void SetCluster(const std::string& name, Cluster cluster);  // new or replaced: its connections follow law 9
   void SetEndpoints(const std::string& name, std::vector<net::Address> endpoints);
   void RemoveCluster(const std::string& name);
   void SetRoutes(std::vector<Route> routes) { routes_ = std::move(routes); }
@@ -54,14 +54,15 @@ class ProxyConfig {
     model::ClusterSlot slot;
     std::shared_ptr<const model::Cluster> cluster;
   };
-  std::shared_ptr<const model::EndpointSet> MakeEndpoints(const std::string& name, const std::vector<net::Address>& addresses);
+  std::shared_ptr<const model::EndpointSet> MakeEndpoints(const std::string& name,
+                                                          const std::vector<net::Address>& addresses);
   std::shared_ptr<const model::RouteTable> MakeTable() const;
 
   observe::StatsRegistry& registry_;
   uint64_t generation_ = 0, next_record_ = 1, next_set_ = 1;
   std::map<std::string, Known> clusters_;
   std::map<std::string, model::ClusterSlot> slots_;  // of every name that ever was: a name keeps its slot
-  std::map<std::string, std::shared_ptr<model::EndpointRecord>> records_;
+  std::map<std::string, model::EndpointRef> records_;
   std::map<std::string, model::CircuitBreakers> breakers_;
   std::vector<Route> routes_;
   std::shared_ptr<const model::Listener> listener_;

@@ -81,9 +81,9 @@ void TcpProxy::Connect() {
     return Refuse(ResponseFlag::kNoHealthyUpstream);
   }
   info_.upstream.attempts = ++attempts_;
-  host_ = picked.record->address;
+  host_ = picked.record->address();
   info_.upstream.host = &host_;
-  info_.upstream.host_name = text_.Copy(picked.record->hostname);
+  info_.upstream.host_name = text_.Copy(picked.record->hostname());
   if (!config_->access_logs.empty()) NoteMetadata(*cluster, picked);
   if (upstream_ == nullptr) upstream_ = std::make_unique<UpstreamSide>(*this, worker_);
   connecting_ = true;
