@@ -34,7 +34,11 @@ class ClientStream final : public StreamSender {
   void Start(ClientSession& session, net::Connection& connection, StreamReceiver& receiver);
   bool complete() const { return request_done_ && response_done_; }
   // Nothing of the request was written: what comes now, or the connection's end, has nothing to do with it.
-  bool unsent() const { return !request_started_ || connection_->stats().bytes_written <= unsent_until_; }
+  // TLS keeps what it sealed, and may have sent a part of it, until all of it went out.
+  bool unsent() const {
+    return !request_started_ ||
+           (connection_->stats().bytes_written <= unsent_until_ && !connection_->transport().wants_write());
+  }
   bool waits_for_switch() const { return (!facts_.upgrade.empty() || facts_.connect) && !tunnel_open_; }
   void HoldBody(Buffer& body, bool end);
   void EndRequest();
