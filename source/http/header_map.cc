@@ -6,7 +6,6 @@ namespace outrigger::http {
 namespace {
 
 constexpr uint32_t kFirstCapacity = 24;  // a usual request in one block
-constexpr uint32_t kIndexed = 254;       // entries that first_ can name
 
 // Absent is a null view, so a present but empty value must not be one.
 absl::string_view NotNull(absl::string_view text) { return text.data() == nullptr ? absl::string_view("", 0) : text; }
@@ -67,31 +66,11 @@ void HeaderMap::AddNumber(HeaderName name, uint64_t value) {
   Append(Entry{name.known(), false, text, FormatNumber(*arena_, value), {}});
 }
 
-namespace {
-
-[[gnu::noinline]] const HeaderMap::Entry* Scan(const HeaderMap::Entry* from, const HeaderMap::Entry* end,
-                                               HeaderName name) {
-  for (; from != end; ++from) {
-    if (!from->removed && Same(*from, name.known(), name.text())) return from;
+const HeaderMap::Entry* HeaderMap::Scan(uint32_t from, HeaderName name) const {
+  for (const Entry* at = entries_ + from; at != entries_ + count_; ++at) {
+    if (!at->removed && Same(*at, name.known(), name.text())) return at;
   }
   return nullptr;
-}
-
-}  // namespace
-
-const HeaderMap::Entry* HeaderMap::Find(HeaderName name) const {
-  uint32_t from = 0;
-  if (name.known() != KnownHeader::kOther) {
-    const uint8_t first = first_[static_cast<int>(name.known())];
-    if (first != 0) return &entries_[first - 1];
-    if (!overflow_) return nullptr;
-    from = kIndexed;
-  }
-  return Scan(entries_ + from, entries_ + count_, name);
-}
-
-HeaderMap::Entry* HeaderMap::Find(HeaderName name) {
-  return const_cast<Entry*>(static_cast<const HeaderMap*>(this)->Find(name));
 }
 
 absl::string_view HeaderMap::Get(HeaderName name) const {
@@ -147,10 +126,8 @@ void HeaderMap::RemoveAt(uint32_t index) {
   }
 }
 
-size_t HeaderMap::Remove(HeaderName name) {
+size_t HeaderMap::RemoveAll(HeaderName name) {
   const Entry* first = Find(name);
-  if (first == nullptr) [[likely]]
-    return 0;
   size_t n = 0;
   for (uint32_t i = static_cast<uint32_t>(first - entries_); i < count_; ++i) {
     if (entries_[i].removed || !Same(entries_[i], name.known(), name.text())) continue;

@@ -87,14 +87,11 @@ static_assert(kTable.seed != 0, "no perfect hash was found: raise kBits");
 
 }  // namespace
 
-absl::string_view KnownHeaderName(KnownHeader known) {
-  static constexpr absl::string_view kViews[] = {
+constinit const absl::string_view kKnownHeaderNames[] = {
 #define X(id, text) absl::string_view(text, sizeof(text) - 1),
-      OUTRIGGER_KNOWN_HEADERS(X)
+    OUTRIGGER_KNOWN_HEADERS(X)
 #undef X
-          absl::string_view("", 0)};
-  return kViews[static_cast<int>(known)];
-}
+        absl::string_view("", 0)};
 
 KnownHeader LookupKnownHeader(absl::string_view lower) {
   const uint8_t at = kTable.slots[Slot(Key(lower.data(), static_cast<uint32_t>(lower.size())), kTable.seed)];

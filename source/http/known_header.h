@@ -112,7 +112,10 @@ enum class KnownHeader : uint8_t {
 };
 inline constexpr int kKnownHeaderCount = static_cast<int>(KnownHeader::kOther);
 
-absl::string_view KnownHeaderName(KnownHeader known);  // "" for kOther
+extern const absl::string_view kKnownHeaderNames[kKnownHeaderCount + 1];
+inline absl::string_view KnownHeaderName(KnownHeader known) {  // "" for kOther
+  return kKnownHeaderNames[static_cast<int>(known)];
+}
 // `lower` is the whole name in lower case. O(1): one hash, one comparison.
 KnownHeader LookupKnownHeader(absl::string_view lower);
 
