@@ -95,7 +95,7 @@ class LintTest(unittest.TestCase):
 class ConformanceTest(unittest.TestCase):
     """What the checker of docs/http-conformance.md finds and lets pass."""
     PAGE = ("| 9112 | 3 | 2 | 1 |\n\n## RFC 9112: HTTP/1.1\n\n### 9112 2.2 Parsing: 3 rows\n\n| row | requirement | role | test | status |\n"
-            "| 9112 2.2-1 | Bare CR is refused | server, client | `//test/room:a_test SuiteTest.Case`, `//test/room:a_test OtherTest.Second` | ok |\n"
+            "| 9112 2.2-1 | Bare CR is refused | server, client | `//test/room:a_test SuiteTest.Case`, `//test/room:a_test OtherTest.Second`, `//test/room:d_test ListedTest.Third` | ok |\n"
             "| 9112 2.2-2 | Something for caches | intermediary | not applicable: there is no cache | not applicable |\n"
             "| 9112 2.2-3 | A program proves it | client | `//test/room:b_test PeerTest.test_it` | ok |\n")
 
@@ -108,7 +108,9 @@ class ConformanceTest(unittest.TestCase):
             os.makedirs(os.path.join(folder, "test/room"))
             for path, text in (("BUILD", 'outrigger_test(\n    name = "a_test",\n    srcs = ["a_test.cc"],\n)\n\n'
                                 'sh_test(\n    name = "b_test",\n    data = ["b_test.py"],\n)\n\n'
-                                'outrigger_library(\n    name = "c",\n    srcs = ["a_test.cc"],\n)\n'),
+                                'outrigger_library(\n    name = "c",\n    srcs = ["a_test.cc"],\n)\n\n'
+                                '[outrigger_test(\n    name = n,\n    srcs = [n + ".cc"],\n) for n in [\n    "d_test",\n]]\n'),
+                               ("d_test.cc", "TEST(ListedTest, Third) {}\n"),
                                ("a_test.cc", "TEST_F(SuiteTest, Case) {\n}\nTEST(OtherTest,\n     Second) {}\n"),
                                ("b_test.py", "class PeerTest(unittest.TestCase):\n    def test_it(self):\n        pass\n")):
                 with open(os.path.join(folder, "test/room", path), "w") as f:
