@@ -58,6 +58,7 @@ int Main(int argc, char** argv) {
   around.dynamic = [] { return std::make_unique<server::XdsConfiguration>(grpc::MakeGoogleChannel); };
   around.hostname = Hostname();
   around.environment_variable = &EnvironmentVariable;
+  around.return_start_memory = &ReturnStartMemory;
   around.catch_signals = options.mode != server::Mode::kValidate;
   auto made = server::Server::Create(options, std::move(around));
   if (!made.ok()) return Fail(made.status());

@@ -88,7 +88,8 @@ struct Surroundings {
   bool catch_signals = false;  // the real process
   std::string hostname;        // %HOSTNAME%
   const char* (*environment_variable)(const char* name) =
-      nullptr;  // %ENVIRONMENT(X)%, DataSource.environment_variable; null: none is set
+      nullptr;                              // %ENVIRONMENT(X)%, DataSource.environment_variable; null: none is set
+  void (*return_start_memory)() = nullptr;  // called once, when the workers have started
 };
 
 // The composition root: everything of one proxy process, in the order it starts and ends.

@@ -270,6 +270,7 @@ void Server::Parts::OnInitialized() {
   StartWatchdog();
   RefreshGauges();
   OUTRIGGER_LOG(kInfo, kMain, "all clusters are initialised: starts ", workers->size(), " workers");
+  if (around.return_start_memory != nullptr) around.return_start_memory();
 }
 
 void Server::Parts::OnStatsTimer() {

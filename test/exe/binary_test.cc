@@ -1,6 +1,7 @@
 // The real program: its signals and exit codes, asked by curl.
 #include <signal.h>
 
+#include "absl/strings/numbers.h"
 #include "test/exe/binary_fixture.h"
 
 namespace outrigger::exe {
@@ -21,6 +22,17 @@ TEST_F(BinaryTest, ItServesAStaticBootstrapAndEndsOnSigterm) {
   EXPECT_EQ(process_->Wait(), 0) << process_->output();
   EXPECT_EQ(ReadFile(folder_ + "/access.log"), "/a 200\n");
 }
+
+#if !defined(OUTRIGGER_SANITIZED)
+TEST_F(BinaryTest, WhatOnlyTheStartNeededIsGivenBack) {
+  Start({"--concurrency=1"});
+  EXPECT_EQ(Get("/a"), "one");
+  const std::string said = Shell(absl::StrCat("awk '/VmRSS/ {print $2}' /proc/", process_->pid(), "/status"));
+  int kib = 0;
+  ASSERT_TRUE(absl::SimpleAtoi(said, &kib)) << said;
+  EXPECT_LT(kib, 14 * 1024) << "was above 20 MiB: code and constants of its libraries that nothing reads any more";
+}
+#endif
 
 TEST_F(BinaryTest, LogsNameItsHostAndEnvironment) {
   std::string config = Config(upstream_.port(), folder_ + "/access.log");
