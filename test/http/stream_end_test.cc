@@ -41,6 +41,18 @@ TEST_F(StreamEndTest, LocalRepliesToHeadHaveNoBodyAndToGrpcAreTrailersOnly) {
   EXPECT_TRUE(grpc.sender.ended);
 }
 
+TEST_F(StreamEndTest, LocalRepliesOfStatusesWithoutContentHaveNone) {
+  for (const uint32_t status : {204u, 205u, 304u}) {
+    StreamHarness h;
+    h.Get();
+    h.stream().SendLocalReply({.status = status, .body = "words", .details = "d"});
+    EXPECT_EQ(h.sender.status(), std::to_string(status));
+    EXPECT_EQ(h.sender.Header("content-length"), "");
+    EXPECT_EQ(h.sender.body, "");
+    EXPECT_TRUE(h.sender.ended);
+  }
+}
+
 TEST_F(StreamEndTest, TheOwnerMayRewriteALocalReply) {
   h_.on_local_reply = [](Stream&, LocalReply& reply) {
     reply.status = 418;

@@ -45,6 +45,7 @@ MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime
   }
   if (!state.request_complete && passed(config.request_timeout, start)) {
     stats_->downstream_rq_timeout.Inc();
+    stream.info().flags.Set(ResponseFlag::kDurationTimeout);
     stream.SendLocalReply({.status = 408, .body = "request timeout", .details = details::kRequestOverallTimeout});
     return next;
   }
