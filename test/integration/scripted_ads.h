@@ -20,8 +20,13 @@ class ScriptedAds final : public envoy::service::discovery::v3::AggregatedDiscov
   using Request = envoy::service::discovery::v3::DiscoveryRequest;
   using Response = envoy::service::discovery::v3::DiscoveryResponse;
 
-  ScriptedAds() {
+  // `longest_connection_ms`: after which the server says GOAWAY, and soon ends what is left; 0: never.
+  explicit ScriptedAds(int longest_connection_ms = 0) {
     ::grpc::ServerBuilder builder;
+    if (longest_connection_ms > 0) {
+      builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, longest_connection_ms);
+      builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, 100);
+    }
     builder.AddListeningPort("127.0.0.1:0", ::grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
