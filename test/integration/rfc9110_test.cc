@@ -183,6 +183,14 @@ TEST_F(Rfc9110Test, TheVersionOnEachConnectionIsOurs) {
   EXPECT_TRUE(StartsWith(Ask("GET"), "HTTP/1.1 200 "));
 }
 
+TEST_F(Rfc9110Test, ARefusedVersionIsToldWhichOneIsTaken) {
+  Start();
+  client_->Send("GET / HTTP/1.0\r\nhost: a\r\n\r\n");
+  const std::string answer = client_->ReadResponse();
+  EXPECT_TRUE(StartsWith(answer, "HTTP/1.1 426 ")) << answer;
+  EXPECT_TRUE(StrContains(answer, "\r\nupgrade: HTTP/1.1\r\nconnection: upgrade, close\r\n")) << answer;
+}
+
 TEST_F(Rfc9110Test, ViaIsAddedBothWaysWhereItIsConfigured) {
   Start([](filters::hcm::HcmConfig& hcm) { hcm.via = "1.1 edge"; });
   Answer("HTTP/1.1 200 OK\r\nvia: 1.0 origin\r\ncontent-length: 4\r\n\r\nfine");
