@@ -48,6 +48,12 @@ struct Outcome {
 
 class H1RelayTest : public testing::Test {
  protected:
+  int64_t Stat(absl::string_view name) {
+    for (const auto& number : proxy_->stats().Read().numbers) {
+      if (number.name == name) return number.value;
+    }
+    return -1;
+  }
   void Start(std::function<void(http::Http1Options&)> change = nullptr) {
     backend_ = std::make_unique<ScriptedBackend>([this](Peer& peer, int) { Serve(peer); });
     SmallProxy::Options options;
@@ -55,6 +61,7 @@ class H1RelayTest : public testing::Test {
     options.hcm = [this, change](filters::hcm::HcmConfig& hcm) {
       hcm.access_logs.push_back(log_);
       hcm.http1.accept_http_10 = hcm.http1.enable_trailers = true;
+      hcm.max_requests_per_connection = most_requests_;
       if (change) change(hcm.http1);
     };
     options.cluster = [change](model::ClusterConfig& cluster) {
@@ -120,6 +127,7 @@ class H1RelayTest : public testing::Test {
   std::mutex mutex_;
   std::string seen_, answer_;
   bool backend_closes_ = false;
+  uint32_t most_requests_ = 0;
   std::shared_ptr<LogRecorder> log_ = std::make_shared<LogRecorder>();
   std::unique_ptr<ScriptedBackend> backend_;
   std::unique_ptr<SmallProxy> proxy_;
@@ -157,6 +165,7 @@ TEST_F(H1RelayTest, ValidRequestsAreForwardedFaithfully) {
       {WithFields("Connection: x-a, close\r\nX-A: 1\r\nX-B: 2\r\n"), get + "x-b: 2\r\n\r\n", "closed"},
       {WithFields("Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nUpgrade: x\r\n"), get + "\r\n"},
       {WithFields("TE: gzip, trailers\r\nConnection: TE\r\n"), get + "te: trailers\r\nconnection: te\r\n\r\n"},
+      {WithFields("Connection: close\r\n"), get + "\r\n", "closed"},
       {WithFields("TE: gzip\r\nConnection: TE\r\n"), get + "\r\n"},
       // Bodies: one framing, the number of bytes or chunks of our own making.
       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 005\r\nX: 1\r\n\r\nhello",
@@ -389,6 +398,33 @@ TEST_F(H1RelayTest, NamesAreSpelledAsTheOptionsSay) {
   const Outcome proper = Run("GET / HTTP/1.1\r\nhOsT: a\r\nX-bAr: 1\r\n\r\n", answer);
   EXPECT_EQ(proper.forwarded, "GET / HTTP/1.1\r\nHost: a\r\nX-Bar: 1\r\n\r\n");
   EXPECT_EQ(proper.answered, "HTTP/1.1 200 OK\r\nX-Foo: 1\r\nContent-Length: 0\r\n\r\n");
+}
+
+TEST_F(H1RelayTest, EachLimitHasItsCounter) {
+  Start();
+  const struct {
+    std::string wire;
+    const char* counter;
+  } rows[] = {
+      {WithFields("X: " + std::string(70000, 'x') + "\r\n"), "http1.header_overflow"},
+      {Chunked("1;" + std::string(2000, 'x') + "\r\na\r\n0\r\n\r\n"), "http1.chunk_extensions_overflow"},
+      {Chunked("1;x=y\r\na\r\n0\r\n\r\n"), "http1.dropped_chunk_extensions"},
+      {Chunked("1\r\na\r\n0\r\nCookie: 1\r\n\r\n"), "http1.dropped_trailers"},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(Stat(row.counter), 0) << row.counter;
+    Run(row.wire);
+    EXPECT_TRUE(harness::WaitFor([&] { return Stat(row.counter) == 1; })) << row.counter;
+  }
+}
+
+TEST_F(H1RelayTest, RequestsPerConnectionAreLimited) {
+  most_requests_ = 1;
+  Start();
+  const Outcome out = Run(kGet);
+  EXPECT_EQ(out.answered, "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+  EXPECT_EQ(out.ending, "closed");
+  EXPECT_EQ(Stat("http.test.downstream_cx_max_requests_reached"), 1);
 }
 
 // Content-Length beside chunked, where the option takes it: the length is gone, and the connection with the answer.

@@ -174,6 +174,23 @@ TEST_F(StreamTest, ACutConnectionIsNotAnEnd) {
   EXPECT_EQ(server_->recorder.closed->reason, net::CloseReason::kTransportFailed);
 }
 
+TEST_F(StreamTest, AnEndWithoutTheAlertIsNotAnEnd) {
+  ConnectThroughRelay();
+  ASSERT_TRUE(harness::RunUntil(loop_, [&] {
+    Relay(100'000);
+    return client_->recorder.connected && server_->recorder.connected;
+  }));
+  (*client_)->Write("all of it");
+  ASSERT_TRUE(harness::RunUntil(loop_, [&] {
+    Relay(100'000);
+    return server_->recorder.got == "all of it";
+  }));
+  (*far_)->EndWrite();
+  ASSERT_TRUE(harness::RunUntil(loop_, [&] { return server_->recorder.closed.has_value(); }));
+  EXPECT_EQ(server_->recorder.ends, 0);
+  EXPECT_EQ(server_->recorder.closed->reason, net::CloseReason::kTransportFailed);
+}
+
 TEST_F(StreamTest, HalfCloseLetsTheOtherDirectionGoOn) {
   Connect();
   ASSERT_TRUE(Established());

@@ -203,6 +203,26 @@ TEST_F(ClientSessionTest, CloseAndHttp10AreTheLastExchange) {
   EXPECT_EQ(app_.goaways, 1);
 }
 
+TEST_F(ClientSessionTest, WhoeverSaysCloseTheConnectionEndsWithTheAnswer) {
+  Exchange& e = Start(h2::Get(), true);
+  Say("HTTP/1.1 200 OK\r\nConnection: CLOSE\r\nContent-Length: 2\r\n\r\nh");
+  EXPECT_EQ(app_.goaways, 1);  // known before the body came
+  Say("i");
+  ASSERT_TRUE(Until([&] { return e.ends == 1 && app_.closes == 1; }));
+  EXPECT_EQ(e.body, "hi");
+  EXPECT_FALSE(session_->accepts_streams());
+}
+
+TEST_F(ClientSessionTest, ARequestThatSaysCloseIsTheLast) {
+  FieldList fields = h2::Get();
+  fields.push_back({"connection", "close"});
+  Exchange& e = Start(fields, true);
+  EXPECT_EQ(got(), "GET / HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n");
+  Say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  ASSERT_TRUE(Until([&] { return e.ends == 1 && app_.closes == 1; }));
+  EXPECT_FALSE(session_->accepts_streams());
+}
+
 TEST_F(ClientSessionTest, AnEarlyAnswerWithCloseEndsTheRequest) {
   Exchange& e = Start(h2::Post(), false);
   Say("HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");

@@ -127,6 +127,36 @@ TEST_F(SerializerTest, WritesResponsesWithTheirFraming) {
   EXPECT_EQ(WriteResponse(false, {false, true, false, false, true}), "HTTP/1.1 200 OK\r\n\r\n");
 }
 
+TEST_F(SerializerTest, AsksOptionsOfAWholeServer) {
+  Request("OPTIONS", "a", "*");
+  EXPECT_EQ(WriteRequest(true), "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n");
+  options_.send_fully_qualified_url = true;
+  EXPECT_EQ(WriteRequest(true), "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n");
+}
+
+TEST_F(SerializerTest, StatusesWithoutABodyHaveNoFraming) {
+  for (const uint32_t status : {103u, 204u, 304u}) {
+    for (const bool length : {false, true}) {
+      Response(status).Add(KnownHeader::kTransferEncoding, "chunked");
+      if (length) map_.Add(KnownHeader::kContentLength, "9");
+      const std::string text = WriteResponse(false);
+      EXPECT_EQ(text.find("transfer-encoding"), std::string::npos) << text;
+      EXPECT_EQ(text.find("content-length") != std::string::npos, length && status == 304) << text;
+    }
+  }
+}
+
+TEST_F(SerializerTest, OneFramingIsWritten) {
+  Request("POST", "a", "/").Add(KnownHeader::kContentLength, "9");
+  map_.Add(KnownHeader::kTransferEncoding, "chunked");
+  EXPECT_EQ(WriteRequest(false), "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n");
+  map_.Add(KnownHeader::kContentLength, "8");  // not one length: none
+  EXPECT_EQ(WriteRequest(false), "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
+  Response(200).Add(KnownHeader::kContentLength, "9");
+  map_.Add(KnownHeader::kTransferEncoding, "chunked");
+  EXPECT_EQ(WriteResponse(false), "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
+}
+
 TEST_F(SerializerTest, SpellsNamesAsAsked) {
   options_.proper_case = true;
   Request("GET", "a", "/").Add(HeaderName("x-some-thing"), "1");

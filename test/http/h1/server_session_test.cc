@@ -139,6 +139,26 @@ TEST_F(ServerSessionTest, MalformedRequestsAreAnsweredByTheCodecAndClosed) {
   EXPECT_TRUE(Until([&] { return app_.closes == 1; }));
 }
 
+TEST_F(ServerSessionTest, NothingBehindACloseIsProcessed) {
+  Open();
+  AnswerAll();
+  Say("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_EQ(got(), "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n/a");
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(ServerSessionTest, NothingBehindOurOwnCloseIsProcessed) {
+  Open();
+  app_.on_stream = [](Exchange& exchange) {
+    exchange.on_end = [](Exchange& e) { e.Send({{":status", "204"}, {"connection", "close"}}, true); };
+  };
+  Say(absl::StrCat(kGet, kGet));
+  ASSERT_TRUE(Until([&] { return peer_->recorder.ends == 1; }));
+  EXPECT_EQ(got(), "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+  EXPECT_EQ(count(), 1u);
+}
+
 TEST_F(ServerSessionTest, ARefusedHeadRequestGetsNoContent) {
   Open();
   Say("\r\nHEAD / HTTP/1.1\r\n\r\n");
