@@ -1,7 +1,7 @@
 #include "source/http/h2/huffman.h"
 
-#include <array>
 #include <cstdint>
+#include <cstring>
 
 namespace outrigger::http::h2 {
 namespace {
@@ -69,6 +69,23 @@ uint32_t LongSymbol(uint32_t window, int* length) {
   return kTables.by_code[kTables.offset[kLongest] + (window >> (32 - kLongest)) - kTables.first[kLongest]];
 }
 
+// The last bits, fewer than the longest code has, as if ones followed for ever: padding then reads as the beginning of
+// EOS.
+char* DecodeLast(uint64_t held, int bits, char* to) {
+  held |= ~uint64_t{0} >> bits;
+  while (bits > 0) {
+    int length = kTables.fast_length[held >> (64 - kFastBits)];
+    uint32_t symbol = kTables.fast_symbol[held >> (64 - kFastBits)];
+    if (length == 0) symbol = LongSymbol(static_cast<uint32_t>(held >> 32), &length);
+    if (length > bits) return bits < 8 && held == ~uint64_t{0} ? to : nullptr;
+    if (symbol == kSymbols - 1) return nullptr;
+    *to++ = static_cast<char>(symbol);
+    held = held << length | ((uint64_t{1} << length) - 1);
+    bits -= length;
+  }
+  return to;
+}
+
 }  // namespace
 
 size_t HuffmanSize(absl::string_view text) {
@@ -96,29 +113,32 @@ char* HuffmanEncode(absl::string_view text, char* to) {
 char* HuffmanDecode(absl::string_view encoded, char* to) {
   const uint8_t* at = reinterpret_cast<const uint8_t*>(encoded.data());
   const uint8_t* const end = at + encoded.size();
-  uint64_t held = 0;  // its lowest `bits` bits are not decoded yet
+  uint64_t held = 0;  // not decoded yet: its highest `bits` bits, zeros below
   int bits = 0;
   for (;;) {
-    while (bits <= 48 && at != end) {
-      held = held << 8 | *at++;
-      bits += 8;
+    if (bits < 32) {
+      if (end - at >= 4) {
+        uint32_t next;
+        memcpy(&next, at, sizeof(next));
+        held |= uint64_t{__builtin_bswap32(next)} << (32 - bits);
+        at += 4;
+        bits += 32;
+      } else {
+        for (; at != end; bits += 8) held |= uint64_t{*at++} << (56 - bits);
+        if (bits < kLongest) break;
+      }
     }
-    if (bits == 0) return to;
-    // As if the text were followed by ones for ever: padding then reads as the beginning of EOS.
-    const uint64_t padded = bits < 32 ? held << (32 - bits) | ((uint64_t{1} << (32 - bits)) - 1) : held >> (bits - 32);
-    const uint32_t window = static_cast<uint32_t>(padded);
-    int length = kTables.fast_length[window >> (32 - kFastBits)];
-    uint32_t symbol = kTables.fast_symbol[window >> (32 - kFastBits)];
+    int length = kTables.fast_length[held >> (64 - kFastBits)];
+    uint32_t symbol = kTables.fast_symbol[held >> (64 - kFastBits)];
     if (length == 0) [[unlikely]]
-      symbol = LongSymbol(window, &length);
-    if (length > bits) [[unlikely]] {
-      return bits < 8 && (held & ((1u << bits) - 1)) == (1u << bits) - 1 ? to : nullptr;
-    }
+      symbol = LongSymbol(static_cast<uint32_t>(held >> 32), &length);
     if (symbol == kSymbols - 1) [[unlikely]]
       return nullptr;
     *to++ = static_cast<char>(symbol);
+    held <<= length;
     bits -= length;
   }
+  return DecodeLast(held, bits, to);
 }
 
 }  // namespace outrigger::http::h2

@@ -122,7 +122,7 @@ struct H2StalledPeerTest : testing::Test, Raw {};
 
 // Answers that nobody above remembers must not stay because the peer's window never opens.
 TEST_F(H2StalledPeerTest, ACompleteAnswerBehindAClosedWindowIsResetAfterTheFlushTimeout) {
-  http2.stream_flush_timeout = milliseconds(30);
+  http2.stream_flush_timeout = milliseconds(500);
   server_app.on_stream = [](Exchange& exchange) {
     exchange.on_end = [](Exchange& e) {
       e.Send({{":status", "200"}}, false);
