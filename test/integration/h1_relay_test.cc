@@ -241,7 +241,9 @@ TEST_F(H1RelayTest, InvalidRequestsAreRefusedAndForwardedToNobody) {
     EXPECT_TRUE(absl::StartsWith(out.answered, StrCat("HTTP/1.1 ", row.status, " "))) << row.wire << out.answered;
     EXPECT_EQ(out.details, row.details) << row.wire;
     EXPECT_EQ(out.forwarded, "") << row.wire;
-    if (row.status != 403) EXPECT_EQ(out.ending, "closed") << row.wire;
+    if (row.status != 403) {
+      EXPECT_EQ(out.ending, "closed") << row.wire;
+    }
   }
 }
 
@@ -369,7 +371,9 @@ TEST_F(H1RelayTest, AnswersThatAreCutAreNeverPassedOnAsWhole) {
   };
   for (const Answer& row : rows) {
     const Outcome out = Run(row.request, row.answer, /*backend_closes=*/true);
-    if (!row.answered.empty()) EXPECT_EQ(out.answered, row.answered) << row.answer;
+    if (!row.answered.empty()) {
+      EXPECT_EQ(out.answered, row.answered) << row.answer;
+    }
     EXPECT_EQ(out.ending, row.ending) << row.answer;
   }
   const Outcome headless = Run(kGet, "HTTP/1.1 200 OK\r\nContent-", /*backend_closes=*/true);

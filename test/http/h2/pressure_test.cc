@@ -133,7 +133,6 @@ TEST_F(H2StalledPeerTest, ACompleteAnswerBehindAClosedWindowIsResetAfterTheFlush
   Write(Settings({{4, 0}}));  // INITIAL_WINDOW_SIZE
   for (uint32_t i = 0; i < 10; ++i) Write(Headers(1 + 2 * i, Get(), true));
   ASSERT_TRUE(Until([&] { return server_app.exchanges.size() == 10 && Count(1) == 10; }));
-  EXPECT_EQ(server->active_streams(), 10u);
   ASSERT_TRUE(Until([&] { return server->active_streams() == 0; }));
   ASSERT_TRUE(Until([&] { return Count(3) == 10; }));
   EXPECT_EQ(counters.tx_flush_timeout, 10u);
