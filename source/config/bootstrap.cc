@@ -94,15 +94,6 @@ absl::Status CheckSources(const Bootstrap& bootstrap) {
 
 // Extensions that the process has one of. What has no effect was said by the rules; anything else does not belong
 // there.
-// Monitors that nobody asks yet, and what would follow from them.
-absl::Status CheckOverload(const Bootstrap& bootstrap) {
-  const auto overload = OverloadOf(bootstrap);
-  if (!overload.ok()) return overload.status();
-  if (!overload->actions.empty()) return Fault("overload_manager.actions", "is not supported");
-  if (!overload->points.empty()) return Fault("overload_manager.loadshed_points", "is not supported");
-  return absl::OkStatus();
-}
-
 absl::Status CheckExtensions(const Bootstrap& bootstrap) {
   using envoy::extensions::bootstrap::internal_listener::v3::InternalListener;
   for (int i = 0; i < bootstrap.bootstrap_extensions_size(); ++i) {
@@ -114,7 +105,7 @@ absl::Status CheckExtensions(const Bootstrap& bootstrap) {
     }
   }
   if (const auto last_good = LastGoodOf(bootstrap); !last_good.ok()) return last_good.status();
-  if (const absl::Status checked = CheckOverload(bootstrap); !checked.ok()) return checked;
+  if (const auto overload = OverloadOf(bootstrap); !overload.ok()) return overload.status();
   OUTRIGGER_TRY("typed_dns_resolver_config", CheckResolver(bootstrap.typed_dns_resolver_config()));
   return absl::OkStatus();
 }

@@ -58,7 +58,6 @@ constexpr KnownPoint kShedPoints[] = {
     {"envoy.load_shed_points.http2_server_go_away_on_dispatch", Point::kShedHttp2},
     {"envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch", Point::kShedHttp2Close},
     {"envoy.load_shed_points.http_connection_manager_decode_headers", Point::kShedHeaders},
-    {"envoy.load_shed_points.http_downstream_filter_check", Point::kShedRouter},
     {"envoy.load_shed_points.connection_pool_new_connection", Point::kShedPool},
 };
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "source/base/bug.h"
 #include "source/event/ares_resolver.h"
@@ -183,7 +184,12 @@ void EpollEngine::RegisterLevel(int fd, IoHandler* handler, uint32_t epoll_event
   epoll_event event{};
   event.events = epoll_events;
   event.data.u64 = Tag(fd, slot.generation);
-  OUTRIGGER_CHECK(epoll_ctl(epoll_, add ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0);
+  if (epoll_ctl(epoll_, add ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0) return;
+  // The kernel has no memory for it, or the user watches too many (fs.epoll.max_user_watches). Nothing would ever be
+  // heard of this descriptor: its owner hears of its end instead.
+  OUTRIGGER_CHECK(add && errno != EBADF && errno != EEXIST);
+  ::shutdown(fd, SHUT_RDWR);
+  unwatched_.push_back(event.data.u64);
 }
 
 void EpollEngine::Unregister(int fd) {
@@ -196,6 +202,7 @@ void EpollEngine::Unregister(int fd) {
 
 void EpollEngine::Wait(Duration longest) {
   if (resolver_ != nullptr) longest = std::min(longest, resolver_->NextDue());
+  if (!unwatched_.empty()) longest = Duration::zero();
   int timeout_ms = -1;
   if (longest <= Duration::zero()) {
     timeout_ms = 0;
@@ -206,8 +213,19 @@ void EpollEngine::Wait(Duration longest) {
   ready_count_ = std::max(n, 0);
 }
 
-int EpollEngine::Deliver() {
+int EpollEngine::DeliverUnwatched() {
   int called = 0;
+  for (const uint64_t tag : std::exchange(unwatched_, {})) {
+    const Registered slot = registered_[static_cast<uint32_t>(tag)];
+    if (slot.handler == nullptr || slot.generation != static_cast<uint32_t>(tag >> 32)) continue;
+    slot.handler->OnReady(kReadable | kWritable | kPeerClosed | kError);
+    ++called;
+  }
+  return called;
+}
+
+int EpollEngine::Deliver() {
+  int called = DeliverUnwatched();
   for (int i = 0; i < ready_count_; ++i) {
     const uint64_t tag = ready_[i].data.u64;
     const uint32_t fd = static_cast<uint32_t>(tag);

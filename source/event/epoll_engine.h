@@ -77,6 +77,7 @@ class EpollEngine final : public Engine {
     uint32_t generation = 0;
   };
   Registered& Slot(int fd);
+  int DeliverUnwatched();
 
   const EpollOptions options_;
   int epoll_ = -1;
@@ -85,6 +86,7 @@ class EpollEngine final : public Engine {
   std::vector<Registered> registered_;  // by descriptor
   epoll_event ready_[kMostEvents];
   int ready_count_ = 0;
+  std::vector<uint64_t> unwatched_;          // tags of descriptors that epoll did not take
   std::unique_ptr<InotifyWatcher> watcher_;  // made on first use
   std::unique_ptr<AresResolver> resolver_;   // made on first use
 };

@@ -283,6 +283,18 @@ void Stream::Finish() {
   owner_.OnDone(*this);
 }
 
+size_t Stream::HeldBytes() const {
+  size_t held = arena_.charged();
+  for (const Direction* direction : {&request_, &response_}) {
+    for (const Hold* hold = direction->holds; hold != nullptr; hold = hold->next) held += hold->body.charged();
+  }
+  if (sender_ != nullptr) held += sender_->held_bytes();
+  for (int i = 0; filters_ != nullptr && i < FilterCount(); ++i) {
+    if ((active_ >> i & 1) != 0) held += filters_[i]->HeldBytes();
+  }
+  return held;
+}
+
 void Stream::Dump(DumpWriter& out) const {
   out.Field("protocol", ProtocolName(info_.protocol));
   if (request_headers_ != nullptr) {

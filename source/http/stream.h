@@ -124,6 +124,8 @@ class Stream final : public StreamReceiver, public event::Deferred, public ListH
   bool done() const { return done_; }
   bool answered() const { return answered_; }
   MonotonicTime last_activity() const { return last_activity_; }
+  // What it keeps in memory: its arena, what filters and codecs hold of bodies, both sides.
+  size_t HeldBytes() const;
   void* owner_data = nullptr;  // the owner's own state of this stream, in the arena
   void Dump(DumpWriter& out) const;
 

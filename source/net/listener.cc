@@ -209,6 +209,7 @@ bool TcpListener::AcceptOne() {
     }
   }
   ++stats_.accepted;
+  if (reserve_fd_ < 0) reserve_fd_ = static_cast<int>(engine.Socket(AF_UNIX, SOCK_STREAM, 0));  // somebody was faster
   owner_.OnAccepted(*this, std::move(accepted));
   return true;
 }
@@ -225,6 +226,7 @@ bool TcpListener::OnAcceptError(int error) {
     if (error == EMFILE || error == ENFILE) {
       ++stats_.out_of_descriptors;
       ShedOne();
+      owner_.OnOutOfDescriptors();
     }
     if (!stopped_) dispatcher_.Arm(back_off_, kBackOff);
     return false;

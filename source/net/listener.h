@@ -81,6 +81,8 @@ class TcpListener final : public event::IoHandler, public event::Deferred, priva
     virtual void OnAccepted(TcpListener& listener, AcceptedSocket socket) = 0;
     // That many came together; not of a listener that was stopped meanwhile.
     virtual void OnAcceptedTogether(uint32_t /*count*/) {}
+    // No descriptor is left for a newcomer: one was turned away, the others wait for kBackOff.
+    virtual void OnOutOfDescriptors() {}
 
    protected:
     ~Owner() = default;

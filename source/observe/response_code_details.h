@@ -23,6 +23,7 @@ inline constexpr absl::string_view kPathNormalizationFailed = "path_normalizatio
 inline constexpr absl::string_view kPathNormalizationRedirect = "path_normalization_redirect";
 inline constexpr absl::string_view kTraceWithContent = "trace_with_content";
 inline constexpr absl::string_view kUpgradeFailed = "upgrade_failed";
+inline constexpr absl::string_view kOverload = "overload";  // the overload manager
 inline constexpr absl::string_view kRequestPayloadTooLarge = "request_payload_too_large";
 
 // Routing.
@@ -30,6 +31,9 @@ inline constexpr absl::string_view kRouteNotFound = "route_not_found";
 inline constexpr absl::string_view kClusterNotFound = "cluster_not_found";
 inline constexpr absl::string_view kMaintenanceMode = "maintenance_mode";
 inline constexpr absl::string_view kNoHealthyUpstream = "no_healthy_upstream";
+
+// Ended by the overload manager.
+inline constexpr absl::string_view kOverloadReset = "overload_reset_high_memory_stream";
 
 // Times.
 inline constexpr absl::string_view kMaxDurationTimeout = "max_duration_timeout";

@@ -23,10 +23,9 @@ enum class Point : uint8_t {
   kShedHttp2,         // envoy.load_shed_points.http2_server_go_away_on_dispatch
   kShedHttp2Close,    // envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch
   kShedHeaders,       // envoy.load_shed_points.http_connection_manager_decode_headers
-  kShedRouter,        // envoy.load_shed_points.http_downstream_filter_check
   kShedPool,          // envoy.load_shed_points.connection_pool_new_connection
 };
-inline constexpr size_t kPoints = 11;
+inline constexpr size_t kPoints = 10;
 
 // What envoy.overload_actions.reduce_timeouts can shorten.
 enum class TimerKind : uint8_t { kConnectionIdle, kStreamIdle, kTransportConnect, kConnectionMax };
@@ -47,6 +46,18 @@ class State {
   // Of a load shed point: where to count. Invalid where none is configured.
   const observe::StatsScope<observe::LoadShedStats>& shed_stats(Point point) const {
     return shed_stats_[static_cast<size_t>(point)];
+  }
+
+  // One that never asks for anything: for what bypasses the overload manager.
+  static const State& Inert() {
+    static const State* const kInert = new State;
+    return *kInert;
+  }
+  // At a load shed point, with its counter.
+  bool Sheds(Point point, event::Engine& engine, observe::WorkerStats& stats) const {
+    if (!Asks(point, engine)) return false;
+    stats.Get(shed_stats(point)).shed_load_count.Inc();
+    return true;
   }
 
   // --- main. `share` of 0 to 1.

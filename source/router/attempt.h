@@ -23,6 +23,7 @@ class Attempt final : public upstream::StreamRequest, public http::StreamReceive
 
   uint32_t number() const { return number_; }
   bool ready() const { return sender_ != nullptr; }
+  size_t held_bytes() const { return sender_ == nullptr ? 0 : sender_->held_bytes(); }
   bool headers_sent() const { return headers_sent_; }
   bool response_begun() const { return response_begun_; }
   // Its connection, one used before, ended without a byte of an answer: mostly it was being closed for idleness when

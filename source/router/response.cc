@@ -431,6 +431,8 @@ void Router::GiveUp() {
   mirror_count_ = 0;
 }
 
+size_t Router::HeldBytes() const { return body_.charged() + (attempt_ == nullptr ? 0 : attempt_->held_bytes()); }
+
 void Router::OnDone(http::Stream& stream) {
   const bool cut = !response_complete_ && attempt_ != nullptr;
   if (cut && stream.info().response_code == 0 && cluster_ != nullptr) cluster_stats().upstream_rq_cancelled.Inc();

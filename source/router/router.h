@@ -40,6 +40,7 @@ class Router final : public http::Filter {
   void OnDownstreamAboveHigh(http::Stream& stream) override;
   void OnDownstreamBelowLow(http::Stream& stream) override;
   void OnDone(http::Stream& stream) override;
+  size_t HeldBytes() const override;  // the request's body, and what waits on the way to and from the upstream
 
   // --- from the current Attempt
   // ---------------------------------------------------------------------------------------------

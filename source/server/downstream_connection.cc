@@ -29,8 +29,24 @@ void DownstreamConnection::Start() {
   filters.reserve(chain_->filters.size());
   for (const model::NetworkFilterSpec& spec : chain_->filters) filters.push_back(spec.make(spec.config, *this));
   filters_ = std::make_unique<net::FilterChainOnConnection>(*connection_, std::move(filters), this);
-  if (chain_->transport_timeout > Duration::zero()) connection_->SetHandshakeTimeout(chain_->transport_timeout);
+  LimitHandshake();
   connection_->Start();
+}
+
+void DownstreamConnection::LimitHandshake() {
+  Duration limit = chain_->transport_timeout;
+  if (limit <= Duration::zero()) return;
+  if (!listener_config_->bypass_overload) {
+    limit = worker().facts().overload.Shorten(overload::TimerKind::kTransportConnect, limit);
+  }
+  const Duration passed = worker().dispatcher().now() - opened_;
+  connection_->SetHandshakeTimeout(std::max(limit - passed, Duration(milliseconds(1))));
+}
+
+void DownstreamConnection::OnLimitsScaled() {
+  if (closed_) return;
+  if (!connection_->connected() && !connection_->closing()) LimitHandshake();
+  if (drain_handler_ != nullptr) drain_handler_->OnLimitsScaled();
 }
 
 const model::FilterChain* DownstreamConnection::Current() {

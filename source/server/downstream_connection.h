@@ -43,6 +43,11 @@ class DownstreamConnection final : public model::DownstreamContext,
   MonotonicTime drain_due() const { return drain_due_; }
   void OnDrainDue(MonotonicTime now);
   void CloseNow();
+  // Overload.
+  void OnLimitsScaled();
+  void FindHeavyStreams(uint64_t least, std::vector<HeavyStream>& out) {
+    if (drain_handler_ != nullptr) drain_handler_->FindHeavyStreams(least, out);
+  }
 
   // model::DownstreamContext
   net::Connection& connection() override { return *connection_; }
@@ -61,6 +66,7 @@ class DownstreamConnection final : public model::DownstreamContext,
   void Dump(DumpWriter& out) const;
 
  private:
+  void LimitHandshake();
   void Unfollow(const model::FilterChain* last, const model::Snapshot& its);
 
   WorkerListener& owner_;

@@ -24,6 +24,7 @@ Server::Parts::~Parts() {
   files.reset();
   dns.reset();
   watchdog.reset();
+  overload_watch.reset();
   workers.reset();
   for (event::Timer* timer : {&stats_timer, &drain_timer, &stop_timer}) OUTRIGGER_DCHECK(!timer->armed());
   sockets.reset();

@@ -12,6 +12,7 @@
 #include "source/observe/log_writer.h"
 #include "source/observe/schemas/listener.h"
 #include "source/observe/schemas/server.h"
+#include "source/overload/watch.h"
 #include "source/server/admin/listener.h"
 #include "source/server/admin/pages.h"
 #include "source/server/dns_resolution.h"
@@ -55,6 +56,7 @@ struct Server::Parts final : public event::EndOfTurn {
   absl::Status PrepareStatic();
   void OnInitialized();
   void StartWatchdog();
+  absl::Status MakeOverloadWatch();  // server_overload.cc
   void OnStatsTimer();
   void RefreshGauges();
   void RefreshConfigurationGauges();
@@ -79,6 +81,8 @@ struct Server::Parts final : public event::EndOfTurn {
   std::unique_ptr<ListenerSockets> sockets;
   std::unique_ptr<WorkerSet> workers;
   std::unique_ptr<Watchdog> watchdog;
+  observe::StatsScope<observe::ResetStreamsStats> reset_streams;
+  std::unique_ptr<overload::Watch> overload_watch;
   AdminPages pages;
   std::unique_ptr<AdminListener> admin;
   std::unique_ptr<DnsResolution> dns;
@@ -91,7 +95,7 @@ struct Server::Parts final : public event::EndOfTurn {
   bool stop_all_later = false, stop_inbound_later = false;
   bool ending = false, republish = false;
   int exit_code = 0;
-  uint64_t bugs_counted = 0;
+  uint64_t bugs_counted = 0, out_of_descriptors_counted = 0;
   MonotonicTime started, end_by;
   WallTime started_wall;
   std::multimap<uint64_t, std::function<void()>> waiting_for_use;  // by generation

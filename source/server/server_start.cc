@@ -205,6 +205,7 @@ absl::Status Server::Start() {
                                                               .make_engine = p.around.make_engine},
                                           std::move(publication));
   p.workers->OnInUse([&p] { p.OnInUse(); });
+  if (absl::Status watched = p.MakeOverloadWatch(); !watched.ok()) return watched;
   if (absl::Status bound = p.PrepareStatic(); !bound.ok()) return bound;
   if (absl::Status admin = p.StartAdmin(*this); !admin.ok()) return admin;
   p.dns = std::make_unique<DnsResolution>(*p.dispatcher, *p.builder, p.stats.main(), [this] { RequestPublish(); });
@@ -268,6 +269,7 @@ void Server::Parts::OnInitialized() {
       .Get(listener_scope)
       .listener_create_success.Add(workers->current().listening->sockets.size() * workers->size());
   StartWatchdog();
+  if (overload_watch != nullptr) overload_watch->Start();
   RefreshGauges();
   OUTRIGGER_LOG(kInfo, kMain, "all clusters are initialised: starts ", workers->size(), " workers");
   if (around.return_start_memory != nullptr) around.return_start_memory();
@@ -321,6 +323,8 @@ void Server::Parts::RefreshGauges() {
   for (uint32_t i = 0; i < clusters.size(); ++i) {
     if (const model::Cluster* cluster = clusters.Get(i)) upstream::UpdateBreakerGauges(*cluster->config, stats.main());
   }
+  const uint64_t refused = workers->out_of_descriptors();
+  gauges.accept_out_of_descriptors.Add(refused - std::exchange(out_of_descriptors_counted, refused));
   const uint64_t bugs = BugsSeen();
   gauges.envoy_bug_failures.Add(bugs - std::exchange(bugs_counted, bugs));
 }

@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "source/base/arena.h"
+#include "source/base/buffer.h"
 #include "source/base/bug.h"
+#include "source/http/h2/memory.h"
+#include "source/net/read_block.h"
+#include "source/tls/tls_transport.h"
 
 namespace outrigger::server {
 
@@ -103,6 +108,7 @@ void Worker::ApplyListeners(const std::shared_ptr<const model::Snapshot>& before
       neighbours.peers = options_.peers;
       mine = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index),
                                               snapshot.listeners.Share(i), options_.drain, std::move(neighbours));
+      mine->SetPaused(accepting_paused_);
     } else if (mine->config().get() == now && mine->Watches(bound)) {
       continue;  // unchanged: its connections still find their chain
     }
@@ -172,7 +178,37 @@ void Worker::CloseAll() {
 
 void Worker::SetAcceptingPaused(bool paused) {
   dispatcher_->Post([this, paused] {
+    accepting_paused_ = paused;
     for (auto& [slot, listener] : listeners_) listener->SetPaused(paused);
+  });
+}
+
+void Worker::LimitsScaled() {
+  dispatcher_->Post([this] {
+    for (auto& [slot, listener] : listeners_) listener->OnLimitsScaled();
+    for (auto& listener : leaving_) listener->OnLimitsScaled();
+  });
+}
+
+void Worker::ResetHeavyStreams(uint64_t least, const observe::StatsScope<observe::ResetStreamsStats>& count) {
+  dispatcher_->Post([this, least, count] {
+    std::vector<model::DownstreamContext::HeavyStream> found;
+    for (auto& [slot, listener] : listeners_) listener->FindHeavyStreams(least, found);
+    for (auto& listener : leaving_) listener->FindHeavyStreams(least, found);
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+    if (found.size() > kMostResets) found.resize(kMostResets);
+    for (const auto& heavy : found) heavy.of->ResetHeavyStream(heavy.stream);
+    if (!found.empty()) context_->stats().Get(count).count.Add(found.size());
+  });
+}
+
+void Worker::TrimMemory() {
+  dispatcher_->Post([] {
+    net::ReadBlock::OfThread().Release();
+    tls::ReleaseReadScratch();
+    TrimArenaChunks();
+    TrimBlockPool(0);
+    http::h2::Memory::Trim();
   });
 }
 
@@ -183,11 +219,17 @@ WorkerListener* Worker::FindListener(uint32_t slot_index) {
 
 void Worker::Reap() {
   uint64_t connections = 0;
+  uint64_t out_of_descriptors = out_of_descriptors_.load(std::memory_order_relaxed);
   for (auto at = leaving_.begin(); at != leaving_.end();) {
     connections += (*at)->connection_count();
+    out_of_descriptors += (*at)->TakeOutOfDescriptors();
     at = (*at)->idle() ? leaving_.erase(at) : at + 1;
   }
-  for (const auto& [slot, listener] : listeners_) connections += listener->connection_count();
+  for (const auto& [slot, listener] : listeners_) {
+    connections += listener->connection_count();
+    out_of_descriptors += listener->TakeOutOfDescriptors();
+  }
+  out_of_descriptors_.store(out_of_descriptors, std::memory_order_relaxed);
   connections_.store(connections, std::memory_order_relaxed);
   if (!reap_timer_.armed()) dispatcher_->Arm(reap_timer_, draining_ ? kReapInDrain : kReapEvery);
 }

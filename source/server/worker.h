@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "source/base/shared_limit.h"
 #include "source/model/snapshot.h"
+#include "source/observe/schemas/overload.h"
 #include "source/server/worker_listener.h"
 #include "source/upstream/worker_context.h"
 
@@ -58,7 +59,13 @@ class Worker final {
              DrainPlan plan);  // also of connections that come while it lasts
   void EndDrain();             // those not yet told go on; not of removed listeners
   void CloseAll();
+  // Overload.
   void SetAcceptingPaused(bool paused);
+  void LimitsScaled();
+  // Streams that hold at least so much memory, the heaviest first, at most kMostResets at once.
+  void ResetHeavyStreams(uint64_t least, const observe::StatsScope<observe::ResetStreamsStats>& count);
+  static constexpr size_t kMostResets = 50;
+  void TrimMemory();
   void StopThread();  // joins; connections still open are closed
   // Without a thread, where somebody steps dispatcher() (the simulator). After StopStepped: until
   // dispatcher().stopping().
@@ -70,6 +77,7 @@ class Worker final {
   int index() const { return options_.index; }
   // Main may read: written by the worker with relaxed stores at the end of what changes it.
   uint64_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  uint64_t out_of_descriptors() const { return out_of_descriptors_.load(std::memory_order_relaxed); }
   WorkerListener* FindListener(uint32_t slot_index);
   // On the worker.
   void Dump(DumpWriter& out) const;
@@ -99,8 +107,10 @@ class Worker final {
   event::Timer reap_timer_;
   std::vector<upstream::WorkerContext::OlderPin> reported_;
   bool draining_ = false;
+  bool accepting_paused_ = false;
   std::thread thread_;
   std::atomic<uint64_t> connections_{0};
+  std::atomic<uint64_t> out_of_descriptors_{0};  // accepts that failed for want of one
 };
 
 }  // namespace outrigger::server

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "source/net/raw_transport.h"
+#include "source/observe/response_code_details.h"
 #include "source/tls/tls_transport.h"
 
 namespace outrigger::server {
@@ -67,6 +68,7 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
     kept.back()->Start();
   }
   std::swap(listeners_, kept);
+  SetPaused(paused_);
   for (auto& old : kept) {
     if (old == nullptr) continue;
     old->Stop();
@@ -129,7 +131,33 @@ void WorkerListener::CloseConnections() {
 }
 
 void WorkerListener::SetPaused(bool paused) {
-  for (auto& listener : listeners_) paused ? listener->Pause() : listener->Resume();
+  paused_ = paused;
+  const bool now = paused && !config_->bypass_overload;
+  for (auto& listener : listeners_) now ? listener->Pause() : listener->Resume();
+}
+
+void WorkerListener::OnLimitsScaled() {
+  if (config_->bypass_overload) return;
+  connections_.ForEach([](DownstreamConnection& connection) { connection.OnLimitsScaled(); });
+}
+
+void WorkerListener::FindHeavyStreams(uint64_t least, std::vector<model::DownstreamContext::HeavyStream>& out) {
+  if (config_->bypass_overload) return;
+  connections_.ForEach([&](DownstreamConnection& connection) { connection.FindHeavyStreams(least, out); });
+}
+
+bool WorkerListener::RefusedForOverload(net::AcceptedSocket& socket) {
+  if (config_->bypass_overload) return false;
+  const overload::State& state = worker_.facts().overload;
+  event::Engine& engine = worker_.dispatcher().engine();
+  if (!state.Asks(overload::Point::kRejectConnection, engine) &&
+      !state.Sheds(overload::Point::kShedAccept, engine, worker_.stats())) {
+    return false;
+  }
+  stats_->downstream_cx_overload_reject.Inc();
+  Log(nullptr, http::LogEvent::kConnectionRefused, observe::details::kOverload, Duration::zero());
+  net::CloseAccepted(engine, socket);
+  return true;
 }
 
 void WorkerListener::OnAccepted(net::TcpListener& /*listener*/, net::AcceptedSocket socket) {
@@ -148,6 +176,7 @@ void WorkerListener::AdoptHandedOver(net::AcceptedSocket socket) {
 }
 
 bool WorkerListener::Admit(net::AcceptedSocket& socket) {
+  if (RefusedForOverload(socket)) return false;
   SharedLimit::Lease* process = config_->ignore_global_conn_limit ? nullptr : neighbours_.process_connections;
   if (listener_connections_.has_value()) {
     if (!listener_connections_->TryAcquire()) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "source/base/intrusive_list.h"
@@ -73,7 +74,10 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   bool Watches(const ListenSockets& sockets) const;
   void OnSecond();  // asks those whose time has come, closes what outstayed it
   void CloseConnections();
-  void SetPaused(bool paused);  // overload
+  // Overload. Nothing of it happens to a listener that bypasses the overload manager.
+  void SetPaused(bool paused);
+  void OnLimitsScaled();
+  void FindHeavyStreams(uint64_t least, std::vector<model::DownstreamContext::HeavyStream>& out);
 
   upstream::WorkerContext& worker() { return worker_; }
   Duration drain_time() const { return drain_.time; }
@@ -81,6 +85,7 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   const std::shared_ptr<const model::Listener>& config() const { return config_; }
   size_t connection_count() const { return connection_count_; }
   bool accepting() const { return !listeners_.empty(); }
+  uint64_t TakeOutOfDescriptors() { return std::exchange(out_of_descriptors_, 0); }
   bool idle() const { return listeners_.empty() && connection_count_ == 0 && runs_.empty(); }
   void FoldTlsStats();  // what TLS counted since the last time becomes visible
   void OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length);
@@ -91,12 +96,14 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
  private:
   void OnAccepted(net::TcpListener& listener, net::AcceptedSocket socket) override;
   void OnAcceptedTogether(uint32_t count) override { stats_->connections_accepted_per_socket_event.Record(count); }
+  void OnOutOfDescriptors() override { ++out_of_descriptors_; }
   void OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
                              net::ListenerFilterRun::Outcome outcome) override;
   void Adopt(net::AcceptedSocket socket);
   void MakeConnection(net::AcceptedSocket socket);
   // Counts the newcomer in the limits; false: there is no room, and it was closed.
   bool Admit(net::AcceptedSocket& socket);
+  bool RefusedForOverload(net::AcceptedSocket& socket);
   void Leave(uint8_t held);
   void CountLoad(int64_t delta);
   void PlanDrain(DownstreamConnection& connection);
@@ -119,6 +126,8 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   size_t connection_count_ = 0;
   uint64_t load_ = 0;  // connections and those whose listener filters run
   bool stopping_ = false;
+  bool paused_ = false;
+  uint64_t out_of_descriptors_ = 0;  // not yet counted by the worker
   bool draining_ = false;
   DrainPlan drain_;
   MonotonicTime drain_ends_;

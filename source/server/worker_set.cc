@@ -78,6 +78,12 @@ uint64_t WorkerSet::connections() const {
   return sum;
 }
 
+uint64_t WorkerSet::out_of_descriptors() const {
+  uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->out_of_descriptors();
+  return sum;
+}
+
 void WorkerSet::Barrier(std::function<void()> f) {
   auto all = std::make_shared<std::function<void()>>(std::move(f));
   auto left = std::make_shared<size_t>(workers_.size());

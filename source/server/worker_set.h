@@ -45,6 +45,7 @@ class WorkerSet final : public WorkerPeers {
   // Called on main whenever in_use() has grown.
   void OnInUse(std::function<void()> f) { on_in_use_ = std::move(f); }
   uint64_t connections() const;
+  uint64_t out_of_descriptors() const;
   // Runs `f` on main after every worker has done what was posted to it before.
   void Barrier(std::function<void()> f);
   // Frees publications that no worker uses any more (large trees are freed on main); true while some are left besides

@@ -74,6 +74,9 @@ void EndpointPool::Request(StreamRequest& request, const StreamOptions& options)
       if (Attach(*connection, request, dedicated)) return;
     }
   }
+  if (!has_connections() && ShedsConnection()) {
+    return Fail(request, {ResetReason::kOverflow, "", "connection_shed_for_overload"});
+  }
   Breaker& limits = breaker();
   if (!limits.pending.TryAcquire()) {
     books_.stats->upstream_rq_pending_overflow.Inc();
@@ -212,9 +215,15 @@ void EndpointPool::OpenWhatIsNeeded() {
   }
 }
 
+bool EndpointPool::ShedsConnection() {
+  WorkerContext& worker = books_.worker;
+  return worker.facts().overload.Sheds(overload::Point::kShedPool, worker.dispatcher().engine(), worker.stats());
+}
+
 // One connection per pool is always allowed, so that one endpoint's connections cannot starve another's requests for
 // ever.
 bool EndpointPool::MayOpen(bool* leased, bool* host_leased, bool force_first) {
+  if (has_connections() && ShedsConnection()) return false;
   const bool first = force_first && !has_connections();
   if (books_.config->per_host_max_connections > 0) {
     *host_leased = endpoint_.host_connections.TryAcquire();

@@ -115,6 +115,7 @@ class EndpointPool final : private event::EndOfTurn {
   void Fail(StreamRequest& request, const PoolFailure& failure);
   void ServePending();
   void OpenWhatIsNeeded();
+  bool ShedsConnection();  // overload: no more connections to this endpoint now
   bool MayOpen(bool* leased, bool* host_leased, bool force_first);
   bool Open();
   uint32_t AssumedStreams() const;

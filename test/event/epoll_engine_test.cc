@@ -241,6 +241,20 @@ TEST_F(EpollEngineTest, BadDescriptorsGiveErrorsNotCrashes) {
   EXPECT_EQ(engine_.PeerAddress(listener_, &peer, &length), -ENOTCONN);
 }
 
+TEST_F(EpollEngineTest, WhatTheKernelDoesNotWatchEndsInsteadOfTheProcess) {
+  // A regular file is refused by epoll as a socket is when the kernel has no room for it.
+  const std::string path = absl::StrCat(testing::TempDir(), "/unwatched");
+  const int fd = static_cast<int>(engine_.OpenAppend(path));
+  ASSERT_GE(fd, 0);
+  uint32_t heard = 0;
+  Handler handler([&](uint32_t bits) { heard |= bits; });
+  engine_.Register(fd, &handler);
+  dispatcher_.RunOnce(seconds(5));
+  EXPECT_NE(heard & kPeerClosed, 0u);
+  EXPECT_NE(heard & kError, 0u);
+  engine_.Close(fd);
+}
+
 TEST_F(EpollEngineTest, FilesAreReadAppendedReplacedListedAndRemoved) {
   const std::string folder = absl::StrCat(testing::TempDir(), "/files_", engine_.RandomBits());
   const std::string path = folder + "/state";

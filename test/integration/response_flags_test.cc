@@ -280,6 +280,11 @@ std::map<ResponseFlag, Row> Table() {
   set(ResponseFlag::kDownstreamProtocolError, DownstreamNonsense);
   set(ResponseFlag::kUpstreamMaxStreamDurationReached, UpstreamStreamTooLong);
   set(ResponseFlag::kDownstreamRemoteReset, DownstreamResets);
+  set(ResponseFlag::kOverloadManager, [](Rig& rig) {
+    rig.Backend(Silent);
+    rig.proxy.facts().overload.Set(overload::Point::kRejectRequest, 1);
+    return rig.Call();
+  });
   set(ResponseFlag::kDelayInjected, DelayedByFault);
   set(ResponseFlag::kFaultInjected, AbortedByFault);
   set(ResponseFlag::kNoFilterConfigFound, MissingConfiguration);
@@ -289,7 +294,6 @@ std::map<ResponseFlag, Row> Table() {
   later(ResponseFlag::kUnauthorizedExternalService, "external authorization");
   later(ResponseFlag::kRateLimitServiceError, "global rate limits");
   later(ResponseFlag::kResponseFromCacheFilter, "cache filter");
-  later(ResponseFlag::kOverloadManager, "overload manager");
   later(ResponseFlag::kDnsResolutionFailed, "dynamic forward proxy");
   later(ResponseFlag::kDropOverload, "EDS drop_overloads");
   later(ResponseFlag::kUnconditionalDropOverload, "EDS drop_overloads");

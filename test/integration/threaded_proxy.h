@@ -42,6 +42,7 @@ class ThreadedProxy {
   void Publish() { worker_->Publish(config_.Build({socket_})); }
   server::Worker& worker() { return *worker_; }
   observe::StatsRegistry& registry() { return registry_; }
+  upstream::ProcessFacts& facts() { return facts_; }
   // A counter or gauge by its full name; -1: there is none.
   int64_t Stat(absl::string_view name) {
     for (const auto& number : registry_.Read().numbers) {

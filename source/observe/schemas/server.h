@@ -14,6 +14,7 @@
 //   RegistryStats         "stats."
 //   RuntimeStats          "runtime."
 #define OUTRIGGER_SERVER_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(accept_out_of_descriptors)                                   \
   COUNTER(debug_assertion_failures)                                    \
   COUNTER(dropped_stat_flushes)                                        \
   COUNTER(dynamic_unknown_fields)                                      \

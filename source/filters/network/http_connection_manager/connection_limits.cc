@@ -58,7 +58,7 @@ MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime
                            .grpc_status = 4});
     return next;
   }
-  if (passed(state.idle_timeout, stream.last_activity())) {
+  if (passed(overload_.Shorten(overload::TimerKind::kStreamIdle, state.idle_timeout), stream.last_activity())) {
     stats_->downstream_rq_idle_timeout.Inc();
     stream.info().flags.Set(ResponseFlag::kStreamIdleTimeout);
     // Envoy's rule: nothing answered yet is a 504, or a 408 while the client still owes its request; later it is a
@@ -87,6 +87,7 @@ MonotonicTime ConnectionManager::CheckHead(MonotonicTime now) {
   head_since_ = MonotonicTime::max();
   stats_->downstream_rq_header_timeout.Inc();
   if (session_ == nullptr) MakeSession(http::Protocol::kHttp11);
+  if (session_ == nullptr) return head_since_;  // closed for overload
   session_->RefuseHead(408, details::kRequestHeaderTimeout.data());
   return head_since_;
 }
@@ -100,7 +101,8 @@ void ConnectionManager::OnTimer() {
   if (closed_) return;
   const HcmConfig& config = *accepted_config_;
   if (config.max_connection_duration > Duration::zero()) {
-    const MonotonicTime limit = opened_ + config.max_connection_duration;
+    const MonotonicTime limit =
+        opened_ + overload_.Shorten(overload::TimerKind::kConnectionMax, config.max_connection_duration);
     if (limit > now) {
       next = std::min(next, limit);
     } else if (!drain_begun_) {
@@ -122,7 +124,8 @@ void ConnectionManager::OnTimer() {
     next = std::min(next, idle_ends_);
   }
   if (streams_.empty() && config.idle_timeout > Duration::zero()) {
-    const MonotonicTime limit = idle_since_ + config.idle_timeout;
+    const MonotonicTime limit =
+        idle_since_ + overload_.Shorten(overload::TimerKind::kConnectionIdle, config.idle_timeout);
     if (limit > now) {
       next = std::min(next, limit);
     } else {
@@ -198,7 +201,9 @@ void ConnectionManager::CountBytes() {
 void ConnectionManager::OnSessionIdle() {
   FoldCodecCounters();
   idle_since_ = worker_.dispatcher().now();
-  if (accepted_config_->idle_timeout > Duration::zero()) WatchUntil(idle_since_ + accepted_config_->idle_timeout);
+  if (const Duration limit = accepted_config_->idle_timeout; limit > Duration::zero()) {
+    WatchUntil(idle_since_ + overload_.Shorten(overload::TimerKind::kConnectionIdle, limit));
+  }
   connection_.transport().OnIdle();
 }
 

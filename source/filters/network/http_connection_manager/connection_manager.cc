@@ -41,6 +41,7 @@ ConnectionManager::ConnectionManager(std::shared_ptr<const HcmConfig> accepted_c
       context_(context),
       connection_(context.connection()),
       worker_(context.worker()),
+      overload_(context.listener().bypass_overload ? overload::State::Inert() : worker_.facts().overload),
       stats_(&worker_.stats().Get(accepted_config_->stats)),
       listener_stats_(&worker_.stats().Get(accepted_config_->listener_stats)),
       timer_([this] { OnTimer(); }),
@@ -58,9 +59,11 @@ ConnectionManager::Verdict ConnectionManager::OnNewConnection(net::FilterChainOn
   connection_.SetFlushTimeout(accepted_config_->delayed_close_timeout);
   const HcmConfig& config = *accepted_config_;
   MonotonicTime first = MonotonicTime::max();
-  if (config.idle_timeout > Duration::zero()) first = opened_ + config.idle_timeout;
+  if (config.idle_timeout > Duration::zero())
+    first = opened_ + overload_.Shorten(overload::TimerKind::kConnectionIdle, config.idle_timeout);
   if (config.max_connection_duration > Duration::zero())
-    first = std::min(first, opened_ + config.max_connection_duration);
+    first = std::min(first,
+                     opened_ + overload_.Shorten(overload::TimerKind::kConnectionMax, config.max_connection_duration));
   WatchUntil(first);
   return Verdict::kContinue;
 }
@@ -83,6 +86,7 @@ void ConnectionManager::OnConnected() {
 }
 
 void ConnectionManager::MakeSession(http::Protocol protocol) {
+  if (ShedsCodec()) return;
   const HcmConfig& config = *accepted_config_;
   if (protocol == http::Protocol::kHttp2) {
     session_ = http::MakeHttp2Server(connection_, *this, config.codec_options, config.http2, codec_counters_);
@@ -109,15 +113,19 @@ void ConnectionManager::OnBelowWriteLow() {
 }
 
 void ConnectionManager::OnData(Buffer& input, bool end) {
-  if (session_ != nullptr) return session_->OnData(input, end);
-  const size_t n = std::min(input.size(), kHttp2Preface.size());
-  ChooseCodec(input.Linearize(n), end);
-  if (connection_.closing()) return input.Clear();  // it is not let in any more
-  if (session_ != nullptr) {
-    session_->OnData(input, end);
-  } else if (n > 0) {
-    OnHeadBegun();  // too little to tell which protocol: a limit of time all the same
+  if (session_ == nullptr) {
+    const size_t n = std::min(input.size(), kHttp2Preface.size());
+    ChooseCodec(input.Linearize(n), end);
+    if (connection_.closing()) return input.Clear();  // it is not let in any more
+    if (session_ == nullptr) {
+      if (n > 0) OnHeadBegun();  // too little to tell which protocol: a limit of time all the same
+      return;
+    }
   }
+  ShedDispatch();
+  if (closed_ || connection_.closing()) return input.Clear();
+  session_->OnData(input, end);
+  aborting_ = false;
 }
 
 void ConnectionManager::ChooseCodec(absl::string_view first_bytes, bool end) {
@@ -160,7 +168,7 @@ http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   stream->info().filter_chain_metadata = &context_.accepted_by().metadata;
 
   const MonotonicTime now = worker_.dispatcher().now();
-  Duration first = config.stream_idle_timeout;
+  Duration first = overload_.Shorten(overload::TimerKind::kStreamIdle, config.stream_idle_timeout);
   const auto consider = [&first](Duration limit) {
     if (limit > Duration::zero() && (first <= Duration::zero() || limit < first)) first = limit;
   };
@@ -210,6 +218,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   const HcmConfig& config = *state.config;
   state.headers_complete = true;
   stream.SetChain(*config.chain);
+  if (RefusedForOverload(stream)) return false;
   state.upgrade = IsUpgrade(headers);
   if (const Refusal refusal = CanonicalizeRequest(config, connection_.local().port(), headers); refusal.status != 0) {
     if (refusal.status == 307) stats_->downstream_rq_redirected_with_normalized_path.Inc();
@@ -256,7 +265,9 @@ bool ConnectionManager::ApplyRoute(http::Stream& stream, HeaderMap& headers) {
       state.max_duration = StreamDuration(*forward, headers, state.max_duration);
     }
     if (route->request_buffer_limit > 0) stream.SetBufferLimit(route->request_buffer_limit);
-    if (state.idle_timeout > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.idle_timeout);
+    if (state.idle_timeout > Duration::zero()) {
+      WatchUntil(worker_.dispatcher().now() + overload_.Shorten(overload::TimerKind::kStreamIdle, state.idle_timeout));
+    }
     if (state.max_duration > Duration::zero()) WatchUntil(worker_.dispatcher().now() + state.max_duration);
     if (route->virtual_host->require_tls != model::VirtualHost::RequireTls::kNone &&
         headers.Get(KnownHeader::kXForwardedProto) != "https" &&
@@ -397,6 +408,10 @@ void ConnectionManager::OnResponseHeaders(http::Stream& stream, HeaderMap& heade
   }
   if (!drain_begun_ && (context_.draining() || worker_.facts().draining.load(std::memory_order_relaxed))) {
     stats_->downstream_cx_drain_close.Inc();
+    BeginDrain();
+  }
+  if (!drain_begun_ && overload_.Asks(overload::Point::kDisableKeepalive, worker_.dispatcher().engine())) {
+    stats_->downstream_cx_overload_disable_keepalive.Inc();
     BeginDrain();
   }
   if (!stream.request_complete() && !stream.tunnel()) stats_->downstream_rq_response_before_rq_complete.Inc();

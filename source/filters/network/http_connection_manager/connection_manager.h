@@ -8,6 +8,7 @@
 #include "source/http/stream.h"
 #include "source/model/listener.h"
 #include "source/net/network_filter.h"
+#include "source/overload/state.h"
 #include "source/upstream/worker_context.h"
 
 namespace outrigger::filters::hcm {
@@ -37,6 +38,9 @@ class ConnectionManager final : public net::NetworkFilter,
   void OnClosed(const net::CloseInfo& why) override;
   void OnDrain() override;
   void OnUnfollowed(const model::FilterChain& last, const model::Snapshot& its) override;
+  void OnLimitsScaled() override;
+  void FindHeavyStreams(uint64_t least, std::vector<model::DownstreamContext::HeavyStream>& out) override;
+  void ResetHeavyStream(void* stream) override;
   void Dump(DumpWriter& out) const override;
 
   // http::ServerSessionOwner
@@ -69,6 +73,13 @@ class ConnectionManager final : public net::NetworkFilter,
   const HcmConfig& CurrentConfig();
   const model::RouteTable* FindTable(const HcmConfig& config) const;
   const model::RouteTable* TableOf(http::Stream& stream);
+  // overload.cc
+  bool RefusedForOverload(http::Stream& stream);
+  bool ShedsCodec();
+  void ShedDispatch();
+  bool Sheds(overload::Point point) { return overload_.Sheds(point, worker_.dispatcher().engine(), worker_.stats()); }
+  void AnswerOverload(http::Stream& stream);
+
   void Refuse(http::Stream& stream, uint32_t status, absl::string_view details, absl::string_view location = "");
   void AnswerExpect(http::Stream& stream, http::HeaderMap& headers);
   void FoldCodecCounters();
@@ -94,6 +105,7 @@ class ConnectionManager final : public net::NetworkFilter,
   model::DownstreamContext& context_;
   net::Connection& connection_;
   upstream::WorkerContext& worker_;
+  const overload::State& overload_;
   observe::HttpConnectionStats* stats_;
   observe::HttpListenerStats* listener_stats_;
   http::CodecCounters codec_counters_;
@@ -107,6 +119,7 @@ class ConnectionManager final : public net::NetworkFilter,
   uint64_t counted_read_ = 0, counted_written_ = 0;
   uint32_t requests_ = 0;
   bool drain_begun_ = false;
+  bool aborting_ = false;  // overload: what is being read now is not served
   bool closed_ = false;
   bool ssl_ = false;
 };
