@@ -80,6 +80,7 @@ void SimulatedEngine::SecureRandom(char* out, size_t n) {
 }
 
 IoResult SimulatedEngine::Socket(int family, int type, int) {
+  if (world_.Chance(world_.faults_.out_of_descriptors_one_in)) return Traced("socket", family, -EMFILE);
   return Traced("socket", family, world_.network_->Open(host_, family, type));
 }
 

@@ -106,6 +106,7 @@ IoResult SimulatedNetwork::Accept(int fd, sockaddr_storage* peer, socklen_t* len
   if (listener == nullptr) return -EBADF;
   if (listener->state != State::kListening) return -EINVAL;
   if (listener->accepted.empty()) return -EAGAIN;
+  if (world_.Chance(world_.faults_.out_of_descriptors_one_in)) return -EMFILE;
   if (world_.Chance(world_.faults_.accept_error_one_in)) {
     auto lost = std::move(listener->accepted.front());
     listener->accepted.pop_front();

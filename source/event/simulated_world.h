@@ -40,6 +40,7 @@ struct FaultPlan {
   uint32_t connect_timeout_one_in = 0;  // no answer: ETIMEDOUT after connect_timeout
   Duration connect_timeout = seconds(127);
   uint32_t accept_error_one_in = 0;  // ECONNABORTED
+  uint32_t out_of_descriptors_one_in = 0;  // EMFILE: of a new socket, or of accept
   uint32_t resolve_failure_one_in = 0;
   Duration longest_resolve = milliseconds(30);
   uint32_t file_error_one_in = 0;  // EIO

@@ -39,6 +39,8 @@ class State {
   bool Asks(Point point, event::Engine& engine) const {
     return (active_.load(std::memory_order_relaxed) >> static_cast<int>(point) & 1) != 0 && Draw(point, engine);
   }
+  // Whether anything is asked at all: one load for several points.
+  bool any() const { return active_.load(std::memory_order_relaxed) != 0; }
   // A configured time limit as it is now. Zero (none) stays zero.
   Duration Shorten(TimerKind kind, Duration limit) const {
     return active_.load(std::memory_order_relaxed) >> kTimersBit == 0 ? limit : Shortened(kind, limit);

@@ -35,7 +35,7 @@ class OverloadWatchTest : public testing::Test {
   void Inject(double pressure) { Put("/pressure", absl::StrCat(pressure, "\n")); }
   std::vector<std::string> Round() {
     events_.clear();
-    world_.RunFor(seconds(1));
+    world_.RunFor(milliseconds(1001));
     return events_;
   }
   static OverloadSpec SpecOf(ActionSpec action) {
@@ -105,10 +105,11 @@ TEST_F(OverloadWatchTest, AContainersProcessorsAreItsQuota) {
   Put("/sys/fs/cgroup/cpu.max", "200000 100000\n");
   Put("/sys/fs/cgroup/cpu.stat", "usage_usec 0\nuser_usec 0\n");
   const auto monitor = MakeMonitor({"cpu", CpuUse{true}}, sources());
+  event::Timer tick([] {});
   double pressure = 0;
   for (int i = 1; i <= 200; ++i) {  // one processor's work of the two it may have
-    world_.RunFor(seconds(1));
-    dispatcher_->RunOnce(Duration::zero());
+    dispatcher_->Arm(tick, seconds(1));  // something to wait for
+    world_.RunUntil([&] { return !tick.armed(); }, seconds(2));
     Put("/sys/fs/cgroup/cpu.stat", absl::StrCat("usage_usec ", i * 1'000'000, "\n"));
     const auto read = monitor->Pressure();
     ASSERT_TRUE(read.ok()) << read.status();

@@ -75,6 +75,7 @@ class SimulatedProxy {
   size_t worker_count() const { return worker_count_; }
   server::Worker& worker(size_t i) { return *workers_[i]; }
   observe::StatsRegistry& stats() { return registry_; }
+  upstream::ProcessFacts& facts() { return facts_; }
 
  private:
   event::SimulatedWorld& world_;

@@ -122,8 +122,10 @@ void ConnectionManager::OnData(Buffer& input, bool end) {
       return;
     }
   }
-  ShedDispatch();
-  if (closed_ || connection_.closing()) return input.Clear();
+  if (overload_.any()) {
+    ShedDispatch();
+    if (closed_ || connection_.closing()) return input.Clear();
+  }
   session_->OnData(input, end);
   aborting_ = false;
 }
@@ -218,7 +220,7 @@ bool ConnectionManager::OnRequestHeaders(http::Stream& stream, HeaderMap& header
   const HcmConfig& config = *state.config;
   state.headers_complete = true;
   stream.SetChain(*config.chain);
-  if (RefusedForOverload(stream)) return false;
+  if ((aborting_ || overload_.any()) && RefusedForOverload(stream)) return false;
   state.upgrade = IsUpgrade(headers);
   if (const Refusal refusal = CanonicalizeRequest(config, connection_.local().port(), headers); refusal.status != 0) {
     if (refusal.status == 307) stats_->downstream_rq_redirected_with_normalized_path.Inc();
