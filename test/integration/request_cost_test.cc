@@ -1,31 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <string>
 
 #include "absl/strings/match.h"
+#include "test/integration/allocation_count.h"
 #include "test/integration/small_proxy.h"
-
-namespace {
-std::atomic<bool> g_counting{false};
-std::atomic<uint64_t> g_allocations{0};
-std::atomic<uint64_t> g_frees{0};
-}  // namespace
-
-// Sees every malloc and free of the process, in all threads; the sanitizers have allocators of their own.
-#ifndef OUTRIGGER_SANITIZED
-extern "C" void* __libc_malloc(size_t size);
-extern "C" void __libc_free(void* memory);
-extern "C" void* malloc(size_t size) {
-  if (g_counting.load(std::memory_order_relaxed)) g_allocations.fetch_add(1, std::memory_order_relaxed);
-  return __libc_malloc(size);
-}
-extern "C" void free(void* memory) {
-  if (memory != nullptr && g_counting.load(std::memory_order_relaxed)) g_frees.fetch_add(1, std::memory_order_relaxed);
-  __libc_free(memory);
-}
-#endif
 
 namespace outrigger::integration {
 namespace {
@@ -61,10 +40,9 @@ TEST(RequestCostTest, APlainRequestCostsFourSocketCallsAndNoMemory) {
   for (int i = 0; i < kWarmUp; ++i) exchange();
 
   const auto before = proxy.CountsNow();
-  g_allocations = g_frees = 0;
-  g_counting = true;
+  AllocationCount::Start();
   for (int i = 0; i < kRequests; ++i) exchange();
-  g_counting = false;
+  AllocationCount::Stop();
   const auto after = proxy.CountsNow();
 
   EXPECT_EQ(after.readv - before.readv, 2 * kRequests);
@@ -72,13 +50,13 @@ TEST(RequestCostTest, APlainRequestCostsFourSocketCallsAndNoMemory) {
   EXPECT_EQ(after.socket_calls() - before.socket_calls(), 4 * kRequests);
   RecordProperty("event_waits", after.wait - before.wait);
 #ifndef OUTRIGGER_SANITIZED
-  EXPECT_EQ(g_allocations.load(), 0u);
-  EXPECT_EQ(g_frees.load(), 0u);
-  g_counting = true;
+  EXPECT_EQ(AllocationCount::Allocations(), 0u);
+  EXPECT_EQ(AllocationCount::Frees(), 0u);
+  AllocationCount::Start();
   { std::string seen(1000, 'x'); }  // and the counting counts
-  g_counting = false;
-  EXPECT_EQ(g_allocations.load(), 1u);
-  EXPECT_EQ(g_frees.load(), 1u);
+  AllocationCount::Stop();
+  EXPECT_EQ(AllocationCount::Allocations(), 1u);
+  EXPECT_EQ(AllocationCount::Frees(), 1u);
 #endif
 }
 
