@@ -109,7 +109,7 @@ class FramesBackend {
 class FramesClient {
  public:
   explicit FramesClient(uint16_t port) : client_(port) {
-    client_.Send(h2::kPreface + h2::Settings() + h2::Frame(4, 1, 0, ""));
+    client_.Send(h2::kPreface + h2::Settings() + h2::Frame(4, 1, 0, "") + h2::Frame(8, 0, 0, h2::Number(1 << 30, 4)));
     const h2::Fields fields = {{":method", "GET"},      {":scheme", "http"},    {":authority", "example.com"},
                                {":path", "/hello?x=1"}, {"user-agent", "test"}, {"accept", "*/*"}};
     one_ = h2::Headers(1, fields, true);
@@ -176,22 +176,24 @@ TEST(Http2CostTest, ARequestToAnHttp1UpstreamCostsFourSocketCallsAndNoMemory) {
   EXPECT_EQ(cost.frees, 0u);
 }
 
-TEST(Http2CostTest, RequestsThatComeTogetherGoOnTogetherAndCostNoMemory) {
+TEST(Http2CostTest, RequestsThatComeTogetherGoOnTogetherAndCostHardlyAnyMemory) {
   FramesBackend backend;
   SmallProxy proxy(Http2Options(backend.port(), true));
   const Cost cost = Measure(proxy, kStreams);
   EXPECT_LE(cost.calls, 0.5) << "two reads and two writes for sixteen: 0.25, if nothing is torn apart on its way";
-  EXPECT_EQ(cost.allocations, 0u);
-  EXPECT_EQ(cost.frees, 0u);
+  EXPECT_LT(cost.allocations, uint64_t{kRounds} / 50)
+      << "now and then an entry of the peer's table, until that is full";
+  EXPECT_LT(cost.frees, uint64_t{kRounds} / 50);
 }
 
-TEST(Http2CostTest, ARequestAloneCostsFourSocketCallsAndNoMemory) {
+TEST(Http2CostTest, ARequestAloneCostsFourSocketCallsAndHardlyAnyMemory) {
   FramesBackend backend;
   SmallProxy proxy(Http2Options(backend.port(), true));
   const Cost cost = Measure(proxy, 1);
   EXPECT_EQ(cost.calls, 4);
-  EXPECT_EQ(cost.allocations, 0u);
-  EXPECT_EQ(cost.frees, 0u);
+  EXPECT_LT(cost.allocations, uint64_t{kRounds} / 50)
+      << "now and then an entry of the peer's table, until that is full";
+  EXPECT_LT(cost.frees, uint64_t{kRounds} / 50);
 }
 
 }  // namespace
