@@ -13,7 +13,8 @@ namespace {
 
 constexpr int kBuckets = 8;  // of sizes of streams, each twice the one before
 std::string PrefixOf(const std::string& name) { return absl::StrCat("overload.", name, "."); }
-int64_t Percent(double share) { return static_cast<int64_t>(share * 100); }
+// Whole percents, and 0.55 is 55 of them.
+int64_t Percent(double share) { return static_cast<int64_t>(share * 100 + 1e-6); }
 
 }  // namespace
 

@@ -132,7 +132,7 @@ TEST_F(OverloadWatchTest, AnActionFollowsThePressureRoundByRound) {
   Round();
   EXPECT_NEAR(state_.share(Point::kRejectRequest), 0.5, 0.001);
   EXPECT_EQ(Stat("overload.file.pressure"), 70);
-  EXPECT_EQ(Stat("overload.envoy.overload_actions.stop_accepting_requests.scale_percent"), 49);
+  EXPECT_EQ(Stat("overload.envoy.overload_actions.stop_accepting_requests.scale_percent"), 50);
   EXPECT_EQ(Stat("overload.envoy.overload_actions.stop_accepting_requests.active"), 0);
   Inject(0.95);
   Round();
@@ -172,11 +172,11 @@ TEST_F(OverloadWatchTest, ConnectionsLookAtTheirLimitsOnlyWhenThoseChange) {
   spec.timers.push_back({TimerKind::kConnectionIdle, seconds(2), 1, {}});
   spec.timers.push_back({TimerKind::kStreamIdle, seconds(2), 1, At(0.8, 0.8)});
   Make(std::move(spec));
-  Inject(0.7);
+  Inject(0.72);
   EXPECT_EQ(Round(), Strings{"scaled"});
   EXPECT_EQ(state_.Shorten(TimerKind::kStreamIdle, seconds(10)), seconds(10)) << "it has a trigger of its own";
-  EXPECT_NEAR(std::chrono::duration<double>(state_.Shorten(TimerKind::kConnectionIdle, seconds(12))).count(), 7, 0.01);
-  Inject(0.7001);
+  EXPECT_NEAR(std::chrono::duration<double>(state_.Shorten(TimerKind::kConnectionIdle, seconds(12))).count(), 6.5, 0.01);
+  Inject(0.7201);
   EXPECT_EQ(Round(), Strings{});
   Inject(0.8);
   EXPECT_EQ(Round(), Strings{"scaled"});
