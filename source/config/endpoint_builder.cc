@@ -6,6 +6,7 @@
 
 #include "source/extension/fault.h"
 #include "source/extension/values.h"
+#include "source/schema/typed_struct.h"
 
 namespace outrigger::config {
 
@@ -83,7 +84,6 @@ class EndpointSpecs {
     return out;
   }
 
- private:
   absl::Status AddEndpoint(const endpoint_v3::LbEndpoint& proto, const Metadata& locality,
                            std::vector<model::EndpointSpec>& into) {
     model::EndpointSpec spec;
@@ -119,6 +119,7 @@ class EndpointSpecs {
     return absl::OkStatus();
   }
 
+ private:
   const EndpointInput& input_;
   size_t target_ = 0;      // the next DNS target
   bool left_out_ = false;  // or stands for several
@@ -141,6 +142,32 @@ absl::StatusOr<model::EndpointSetSpec> BuildEndpoints(const EndpointInput& input
   }
   out.left_out = specs.left_out();
   return out;
+}
+
+absl::optional<model::EndpointPatch> BuildPatch(const EndpointInput& input,
+                                                const schema::AssignmentDifference& difference) {
+  model::EndpointPatch patch;
+  patch.per_host_max_connections = input.cluster->per_host_max_connections;
+  EndpointSpecs specs(input);
+  for (const schema::AssignmentDifference::Part& part : difference.parts) {
+    endpoint_v3::LocalityLbEndpoints head;
+    if (!head.ParseFromString(part.head) || !schema::ExpandTypedStructs(head).ok()) return absl::nullopt;
+    model::EndpointPatch::Part& to = patch.parts.emplace_back();
+    to.locality = {head.locality().region(), head.locality().zone(), head.locality().sub_zone()};
+    to.priority = head.priority();
+    const Metadata metadata = extension::MetadataOf(head.metadata());
+    const auto add = [&](const std::vector<std::string>& from, std::vector<model::EndpointSpec>& into) {
+      for (const std::string& bytes : from) {
+        endpoint_v3::LbEndpoint endpoint;
+        if (!endpoint.ParseFromString(bytes) || !schema::ExpandTypedStructs(endpoint).ok()) return false;
+        if (!specs.AddEndpoint(endpoint, metadata, into).ok()) return false;
+      }
+      return true;
+    };
+    if (!add(part.left, to.left) || !add(part.came, to.came)) return absl::nullopt;
+  }
+  if (specs.left_out()) return absl::nullopt;
+  return patch;
 }
 
 absl::StatusOr<std::vector<DnsTarget>> DnsTargetsOf(const endpoint_v3::ClusterLoadAssignment& assignment) {

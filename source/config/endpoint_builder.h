@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "source/config/resource.h"
 #include "source/model/cluster.h"
@@ -21,6 +22,9 @@ struct EndpointInput {
 };
 
 absl::StatusOr<model::EndpointSetSpec> BuildEndpoints(const EndpointInput& input);
+// What the difference means for that cluster's set. None: all must be built (which finds any error, too).
+absl::optional<model::EndpointPatch> BuildPatch(const EndpointInput& input,
+                                                const schema::AssignmentDifference& difference);
 // The names in a DNS cluster's assignment, in order (one for each endpoint, IP addresses too).
 absl::StatusOr<std::vector<DnsTarget>> DnsTargetsOf(
     const envoy::config::endpoint::v3::ClusterLoadAssignment& assignment);

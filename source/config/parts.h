@@ -1,7 +1,6 @@
 // Thread: main
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb.h"
+#include "source/base/indexed_map.h"
 #include "source/config/build_context.h"
 #include "source/config/cluster_builder.h"
 #include "source/model/endpoint_registry.h"
@@ -55,7 +55,9 @@ struct HostPart : Part<envoy::config::route::v3::VirtualHost> {
   uint64_t head = 0;                               // of the route configuration around it that it was compiled with
   std::shared_ptr<const model::RouteTable> table;  // with this host alone
 };
+// Once it is in use, its bytes stand for the message.
 struct EndpointsPart : Part<envoy::config::endpoint::v3::ClusterLoadAssignment> {
+  std::shared_ptr<const schema::WireAssignment> wire;
   // From being compiled to being committed: for each cluster of EDS that it serves.
   std::vector<std::pair<ClusterPart*, model::EndpointSetSpec>> compiled;
 };
@@ -63,6 +65,6 @@ using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;
 using ExtensionPart = Part<envoy::config::core::v3::TypedExtensionConfig>;
 
 template <class P>
-using PartMap = std::map<std::string, P, std::less<>>;
+using PartMap = IndexedMap<std::string, P>;
 
 }  // namespace outrigger::config

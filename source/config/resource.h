@@ -1,13 +1,17 @@
 // Thread: main
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
+#include "source/schema/wire_assignment.h"
 
 namespace envoy::config::core::v3 {
 class ConfigSource;
@@ -25,6 +29,14 @@ struct Given {
   bool is_static = false;  // of the bootstrap: never replaced or removed by a control plane
   // Whoever decoded it has checked rules and support marks (schema::Validate) and told the warnings: not done again.
   bool validated = false;
+};
+
+// Endpoints as a source decoded and checked them.
+struct ReceivedEndpoints {
+  std::string name;
+  std::shared_ptr<const schema::WireAssignment> wire;
+  std::shared_ptr<const schema::AssignmentDifference> difference;  // null: not known
+  std::shared_ptr<const google::protobuf::Message> message;        // null: to be parsed from `wire` if that is needed
 };
 
 // A resource that another one subscribes to and is incomplete without.
@@ -46,12 +58,35 @@ struct Dependencies {
   std::vector<std::string> files;     // read while building: watch them, then call FilesChanged()
 };
 
+// A message that is there to be looked at: at hand, or made by the first look. Valid as long as what it is of, and it.
+class ShownMessage {
+ public:
+  using Make = std::function<std::shared_ptr<const google::protobuf::Message>()>;          // never answers null
+  ShownMessage(const google::protobuf::Message* message = nullptr) : message_(message) {}  // NOLINT: as a pointer would
+  explicit ShownMessage(Make make) : make_(std::move(make)) {}
+  const google::protobuf::Message* get() const {
+    if (message_ == nullptr && make_) {
+      made_ = make_();
+      message_ = made_.get();
+    }
+    return message_;
+  }
+  const google::protobuf::Message& operator*() const { return *get(); }
+  const google::protobuf::Message* operator->() const { return get(); }
+  friend bool operator==(const ShownMessage& a, std::nullptr_t) { return a.message_ == nullptr && !a.make_; }
+
+ private:
+  Make make_;
+  mutable const google::protobuf::Message* message_ = nullptr;
+  mutable std::shared_ptr<const google::protobuf::Message> made_;
+};
+
 // A resource as it was accepted: for /config_dump and for deciding what to subscribe to.
 struct ResourceView {
   ResourceKind kind = ResourceKind::kListener;
   absl::string_view name;
   const Given* given = nullptr;
-  const google::protobuf::Message* message = nullptr;
+  ShownMessage message;
   const Dependencies* dependencies = nullptr;
 };
 

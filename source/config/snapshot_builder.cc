@@ -117,6 +117,9 @@ absl::StatusOr<Outcome> SnapshotBuilder::SetEndpoints(
     const envoy::config::endpoint::v3::ClusterLoadAssignment& endpoints, const Given& given) {
   return Set(CopyOf(endpoints), given);
 }
+absl::StatusOr<Outcome> SnapshotBuilder::SetEndpoints(const ReceivedEndpoints& received, const Given& given) {
+  return state_->Receive(received, given);
+}
 absl::StatusOr<Outcome> SnapshotBuilder::SetSecret(const envoy::extensions::transport_sockets::tls::v3::Secret& secret,
                                                    const Given& given) {
   return Set(CopyOf(secret), given);
@@ -291,7 +294,9 @@ const Dependencies* SnapshotBuilder::DependenciesOf(ResourceKind kind, absl::str
 
 void SnapshotBuilder::ForEach(ResourceKind kind, const std::function<void(const ResourceView&)>& f) const {
   WithKind(*state_, kind, [&](auto& parts) {
-    for (const auto& [name, part] : parts) f({kind, name, &part.given, part.proto.get(), &part.found.dependencies});
+    for (const auto& [name, part] : parts) {
+      f({kind, name, &part.given, State::ShownOf(part), &part.found.dependencies});
+    }
   });
 }
 

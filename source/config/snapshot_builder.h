@@ -83,6 +83,9 @@ class SnapshotBuilder {
   // fine.
   absl::StatusOr<Outcome> SetEndpoints(const envoy::config::endpoint::v3::ClusterLoadAssignment& endpoints,
                                        const Given& given);
+  // The same as it came, kept as its bytes. If its difference to what is in use is known, what the clusters have is
+  // changed by that; all else stays as it is.
+  absl::StatusOr<Outcome> SetEndpoints(const ReceivedEndpoints& received, const Given& given);
   // A secret that a dependant cannot use (wrong key for its certificate) is refused and the old one stays in use.
   absl::StatusOr<Outcome> SetSecret(const envoy::extensions::transport_sockets::tls::v3::Secret& secret,
                                     const Given& given);

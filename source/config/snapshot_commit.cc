@@ -62,8 +62,8 @@ void SnapshotBuilder::State::Count(const ClusterPart& part, const model::Members
   set(stats.max_host_weight, members.max_weight);
 }
 
-void SnapshotBuilder::State::PutEndpoints(ClusterPart& part, const model::EndpointSetSpec& spec) {
-  part.endpoints = endpoint_registry.Build(part.built.config->name, spec);
+void SnapshotBuilder::State::PutEndpoints(ClusterPart& part, std::shared_ptr<const model::EndpointSet> set) {
+  part.endpoints = std::move(set);
   Count(part, model::CountMembers(*part.endpoints));
   auto cluster = std::make_shared<model::Cluster>();
   cluster->slot = part.name->slot;
@@ -123,6 +123,11 @@ void SnapshotBuilder::State::Commit(EndpointsPart part) {
   Tell(part);
   const auto compiled = std::exchange(part.compiled, {});
   const std::string name = part.proto->cluster_name();
+  if (part.wire == nullptr) {
+    part.wire = std::make_shared<const schema::WireAssignment>(
+        schema::WireAssignment{part.proto->SerializeAsString(), part.content_hash, false});
+  }
+  part.proto = nullptr;
   Exchange(endpoints, name, std::move(part));
   for (const auto& [cluster, spec] : compiled) PutEndpoints(*cluster, spec);
 }

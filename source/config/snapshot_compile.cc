@@ -85,11 +85,6 @@ bool SnapshotBuilder::State::HasCluster(absl::string_view name) const {
   return recompiling || clusters.find(name) != clusters.end();
 }
 
-const SnapshotBuilder::State::Assignment* SnapshotBuilder::State::EdsOf(const ClusterPart& part) const {
-  const auto at = endpoints.find(part.built.config->eds_service_name);
-  return at == endpoints.end() ? nullptr : at->second.proto.get();
-}
-
 absl::StatusOr<model::EndpointSetSpec> SnapshotBuilder::State::EndpointsOf(const ClusterPart& part,
                                                                            const Assignment* eds) const {
   EndpointInput input;
@@ -133,7 +128,7 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
           part.endpoints = before->endpoints;
           return absl::OkStatus();
         }
-        OUTRIGGER_ASSIGN(part.endpoints_spec, "", EndpointsOf(part, EdsOf(part)));
+        OUTRIGGER_ASSIGN(part.endpoints_spec, "", EndpointsOf(part, EdsOf(part).get()));
         return absl::OkStatus();
       });
 }

@@ -57,14 +57,19 @@ struct SnapshotBuilder::State final : SecretProvider {
   void RenewHosts(const std::string& routes_name);  // their route configuration changed
   absl::Status CheckDomains(absl::string_view name, const HostPart& part);
   void AssembleRoutes();
-  void PutEndpoints(ClusterPart& part, const model::EndpointSetSpec& spec);
+  void PutEndpoints(ClusterPart& part, std::shared_ptr<const model::EndpointSet> endpoints);
+  void PutEndpoints(ClusterPart& part, const model::EndpointSetSpec& spec) {
+    PutEndpoints(part, endpoint_registry.Build(part.built.config->name, spec));
+  }
+  absl::StatusOr<Outcome> Receive(const ReceivedEndpoints& received, const Given& given);
+  bool Patch(const std::string& name, const schema::AssignmentDifference& difference);
   void Count(const ClusterPart& part, const model::Membership& members);  // membership_*
   void Erase(PartMap<ClusterPart>::iterator at);
   void Erase(PartMap<ListenerPart>::iterator at);
   void Erase(PartMap<RoutesPart>::iterator at);
 
   absl::StatusOr<model::EndpointSetSpec> EndpointsOf(const ClusterPart& part, const Assignment* eds) const;
-  const Assignment* EdsOf(const ClusterPart& part) const;
+  std::shared_ptr<const Assignment> EdsOf(const ClusterPart& part) const;
 
   // Those that depend on a secret, or on one of `paths`, compiled again.
   struct Recompiled {
@@ -105,6 +110,13 @@ struct SnapshotBuilder::State final : SecretProvider {
   // Secrets and filters' configurations take their dependants along, or nothing happens.
   absl::StatusOr<Outcome> Replace(std::shared_ptr<const Secret> secret, const Given& given);
   absl::StatusOr<Outcome> Replace(std::shared_ptr<const Extension> extension, const Given& given);
+
+  // The message that was given.
+  template <class P>
+  static ShownMessage ShownOf(const P& part) {
+    return part.proto.get();
+  }
+  static ShownMessage ShownOf(const EndpointsPart& part);
 
   // The part of that kind, map by map.
   PartMap<ClusterPart>& Of(const Cluster*) { return clusters; }
@@ -159,6 +171,8 @@ struct SnapshotBuilder::State final : SecretProvider {
   // Removed by their source, or left by their last subscriber: to be looked at before the next Snapshot.
   std::set<std::pair<ResourceKind, std::string>> leaving;
 };
+
+std::shared_ptr<const SnapshotBuilder::State::Assignment> MessageOf(const schema::WireAssignment& wire);
 
 // Resources call themselves by different fields.
 inline const std::string& NameOf(const envoy::config::cluster::v3::Cluster& proto) { return proto.name(); }

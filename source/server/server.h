@@ -28,7 +28,7 @@ class WorkerSet;
 // goes on.
 struct DynamicResource {
   struct Version {
-    const google::protobuf::Message* message = nullptr;
+    config::ShownMessage message;
     absl::string_view version;
     WallTime received{};
   };
@@ -63,6 +63,7 @@ class DynamicConfiguration {
   virtual void Start(Server& server) = 0;
   // All resources it knows of, by kind, then name.
   virtual void ForEachResource(const std::function<void(const DynamicResource&)>& /*f*/) const {}
+  virtual size_t Waiting(config::ResourceKind /*kind*/) const { return 0; }  // how many have a version that waits
   virtual ConfigurationOverview Overview() const { return {}; }
   virtual std::vector<WaitView> WaitsOf(absl::string_view /*type_url*/, const std::string& /*name*/) const {
     return {};

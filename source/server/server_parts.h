@@ -59,6 +59,7 @@ struct Server::Parts final : public event::EndOfTurn {
   absl::Status MakeOverloadWatch();  // server_overload.cc
   void OnStatsTimer();
   void RefreshGauges();
+  void RefreshProcessGauges();
   void RefreshConfigurationGauges();
 
   const Options options;

@@ -277,7 +277,7 @@ void Server::Parts::OnInitialized() {
 
 void Server::Parts::OnStatsTimer() {
   stats.EndInterval();
-  RefreshGauges();
+  RefreshProcessGauges();
   workers->Reap();
   sockets->Reap();
   dispatcher->Arm(stats_timer, kStatsInterval);
@@ -287,11 +287,8 @@ void Server::Parts::OnStatsTimer() {
 void Server::Parts::RefreshConfigurationGauges() {
   int64_t clusters = 0, listeners = 0;
   if (dynamic != nullptr) {
-    dynamic->ForEachResource([&](const DynamicResource& resource) {
-      if (resource.warming.message == nullptr) return;
-      if (resource.kind == config::ResourceKind::kCluster) ++clusters;
-      if (resource.kind == config::ResourceKind::kListener) ++listeners;
-    });
+    clusters = static_cast<int64_t>(dynamic->Waiting(config::ResourceKind::kCluster));
+    listeners = static_cast<int64_t>(dynamic->Waiting(config::ResourceKind::kListener));
   }
   stats.main().Get(cluster_scope).warming_clusters.Set(clusters);
   observe::ListenerManagerStats& gauges = stats.main().Get(listener_scope);
@@ -303,7 +300,20 @@ void Server::Parts::RefreshConfigurationGauges() {
   gauges.total_filter_chains_draining.Set(static_cast<int64_t>(draining_chains.size()));
 }
 
+// Of each cluster, and of each certificate: costs what the mesh is large, and so only when somebody reads.
 void Server::Parts::RefreshGauges() {
+  RefreshProcessGauges();
+  const model::Snapshot& snapshot = *workers->current().snapshot;
+  stats.main()
+      .Get(server_scope)
+      .days_until_first_cert_expiring.Set(static_cast<int64_t>(DaysUntilFirstExpiry(snapshot, dispatcher->wall_now())));
+  for (uint32_t i = 0; i < snapshot.clusters.size(); ++i) {
+    const model::Cluster* cluster = snapshot.clusters.Get(i);
+    if (cluster != nullptr) upstream::UpdateBreakerGauges(*cluster->config, stats.main());
+  }
+}
+
+void Server::Parts::RefreshProcessGauges() {
   RefreshConfigurationGauges();
   if (dynamic != nullptr) dynamic->RefreshGauges();
   observe::ServerStats& gauges = stats.main().Get(server_scope);
@@ -317,12 +327,6 @@ void Server::Parts::RefreshGauges() {
   gauges.memory_allocated.Set(static_cast<int64_t>(memory.allocated));
   gauges.memory_heap_size.Set(static_cast<int64_t>(memory.heap));
   gauges.memory_physical_size.Set(static_cast<int64_t>(memory.physical));
-  gauges.days_until_first_cert_expiring.Set(
-      static_cast<int64_t>(DaysUntilFirstExpiry(*workers->current().snapshot, dispatcher->wall_now())));
-  const auto& clusters = workers->current().snapshot->clusters;
-  for (uint32_t i = 0; i < clusters.size(); ++i) {
-    if (const model::Cluster* cluster = clusters.Get(i)) upstream::UpdateBreakerGauges(*cluster->config, stats.main());
-  }
   const uint64_t refused = workers->out_of_descriptors();
   gauges.accept_out_of_descriptors.Add(refused - std::exchange(out_of_descriptors_counted, refused));
   const uint64_t bugs = BugsSeen();

@@ -56,6 +56,7 @@ DiscoveryStream::DiscoveryStream(event::Dispatcher& dispatcher, Transport& trans
       probe_backoff_(options_.backoff_base, options_.backoff_most),
       next_probe_([this] { Probe(); }) {
   if (options_.request_limit.has_value()) tokens_.emplace(*options_.request_limit, dispatcher_.now());
+  options_.decode.known = [this](const std::string& name) { return sink_.KnownEndpoints(name); };
 }
 
 DiscoveryStream::~DiscoveryStream() { SetConnected(false); }

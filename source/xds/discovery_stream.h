@@ -121,7 +121,7 @@ class DiscoveryStream final : public Source, private CallHandler, private event:
   event::Dispatcher& dispatcher_;
   Failover failover_;
   UpdateSink& sink_;
-  const Options options_;
+  Options options_;
   observe::StatsScope<observe::ControlPlaneStats> stats_scope_;
   observe::StatsScope<observe::DiscoveryStats> counters_scope_;
   observe::ControlPlaneStats& stats_;

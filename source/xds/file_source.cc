@@ -131,7 +131,7 @@ void FileSource::Give(DecodedResponse decoded, const std::string& version) {
         decoded.refused.push_back({resource.name,
                                    absl::StrCat(WordOf(type_), " \"", resource.name,
                                                 "\": ttl: is not supported in a file, as nothing would renew it"),
-                                   resource.message});
+                                   MessageOf(resource)});
         continue;
       }
       update.updated.push_back(std::move(resource));

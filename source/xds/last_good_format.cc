@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "outrigger/last_good/v1/slot.pb.h"
 #include "source/schema/secrets.h"
+#include "source/xds/update.h"
 
 namespace outrigger::xds {
 
@@ -107,14 +108,18 @@ absl::Status ReadBody(absl::string_view bytes, LastGood* out) {
       return Damaged(absl::StrCat(WordOf(*type), " \"", stored.name(), "\" is there twice"));
     }
     out->resources.push_back({*type, stored.name(), std::move(*stored.mutable_version()), stored.hash(), nullptr,
-                              std::move(*stored.mutable_value())});
+                              std::move(*stored.mutable_value()), nullptr});
   }
   return absl::OkStatus();
 }
 
 bool MayBeInPlain(const LastGoodResource& resource) {
-  return resource.type != ResourceType::kSecret &&
-         (resource.message == nullptr || !schema::HoldsSecret(*resource.message));
+  if (resource.type == ResourceType::kSecret) return false;
+  Resource shown;
+  shown.message = resource.message;
+  shown.wire = resource.wire;
+  const auto message = MessageOf(shown);
+  return message == nullptr || !schema::HoldsSecret(*message);
 }
 
 }  // namespace
@@ -133,7 +138,9 @@ absl::StatusOr<EncodedSlot> EncodeSlot(const LastGood& content, const tls::Seali
     stored.set_name(resource.name);
     stored.set_version(resource.version);
     stored.set_hash(resource.hash);
-    if (resource.message == nullptr) {
+    if (resource.wire != nullptr) {
+      stored.set_value(resource.wire->bytes);
+    } else if (resource.message == nullptr) {
       stored.set_value(resource.value);
     } else if (!resource.message->SerializeToString(stored.mutable_value())) {
       return absl::ResourceExhaustedError(absl::StrCat(resource.name, " is too large"));

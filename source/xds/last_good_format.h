@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
 #include "source/base/time.h"
+#include "source/schema/wire_assignment.h"
 #include "source/tls/seal.h"
 #include "source/xds/resource_type.h"
 
@@ -33,8 +34,9 @@ struct LastGoodResource {
   ResourceType type = ResourceType::kCluster;
   std::string name, version;
   uint64_t hash = 0;                                         // Resource::hash of what came
-  std::shared_ptr<const google::protobuf::Message> message;  // to be written
+  std::shared_ptr<const google::protobuf::Message> message;  // to be written; null: `value` is, or `wire`
   std::string value;                                         // what was read: serialised
+  std::shared_ptr<const schema::WireAssignment> wire;        // endpoints to be written
 };
 
 struct LastGood {

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "absl/types/optional.h"
 #include "source/event/dispatcher.h"
@@ -22,6 +23,10 @@ struct ResourceKey {
     return std::tie(a.type, a.name) < std::tie(b.type, b.name);
   }
   friend bool operator==(const ResourceKey& a, const ResourceKey& b) { return a.type == b.type && a.name == b.name; }
+  template <class H>
+  friend H AbslHashValue(H h, const ResourceKey& key) {
+    return H::combine(std::move(h), static_cast<uint8_t>(key.type), key.name);
+  }
 };
 
 // What a client knows of a resource, as /config_dump and CSDS name it (envoy.admin.v3.ClientResourceStatus).

@@ -53,9 +53,13 @@ class Decoder {
 
  private:
   absl::Status Empty(const Wrapper& wrapper, absl::string_view place, const std::string& version);
+  absl::Status Parse(const google::protobuf::Any& any, absl::string_view place, Resource resource);
+  bool TakeDifference(const std::string& bytes, Resource& resource);
   absl::Status Name(const google::protobuf::Message& message, absl::string_view place, Resource& resource);
   // Whether its content may be used; what may not is refused, or (a status) all.
-  absl::Status Check(google::protobuf::Message& message, const schema::Origin& origin, std::string* refusal);
+  // `clean`: nothing at all was said of it.
+  absl::Status Check(google::protobuf::Message& message, const schema::Origin& origin, std::string* refusal,
+                     bool* clean);
   void Refuse(const Resource& resource, absl::string_view why, std::shared_ptr<const google::protobuf::Message> shown);
   schema::Origin OriginOf(const Resource& resource) const {
     return {std::string(WordOf(type_)), resource.name, resource.version, ""};
@@ -123,33 +127,75 @@ absl::Status Decoder::Plain(const google::protobuf::Any& any, absl::string_view 
     return absl::InvalidArgumentError(
         absl::StrCat(place, "is of type \"", any.type_url(), "\", not \"", TypeUrlOf(type_), "\""));
   }
+  resource.hash = StableHash(any.value());
+  if (type_ == ResourceType::kEndpoints && options_.known && TakeDifference(any.value(), resource)) {
+    out_.resources.push_back(std::move(resource));
+    return absl::OkStatus();
+  }
+  return Parse(any, place, std::move(resource));
+}
+
+// True: there is nothing to say of it that was not said of the one before, and what differs is well.
+bool Decoder::TakeDifference(const std::string& bytes, Resource& resource) {
+  const std::string name(schema::NameOfAssignment(bytes));
+  if (name.empty() || (!resource.name.empty() && resource.name != name) || seen_.count(name) != 0) return false;
+  const std::shared_ptr<const schema::WireAssignment> before = options_.known(name);
+  if (before == nullptr || !before->clean) return false;
+  if (before->hash == resource.hash) {  // as it was
+    seen_.insert(name);
+    resource.name = name;
+    resource.wire = before;
+    return true;
+  }
+  absl::optional<schema::AssignmentDifference> difference = schema::DifferenceOf(before->bytes, bytes);
+  if (!difference.has_value()) return false;
+  std::unique_ptr<google::protobuf::Message> reduced(PrototypeOf(type_).New());
+  if (!reduced->ParseFromString(difference->Reduced()) || !schema::ExpandTypedStructs(*reduced).ok()) return false;
+  const schema::ValidationResult result = schema::Validate(*reduced, RulesFor(options_));
+  if (!result.ok() || !result.warnings.empty() || !result.unknown_fields.empty()) return false;
+  difference->base = before->hash;
+  seen_.insert(name);
+  resource.name = name;
+  resource.wire =
+      std::make_shared<const schema::WireAssignment>(schema::WireAssignment{bytes, resource.hash, /*clean=*/true});
+  resource.difference = std::make_shared<const schema::AssignmentDifference>(*std::move(difference));
+  return true;
+}
+
+absl::Status Decoder::Parse(const google::protobuf::Any& any, absl::string_view place, Resource resource) {
   std::shared_ptr<google::protobuf::Message> message(PrototypeOf(type_).New());
   if (!message->ParseFromString(any.value())) {
     return absl::InvalidArgumentError(absl::StrCat(place, "does not parse as ", TypeUrlOf(type_)));
   }
   if (const absl::Status status = Name(*message, place, resource); !status.ok()) return status;
-  resource.hash = StableHash(any.value());
   if (!seen_.insert(resource.name).second) {
     Refuse(resource, "comes twice in one response", std::move(message));
     return absl::OkStatus();
   }
   std::string refusal;
-  if (const absl::Status status = Check(*message, OriginOf(resource), &refusal); !status.ok()) return status;
+  bool clean = false;
+  if (const absl::Status status = Check(*message, OriginOf(resource), &refusal, &clean); !status.ok()) return status;
   if (!refusal.empty()) {
     Refuse(resource, refusal, std::move(message));
     return absl::OkStatus();
+  }
+  if (type_ == ResourceType::kEndpoints) {
+    resource.wire =
+        std::make_shared<const schema::WireAssignment>(schema::WireAssignment{any.value(), resource.hash, clean});
   }
   resource.message = std::move(message);
   out_.resources.push_back(std::move(resource));
   return absl::OkStatus();
 }
 
-absl::Status Decoder::Check(google::protobuf::Message& message, const schema::Origin& origin, std::string* refusal) {
+absl::Status Decoder::Check(google::protobuf::Message& message, const schema::Origin& origin, std::string* refusal,
+                            bool* clean) {
   if (const absl::Status status = schema::ExpandTypedStructs(message); !status.ok()) {
     *refusal = std::string(status.message());
     return absl::OkStatus();
   }
   const schema::ValidationResult result = schema::Validate(message, RulesFor(options_));
+  *clean = result.ok() && result.warnings.empty() && result.unknown_fields.empty();
   NoteUnknown(options_, origin, result.unknown_fields, &out_);
   for (const schema::Finding& warning : result.warnings) {
     out_.warnings.push_back(schema::NackDetail(origin, schema::ToString(warning)));

@@ -1,6 +1,8 @@
 // Thread: main
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,6 +31,8 @@ struct DecodeOptions {
   // kIgnore: as kTolerate, but neither counted nor warned about.
   enum class UnknownFields : uint8_t { kTolerate, kRefuse, kIgnore } unknown_fields = UnknownFields::kTolerate;
   UnknownFieldLog* log = nullptr;  // where kTolerate notes them; may be null; outlives whoever decodes
+  // Endpoints that are in use: of what comes for them only what differs is parsed and checked. May be null.
+  std::function<std::shared_ptr<const schema::WireAssignment>(const std::string& name)> known;
 };
 
 // A sign of life: the resource stays as it is, and its time to live begins again.

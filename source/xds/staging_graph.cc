@@ -163,7 +163,7 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   const bool leaf = type == ResourceType::kEndpoints || type == ResourceType::kSecret || type == ResourceType::kRuntime;
   const absl::Status status = leaf ? ApplyLeaf(*node, resource) : Stage(*node, resource);
   if (!status.ok()) {
-    Refused(*node, resource.version, {resource.name, std::string(status.message()), resource.message});
+    Refused(*node, resource.version, {resource.name, std::string(status.message()), MessageOf(resource)});
     if (node->active == nullptr) {
       Tell(node->key, false);
       for (const std::string& alias : resource.aliases) Tell({type, alias}, false);
@@ -202,6 +202,8 @@ absl::Status StagingGraph::ApplyLeaf(ResourceNode& node, const Resource& resourc
   if (absl::Status status = target_.Apply(node.key.type, resource); !status.ok()) return status;
   auto staged = std::make_unique<Staged>();
   staged->resource = resource;
+  if (resource.wire != nullptr) staged->resource.message = nullptr;  // the bytes are enough
+  staged->resource.difference = nullptr;
   staged->received = Now();
   node.active = std::move(staged);
   ++counters_.applied;
@@ -319,6 +321,11 @@ void StagingGraph::OnSourceFailed(const Source& source) {
   for (auto& [key, node] : nodes_) {
     if (node->source == &source) node->stats.Failure();
   }
+}
+
+std::shared_ptr<const schema::WireAssignment> StagingGraph::KnownEndpoints(const std::string& name) const {
+  const ResourceNode* node = Find({ResourceType::kEndpoints, name});
+  return node == nullptr || node->active == nullptr ? nullptr : node->active->resource.wire;
 }
 
 bool StagingGraph::Settled(ResourceType type) const {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "envoy/config/core/v3/config_source.pb.h"
+#include "source/base/indexed_map.h"
 #include "source/event/dispatcher.h"
 #include "source/observe/stats.h"
 #include "source/xds/in_use.h"
@@ -88,6 +89,7 @@ class StagingGraph final : public UpdateSink {
   void OnRefused(ResourceType type, const std::string& version, const std::vector<Refusal>& refused) override;
   void OnSourceErrors(ResourceType type, const std::vector<SourceError>& errors) override;
   void OnSourceFailed(const Source& source) override;
+  std::shared_ptr<const schema::WireAssignment> KnownEndpoints(const std::string& name) const override;
 
   // What was applied is published with this generation (every publication, whoever asked for it); every worker uses it.
   // The first call, before AdoptStatic, says what the static ones are published with.
@@ -206,7 +208,7 @@ class StagingGraph final : public UpdateSink {
   observe::StatsRegistry& stats_;
   Target& target_;
   SourceDirectory& sources_;
-  std::map<ResourceKey, std::unique_ptr<ResourceNode>> nodes_;
+  IndexedMap<ResourceKey, std::unique_ptr<ResourceNode>> nodes_;
   std::array<Whole, kResourceTypes> all_;
   std::array<std::set<std::string>, kResourceTypes> waiting_;  // names of nodes with a waiting version
   std::map<std::string, Keys> waiting_for_;                    // cluster → waiting versions that name it

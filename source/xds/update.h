@@ -9,6 +9,7 @@
 
 #include "google/protobuf/message.h"
 #include "source/base/time.h"
+#include "source/schema/wire_assignment.h"
 #include "source/xds/resource_type.h"
 
 // What arrives, whatever the wire form was (state of the world, delta, a file): the one form that staging knows.
@@ -18,11 +19,18 @@ struct Resource {
   std::string name;
   std::string version;  // as the control plane gave it
   std::shared_ptr<const google::protobuf::Message> message;
+  // Endpoints: as they came. `message` is null where the bytes alone are kept, or where only what differs was looked
+  // at.
+  std::shared_ptr<const schema::WireAssignment> wire;
+  std::shared_ptr<const schema::AssignmentDifference> difference;  // to what was in use; null: not known
   uint64_t hash = 0;  // of the content: two with the same hash are the same
   // Names under which it was asked for, where they are not its own (virtual hosts: "ROUTES/DOMAIN").
   std::vector<std::string> aliases;
   Duration ttl{0};  // its source ends it when it hears nothing of it for so long; 0: it stays
 };
+
+// Its message, made of the bytes if they are what there is; null: it has none.
+std::shared_ptr<const google::protobuf::Message> MessageOf(const Resource& resource);
 
 // A resource that cannot be used, and why; goes into the NACK.
 struct Refusal {
@@ -87,6 +95,10 @@ class UpdateSink {
   virtual void OnRefused(ResourceType type, const std::string& version, const std::vector<Refusal>& refused) = 0;
   // What was asked for cannot be given, says the source. Nothing changes; it is shown until the resource comes.
   virtual void OnSourceErrors(ResourceType type, const std::vector<SourceError>& errors) {}
+  // Endpoints that are in use; null: none of that name. What comes for it is compared with them.
+  virtual std::shared_ptr<const schema::WireAssignment> KnownEndpoints(const std::string& name) const {
+    return nullptr;
+  }
   // The source lost its stream, or its file cannot be read. What it gave stays.
   virtual void OnSourceFailed(const Source& source) = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "source/base/hash.h"
 #include "source/base/random.h"
 #include "test/config/fixture.h"
 #include "test/tls/authority.h"
@@ -78,6 +79,25 @@ class IncrementalBuildTest : public ConfigTest {
     ASSERT_TRUE(set.ok()) << set.status().message();
     kept_[{kind, name}] = proto;
   }
+  // As a stream gives them: by their bytes, with the difference to what came before under that name.
+  void Receive(const std::string& name, const std::string& yaml, bool known) {
+    auto proto = std::make_shared<const ClusterLoadAssignment>(Yaml<ClusterLoadAssignment>(yaml));
+    const std::string bytes = proto->SerializeAsString();
+    ReceivedEndpoints received{name, nullptr, nullptr, nullptr};
+    received.wire =
+        std::make_shared<const schema::WireAssignment>(schema::WireAssignment{bytes, StableHash(bytes), true});
+    auto& before = received_[name];
+    if (before != nullptr && known) {
+      if (auto difference = schema::DifferenceOf(before->bytes, bytes); difference.has_value()) {
+        difference->base = before->hash;
+        received.difference = std::make_shared<const schema::AssignmentDifference>(*std::move(difference));
+      }
+    }
+    before = received.wire;
+    const auto set = builder_->SetEndpoints(received, {.version = "1", .validated = true});
+    ASSERT_TRUE(set.ok()) << set.status().message();
+    kept_[{ResourceKind::kEndpoints, name}] = proto;
+  }
   void Step() {
     const std::string name = NameOfOne();
     switch (Below(9)) {
@@ -86,7 +106,7 @@ class IncrementalBuildTest : public ConfigTest {
         return Set<Cluster>(ResourceKind::kCluster, name, RandomCluster(name));
       case 2:
       case 3:
-        return Set<ClusterLoadAssignment>(ResourceKind::kEndpoints, name, RandomEndpoints(name));
+        return Receive(name, RandomEndpoints(name), Below(8) != 0);
       case 4:
         return Set<RouteConfiguration>(ResourceKind::kRoutes, name, RandomRoutes(name));
       case 5:
@@ -115,12 +135,16 @@ class IncrementalBuildTest : public ConfigTest {
       const auto& transport = cluster->config->transports[0];
       std::string line = absl::StrCat("cluster ", cluster->config->name, " ", cluster->config->content_hash, " ",
                                       cluster->config->connection_hash, transport.tls == nullptr ? " plain" : " tls");
+      std::multiset<std::string> members;  // their order tells the history
       for (const model::PrioritySet& priority : cluster->endpoints->priorities) {
-        priority.ForEach([&line](const model::LocalityEndpoints&, const model::Endpoint& endpoint) {
-          absl::StrAppend(&line, " ", endpoint.record->address_text(), "*", endpoint.weight, "/",
-                          endpoint.record->flags.load());
+        priority.ForEach([&members](const model::LocalityEndpoints&, const model::Endpoint& endpoint) {
+          members.insert(absl::StrCat(" ", endpoint.record->address_text(), "*", endpoint.weight, "/",
+                                      endpoint.record->flags.load()));
         });
+        const model::EndpointSum sum = priority.sum();
+        members.insert(absl::StrCat(" sum ", sum.total, "/", sum.healthy, "/", sum.weight));
       }
+      for (const std::string& member : members) line += member;
       lines.insert(line);
     }
     for (uint32_t i = 0; i < snapshot.listeners.size(); ++i) {
@@ -154,12 +178,14 @@ class IncrementalBuildTest : public ConfigTest {
   Random random_{20261123};
   const Given given_{"1", false};
   Kept kept_;
+  std::map<std::string, std::shared_ptr<const schema::WireAssignment>> received_;
 };
 
 TEST_F(IncrementalBuildTest, EqualsBuildingFromScratch) {
   for (int run = 0; run < 20; ++run) {
     builder_ = std::make_unique<SnapshotBuilder>(environment_);
     kept_.clear();
+    received_.clear();
     for (int step = 0; step < 60; ++step) {
       ASSERT_NO_FATAL_FAILURE(Step());
       if (step % 5 != 4) continue;
@@ -177,6 +203,33 @@ TEST_F(IncrementalBuildTest, WhatNobodyNeedsAnyMoreAndItsSourceRemovedIsGone) {
   Set<Cluster>(ResourceKind::kCluster, "c", "name: c\nload_assignment: {cluster_name: c}\n");
   builder_->Build();
   EXPECT_EQ(builder_->DependenciesOf(ResourceKind::kEndpoints, "e"), nullptr);
+}
+
+TEST_F(IncrementalBuildTest, OneEndpointOfThousandsCopiesAHandfulOfNodes) {
+  Set<Cluster>(ResourceKind::kCluster, "c",
+               "name: c\ntype: EDS\neds_cluster_config: {eds_config: {ads: {}}, service_name: e}\n");
+  const auto yaml = [](int changed) {
+    std::string text = "cluster_name: e\nendpoints:\n- lb_endpoints:\n";
+    for (int i = 0; i < 3000; ++i) {
+      absl::StrAppend(&text, "  - {endpoint: {address: {socket_address: {address: ", i == changed ? "11" : "10", ".0.",
+                      i / 250, ".", i % 250, ", port_value: 80}}}}\n");
+    }
+    return text;
+  };
+  Receive("e", yaml(-1), false);
+  const auto before = builder_->Build();
+  Receive("e", yaml(1234), true);
+  const auto& was = before->FindCluster("c")->endpoints->priorities[0].localities[0].endpoints;
+  const auto& is = builder_->Build()->FindCluster("c")->endpoints->priorities[0].localities[0].endpoints;
+  EXPECT_EQ(is.size(), was.size());
+  EXPECT_LE(is.NodesNotIn(was), 3u);
+  EXPECT_EQ(is[1234].record->address_text(), "11.0.4.234:80");
+  // What is shown is what came.
+  builder_->ForEach(ResourceKind::kEndpoints, [](const ResourceView& view) {
+    const auto& shown = static_cast<const ClusterLoadAssignment&>(*view.message);
+    EXPECT_EQ(shown.endpoints(0).lb_endpoints_size(), 3000);
+    EXPECT_EQ(shown.endpoints(0).lb_endpoints(1234).endpoint().address().socket_address().address(), "11.0.4.234");
+  });
 }
 
 TEST_F(IncrementalBuildTest, AChangeSharesAllThatItDoesNotTouchWithTheVersionBefore) {

@@ -1,6 +1,8 @@
 #include "source/xds/response_decoder.h"
 
+#include "absl/strings/str_cat.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "gtest/gtest.h"
 #include "source/xds/resource_type.h"
 
@@ -47,6 +49,64 @@ TEST(ResponseDecoderTest, UnknownFieldsRefuseTheResourceIfAsked) {
   const DecodedResponse decoded = DecodeResponse(ResourceType::kCluster, NewerResponse(), {Unknown::kRefuse, nullptr});
   EXPECT_TRUE(decoded.resources.empty());
   EXPECT_TRUE(!decoded.whole.ok() || decoded.refused.size() == 1u);
+}
+
+using envoy::config::endpoint::v3::ClusterLoadAssignment;
+
+ClusterLoadAssignment Thousand(int changed, const std::string& to) {
+  ClusterLoadAssignment assignment;
+  assignment.set_cluster_name("c");
+  auto& locality = *assignment.add_endpoints();
+  for (int i = 0; i < 1000; ++i) {
+    auto& socket = *locality.add_lb_endpoints()->mutable_endpoint()->mutable_address()->mutable_socket_address();
+    socket.set_address(i == changed ? to : absl::StrCat("10.0.", i / 250, ".", i % 250));
+    socket.set_port_value(80);
+  }
+  return assignment;
+}
+DecodedResponse Decoded(const ClusterLoadAssignment& assignment,
+                        std::shared_ptr<const schema::WireAssignment> before = nullptr) {
+  envoy::service::discovery::v3::DiscoveryResponse response;
+  response.set_version_info("1");
+  response.add_resources()->PackFrom(assignment);
+  DecodeOptions options;
+  options.known = [before](const std::string& name) { return name == "c" ? before : nullptr; };
+  return DecodeResponse(ResourceType::kEndpoints, response, options);
+}
+
+TEST(ResponseDecoderTest, OfEndpointsThatAreKnownOnlyWhatDiffersIsParsed) {
+  const DecodedResponse first = Decoded(Thousand(-1, ""));
+  ASSERT_EQ(first.resources.size(), 1u);
+  ASSERT_NE(first.resources[0].message, nullptr);
+  const auto before = first.resources[0].wire;
+  const DecodedResponse second = Decoded(Thousand(500, "11.0.0.1"), before);
+  ASSERT_EQ(second.resources.size(), 1u);
+  const Resource& resource = second.resources[0];
+  EXPECT_EQ(resource.name, "c");
+  EXPECT_EQ(resource.message, nullptr);
+  ASSERT_NE(resource.difference, nullptr);
+  EXPECT_EQ(resource.difference->base, before->hash);
+  ASSERT_EQ(resource.difference->parts.size(), 1u);
+  EXPECT_EQ(resource.difference->parts[0].left.size(), 1u);
+  EXPECT_EQ(resource.difference->parts[0].came.size(), 1u);
+  EXPECT_EQ(MessageOf(resource)->SerializeAsString(), Thousand(500, "11.0.0.1").SerializeAsString());
+  const DecodedResponse same = Decoded(Thousand(-1, ""), before);
+  ASSERT_EQ(same.resources.size(), 1u);
+  EXPECT_EQ(same.resources[0].wire, before);
+  EXPECT_EQ(same.resources[0].hash, before->hash);
+}
+
+TEST(ResponseDecoderTest, WhatIsWrongWithADifferenceIsSaidAsOfTheWhole) {
+  const auto before = Decoded(Thousand(-1, "")).resources[0].wire;
+  ClusterLoadAssignment broken = Thousand(-1, "");
+  broken.mutable_endpoints(0)->mutable_lb_endpoints(700)->mutable_load_balancing_weight()->set_value(0);
+  const DecodedResponse known = Decoded(broken, before), unknown = Decoded(broken);
+  EXPECT_FALSE(known.whole.ok());
+  EXPECT_EQ(known.whole.message(), unknown.whole.message());
+  ClusterLoadAssignment warned = Thousand(-1, "");
+  warned.mutable_endpoints(0)->mutable_lb_endpoints(700)->mutable_endpoint()->mutable_health_check_config();
+  EXPECT_EQ(Decoded(warned, before).warnings, Decoded(warned).warnings);
+  EXPECT_FALSE(Decoded(warned).warnings.empty());
 }
 
 }  // namespace

@@ -141,6 +141,11 @@ absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& r
     return builder_.SetVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message), GivenOf(resource))
         .status();
   }
+  if (resource.wire != nullptr) {
+    return builder_
+        .SetEndpoints({resource.name, resource.wire, resource.difference, resource.message}, GivenOf(resource))
+        .status();
+  }
   return builder_.Set(resource.message, GivenOf(resource)).status();
 }
 

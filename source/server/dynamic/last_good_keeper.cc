@@ -152,11 +152,13 @@ xds::LastGood LastGoodKeeper::Collect() const {
   xds::LastGood content;
   content.written = server_.dispatcher().wall_now();
   graph_->ForEach([&](const xds::ResourceRow& row) {
-    if (row.is_static || row.active == nullptr || row.active->resource.message == nullptr) return;
+    if (row.is_static || row.active == nullptr) return;
     const xds::Resource& resource = row.active->resource;
+    if (resource.message == nullptr && resource.wire == nullptr) return;
     if (resource.ttl > Duration::zero()) return;         // it is to end when nobody renews it
     if (graph_->IsDemanded(row.type, resource)) return;  // nobody would subscribe to it before a request asks again
-    content.resources.push_back({row.type, resource.name, resource.version, resource.hash, resource.message, ""});
+    content.resources.push_back(
+        {row.type, resource.name, resource.version, resource.hash, resource.message, "", resource.wire});
   });
   return content;
 }

@@ -38,7 +38,11 @@ int NumberOf(xds::ClientStatus status) {
 
 DynamicResource::Version VersionOf(const xds::Staged* staged) {
   if (staged == nullptr) return {};
-  return {staged->resource.message.get(), staged->resource.version, staged->received};
+  const xds::Resource& resource = staged->resource;
+  config::ShownMessage message(resource.message.get());
+  if (message == nullptr && resource.wire != nullptr)
+    message = config::ShownMessage([staged] { return xds::MessageOf(staged->resource); });
+  return {std::move(message), resource.version, staged->received};
 }
 
 }  // namespace

@@ -32,6 +32,9 @@ class XdsConfiguration final : public DynamicConfiguration {
   void Start(Server& server) override;
   void ForEachResource(const std::function<void(const DynamicResource&)>& f) const override;
   LastGoodView last_good() const override { return last_good_ == nullptr ? LastGoodView() : last_good_->view(); }
+  size_t Waiting(config::ResourceKind kind) const override {
+    return graph_ == nullptr ? 0 : graph_->waiting(TypeOf(kind));
+  }
   void RefreshGauges() override {
     if (last_good_ != nullptr) last_good_->RefreshGauges();
   }

@@ -81,7 +81,7 @@ ChangeCosts MeasureMesh(const MeshShape& shape, int rounds, bool print) {
   for (int i = 1; i <= rounds; ++i) {
     const uint32_t at = static_cast<uint32_t>(i) * 7919 % shape.clusters;
     endpoints.push_back(
-        proxy.Push(ResourceType::kEndpoints, EndpointsOf(at, shape.endpoints_each, i), ClusterName(at)));
+        proxy.PushDelta(ResourceType::kEndpoints, DeltaEndpointsOf(at, shape.endpoints_each, i), ClusterName(at)));
   }
   for (int i = 1; i <= rounds; ++i) {
     const uint32_t at = static_cast<uint32_t>(i) * 7919 % shape.clusters;

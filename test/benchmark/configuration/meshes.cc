@@ -113,6 +113,19 @@ std::string EndpointsOf(uint32_t cluster, uint32_t count, uint32_t version) {
   return response.Bytes();
 }
 
+std::string DeltaEndpointsOf(uint32_t cluster, uint32_t count, uint32_t version) {
+  envoy::service::discovery::v3::DeltaDiscoveryResponse response;
+  response.set_type_url(std::string(xds::TypeUrlOf(xds::ResourceType::kEndpoints)));
+  response.set_nonce(absl::StrCat("n", version));
+  response.set_system_version_info(absl::StrCat(version));
+  auto& resource = *response.add_resources();
+  resource.set_name(ClusterName(cluster));
+  resource.set_version(absl::StrCat(version));
+  resource.mutable_resource()->set_type_url(response.type_url());
+  AssignmentOf(cluster, count, version).SerializeToString(resource.mutable_resource()->mutable_value());
+  return response.SerializeAsString();
+}
+
 std::string TheListener() {
   HttpConnectionManager manager;
   manager.set_stat_prefix("in");

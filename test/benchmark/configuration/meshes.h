@@ -27,6 +27,7 @@ std::string AllEndpoints(const MeshShape& shape);
 // One cluster's assignment, in which version `version` has one endpoint with another address than the version before
 // (the others stay).
 std::string EndpointsOf(uint32_t cluster, uint32_t count, uint32_t version);
+std::string DeltaEndpointsOf(uint32_t cluster, uint32_t count, uint32_t version);  // a DeltaDiscoveryResponse
 std::string TheListener();
 std::string TheRoutes(const MeshShape& shape, uint32_t version);
 

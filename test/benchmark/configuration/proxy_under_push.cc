@@ -159,16 +159,36 @@ PushCost ProxyUnderPush::Deliver(const xds::Update& update, absl::string_view pi
   return cost;
 }
 
+namespace {
+std::string VersionOf(const envoy::service::discovery::v3::DiscoveryResponse& response) {
+  return response.version_info();
+}
+std::string VersionOf(const envoy::service::discovery::v3::DeltaDiscoveryResponse& response) {
+  return response.system_version_info();
+}
+}  // namespace
+
 PushCost ProxyUnderPush::Push(xds::ResourceType type, absl::string_view response, absl::string_view pick) {
+  return PushBytes<envoy::service::discovery::v3::DiscoveryResponse>(type, response, pick);
+}
+
+PushCost ProxyUnderPush::PushDelta(xds::ResourceType type, absl::string_view response, absl::string_view pick) {
+  return PushBytes<envoy::service::discovery::v3::DeltaDiscoveryResponse>(type, response, pick);
+}
+
+template <class Response>
+PushCost ProxyUnderPush::PushBytes(xds::ResourceType type, absl::string_view response, absl::string_view pick) {
+  xds::DecodeOptions options;
+  options.known = [this](const std::string& name) { return configuration_->graph().KnownEndpoints(name); };
   const double wall = WallSeconds();
   const double begin = CpuSeconds();
   xds::DecodedResponse decoded;
   std::string version;
   {
-    envoy::service::discovery::v3::DiscoveryResponse parsed;
+    Response parsed;
     if (!parsed.ParseFromArray(response.data(), static_cast<int>(response.size()))) Fail("a response does not parse");
-    decoded = xds::DecodeResponse(type, parsed, {});
-    version = parsed.version_info();
+    decoded = xds::DecodeResponse(type, parsed, options);
+    version = VersionOf(parsed);
   }
   if (!decoded.whole.ok()) Fail(decoded.whole.message());
   if (!decoded.refused.empty()) Fail(decoded.refused[0].detail);

@@ -42,6 +42,7 @@ class ProxyUnderPush {
 
   // Decodes, stages, publishes, and steps until every worker uses it. Refusals end the program.
   PushCost Push(xds::ResourceType type, absl::string_view response, absl::string_view pick = "");
+  PushCost PushDelta(xds::ResourceType type, absl::string_view response, absl::string_view pick = "");
   // As a delta response that removes these.
   PushCost Remove(xds::ResourceType type, std::vector<std::string> names);
   // Picks once from each of the first `count` clusters on each worker: they are live from then on.
@@ -52,6 +53,8 @@ class ProxyUnderPush {
 
  private:
   class Configuration;
+  template <class Response>
+  PushCost PushBytes(xds::ResourceType type, absl::string_view response, absl::string_view pick);
   PushCost Deliver(const xds::Update& update, absl::string_view pick);
   bool TurnMain(PushCost* cost);
   bool TurnWorkers(PushCost* cost);
