@@ -158,7 +158,10 @@ Engine::FileUse OpenFiles() {
     return use;
   }
   DIR* folder = ::opendir("/proc/self/fd");
-  if (folder == nullptr) return use;  // none left to look with: ENFILE, EMFILE
+  if (folder == nullptr) {
+    if (errno == EMFILE) use.open = use.most;  // none is left to look with
+    return use;
+  }
   while (::readdir(folder) != nullptr) ++use.open;
   ::closedir(folder);
   use.open -= std::min<uint64_t>(use.open, 3);  // ".", ".." and the one that looked
