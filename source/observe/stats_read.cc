@@ -140,6 +140,7 @@ StatsSnapshot StatsRegistry::Read() const {
 
 void StatsRegistry::EndInterval() {
   MutexLock lock(mutex_);
+  ForgetOldest();  // when much was removed, nothing may be registered for long
   for (auto& [key, record] : scopes_) {
     if (record->refs.load(std::memory_order_acquire) == 0) continue;
     for (const StatField& field : record->schema.fields) {

@@ -33,6 +33,19 @@ std::string HostAddress(event::Engine& engine, bool ipv6) {
   return found;
 }
 
+bool MemoryReturn::IsDue(uint64_t allocated) {
+  if (allocated >= most_) {
+    most_ = allocated;
+    return false;
+  }
+  const uint64_t freed = most_ - allocated;
+  if (freed < kLeast || freed < most_ / 10) return false;
+  most_ = allocated;
+  return true;
+}
+
+void GiveFreeMemoryBack() { malloc_trim(0); }
+
 MemoryUse ReadMemoryUse(event::Engine& engine) {
   MemoryUse use;
   const struct mallinfo2 info = mallinfo2();

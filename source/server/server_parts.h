@@ -16,6 +16,7 @@
 #include "source/server/admin/listener.h"
 #include "source/server/admin/pages.h"
 #include "source/server/dns_resolution.h"
+#include "source/server/process_stats.h"
 #include "source/server/server.h"
 #include "source/server/watchdog.h"
 #include "source/server/watched_files.h"
@@ -110,6 +111,7 @@ struct Server::Parts final : public event::EndOfTurn {
   std::tuple<State, bool, bool> listened_as;       // what the last publication's sockets followed from
   int64_t active_listeners = 0, active_clusters = 0;
   uint64_t files_followed = 0;  // the builder's version of them
+  MemoryReturn memory_return;
   event::Timer stats_timer, drain_timer, stop_timer;
 };
 

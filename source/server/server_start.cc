@@ -280,6 +280,8 @@ void Server::Parts::OnStatsTimer() {
   RefreshProcessGauges();
   workers->Reap();
   sockets->Reap();
+  if (memory_return.IsDue(static_cast<uint64_t>(stats.main().Get(server_scope).memory_allocated.value())))
+    GiveFreeMemoryBack();
   dispatcher->Arm(stats_timer, kStatsInterval);
 }
 

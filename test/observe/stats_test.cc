@@ -164,6 +164,19 @@ TEST(StatsTest, TheOldestUnusedNamesAreForgottenAndTheirSlotsReusedWithoutMixing
   EXPECT_EQ(NumberOf(registry.Read(), "kept.rq_timeout"), 2);
 }
 
+TEST(StatsTest, NamesThatNobodyRefersToAreForgottenWithTheInterval) {
+  StatsRegistry registry;
+  std::vector<StatsScope<BufferStats>> scopes;
+  for (int i = 0; i < 2000; ++i) scopes.push_back(registry.Register<BufferStats>(absl::StrCat("s", i, ".")));
+  for (const auto& scope : scopes) registry.main().Get(scope).rq_timeout.Inc();
+  const size_t all = registry.scope_count();
+  registry.EndInterval();
+  EXPECT_EQ(registry.scope_count(), all);
+  scopes.clear();
+  registry.EndInterval();
+  EXPECT_EQ(registry.scope_count(), all - 2000 + StatsRegistry::kRetiredScopes);
+}
+
 TEST(StatsTest, ResponseCodesAppearWhenFirstCountedByCodeAndClass) {
   StatsRegistry registry;
   WorkerStats& worker = registry.AddWorker("worker_0");

@@ -115,7 +115,7 @@ Medians MeasureOneCluster(uint32_t endpoints, int rounds) {
 }
 
 struct Memory {
-  double per_cluster, per_endpoint, left;
+  double per_cluster, per_endpoint, left, resident_growth;
 };
 
 Memory MeasureMemory(const MeshShape& shape, uint32_t workers) {
@@ -123,9 +123,12 @@ Memory MeasureMemory(const MeshShape& shape, uint32_t workers) {
   const MeshShape warm{4, 1, 1};  // what exists once, whatever the mesh
   proxy.Push(ResourceType::kCluster, AllClusters(warm));
   proxy.Push(ResourceType::kEndpoints, NoEndpoints(warm));
+  proxy.Linger(6);
   const int64_t before = SettledHeap(proxy);
+  const int64_t resident = ResidentBytes();
   proxy.Push(ResourceType::kCluster, AllClusters(shape));
   proxy.Push(ResourceType::kEndpoints, NoEndpoints(shape));
+  proxy.Linger(6);
   const int64_t idle = SettledHeap(proxy);
   proxy.Push(ResourceType::kEndpoints, AllEndpoints(shape));
   const int64_t full = SettledHeap(proxy);
@@ -133,11 +136,26 @@ Memory MeasureMemory(const MeshShape& shape, uint32_t workers) {
   for (uint32_t i = warm.clusters; i < shape.clusters; ++i) names.push_back(ClusterName(i));
   proxy.Remove(ResourceType::kCluster, std::move(names));
   proxy.Push(ResourceType::kEndpoints, NoEndpoints(warm));
+  proxy.Linger(6);  // what goes with the timer of the statistics
   const int64_t after = SettledHeap(proxy);
   const double clusters = shape.clusters - warm.clusters;
   return {static_cast<double>(idle - before) / clusters,
           static_cast<double>(full - idle) / (clusters * shape.endpoints_each),
-          static_cast<double>(after - before) / static_cast<double>(full - before)};
+          static_cast<double>(after - before) / static_cast<double>(full - before),
+          static_cast<double>(ResidentBytes()) / static_cast<double>(resident) - 1};
+}
+
+int PrintMemory() {
+  const MeshShape shape{10000, 10, 1};
+  const Memory one = MeasureMemory(shape, 1);
+  const Memory three = MeasureMemory(shape, 3);
+  absl::PrintF("\nMemory (bytes handed out by malloc):\n\n| what | bytes | goal |\n| --- | --- | --- |\n");
+  absl::PrintF("| idle cluster, one worker | %.0f | 2048 |\n", one.per_cluster);
+  absl::PrintF("| idle cluster, each further worker | %.0f | 256 |\n", (three.per_cluster - one.per_cluster) / 2);
+  absl::PrintF("| endpoint | %.0f | 160 |\n", one.per_endpoint);
+  absl::PrintF("| left after removing all, share | %.3f | 0 |\n", one.left);
+  absl::PrintF("| resident memory then, more than before | %.0f %% | 10 %% |\n", one.resident_growth * 100);
+  return 0;
 }
 
 int Main(int argc, char** argv) {
@@ -145,6 +163,7 @@ int Main(int argc, char** argv) {
   bool quick = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
+    if (argument == "--memory") return PrintMemory();
     if (argument == "--quick") {
       quick = true;
       rounds = 30;
@@ -175,15 +194,7 @@ int Main(int argc, char** argv) {
   Row("100k endpoints", most);
   absl::PrintF("\nRatio of what comes after decoding, 100k endpoints to 1k: %.1f (goal 1.5)\n",
                most.after_decode / thousand.after_decode);
-  const MeshShape shape{10000, 10, 1};
-  const Memory one = MeasureMemory(shape, 1);
-  const Memory three = MeasureMemory(shape, 3);
-  absl::PrintF("\nMemory (bytes handed out by malloc):\n\n| what | bytes | goal |\n| --- | --- | --- |\n");
-  absl::PrintF("| idle cluster, one worker | %.0f | 2048 |\n", one.per_cluster);
-  absl::PrintF("| idle cluster, each further worker | %.0f | 256 |\n", (three.per_cluster - one.per_cluster) / 2);
-  absl::PrintF("| endpoint | %.0f | 160 |\n", one.per_endpoint);
-  absl::PrintF("| left after removing all, share | %.3f | 0 |\n", one.left);
-  return 0;
+  return PrintMemory();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -45,6 +46,14 @@ int64_t HeapBytes() {
   return static_cast<int64_t>(info.uordblks + info.hblkhd);
 }
 
+int64_t ResidentBytes() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  long all = 0, resident = 0;
+  if (file == nullptr || std::fscanf(file, "%ld %ld", &all, &resident) != 2) Fail("no /proc/self/statm");
+  std::fclose(file);
+  return static_cast<int64_t>(resident) * sysconf(_SC_PAGESIZE);
+}
+
 // The staging graph over the server's own builder; its one source is whoever calls Push.
 class ProxyUnderPush::Configuration final : public server::DynamicConfiguration,
                                             public xds::SourceDirectory,
@@ -64,6 +73,12 @@ class ProxyUnderPush::Configuration final : public server::DynamicConfiguration,
     graph_ = std::make_unique<xds::StagingGraph>(server.dispatcher(), server.stats(), *target_, *this);
     graph_->WatchAll(xds::ResourceType::kCluster, *this, Duration(0));
     graph_->WatchAll(xds::ResourceType::kListener, *this, Duration(0));
+  }
+  void OnPublished(uint64_t generation) override {
+    if (graph_ != nullptr) graph_->Published(generation);
+  }
+  void OnInUse(uint64_t generation) override {
+    if (graph_ != nullptr) graph_->InUse(generation);
   }
   xds::StagingGraph& graph() { return *graph_; }
 
@@ -131,6 +146,13 @@ void ProxyUnderPush::Settle() {
     const bool main = TurnMain(&ignored);
     const bool workers = TurnWorkers(&ignored);
     quiet = main || workers ? 0 : quiet + 1;
+  }
+}
+
+void ProxyUnderPush::Linger(int seconds) {
+  for (const double until = WallSeconds() + seconds; WallSeconds() < until;) {
+    server_->dispatcher().RunOnce(milliseconds(20));
+    Settle();
   }
 }
 

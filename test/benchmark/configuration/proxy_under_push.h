@@ -18,6 +18,7 @@ namespace outrigger::bench {
 double CpuSeconds();
 double WallSeconds();
 int64_t HeapBytes();
+int64_t ResidentBytes();
 
 // What one push cost, in CPU seconds of the thread that would do it.
 struct PushCost {
@@ -47,7 +48,8 @@ class ProxyUnderPush {
   PushCost Remove(xds::ResourceType type, std::vector<std::string> names);
   // Picks once from each of the first `count` clusters on each worker: they are live from then on.
   void UseAll(uint32_t count);
-  void Settle();  // until nobody has anything to do
+  void Settle();             // until nobody has anything to do
+  void Linger(int seconds);  // real ones: for timers
   // Virtual seconds are not waited for: timers of the graph that hold clusters back are passed over by resending.
   server::Server& server() { return *server_; }
 
