@@ -33,6 +33,7 @@ Origins::Resources::const_iterator Origins::ResourceOf(model::OriginId id) const
 }
 
 void Origins::Retire(model::OriginId resource) {
+  if (resource == 0) return;  // nobody's
   const auto at = resources_.find(resource);
   if (at == resources_.end() || at->second.texts == nullptr) return;
   at->second.held = std::exchange(at->second.texts, nullptr);

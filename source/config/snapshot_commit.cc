@@ -128,6 +128,7 @@ void SnapshotBuilder::State::Commit(EndpointsPart part) {
         schema::WireAssignment{part.proto->SerializeAsString(), part.content_hash, false});
   }
   part.proto = nullptr;
+  origins.Retire(std::exchange(part.origin, 0));  // nothing in a set of endpoints points to where it came from
   Exchange(endpoints, name, std::move(part));
   for (const auto& [cluster, spec] : compiled) PutEndpoints(*cluster, spec);
 }

@@ -7,13 +7,6 @@ namespace outrigger::config {
 
 using Outcome = SnapshotBuilder::Outcome;
 
-namespace {
-schema::Origin OriginOfEndpoints(const std::string& name, const Given& given) {
-  const auto* type = SnapshotBuilder::State::Assignment::descriptor();
-  return {absl::StrCat("type.googleapis.com/", type->full_name()), name, given.version, ""};
-}
-}  // namespace
-
 std::shared_ptr<const SnapshotBuilder::State::Assignment> MessageOf(const schema::WireAssignment& wire) {
   auto message = std::make_shared<SnapshotBuilder::State::Assignment>();
   // Both worked when it came: there is nobody to tell.
@@ -68,7 +61,6 @@ absl::StatusOr<Outcome> SnapshotBuilder::State::Receive(const ReceivedEndpoints&
     part->removed = false;
     part->wire = received.wire;
     part->content_hash = received.wire->hash;
-    origins.Retire(std::exchange(part->origin, origins.Add(OriginOfEndpoints(received.name, given))));
     return Outcome::kChanged;
   }
   auto message = received.message != nullptr ? std::static_pointer_cast<const Assignment>(received.message)

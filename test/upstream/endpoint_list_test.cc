@@ -69,9 +69,8 @@ TEST(EndpointListTest, SaysWhatAVectorWouldThroughAnyChanges) {
     uint64_t id = 1000000;
     std::vector<std::pair<EndpointList, std::vector<uint64_t>>> versions;
     for (int i = 0; i < 200; ++i) {
-      Endpoint fresh{.record = Record(++id, random.OneIn(4)   ? kEdsUnhealthy
-                                            : random.OneIn(4) ? kEdsDegraded
-                                                              : 0),
+      const uint32_t all_flags[] = {0, 0, kEdsUnhealthy, kEdsDegraded};
+      Endpoint fresh{.record = Record(++id, all_flags[random.Below(4)]),
                      .weight = 1 + static_cast<uint32_t>(random.Below(9))};
       const uint64_t what = model.members.empty() ? 0 : random.Below(3);
       if (what == 0) {

@@ -148,7 +148,7 @@ TEST(EndpointRegistryTest, ManyPatchesSayWhatBuildingAllWouldSay) {
       if (random.OneIn(3)) {  // only changes
         came.push_back(Spec(port));
         came.back().weight = 1 + static_cast<uint32_t>(random.Below(4));
-        came.back().health = random.OneIn(2) ? kEdsUnhealthy : 0;
+        came.back().health = random.OneIn(2) ? uint32_t{kEdsUnhealthy} : 0;
       } else {
         there[zone].erase(port);
       }
