@@ -58,6 +58,7 @@ class KeepaliveRaceTest : public testing::Test {
   static server::Options OneWorker() {
     server::Options options;
     options.concurrency = 1;
+    options.file_flush_interval = milliseconds(20);
     return options;
   }
   Client& NewClient() {

@@ -154,6 +154,22 @@ TEST(DrainTest, ShutdownAsksConnectionsToEndAndThenEnds) {
   EXPECT_EQ(proxy.Wait(), 0);
 }
 
+TEST(DrainTest, AnIdleClientIsClosedSoonWhenTheProcessEndsAtOnce) {
+  HttpUpstream upstream("one", http::Protocol::kHttp11);
+  server::Options options;
+  options.drain_strategy = server::DrainStrategy::kImmediate;
+  ProxyHarness proxy(
+      Bootstrap(HttpListener("in", "a", "          drain_timeout: 0.05s\n"), StaticCluster("a", upstream.port())),
+      options);
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  Client idle(proxy.port("in"));
+  idle.Send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  ASSERT_TRUE(absl::StartsWith(idle.ReadResponse(), "HTTP/1.1 200 "));
+  proxy.Shutdown();
+  EXPECT_EQ(idle.ReadResponse(), "") << "closed without a word";
+  EXPECT_EQ(proxy.Wait(), 0);  // of a drain time of ten minutes
+}
+
 // Clients that never stop asking, each on a connection of its own.
 class BusyClients {
  public:

@@ -130,6 +130,7 @@ class Framer {
   size_t queued_frames() const { return sent_.size() / sizeof(Sent); }  // that wait, without DATA
   uint64_t memory_held() const;                                         // beside the streams' own
   uint32_t peer_stream_limit() const { return peer_stream_limit_; }
+  bool peer_settings_seen() const { return first_settings_; }
   bool peer_allows_extended_connect() const { return peer_extended_connect_; }
   uint32_t last_processed_stream() const { return last_processed_; }
   bool is_server() const { return server_; }

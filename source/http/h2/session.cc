@@ -292,7 +292,9 @@ StreamSender* Http2Session::NewStream(StreamReceiver& receiver) {
 }
 
 void Http2Session::OnSettings(bool ack) {
-  if (!ack && client_owner_ != nullptr) client_owner_->OnStreamLimitChanged();
+  if (ack || client_owner_ == nullptr) return;
+  streams_.ForEach([](Stream& stream) { stream.OnPeerSettings(); });
+  client_owner_->OnStreamLimitChanged();
 }
 
 void Http2Session::Dump(DumpWriter& out) const {

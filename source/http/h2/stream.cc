@@ -1,5 +1,7 @@
 #include "source/http/h2/stream.h"
 
+#include <utility>
+
 #include "source/base/bug.h"
 #include "source/http/h2/memory.h"
 #include "source/http/h2/message_rules.h"
@@ -65,25 +67,40 @@ void Stream::SendServerHeaders(const HeaderMap& headers, bool end) {
 void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
   end_queued_ = end;
   if (IsUpgradeRequest(headers)) {
-    if (!session_.framer_.peer_allows_extended_connect()) {
-      detail_ = "http2.extended_connect_not_allowed";
-      session_.stream_ended_ = true;
-      if (!ListHook<StreamsToDeliver>::linked())
-        session_.to_deliver_.PushBack(*this);  // tells the receiver at the end of the turn
-      return;
-    }
+    end_queued_ = false;
+    if (session_.framer_.peer_settings_seen()) return SendExtendedConnect(headers);
+    auto* kept = receiver_->arena().New<HeaderMap>(receiver_->arena());
+    kept->CopyFrom(headers);
+    unsent_ = kept;
+    return;
+  }
+  id_ = session_.framer_.SubmitRequest(headers, end, *this);
+  if (id_ != 0) return;
+  detail_ = "http2.no_stream_id_left";
+  if (!ListHook<StreamsToDeliver>::linked()) session_.to_deliver_.PushBack(*this);
+}
+
+void Stream::OnPeerSettings() {
+  const HeaderMap* headers = std::exchange(unsent_, nullptr);
+  if (headers != nullptr && receiver_ != nullptr && !closed_) SendExtendedConnect(*headers);
+}
+
+// RFC 8441 3: only to a peer whose SETTINGS allow it.
+void Stream::SendExtendedConnect(const HeaderMap& headers) {
+  if (!session_.framer_.peer_allows_extended_connect()) {
+    detail_ = "http2.extended_connect_not_allowed";
+    session_.stream_ended_ = true;
+  } else {
     HeaderMap changed(receiver_->arena());
     changed.CopyFrom(headers);
     upgrade_ = receiver_->arena().Copy(headers.Get(KnownHeader::kUpgrade));
     changed.Set(KnownHeader::kMethod, "CONNECT");
     changed.Add(KnownHeader::kProtocol, upgrade_);
-    end_queued_ = false;
     id_ = session_.framer_.SubmitRequest(changed, false, *this);
-  } else {
-    id_ = session_.framer_.SubmitRequest(headers, end, *this);
+    if (id_ != 0) return;
+    detail_ = "http2.no_stream_id_left";
   }
-  if (id_ != 0) return;
-  detail_ = "http2.no_stream_id_left";
+  // Tells the receiver at the end of the turn.
   if (!ListHook<StreamsToDeliver>::linked()) session_.to_deliver_.PushBack(*this);
 }
 

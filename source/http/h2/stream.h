@@ -63,6 +63,8 @@ class Stream final : public StreamSender,
 
   void SendClientHeaders(const HeaderMap& headers, bool end);
   void SendServerHeaders(const HeaderMap& headers, bool end);
+  void SendExtendedConnect(const HeaderMap& headers);
+  void OnPeerSettings();
   void SubmitTrailers();
   void WakeData();
   void NoteMarks();
@@ -74,6 +76,7 @@ class Stream final : public StreamSender,
   absl::string_view upgrade_;  // client: name of the protocol asked for with extended CONNECT (in the receiver's arena)
   Buffer in_;                  // received, not delivered; its credit has not been returned
   Buffer out_;                 // to be sent as DATA
+  const HeaderMap* unsent_ = nullptr;  // client: an upgrade, until the peer says whether it takes one
   struct SavedTrailers;
   SavedTrailers* trailers_ = nullptr;  // sent after out_
   uint64_t sent_ = 0;

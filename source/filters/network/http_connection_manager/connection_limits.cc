@@ -149,6 +149,8 @@ void ConnectionManager::OnDrain() {
   if (context_.trust_changed()) return EndWithoutMore();
   if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
   BeginDrain();
+  // The process ends at once: an idle client does not keep it for the whole drain time.
+  if (worker_.facts().draining.load(std::memory_order_relaxed)) EndWhenIdle();
 }
 
 // The newest that it followed, not what accepted it: no request is decided by anything older than that.
