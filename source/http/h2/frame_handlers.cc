@@ -188,9 +188,11 @@ bool Framer::OnSettingsPayload(absl::string_view payload) {
   if (payload.size() % 6 != 0) return Break(ErrorCode::kFrameSizeError, kSize);
   if (payload.size() / 6 > kMostSettings) return Break(ErrorCode::kEnhanceYourCalm, "http2.too_many_settings");
   first_settings_ = true;
+  const uint32_t window_before = peer_window_;
   for (size_t at = 0; at < payload.size(); at += 6) {
     if (!OnSetting(static_cast<uint16_t>(Number(payload, at, 2)), Number(payload, at + 2, 4))) return false;
   }
+  if (peer_window_ != window_before && !OnPeerWindow(int64_t{peer_window_} - int64_t{window_before})) return false;
   if (++waiting_acks_ > limits_.max_control_frames) {
     fatal_ = "http2.outbound_control_frames_flood";
     return false;
@@ -198,6 +200,17 @@ bool Framer::OnSettingsPayload(absl::string_view payload) {
   BeginFrameOut(FrameType::kSettings, kFlagAck, 0, 0);
   events_.OnSettings(false);
   return true;
+}
+
+// Once per frame, whatever it says how often: each time costs a look at all streams.
+bool Framer::OnPeerWindow(int64_t more) {
+  bool fits = true;
+  streams_.ForEachId([&](uint32_t, Stream& stream) {
+    stream.send_window += more;
+    fits &= stream.send_window <= int64_t{kLargestWindow};
+    if (stream.starved && stream.send_window > 0) WakeStarved(stream);
+  });
+  return fits || Break(ErrorCode::kFlowControlError, kFlow);
 }
 
 bool Framer::OnSettingsAck() {
@@ -218,18 +231,10 @@ bool Framer::OnSetting(uint16_t id, uint32_t value) {
     case kMaxConcurrentStreams:
       peer_stream_limit_ = value;
       return true;
-    case kInitialWindowSize: {
+    case kInitialWindowSize:
       if (value > kLargestWindow) return Break(ErrorCode::kFlowControlError, kFlow);
-      const int64_t more = int64_t{value} - int64_t{peer_window_};
       peer_window_ = value;
-      bool fits = true;
-      streams_.ForEachId([&](uint32_t, Stream& stream) {
-        stream.send_window += more;
-        fits &= stream.send_window <= int64_t{kLargestWindow};
-        if (stream.starved && stream.send_window > 0) WakeStarved(stream);
-      });
-      return fits || Break(ErrorCode::kFlowControlError, kFlow);
-    }
+      return true;
     case kMaxFrameSize:
       if (value < 16384 || value > 0xffffff) return Break(ErrorCode::kProtocolError, kProtocol);
       peer_frame_ = value;

@@ -170,6 +170,7 @@ class Framer {
   bool OnSettingsPayload(absl::string_view payload);
   bool OnSetting(uint16_t id, uint32_t value);
   bool OnSettingsAck();
+  bool OnPeerWindow(int64_t more);
   bool OnPing(absl::string_view payload);
   bool OnGoAwayPayload(absl::string_view payload);
   bool OnWindowUpdate(absl::string_view payload);
