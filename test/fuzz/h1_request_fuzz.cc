@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const TraceOptions options = Choose(data[0]);
   const std::string wire(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::string trace = TraceEveryWay(Decoder::Kind::kRequest, wire, options);
-  if (trace.rfind("SPLIT", 0) == 0) Wrong(trace);
+  if (trace.rfind("(split)", 0) == 0) Wrong(trace);
   std::string forwarded, again;
   const std::string said = Parse(wire, options, &forwarded);
   if (said.empty()) return 0;

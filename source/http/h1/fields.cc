@@ -176,46 +176,6 @@ Refusal ParseFields(size_t begin, bool request, const ParseContext& context, Hea
   return kBadField;
 }
 
-bool IsHeaderOnly(KnownHeader known, absl::string_view lower) {
-  switch (known) {
-    case KnownHeader::kConnection:
-    case KnownHeader::kKeepAlive:
-    case KnownHeader::kProxyConnection:
-    case KnownHeader::kUpgrade:
-    case KnownHeader::kTe:
-    case KnownHeader::kTrailer:
-    case KnownHeader::kHttp2Settings:
-    case KnownHeader::kExpect:
-    case KnownHeader::kRange:
-    case KnownHeader::kAuthorization:
-    case KnownHeader::kProxyAuthenticate:
-    case KnownHeader::kProxyAuthorization:
-    case KnownHeader::kCookie:
-    case KnownHeader::kSetCookie:
-    case KnownHeader::kContentType:
-    case KnownHeader::kContentEncoding:
-    case KnownHeader::kCacheControl:
-    case KnownHeader::kDate:
-    case KnownHeader::kLocation:
-    case KnownHeader::kRetryAfter:
-    case KnownHeader::kForwarded:
-    case KnownHeader::kXForwardedFor:
-    case KnownHeader::kXForwardedProto:
-    case KnownHeader::kXForwardedHost:
-    case KnownHeader::kXForwardedClientCert:
-      return true;
-    case KnownHeader::kOther:
-      break;
-    default:
-      return false;
-  }
-  constexpr absl::string_view kOthers[] = {
-      "age",          "content-range",       "expires", "if-match", "if-modified-since", "if-none-match",    "if-range",
-      "max-forwards", "if-unmodified-since", "pragma",  "vary",     "warning",           "www-authenticate",
-  };
-  return std::find(std::begin(kOthers), std::end(kOthers), lower) != std::end(kOthers);
-}
-
 Refusal DropHopByHop(Head& head) {
   Refusal refusal;
   uint32_t options = 0;

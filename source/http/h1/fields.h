@@ -14,8 +14,4 @@ Refusal ParseFields(size_t begin, bool request, const ParseContext& context, Hea
 // Connection field that nominates a field the message cannot do without.
 Refusal DropHopByHop(Head& head);
 
-// Fields that say how a message is framed, routed, authenticated, read or answered: too late, or a trick, in a trailer
-// section (RFC 9110 6.5.1).
-bool IsHeaderOnly(KnownHeader known, absl::string_view lower);
-
 }  // namespace outrigger::http::h1

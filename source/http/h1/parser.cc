@@ -7,6 +7,7 @@
 #include "source/http/h1/fields.h"
 #include "source/http/h1/limits.h"
 #include "source/http/h1/scan.h"
+#include "source/http/trailer_rules.h"
 
 namespace outrigger::http::h1 {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "source/http/trailer_rules.h"
 
 namespace outrigger::http::h2 {
 namespace {
@@ -149,13 +150,13 @@ const char* CheckRequest(HeaderMap& headers, bool extended_connect) {
 const char* CheckResponse(HeaderMap& headers) {
   if (const char* broken = CheckFields(headers)) return broken;
   const uint32_t status = headers.status();
-  if (!Once(headers, KnownHeader::kStatus) || status < 100 || status > 999) return kMessaging;
+  if (!Once(headers, KnownHeader::kStatus) || status < 100 || status > 599) return kMessaging;
   if (status == 101) return kMessaging;  // 8.6: no 101 in HTTP/2
   if (headers.Has(KnownHeader::kMethod) || headers.Has(KnownHeader::kPath)) return kMessaging;
   return nullptr;
 }
 
-const char* CheckTrailers(HeaderMap& trailers) {
+const char* CheckTrailers(HeaderMap& trailers, uint64_t* dropped) {
   if (const char* broken = CheckFields(trailers)) return broken;
   const char* broken = nullptr;
   trailers.ForEach([&](const HeaderMap::Entry& entry) {
@@ -163,6 +164,9 @@ const char* CheckTrailers(HeaderMap& trailers) {
     // Framing and routing are decided by the header section alone (RFC 9110 6.5.1).
     if (entry.known == KnownHeader::kContentLength || entry.known == KnownHeader::kHost) broken = kMessaging;
   });
+  if (broken == nullptr) {
+    *dropped += trailers.RemoveIf([](const HeaderMap::Entry& entry) { return IsHeaderOnly(entry.known, entry.name); });
+  }
   return broken;
 }
 

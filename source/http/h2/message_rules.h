@@ -1,6 +1,8 @@
 // Thread: worker
 #pragma once
 
+#include <cstdint>
+
 #include "absl/strings/string_view.h"
 #include "source/http/header_map.h"
 
@@ -11,7 +13,7 @@ namespace outrigger::http::h2 {
 // folded into :authority).
 const char* CheckRequest(HeaderMap& headers, bool extended_connect);
 const char* CheckResponse(HeaderMap& headers);
-const char* CheckTrailers(HeaderMap& trailers);
+const char* CheckTrailers(HeaderMap& trailers, uint64_t* dropped);  // what is no trailer is taken out and counted
 
 // host [ ":" port ] of RFC 3986 without userinfo; `port_required` for CONNECT.
 bool IsAuthority(absl::string_view text, bool port_required);

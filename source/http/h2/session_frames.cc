@@ -140,7 +140,9 @@ bool Http2Session::OnResponseHeaders(Stream& stream, bool end) {
 
 bool Http2Session::OnTrailers(Stream& stream, bool end) {
   if (!end) return OnInvalidMessage(&stream, "http2.violation.of.messaging.rule");  // RFC 9113 8.1
-  if (const char* broken = CheckTrailers(*stream.headers_)) return OnInvalidMessage(&stream, broken);
+  if (const char* broken = CheckTrailers(*stream.headers_, &counters_.dropped_trailers)) {
+    return OnInvalidMessage(&stream, broken);
+  }
   ++counters_.trailers;
   stream.trailers_ready_ = true;
   Deliver(stream);

@@ -112,11 +112,11 @@ std::string TraceEveryWay(Decoder::Kind kind, absl::string_view wire, const Trac
   std::vector<absl::string_view> bytes;
   for (size_t i = 0; i < wire.size(); ++i) bytes.push_back(absl::string_view(wire.data() + i, 1));
   const std::string single = Trace(kind, bytes, options);
-  if (single != whole) return absl::StrCat("SPLIT byte by byte: ", single, " instead of ", whole);
+  if (single != whole) return absl::StrCat("(split) byte by byte: ", single, " instead of ", whole);
   for (size_t at = 1; at < wire.size(); ++at) {
     const absl::string_view first(wire.data(), at), second(wire.data() + at, wire.size() - at);
     const std::string split = Trace(kind, {first, second}, options);
-    if (split != whole) return absl::StrCat("SPLIT at ", at, ": ", split, " instead of ", whole);
+    if (split != whole) return absl::StrCat("(split) at ", at, ": ", split, " instead of ", whole);
   }
   return whole;
 }

@@ -18,11 +18,12 @@ struct TraceOptions {
 
 // Runs a decoder over `pieces` as a connection would deliver them and says in one line per message what came out:
 //   "GET http a.com /x [accept: */*] body(hello) trailers[t: 1] end" or "refused 400 http1.codec_error".
-// A message that did not end shows "..." instead. Body pieces are joined, so the trace does not depend on the splitting.
+// A message that did not end shows "..." instead. Body pieces are joined, so the trace does not depend on the
+// splitting.
 std::string Trace(Decoder::Kind kind, const std::vector<absl::string_view>& pieces, const TraceOptions& options);
 
 // The same for a single piece, for one byte at a time, and for every split in two; equal unless the decoder is wrong.
-// Returns the trace, or a text that starts with "SPLIT" and shows the difference.
+// Returns the trace, or a text that starts with "(split)" and shows the difference.
 std::string TraceEveryWay(Decoder::Kind kind, absl::string_view wire, const TraceOptions& options);
 
 }  // namespace outrigger::http::h1
