@@ -51,7 +51,7 @@ absl::Status SetHeaders(FormatCommand* command, absl::string_view parameter) {
 
 absl::Status SetMetadata(FormatCommand* command, absl::string_view parameter) {
   std::vector<std::string> keys = absl::StrSplit(parameter, ':');
-  if (keys[0].empty()) return Bad("it needs a namespace");
+  if (keys.empty() || keys[0].empty()) return Bad("it needs a namespace");  // a null view has no pieces
   command->text = std::move(keys[0]);
   command->path.assign(std::make_move_iterator(keys.begin() + 1), std::make_move_iterator(keys.end()));
   return absl::OkStatus();
@@ -96,7 +96,7 @@ absl::Status SetOrigin(FormatCommand* command, absl::string_view parameter) {
 
 absl::Status SetFilterState(FormatCommand* command, absl::string_view parameter) {
   std::vector<std::string> parts = absl::StrSplit(parameter, ':');
-  if (parts[0].empty()) return Bad("it needs a key");
+  if (parts.empty() || parts[0].empty()) return Bad("it needs a key");
   command->text = parts[0];
   command->mode = FormatMode::kTyped;
   if (parts.size() == 1) return absl::OkStatus();

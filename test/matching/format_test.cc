@@ -193,6 +193,8 @@ TEST_F(FormatTest, BadFormatsAreRefusedWithOperatorAndPosition) {
                           "%COMMON_DURATION(a:b:s)%",
                           "%GRPC_STATUS(x)%",
                           "%METADATA()%",
+                          "%METADATA(ROUTE)%",
+                          "%METADATA(ROUTE):0%",
                           "%ORIGIN%",
                           "%ORIGIN()%",
                           "%ORIGIN(CLIENT)%",
