@@ -33,7 +33,6 @@ class Race {
     proxy_->config().SetListener({});
     proxy_->Start();
     client_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.1"}));
-    client_ = std::make_unique<TestClient>(*client_loop_, proxy_->address(), TestClient::Options());
   }
   ~Race() {
     client_.reset();
@@ -49,6 +48,10 @@ class Race {
     for (int i = 0; i < n; ++i) {
       world_.RunFor(idle_close_ / 10000 *
                     static_cast<int64_t>(shortest * 100 + dice_.Below((longest - shortest) * 100)));
+      // An answer before the whole request was read ends the client's connection.
+      if (client_ == nullptr || !client_->usable()) {
+        client_ = std::make_unique<TestClient>(*client_loop_, proxy_->address(), TestClient::Options());
+      }
       Call call;
       call.method = method_;
       if (method_ == "POST") call.body.size = 100;
