@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "source/http/h1/scan.h"
+
 namespace outrigger::http::h1 {
 
 size_t SectionScanner::Scan(const Buffer& in) {
@@ -19,24 +21,30 @@ size_t SectionScanner::Scan(const Buffer& in) {
 }
 
 bool SectionScanner::ScanPiece(absl::string_view piece) {
-  const char* p = piece.data();
-  const char* const end = p + piece.size();
+  const char* const begin = piece.data();
+  const char* const end = begin + piece.size();
+  const char* p = begin;
   while (p < end) {
-    if (state_ == State::kInLine) {
-      // libc's memchr picks the widest vectors the machine has.
-      const char* lf = static_cast<const char*>(memchr(p, '\n', static_cast<size_t>(end - p)));
-      const char* next = lf == nullptr ? end : lf + 1;
-      scanned_ += static_cast<size_t>(next - p);
-      p = next;
-      if (lf == nullptr) return false;
-      if (first_line_ == 0) first_line_ = scanned_;
-      state_ = State::kLineStart;
+    if (state_ != State::kInLine) {
+      const char c = *p++;
+      ++scanned_;
+      if (c == '\n') return true;
+      state_ = c == '\r' && state_ == State::kLineStart ? State::kLineStartCr : State::kInLine;
       continue;
     }
-    const char c = *p++;
-    ++scanned_;
-    if (c == '\n') return true;
-    state_ = c == '\r' && state_ == State::kLineStart ? State::kLineStartCr : State::kInLine;
+    const char* lf;
+    if (first_line_ == 0) {
+      lf = static_cast<const char*>(memchr(p, '\n', static_cast<size_t>(end - p)));
+    } else {
+      lf = FindLinePair(begin, p, end);  // lines that others follow need no look
+      if (lf == nullptr && end[-1] == '\n') lf = end - 1;
+    }
+    const char* const next = lf == nullptr ? end : lf + 1;
+    scanned_ += static_cast<size_t>(next - p);
+    p = next;
+    if (lf == nullptr) return false;
+    if (first_line_ == 0) first_line_ = scanned_;
+    state_ = State::kLineStart;
   }
   return false;
 }
