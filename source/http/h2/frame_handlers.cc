@@ -147,7 +147,10 @@ bool Framer::DecodeBlock(absl::string_view block, bool* wanted) {
   HpackDecoder::Field field;
   HpackDecoder::Outcome outcome;
   while ((outcome = decoder_.Next(&field)) == HpackDecoder::Outcome::kField) {
-    if (!*wanted || header_stream_ == nullptr) continue;
+    if (!*wanted || header_stream_ == nullptr) {
+      decoder_.SkipIndexed();
+      continue;
+    }
     Stream& stream = *header_stream_;
     if (!stream.rules.Allows(field.known, field.name, field.value, field.sound)) {
       *wanted = false;

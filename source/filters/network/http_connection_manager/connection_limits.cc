@@ -195,6 +195,7 @@ void ConnectionManager::FoldCodecCounters() {
 // With each request that ends, not only with the connection: a connection may last for days. What is written at the end
 // of the turn is counted with the next.
 void ConnectionManager::CountBytes() {
+  FoldCodecCounters();  // nor need an HTTP/2 connection ever be idle
   const net::Connection::Stats& now = connection_.stats();
   stats_->downstream_cx_rx_bytes_total.Add(now.bytes_read - std::exchange(counted_read_, now.bytes_read));
   stats_->downstream_cx_tx_bytes_total.Add(now.bytes_written - std::exchange(counted_written_, now.bytes_written));
