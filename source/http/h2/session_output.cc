@@ -115,7 +115,10 @@ void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode 
   const bool data = head.type == FrameType::kData;
   const bool control =
       head.type == FrameType::kRstStream || head.type == FrameType::kSettings || head.type == FrameType::kPing;
-  if (const char* flood = floods_.OnFrameSent(control, data, appended_)) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  if (fail_detail_ == nullptr) {  // a flood is counted once
+    if (const char* flood = floods_.OnFrameSent(control, data, appended_))
+      Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  }
   if (stream != nullptr) {
     stream->sent_ += 9 + head.length;
     const bool ends = (data || head.type == FrameType::kHeaders) && (head.flags & 1) != 0;
