@@ -162,7 +162,8 @@ TEST(StagingUseTest, TheSourceIsToldOnceOfEachVersionThatIsInUse) {
   Update update;
   update.source = &source;
   update.version = "v1";
-  update.updated.push_back({"s", "v1", std::make_shared<ClusterProto>(StaticCluster("s")), 1});
+  update.updated.push_back(
+      {.name = "s", .version = "v1", .message = std::make_shared<ClusterProto>(StaticCluster("s")), .hash = 1});
   scene.graph->OnUpdate(update);
   scene.Run();
   EXPECT_TRUE(source.told.empty()) << "not published";
