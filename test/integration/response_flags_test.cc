@@ -86,8 +86,7 @@ LogRecorder::Line LocalReset(Rig& rig) {
     peer.Write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
     peer.WaitForEnd();
   });
-  rig.Hcm(
-      [](filters::hcm::HcmConfig& hcm) { hcm.stream_idle_timeout = milliseconds(50); });  // too late for another answer
+  rig.Hcm([](filters::hcm::HcmConfig& hcm) { hcm.stream_idle_timeout = seconds(1); });  // too late for another answer
   return rig.Call();
 }
 
