@@ -119,7 +119,7 @@ void Replace(const DelayValues& values, FactoryContext& context, std::optional<F
   const bool how_long = Whole(values.millis, 0, kLongestMillis, kDelayMillis, context, &millis);
   if (!delay->has_value()) {
     if (!how_often || !how_long) return;
-    delay->emplace();
+    *delay = FaultConfig::Delay();
   }
   if (how_often) (*delay)->percentage = percentage;
   if (how_long) (*delay)->fixed = milliseconds(static_cast<int64_t>(millis));
@@ -135,7 +135,7 @@ void Replace(const AbortValues& values, FactoryContext& context, std::optional<F
   const bool made = !abort->has_value();
   if (made) {
     if (!how_often || (!http && !grpc)) return;
-    abort->emplace();
+    *abort = FaultConfig::Abort();
   }
   if (how_often) (*abort)->percentage = percentage;
   if (http && (made || (*abort)->http_status != 0)) (*abort)->http_status = static_cast<uint32_t>(status);
