@@ -21,6 +21,7 @@ VALUES = [b"*/*", b"gzip, deflate, br", b"en-GB,en;q=0.5", b"Mozilla/5.0 (X11; L
 # RFC 9110 5.3: what is no list stands in one line only. Of the usual ones these are lists.
 LISTS = {b"accept", b"accept-encoding", b"accept-language", b"if-none-match", b"cache-control", b"pragma", b"via", b"forwarded", b"link",
          b"prefer", b"warning"}
+TRAILERS = [b"Digest", b"Server-Timing", b"ETag", b"Content-MD5", b"grpc-status", b"grpc-message", b"X-Checksum", b"traceparent"]
 # Names that mean something to HTTP itself or to the proxy are given only where the generator says what becomes of them.
 SPECIAL = {b"host", b"connection", b"content-length", b"transfer-encoding", b"te", b"upgrade", b"expect", b"trailer", b"keep-alive",
            b"proxy-connection", b"max-forwards", b"http2-settings", b"x-request-id"}
@@ -123,6 +124,16 @@ def end_to_end(chance, most, single=None):
     return lines, kept
 
 
+def trailer_lines(chance):
+    """Field lines behind a body, and what must arrive of them: fields that RFC 9110 6.5.1 lets stand there."""
+    lines, kept = [], []
+    for _ in range(chance.between(0, 3)):
+        name, value = chance.one(TRAILERS) if chance.in_ten(5) else b"x-" + chance.text(TCHAR, 1, 12), field_value(chance)
+        lines.append(line(chance, name, value))
+        kept.append((name.lower(), value))
+    return lines, kept
+
+
 def content(chance):
     style = chance.below(8)
     if style == 0:
@@ -167,7 +178,7 @@ def framed(chance, body, headers):
         headers.append(line(chance, b"Content-Length", chance.one([b"%d", b"%d", b"%d", b"0%d", b"000%d"]) % len(body)))
         return body, []
     headers.append(line(chance, b"Transfer-Encoding", chance.one([b"chunked", b"chunked", b"chunked", b"Chunked", b"CHUNKED"])))
-    lines, kept = end_to_end(chance, 3) if chance.in_ten(3) else ([], [])
+    lines, kept = trailer_lines(chance) if chance.in_ten(3) else ([], [])
     if kept and chance.in_ten(5):
         headers.append(line(chance, b"Trailer", b", ".join(name for name, _ in kept)))
     return chunked(chance, body, lines), kept
