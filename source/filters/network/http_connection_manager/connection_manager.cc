@@ -88,12 +88,15 @@ void ConnectionManager::OnConnected() {
 void ConnectionManager::MakeSession(http::Protocol protocol) {
   if (ShedsCodec()) return;
   const HcmConfig& config = *accepted_config_;
+  // What a stream's peer does not take is bounded as the connection is.
+  http::CodecOptions options = config.codec_options;
+  options.stream_buffer_limit = context_.listener().buffer_limit;
   if (protocol == http::Protocol::kHttp2) {
-    session_ = http::MakeHttp2Server(connection_, *this, config.codec_options, config.http2, codec_counters_);
+    session_ = http::MakeHttp2Server(connection_, *this, options, config.http2, codec_counters_);
     stats_->downstream_cx_http2_total.Inc();
     stats_->downstream_cx_http2_active.Add(1);
   } else {
-    session_ = http::MakeHttp1Server(connection_, *this, config.codec_options, config.http1, codec_counters_);
+    session_ = http::MakeHttp1Server(connection_, *this, options, config.http1, codec_counters_);
     stats_->downstream_cx_http1_total.Inc();
     stats_->downstream_cx_http1_active.Add(1);
   }
