@@ -45,9 +45,9 @@ class AdminPagesTest : public testing::Test {
           endpoint: {hostname: first, address: {socket_address: {address: 127.0.0.1, port_value: )yaml",
                         upstream_.port(), "}}}\n");
   }
-  std::string Curl(const std::string& listener, const std::string& path) {
-    return Shell(
-        absl::StrCat("curl -s -m 20 -o /dev/null -w '%{http_code}' http://127.0.0.1:", proxy_.port(listener), path));
+  std::string Curl(const std::string& listener, const std::string& path, const std::string& method = "GET") {
+    return Shell(absl::StrCat("curl -s -m 20 -o /dev/null -w '%{http_code}' -X ", method,
+                              " http://127.0.0.1:", proxy_.port(listener), path));
   }
   std::string Page(const std::string& path, int expected = 200, const std::string& method = "GET") {
     int status = 0;
@@ -74,7 +74,7 @@ TEST_F(AdminPagesTest, TheListNamesEveryPage) {
 TEST_F(AdminPagesTest, ClustersShowWhatEachEndpointDid) {
   EXPECT_EQ(Curl("in", "/"), "200");
   EXPECT_EQ(Curl("in", "/status/500"), "500");
-  EXPECT_EQ(Curl("in", "/reset"), "503");
+  EXPECT_EQ(Curl("in", "/reset", "POST"), "503") << "not sent again, whatever connection it was on";
   const std::string endpoint = absl::StrCat("a::127.0.0.1:", upstream_.port(), "::");
   const std::string text = Page("/clusters");
   for (const char* line : {"rq_total::3", "rq_success::1", "rq_error::2", "rq_timeout::0", "rq_active::0",

@@ -148,18 +148,19 @@ struct GoingAway {
   std::function<void(Peer&, int)> serve() {
     return [this](Peer& peer, int number) {
       peer.Write(http::h2::Settings({{4, 1 << 20}}) + Frame(8, 0, 0, Number(1 << 20, 4)));  // windows wide open
-      std::string bytes;
+      std::string bytes, seen;  // of this connection: each is served by a thread of its own
       for (std::string more; !(more = peer.ReadSome()).empty();) {
         bytes += more;
         for (const SeenFrame& frame : SplitFrames(bytes, &bytes)) {
           if (frame.type == 4 && (frame.flags & 1) == 0) peer.Write(Frame(4, 1, 0, ""));
           const bool headers = frame.type == 1;
-          if (frame.type == 0) body += frame.payload;
-          if ((headers || frame.type == 0) && number < refused && body.size() >= bytes_before) {
+          if (frame.type == 0) seen += frame.payload;
+          if ((headers || frame.type == 0) && number < refused && seen.size() >= bytes_before) {
             peer.Write(Frame(7, 0, 0, Number(0, 4) + Number(code, 4)));
-            body.clear();
+            seen.clear();
           }
           if (number >= refused && (headers || frame.type == 0) && (frame.flags & 1) != 0) {
+            body = seen;
             ++answered;
             peer.Write(Frame(1, 5, frame.stream, "\x88"));
           }
