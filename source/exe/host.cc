@@ -13,6 +13,11 @@ namespace outrigger::exe {
 namespace {
 
 constexpr uintptr_t kPage = 4096;
+#if defined(OUTRIGGER_SANITIZED)
+constexpr bool kSanitized = true;  // sanitizers watch over mappings of their own
+#else
+constexpr bool kSanitized = false;
+#endif
 
 // Segments that are writable hold relocations, also where they are read-only by now: those stay.
 int ReturnPagesOf(dl_phdr_info* module, size_t, void*) {
@@ -37,9 +42,7 @@ const char* EnvironmentVariable(const char* name) { return std::getenv(name); }
 
 void ReturnStartMemory() {
   ::malloc_trim(0);
-#if !defined(OUTRIGGER_SANITIZED)  // they watch over mappings of their own
-  ::dl_iterate_phdr(&ReturnPagesOf, nullptr);
-#endif
+  if (!kSanitized) ::dl_iterate_phdr(&ReturnPagesOf, nullptr);
 }
 
 }  // namespace outrigger::exe
