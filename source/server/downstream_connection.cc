@@ -69,17 +69,26 @@ const model::FilterChain* DownstreamConnection::Current() {
   return current_;
 }
 
-void DownstreamConnection::Unfollow(const model::FilterChain* last, const model::Snapshot& its) {
-  if (last != nullptr && drain_handler_ != nullptr) drain_handler_->OnUnfollowed(*last, its);
+void DownstreamConnection::SetDrainHandler(DrainHandler* handler) {
+  drain_handler_ = handler;
+  if (handler == nullptr || unfollowed_ == nullptr) return;
+  handler->OnUnfollowed(*unfollowed_->last, *unfollowed_->its);
+  unfollowed_.reset();
 }
 
-void DownstreamConnection::LoseListener(const model::Snapshot& before) {
+void DownstreamConnection::Unfollow(const model::FilterChain* last, const std::shared_ptr<const model::Snapshot>& its) {
+  if (last == nullptr) return;
+  if (drain_handler_ != nullptr) return drain_handler_->OnUnfollowed(*last, *its);
+  unfollowed_ = std::make_unique<Unfollowed>(Unfollowed{last, its});
+}
+
+void DownstreamConnection::LoseListener(const std::shared_ptr<const model::Snapshot>& before) {
   if (closed_) return;
   current_generation_ = worker().snapshot().generation;
   Unfollow(std::exchange(current_, nullptr), before);
 }
 
-void DownstreamConnection::Recheck(const model::Snapshot& before) {
+void DownstreamConnection::Recheck(const std::shared_ptr<const model::Snapshot>& before) {
   const bool trusted = !trust_changed_;
   const model::FilterChain* last = current_;
   if (closed_ || Current() != nullptr) return;

@@ -31,9 +31,9 @@ class DownstreamConnection final : public model::DownstreamContext,
   uint8_t held() const { return held_; }
 
   // The configuration changed: drains if Current() says so. `before`: what was the newest until now.
-  void Recheck(const model::Snapshot& before);
+  void Recheck(const std::shared_ptr<const model::Snapshot>& before);
   // Its listener is gone, and plans when to drain.
-  void LoseListener(const model::Snapshot& before);
+  void LoseListener(const std::shared_ptr<const model::Snapshot>& before);
   // Finish what runs, then close.
   void Drain();
   // Drain() at `ask`, CloseNow() at `end`, by the owner's clock (OnDrainDue when drain_due() came). ForgetDrain: unless
@@ -58,7 +58,7 @@ class DownstreamConnection final : public model::DownstreamContext,
   const model::Listener& listener() const override { return *listener_config_; }
   bool draining() const override { return drain_asked_; }
   bool trust_changed() const override { return trust_changed_; }
-  void SetDrainHandler(DrainHandler* handler) override { drain_handler_ = handler; }
+  void SetDrainHandler(DrainHandler* handler) override;
 
   // net::FilterChainOnConnection::Owner
   void OnConnectionReady() override;
@@ -67,7 +67,7 @@ class DownstreamConnection final : public model::DownstreamContext,
 
  private:
   void LimitHandshake();
-  void Unfollow(const model::FilterChain* last, const model::Snapshot& its);
+  void Unfollow(const model::FilterChain* last, const std::shared_ptr<const model::Snapshot>& its);
 
   WorkerListener& owner_;
   std::unique_ptr<net::Connection> connection_;
@@ -75,6 +75,12 @@ class DownstreamConnection final : public model::DownstreamContext,
   std::shared_ptr<const model::FilterChain> chain_;  // that accepted it
   std::shared_ptr<const model::Listener> listener_config_;
   DrainHandler* drain_handler_ = nullptr;
+  // What it followed last, until there is a handler to tell: it shakes hands, or a filter before the handler holds it.
+  struct Unfollowed {
+    const model::FilterChain* last;
+    std::shared_ptr<const model::Snapshot> its;
+  };
+  std::unique_ptr<Unfollowed> unfollowed_;
   const model::FilterChain* current_ = nullptr;  // of generation current_generation_
   uint64_t current_generation_ = 0;
   MonotonicTime opened_;

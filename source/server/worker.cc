@@ -112,7 +112,7 @@ void Worker::ApplyListeners(const std::shared_ptr<const model::Snapshot>& before
     } else if (mine->config().get() == now && mine->Watches(bound)) {
       continue;  // unchanged: its connections still find their chain
     }
-    mine->Update(snapshot.listeners.Share(i), bound, *before);
+    mine->Update(snapshot.listeners.Share(i), bound, before);
   }
   Reap();
 }

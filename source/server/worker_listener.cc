@@ -52,7 +52,7 @@ WorkerListener::~WorkerListener() {
 }
 
 void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets,
-                            const model::Snapshot& before) {
+                            const std::shared_ptr<const model::Snapshot>& before) {
   config_ = std::move(config);
   stats_ = &worker_.stats().Get(config_->stats);
   std::vector<std::unique_ptr<net::TcpListener>> kept;
@@ -78,7 +78,7 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
 }
 
 void WorkerListener::LoseSlot(std::shared_ptr<const model::Snapshot> before) {
-  connections_.ForEach([&before](DownstreamConnection& connection) { connection.LoseListener(*before); });
+  connections_.ForEach([&before](DownstreamConnection& connection) { connection.LoseListener(before); });
   if (!runs_.empty()) last_followed_ = std::move(before);
 }
 
@@ -293,7 +293,7 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
   ++connection_count_;
   if (draining_) PlanDrain(*made);
   made->Start();
-  if (last_followed_ != nullptr) made->LoseListener(*last_followed_);
+  if (last_followed_ != nullptr) made->LoseListener(last_followed_);
 }
 
 void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length) {

@@ -64,7 +64,7 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   // A newer version of the same slot. Sockets kept are kept; new ones start; others stop after taking what was queued.
   // `before`: the Snapshot that was the newest until now.
   void Update(std::shared_ptr<const model::Listener> config, const ListenSockets& sockets,
-              const model::Snapshot& before);
+              const std::shared_ptr<const model::Snapshot>& before);
   void StopAccepting();  // the listener was removed, or the server drains
   // The slot is gone: what `before` had is the last that its connections follow, those still being accepted too.
   void LoseSlot(std::shared_ptr<const model::Snapshot> before);

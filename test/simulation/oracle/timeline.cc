@@ -17,17 +17,20 @@ void Timeline::Add(const State& state, MonotonicTime possible, MonotonicTime abo
 void Timeline::Observe(MonotonicTime now, uint64_t published, uint64_t in_use) {
   for (size_t i = certain_ + 1; i < moments_.size(); ++i) {
     Moment& moment = moments_[i];
-    if (now < moment.about) return;
+    if (now < moment.about) break;
     if (!std::exchange(moment.stamped, true)) moment.generation = published;
-    if (in_use < moment.generation) return;
-    moment.certain = now;
+  }
+  for (size_t i = certain_ + 1; i < moments_.size() && moments_[i].stamped; ++i) {
+    if (in_use < moments_[i].generation) return;
+    moments_[i].certain = now;
     certain_ = i;
   }
 }
 
 bool Timeline::Unseen(size_t i) const {
-  return i + 1 < moments_.size() && moments_[i].stamped && moments_[i + 1].stamped &&
-         moments_[i].generation == moments_[i + 1].generation;
+  if (i + 1 >= moments_.size() || !moments_[i].stamped || !moments_[i + 1].stamped) return false;
+  // By a time that was over: nobody knows when, perhaps with the next one.
+  return moments_[i].generation == moments_[i + 1].generation || moments_[i + 1].possible < moments_[i].about;
 }
 
 std::string Answer::Describe() const {

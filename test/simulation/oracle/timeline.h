@@ -29,7 +29,7 @@ class Timeline {
   void Observe(MonotonicTime now, uint64_t published, uint64_t in_use);
   // All that came about is certain.
   bool settled() const { return certain_ + 1 == moments_.size(); }
-  // No worker saw it: it and the next one are of one publication.
+  // No worker may have seen it: it and the next one are of one publication, as far as anybody knows.
   bool Unseen(size_t i) const;
 
   size_t certain() const { return certain_; }              // the last one that certainly is in use

@@ -62,5 +62,16 @@ TEST_F(TimelineTest, WhatCameAndWentInOnePublicationWasSeenByNobody) {
   EXPECT_NE(Judge("l0.3"), "");
 }
 
+TEST_F(TimelineTest, WhatIsOfOnePublicationIsKnownAlsoWhileTheOneBeforeIsNotInUse) {
+  timeline_.Add(WithListener(3, 1), At(3), At(3), "third");
+  timeline_.Observe(At(3), 2, 1);
+  timeline_.Add(WithListener(4, 1), At(4), At(4), "fourth");
+  timeline_.Observe(At(5), 3, 1);
+  timeline_.Observe(At(6), 3, 3);
+  EXPECT_EQ(timeline_.certain(), 4u);
+  EXPECT_TRUE(timeline_.Unseen(2));
+  EXPECT_FALSE(timeline_.Unseen(3));
+}
+
 }  // namespace
 }  // namespace outrigger::simulation::oracle

@@ -137,7 +137,7 @@ std::shared_ptr<const server::Publication> ProxyConfig::Build(server::ListenSock
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->generation = ++generation_;
   for (const auto& [name, known] : clusters_) snapshot->clusters.Set(known.slot.index, known.cluster);
-  snapshot->routes.Set(0, MakeTable());
+  if (has_routes_) snapshot->routes.Set(0, MakeTable());
   if (listener_ != nullptr) snapshot->listeners.Set(0, listener_);
   auto publication = std::make_shared<server::Publication>();
   publication->snapshot = snapshot;

@@ -43,6 +43,7 @@ class ProxyConfig {
   void SetRoutes(std::vector<Route> routes) { routes_ = std::move(routes); }
   void SetListener(Listener listener);
   void RemoveListener() { listener_ = nullptr; }
+  void RemoveRoutes() { has_routes_ = false; }  // nobody subscribes to them any more
   bool HasCluster(const std::string& name) const { return clusters_.count(name) != 0; }
 
   // The next generation. `sockets`: of the listener.
@@ -65,6 +66,7 @@ class ProxyConfig {
   std::map<std::string, model::EndpointRef> records_;
   std::map<std::string, model::CircuitBreakers> breakers_;
   std::vector<Route> routes_;
+  bool has_routes_ = true;
   std::shared_ptr<const model::Listener> listener_;
 };
 
