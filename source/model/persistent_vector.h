@@ -1,120 +1,163 @@
-// Thread: immutable values any; With() on main
+// Thread: immutable values any; Set() on main
 #pragma once
 
 #include <array>
-#include <cstddef>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
 namespace outrigger::model {
 
-// An immutable vector of shared_ptr<const T> in chunks under one root: With() copies one chunk (and the root's spine)
-// and shares the rest, so publishing one change costs the change. Reading is two loads.
+// An immutable vector of shared_ptr<const T>: a tree with four below each node, as deep as its size needs. Set() copies
+// the nodes from the root to the place, and those only where another version has them too; all the rest is shared. A
+// copied node counts one more reference in each of its children, which is a line of cold memory for each: hence four.
 template <class T>
 class PersistentVector {
  public:
-  static constexpr uint32_t kChunk = 32;
+  static constexpr uint32_t kMost = uint32_t{1} << 20;
+
+  PersistentVector() = default;
+  PersistentVector(const PersistentVector& other) : root_(Ref(other.root_)), height_(other.height_), size_(other.size_) {}
+  PersistentVector(PersistentVector&& other) noexcept
+      : root_(std::exchange(other.root_, nullptr)),
+        height_(std::exchange(other.height_, 0)),
+        size_(std::exchange(other.size_, 0)) {}
+  PersistentVector& operator=(PersistentVector other) noexcept {
+    std::swap(root_, other.root_);
+    std::swap(height_, other.height_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~PersistentVector() { Unref(root_, height_); }
 
   uint32_t size() const { return size_; }
   const T* Get(uint32_t index) const {
-    if (index >= size_) return nullptr;
-    const Chunk* chunk = ChunkOf(index);
-    return chunk == nullptr ? nullptr : (*chunk)[index % kChunk].get();
+    const std::shared_ptr<const T>* at = Find(index);
+    return at == nullptr ? nullptr : at->get();
   }
   std::shared_ptr<const T> Share(uint32_t index) const {
-    if (index >= size_) return nullptr;
-    const Chunk* chunk = ChunkOf(index);
-    return chunk == nullptr ? nullptr : (*chunk)[index % kChunk];
-  }
-  // The same vector with one element replaced; grows as needed. A null element is a free slot.
-  PersistentVector With(uint32_t index, std::shared_ptr<const T> value) const {
-    PersistentVector next = *this;
-    next.Set(index, std::move(value));
-    return next;
+    const std::shared_ptr<const T>* at = Find(index);
+    return at == nullptr ? nullptr : *at;
   }
   // Whether both are the same version.
-  bool Is(const PersistentVector& other) const { return size_ == other.size_ && spines_.Is(other.spines_); }
+  bool Is(const PersistentVector& other) const { return size_ == other.size_ && root_ == other.root_; }
+  // In place: what other vectors share is copied first. Grows as needed; a null element is a free slot. From kMost on
+  // nothing happens: the caller refuses the resource before.
+  void Set(uint32_t index, std::shared_ptr<const T> value) {
+    if (index >= kMost) return;
+    if (index >= size_) size_ = index + 1;
+    if (root_ == nullptr) root_ = New(0);
+    for (; (index >> (kBits * height_)) >= kFan; ++height_) {
+      auto* above = static_cast<Inner*>(New(height_ + 1));
+      above->below[0] = root_;
+      root_ = above;
+    }
+    root_ = SetIn(root_, height_, index, std::move(value));
+  }
   // Calls f(index, was, is) wherever `after` has another element than `before`, in the order of indices. Costs what
   // changed: what both share is passed over by its pointer.
   template <class F>
   static void ForEachChange(const PersistentVector& before, const PersistentVector& after, F f) {
-    const uint32_t size = before.size_ > after.size_ ? before.size_ : after.size_;
-    if (before.spines_.Is(after.spines_)) return;
-    for (uint32_t s = 0; s * kChunk * kSpine < size; ++s) {
-      const Spine* was = std::as_const(before.spines_)[s].get();
-      const Spine* is = std::as_const(after.spines_)[s].get();
-      if (was != is) ForEachChangedChunk(was, is, s * kChunk * kSpine, f);
-    }
+    Compare(before.root_, before.height_, after.root_, after.height_, 0, f);
   }
-  // In place, for builders that own the only copy: chunks still shared with other vectors are copied first.
-  void Set(uint32_t index, std::shared_ptr<const T> value) {
-    const uint32_t spine_at = index / (kChunk * kSpine);
-    if (spine_at >= kSpines) return;  // beyond kMost: the caller refuses the resource before
-    if (index >= size_) size_ = index + 1;
-    auto spine = spines_[spine_at] == nullptr ? std::make_shared<Spine>() : std::make_shared<Spine>(*spines_[spine_at]);
-    auto& slot = (*spine)[(index / kChunk) % kSpine];
-    auto chunk = slot == nullptr ? std::make_shared<Chunk>() : std::make_shared<Chunk>(*slot);
-    (*chunk)[index % kChunk] = std::move(value);
-    slot = std::move(chunk);
-    spines_[spine_at] = std::move(spine);
+  // Nodes that only this version has: what a change cost.
+  uint32_t NodesNotIn(const PersistentVector& other) const {
+    return CountNotIn(root_, height_, other.root_, other.height_);
   }
 
  private:
-  static constexpr uint32_t kSpine = 128;
-  static constexpr uint32_t kSpines = 256;
-  using Chunk = std::array<std::shared_ptr<const T>, kChunk>;
-  using Spine = std::array<std::shared_ptr<const Chunk>, kSpine>;
-
- public:
-  static constexpr uint32_t kMost = kChunk * kSpine * kSpines;  // about a million
-
- private:
-  template <class F>
-  static void ForEachChangedChunk(const Spine* before, const Spine* after, uint32_t first, F& f) {
-    for (uint32_t c = 0; c < kSpine; ++c, first += kChunk) {
-      const Chunk* was = before == nullptr ? nullptr : (*before)[c].get();
-      const Chunk* is = after == nullptr ? nullptr : (*after)[c].get();
-      for (uint32_t i = 0; was != is && i < kChunk; ++i) {
-        const T* one = was == nullptr ? nullptr : (*was)[i].get();
-        const T* other = is == nullptr ? nullptr : (*is)[i].get();
-        if (one != other) f(first + i, one, other);
-      }
-    }
-  }
-  const Chunk* ChunkOf(uint32_t index) const {
-    const auto& spine = std::as_const(spines_)[index / (kChunk * kSpine)];
-    return spine == nullptr ? nullptr : (*spine)[(index / kChunk) % kSpine].get();
-  }
-
-  uint32_t size_ = 0;
-  // Spines of a fixed root: a copy of the vector copies these pointers. Kept behind one pointer so that it is one
-  // reference count.
-  struct Root : std::array<std::shared_ptr<const Spine>, kSpines> {};
-  class RootPtr {
-   public:
-    const std::shared_ptr<const Spine>& operator[](uint32_t i) const {
-      static const std::shared_ptr<const Spine> none;
-      return root_ == nullptr ? none : (*root_)[i];
-    }
-    struct Writer {
-      RootPtr& owner;
-      uint32_t i;
-      void operator=(std::shared_ptr<const Spine> spine) {
-        auto next = owner.root_ == nullptr ? std::make_shared<Root>() : std::make_shared<Root>(*owner.root_);
-        (*next)[i] = std::move(spine);
-        owner.root_ = std::move(next);
-      }
-      bool operator==(std::nullptr_t) const { return std::as_const(owner)[i] == nullptr; }
-      const Spine& operator*() const { return *std::as_const(owner)[i]; }
-    };
-    bool Is(const RootPtr& other) const { return root_ == other.root_; }
-    Writer operator[](uint32_t i) { return Writer{*this, i}; }
-
-   private:
-    std::shared_ptr<const Root> root_;
+  static constexpr uint32_t kBits = 2, kFan = 1u << kBits;
+  // At height 0 a leaf.
+  struct Node {
+    std::atomic<uint32_t> refs{1};
   };
-  RootPtr spines_;
+  struct Inner : Node {
+    std::array<Node*, kFan> below{};
+  };
+  struct Leaf : Node {
+    std::array<std::shared_ptr<const T>, kFan> elements;
+  };
+
+  static Node* New(uint32_t height) { return height > 0 ? static_cast<Node*>(new Inner()) : new Leaf(); }
+  static Node* Ref(Node* node) {
+    if (node != nullptr) node->refs.fetch_add(1, std::memory_order_relaxed);
+    return node;
+  }
+  static void Unref(Node* node, uint32_t height) {
+    if (node == nullptr || node->refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (height == 0) return delete static_cast<Leaf*>(node);
+    for (Node* child : static_cast<Inner*>(node)->below) Unref(child, height - 1);
+    delete static_cast<Inner*>(node);
+  }
+  // The same if nobody else has it, or a copy.
+  static Node* Own(Node* node, uint32_t height) {
+    if (node == nullptr) return New(height);
+    if (node->refs.load(std::memory_order_acquire) == 1) return node;
+    Node* copy = New(height);
+    if (height == 0) {
+      static_cast<Leaf*>(copy)->elements = static_cast<Leaf*>(node)->elements;
+    } else {
+      for (uint32_t i = 0; i < kFan; ++i)
+        static_cast<Inner*>(copy)->below[i] = Ref(static_cast<Inner*>(node)->below[i]);
+    }
+    Unref(node, height);
+    return copy;
+  }
+  static Node* SetIn(Node* node, uint32_t height, uint32_t index, std::shared_ptr<const T> value) {
+    node = Own(node, height);
+    if (height == 0) {
+      static_cast<Leaf*>(node)->elements[index % kFan] = std::move(value);
+      return node;
+    }
+    Node*& child = static_cast<Inner*>(node)->below[(index >> (kBits * height)) % kFan];
+    child = SetIn(child, height - 1, index, std::move(value));
+    return node;
+  }
+  const std::shared_ptr<const T>* Find(uint32_t index) const {
+    if (index >= size_) return nullptr;
+    const Node* node = root_;
+    for (uint32_t height = height_; height > 0 && node != nullptr; --height) {
+      node = static_cast<const Inner*>(node)->below[(index >> (kBits * height)) % kFan];
+    }
+    return node == nullptr ? nullptr : &static_cast<const Leaf*>(node)->elements[index % kFan];
+  }
+  // The i-th below one of `height` where that begins at the same index as one of `most`, which is as high or higher.
+  static const Node* Below(const Node* node, uint32_t height, uint32_t most, uint32_t i) {
+    if (node == nullptr) return nullptr;
+    if (height < most) return i == 0 ? node : nullptr;
+    return static_cast<const Inner*>(node)->below[i];
+  }
+  template <class F>
+  static void Compare(const Node* was, uint32_t was_height, const Node* is, uint32_t is_height, uint32_t first, F& f) {
+    if (was == is) return;
+    const uint32_t most = was_height > is_height ? was_height : is_height;
+    for (uint32_t i = 0; i < kFan; ++i) {
+      if (most > 0) {
+        Compare(Below(was, was_height, most, i), was_height < most ? was_height : most - 1,
+                Below(is, is_height, most, i), is_height < most ? is_height : most - 1, first + (i << (kBits * most)),
+                f);
+        continue;
+      }
+      const T* one = was == nullptr ? nullptr : static_cast<const Leaf*>(was)->elements[i].get();
+      const T* other = is == nullptr ? nullptr : static_cast<const Leaf*>(is)->elements[i].get();
+      if (one != other) f(first + i, one, other);
+    }
+  }
+  static uint32_t CountNotIn(const Node* node, uint32_t height, const Node* other, uint32_t other_height) {
+    if (node == nullptr || node == other) return 0;
+    uint32_t count = 1;
+    for (uint32_t i = 0; height > 0 && i < kFan; ++i) {
+      const uint32_t below = other_height < height ? other_height : height - 1;
+      count += CountNotIn(static_cast<const Inner*>(node)->below[i], height - 1,
+                          other_height > height ? nullptr : Below(other, other_height, height, i), below);
+    }
+    return count;
+  }
+
+  Node* root_ = nullptr;
+  uint32_t height_ = 0;
+  uint32_t size_ = 0;
 };
 
 }  // namespace outrigger::model

@@ -114,6 +114,16 @@ Medians MeasureOneCluster(uint32_t endpoints, int rounds) {
   return MediansOf(costs);
 }
 
+// One kind of change alone, as profilers want it: `mesh` of so many clusters, or one `cluster` of so many endpoints.
+int MeasureAlone(absl::string_view what, uint32_t size, int rounds) {
+  if (what == "mesh") {
+    Row("one endpoint", MeasureMesh({size, 10, 2 * size}, rounds, false).endpoint);
+  } else {
+    Row("one endpoint", MeasureOneCluster(size, rounds));
+  }
+  return 0;
+}
+
 struct Memory {
   double per_cluster, per_endpoint, left, resident_growth;
 };
@@ -164,6 +174,11 @@ int Main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--memory") return PrintMemory();
+    if (argument == "--alone" && i + 3 < argc) {  // mesh|cluster SIZE ROUNDS
+      uint32_t size = 0;
+      if (!absl::SimpleAtoi(argv[i + 2], &size) || !absl::SimpleAtoi(argv[i + 3], &rounds) || rounds <= 0) return 2;
+      return MeasureAlone(argv[i + 1], size, rounds);
+    }
     if (argument == "--quick") {
       quick = true;
       rounds = 30;
