@@ -44,6 +44,12 @@ struct Http2Options {
   Duration connection_idle_interval{0};
   uint32_t resets_burst = 200;  // received RST_STREAM budget (rapid reset) and its refill per second
   uint32_t resets_per_second = 33;
+  // SETTINGS (each counts as 10), PING and GOAWAY received, beyond one for each frame of a message.
+  uint32_t control_frames_burst = 2000;
+  uint32_t control_frames_per_second = 200;
+  uint32_t max_session_memory = 16 * 1024 * 1024;  // what the framer of a connection may hold: tables, queues, blocks
+  Duration preface_timeout = seconds(10);          // server: from connect to the client's first SETTINGS; 0: none
+  Duration early_answer_grace = seconds(1);        // server: for the rest of a request that was answered before its end
 };
 
 // Counters the codecs move; owned by the session's owner, one per worker and stats scope (see observe/).
@@ -59,6 +65,11 @@ struct CodecCounters {
   uint64_t dropped_trailers = 0, chunk_extensions_overflow = 0, interim_responses_overflow = 0,
            unexpected_responses = 0;
   uint64_t close_notified = 0;  // client: the peer said that it will close (connection: close, GOAWAY)
+  uint64_t goaway_sent = 0, stream_refused_errors = 0, headers_cb_no_stream = 0, inbound_control_flood = 0,
+           memory_overflow = 0, preface_timeout = 0;
+  // Gauges: by how much they moved since the last fold; a session that ended takes back what it added.
+  int64_t streams_active = 0, deferred_stream_close = 0, outbound_frames_active = 0, outbound_control_frames_active = 0,
+          pending_send_bytes = 0;
 };
 
 }  // namespace outrigger::http

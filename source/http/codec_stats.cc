@@ -7,6 +7,10 @@ void Add(uint64_t n, observe::Counter& to) {
   if (n > 0) to.Add(n);
 }
 
+void Move(int64_t by, observe::Gauge& gauge) {
+  if (by != 0) gauge.Add(by);
+}
+
 }  // namespace
 
 void AddTo(const CodecCounters& counted, observe::Http1Stats& to) {
@@ -36,6 +40,17 @@ void AddTo(const CodecCounters& counted, observe::Http2Stats& to) {
   Add(counted.tx_reset, to.tx_reset);
   Add(counted.trailers, to.trailers);
   Add(counted.tx_flush_timeout, to.tx_flush_timeout);
+  Add(counted.goaway_sent, to.goaway_sent);
+  Add(counted.stream_refused_errors, to.stream_refused_errors);
+  Add(counted.headers_cb_no_stream, to.headers_cb_no_stream);
+  Add(counted.inbound_control_flood, to.inbound_control_frames_flood);
+  Add(counted.memory_overflow, to.memory_overflow);
+  Add(counted.preface_timeout, to.preface_timeout);
+  Move(counted.streams_active, to.streams_active);
+  Move(counted.deferred_stream_close, to.deferred_stream_close);
+  Move(counted.outbound_frames_active, to.outbound_frames_active);
+  Move(counted.outbound_control_frames_active, to.outbound_control_frames_active);
+  Move(counted.pending_send_bytes, to.pending_send_bytes);
 }
 
 }  // namespace outrigger::http

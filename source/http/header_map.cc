@@ -48,22 +48,22 @@ void HeaderMap::Append(const Entry& entry) {
 }
 
 void HeaderMap::Add(HeaderName name, absl::string_view value) {
-  Append(Entry{name.known(), false, name.text(), NotNull(value), {}});
+  Append(Entry{name.known(), false, false, name.text(), NotNull(value), {}});
 }
 
 void HeaderMap::AddCopy(HeaderName name, absl::string_view value) {
   const absl::string_view text = name.known() == KnownHeader::kOther ? arena_->Copy(name.text()) : name.text();
-  Append(Entry{name.known(), false, text, NotNull(arena_->Copy(value)), {}});
+  Append(Entry{name.known(), false, false, text, NotNull(arena_->Copy(value)), {}});
 }
 
 void HeaderMap::AddWire(KnownHeader known, absl::string_view lower, absl::string_view value,
-                        absl::string_view wire_name) {
-  Append(Entry{known, false, lower, NotNull(value), wire_name});
+                        absl::string_view wire_name, bool never_indexed) {
+  Append(Entry{known, false, never_indexed, lower, NotNull(value), wire_name});
 }
 
 void HeaderMap::AddNumber(HeaderName name, uint64_t value) {
   const absl::string_view text = name.known() == KnownHeader::kOther ? arena_->Copy(name.text()) : name.text();
-  Append(Entry{name.known(), false, text, FormatNumber(*arena_, value), {}});
+  Append(Entry{name.known(), false, false, text, FormatNumber(*arena_, value), {}});
 }
 
 const HeaderMap::Entry* HeaderMap::Scan(uint32_t from, HeaderName name) const {

@@ -34,6 +34,7 @@ class HeaderMap {
   struct Entry {
     KnownHeader known;  // kOther: compare `name`
     bool removed;
+    bool never_indexed;  // its sender keeps it out of compression tables, so must who passes it on (RFC 7541 7.1.3)
     absl::string_view name;
     absl::string_view value;
     absl::string_view wire_name;  // original spelling, or empty: same as name
@@ -51,7 +52,8 @@ class HeaderMap {
   // Appends. The views must live as long as the arena: use the Copy forms for anything else. `name` must be lower case.
   void Add(HeaderName name, absl::string_view value);
   void AddCopy(HeaderName name, absl::string_view value);  // copies the value, and the name unless well known
-  void AddWire(KnownHeader known, absl::string_view lower, absl::string_view value, absl::string_view wire_name);
+  void AddWire(KnownHeader known, absl::string_view lower, absl::string_view value, absl::string_view wire_name,
+               bool never_indexed = false);
   void AddNumber(HeaderName name, uint64_t value);
 
   // First value, or null view (data() == nullptr) if absent.

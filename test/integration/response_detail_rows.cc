@@ -91,6 +91,7 @@ std::map<std::string, Row> Http2Rows() {
   using namespace http::h2;  // the frames
   const char* const flood = "test/http/h2/flood_test.cc";
   const char* const violation = "test/http/h2/violation_test.cc";
+  const char* const conformance = "test/http/h2/conformance_test.cc";
   const std::string silent = Headers(1, GetFields(), true);
   Fields many = GetFields();
   for (int i = 0; i < 10; ++i) many.push_back({"x", "y"});
@@ -111,6 +112,7 @@ std::map<std::string, Row> Http2Rows() {
       {"http2.frame_size_error", {"plain", Http2(silent + Frame(6, 0, 0, "123"))}},
       {"http2.header_compression_error",
        {"plain", Http2(Frame(1, kEndHeaders | kEndStream, 1, "\xff\xff\xff\xff\xff\xff"))}},
+      {"http2.inbound_control_frames_flood", Elsewhere(flood)},
       {"http2.inbound_empty_frames_flood",
        {"plain", Http2(Headers(1, PostFields(), false) + Many(3, Data(1, "", false)))}},
       {"http2.inbound_priority_frames_flood",
@@ -119,8 +121,12 @@ std::map<std::string, Row> Http2Rows() {
       {"http2.inbound_window_update_frames_flood", {"plain", Http2(silent + Many(100, Frame(8, 0, 0, Number(1, 4))))}},
       {"http2.invalid.header.field", {"plain", Http2(Headers(1, field, true))}},
       {"http2.invalid_authority", {"plain", Http2(Headers(1, bad_authority, true))}},
+      {"http2.invalid_scheme", Elsewhere(violation)},
       {"http2.invalid_path", {"plain", Http2(Headers(1, GetFields("/a#b"), true))}},
       {"http2.keepalive_timeout", Elsewhere("test/http/h2/lifecycle_test.cc")},
+      {"http2.memory_limit", Elsewhere(flood)},
+      {"http2.preface_timeout", Elsewhere(flood)},
+      {"http2.stream_id_not_increasing", Elsewhere(conformance)},
       {"http2.no_stream_id_left", Never("needs two thousand million requests on one connection")},
       {"http2.outbound_control_frames_flood", {"plain", Http2(silent + Many(3000, Frame(6, 0, 0, "12345678")))}},
       {"http2.outbound_frames_flood", Elsewhere(flood)},

@@ -4,9 +4,20 @@
 #include <cstdint>
 
 #include "source/base/time.h"
-#include "source/http/codec.h"
+#include "source/http/codec_options.h"
 
 namespace outrigger::http::h2 {
+
+// So many at once, and so many a second. Counted in thousandths.
+class TokenBucket {
+ public:
+  bool Take(MonotonicTime now, uint32_t cost, uint32_t burst, uint32_t per_second);
+  void GiveBack(uint32_t burst);  // one
+
+ private:
+  int64_t tokens_ = -1;  // -1: not used yet
+  MonotonicTime refilled_;
+};
 
 // Counts what a peer makes us do without giving us work worth it, above the framer's own limits. Each check says null,
 // or the static detail of the limit that was passed; the session then ends with ENHANCE_YOUR_CALM. Limits:
@@ -17,6 +28,7 @@ class FloodGuard {
 
   // Inbound.
   void OnStreamOpened() { ++streams_opened_; }
+  void OnMessageFrame() { control_.GiveBack(options_.control_frames_burst); }  // HEADERS or DATA, either way
   const char* OnFrameWithPayload(bool empty) {
     if (!empty) {
       consecutive_empty_ = 0;
@@ -30,6 +42,9 @@ class FloodGuard {
   const char* OnWindowUpdate();
   // A stream that ended early because of the peer: it reset it (rapid reset), or broke rules so that we had to.
   const char* OnReset(MonotonicTime now);
+  // SETTINGS, PING, GOAWAY: each makes us work, however well the peer reads what we answer.
+  static constexpr uint32_t kSettingsCost = 10;  // it may touch every stream
+  const char* OnControl(MonotonicTime now, uint32_t cost);
 
   // Outbound: frames that wait in the connection's output because the peer does not read. `appended` and `waiting` are
   // bytes: all we ever appended to the output, and what of it is still there. DATA is not counted: the connection's
@@ -63,9 +78,8 @@ class FloodGuard {
   uint32_t first_mark_ = 0;
   uint32_t mark_count_ = 0;
   Mark marks_[kMarks];
-  // Resets: a bucket in thousandths of a token.
-  int64_t reset_tokens_ = -1;  // -1: not used yet
-  MonotonicTime refilled_;
+  TokenBucket resets_;
+  TokenBucket control_;
 };
 
 }  // namespace outrigger::http::h2

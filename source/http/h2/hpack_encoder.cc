@@ -224,6 +224,11 @@ char* HpackEncoder::WriteLiteral(const HeaderMap::Entry& entry, uint8_t form, in
 }
 
 char* HpackEncoder::EncodeField(const HeaderMap::Entry& entry, char* to) {
+  if (entry.never_indexed) [[unlikely]] {  // by its sender (RFC 7541 7.1.3)
+    const bool other = entry.known == KnownHeader::kOther;
+    const uint32_t name_hash = other ? HashOf(entry.name, 0x5eed) : static_cast<uint32_t>(entry.known);
+    return Clean(entry.value) ? WriteLiteral(entry, kNever, 4, name_hash, false, to) : to;
+  }
   if (entry.known != KnownHeader::kOther) {
     uint32_t count;
     const uint32_t first = StaticIndexOf(entry.known, &count);

@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "source/http/authority.h"
 #include "source/http/trailer_rules.h"
 
 namespace outrigger::http::h2 {
@@ -10,22 +11,7 @@ namespace {
 constexpr char kMessaging[] = "http2.violation.of.messaging.rule";
 constexpr char kAuthority[] = "http2.invalid_authority";
 constexpr char kPath[] = "http2.invalid_path";
-
-bool IsHostChar(char c) {
-  // reg-name of RFC 3986: unreserved, pct-encoded, sub-delims. Nothing that a later reader could take for a delimiter.
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-         (c != '\0' && absl::string_view("-._~%!$&'()*+,;=").find(c) != absl::string_view::npos);
-}
-
-bool IsPort(absl::string_view text) {
-  if (text.empty() || text.size() > 5) return false;
-  uint32_t port = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return false;
-    port = port * 10 + static_cast<uint32_t>(c - '0');
-  }
-  return port <= 65535;
-}
+constexpr char kScheme[] = "http2.invalid_scheme";
 
 // Connection-specific fields (8.2.2).
 const char* CheckFields(const HeaderMap& headers) {
@@ -41,9 +27,11 @@ const char* CheckFields(const HeaderMap& headers) {
 void JoinCookies(HeaderMap& headers) {  // 8.2.3
   size_t crumbs = 0;
   size_t bytes = 0;
+  bool never_indexed = false;
   headers.ForEach([&](const HeaderMap::Entry& entry) {
     if (entry.known != KnownHeader::kCookie) return;
     ++crumbs;
+    never_indexed = never_indexed || entry.never_indexed;
     bytes += entry.value.size() + 2;
   });
   if (crumbs < 2) return;
@@ -59,31 +47,40 @@ void JoinCookies(HeaderMap& headers) {  // 8.2.3
     at += entry.value.size();
   });
   headers.Set(KnownHeader::kCookie, absl::string_view(joined, static_cast<size_t>(at - joined)));
+  headers.Find(KnownHeader::kCookie)->never_indexed = never_indexed;
 }
 
-const char* FoldHost(HeaderMap& headers) {  // 8.3.1
+uint16_t DefaultPort(absl::string_view scheme) {
+  if (absl::EqualsIgnoreCase(scheme, "https")) return 443;
+  return absl::EqualsIgnoreCase(scheme, "http") ? 80 : 0;
+}
+
+// Both name the same host and port (RFC 9113 8.3.1: compared as normalised).
+bool SameAuthority(const Authority& a, const Authority& b, absl::string_view scheme) {
+  const auto port = [&](const Authority& of) { return of.has_port ? of.port : DefaultPort(scheme); };
+  return absl::EqualsIgnoreCase(a.host, b.host) && port(a) == port(b);
+}
+
+// One authority, from :authority or Host (8.3.1); what both say must be the same.
+const char* FoldHost(HeaderMap& headers, bool port_required) {
+  if (headers.Count(KnownHeader::kHost) > 1 || headers.Count(KnownHeader::kAuthority) > 1) return kAuthority;
   const HeaderMap::Entry* host = headers.Find(KnownHeader::kHost);
-  if (host == nullptr) return nullptr;
-  if (headers.Count(KnownHeader::kHost) > 1) return kAuthority;
-  const HeaderMap::Entry* authority = headers.Find(KnownHeader::kAuthority);
-  if (authority == nullptr) {
+  if (!headers.Has(KnownHeader::kAuthority) && host != nullptr && !port_required) {
     const absl::string_view value = host->value;
     headers.Add(KnownHeader::kAuthority, value);
-  } else if (!absl::EqualsIgnoreCase(authority->value, host->value)) {
-    return kAuthority;
+    host = headers.Find(KnownHeader::kHost);
   }
+  Authority authority;
+  if (!ParseAuthority(headers.authority(), &authority) || (port_required && !authority.has_port)) return kAuthority;
+  if (host == nullptr) return nullptr;
+  Authority said;
+  if (!ParseAuthority(host->value, &said) || !SameAuthority(authority, said, headers.scheme())) return kAuthority;
   headers.Remove(KnownHeader::kHost);
   return nullptr;
 }
 
 bool IsPath(absl::string_view path, absl::string_view method) {
-  if (path == "*") return method == "OPTIONS";
-  if (path.empty() || path[0] != '/') return false;
-  for (const char c : path) {
-    const unsigned char u = static_cast<unsigned char>(c);
-    if (u <= 0x20 || u == 0x7f || u == '#') return false;  // a fragment is never sent (RFC 3986 3.5)
-  }
-  return true;
+  return path == "*" ? method == "OPTIONS" : IsValidPath(path);
 }
 
 bool HasToken(absl::string_view list, absl::string_view token) {
@@ -101,29 +98,6 @@ bool Once(const HeaderMap& headers, KnownHeader name) { return headers.Count(nam
 
 }  // namespace
 
-bool IsAuthority(absl::string_view text, bool port_required) {
-  if (text.empty()) return false;
-  absl::string_view rest = text;
-  if (text[0] == '[') {
-    const size_t close = text.find(']');
-    if (close == absl::string_view::npos || close < 3) return false;
-    for (size_t i = 1; i < close; ++i) {
-      const unsigned char c = static_cast<unsigned char>(text[i]);
-      if (!absl::ascii_isxdigit(c) && c != ':' && c != '.') return false;
-    }
-    rest.remove_prefix(close + 1);
-  } else {
-    size_t n = 0;
-    while (n < text.size() && IsHostChar(text[n])) ++n;
-    if (n == 0) return false;
-    rest.remove_prefix(n);
-  }
-  if (rest.empty()) return !port_required;
-  if (rest[0] != ':') return false;
-  rest.remove_prefix(1);
-  return IsPort(rest);
-}
-
 const char* CheckRequest(HeaderMap& headers, bool extended_connect) {
   if (const char* broken = CheckFields(headers)) return broken;
   if (!Once(headers, KnownHeader::kMethod) || headers.Has(KnownHeader::kStatus)) return kMessaging;
@@ -131,18 +105,17 @@ const char* CheckRequest(HeaderMap& headers, bool extended_connect) {
   const bool has_protocol = headers.Has(KnownHeader::kProtocol);
   if (method == "CONNECT" && !has_protocol) {  // 8.5: :method and :authority, nothing else
     if (headers.Has(KnownHeader::kPath) || headers.Has(KnownHeader::kScheme)) return kMessaging;
-    if (!Once(headers, KnownHeader::kAuthority) || !IsAuthority(headers.authority(), true)) return kAuthority;
-    if (const char* broken = FoldHost(headers)) return broken;
+    if (const char* broken = FoldHost(headers, true)) return broken;
     JoinCookies(headers);
     return nullptr;
   }
   if (has_protocol && (!extended_connect || method != "CONNECT" || headers.Get(KnownHeader::kProtocol).empty()))
     return kMessaging;
-  if (!Once(headers, KnownHeader::kScheme) || headers.scheme().empty()) return kMessaging;
+  // Others have no meaning for a gateway to HTTP servers, and a hop behind us would take them for one of these two.
+  if (!Once(headers, KnownHeader::kScheme) || DefaultPort(headers.scheme()) == 0) return kScheme;
   if (!Once(headers, KnownHeader::kPath)) return kMessaging;
   if (!IsPath(headers.path(), method)) return kPath;
-  if (const char* broken = FoldHost(headers)) return broken;
-  if (!Once(headers, KnownHeader::kAuthority) || !IsAuthority(headers.authority(), false)) return kAuthority;
+  if (const char* broken = FoldHost(headers, false)) return broken;
   JoinCookies(headers);
   return nullptr;
 }

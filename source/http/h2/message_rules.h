@@ -15,9 +15,6 @@ const char* CheckRequest(HeaderMap& headers, bool extended_connect);
 const char* CheckResponse(HeaderMap& headers);
 const char* CheckTrailers(HeaderMap& trailers, uint64_t* dropped);  // what is no trailer is taken out and counted
 
-// host [ ":" port ] of RFC 3986 without userinfo; `port_required` for CONNECT.
-bool IsAuthority(absl::string_view text, bool port_required);
-
 // The one form of upgrades above the codecs (codec.h): extended CONNECT <-> "GET" with connection and upgrade.
 void ShowUpgradeRequest(HeaderMap& headers);                               // server: from the wire
 bool IsUpgradeRequest(const HeaderMap& headers);                           // client: must be sent as extended CONNECT

@@ -44,6 +44,10 @@ void Http2Session::OnConnected() {
   if (ready_ || closed_) return;
   ready_ = true;
   StartKeepalive();
+  if (server_owner_ != nullptr && http2_.preface_timeout > Duration(0)) {
+    preface_timer_ = std::make_unique<event::Timer>([this] { OnPrefaceTimer(); });
+    connection_.dispatcher().Arm(*preface_timer_, http2_.preface_timeout);
+  }
   ScheduleFlush();
   if (client_owner_ != nullptr) client_owner_->OnSessionReady();
 }
@@ -67,6 +71,7 @@ void Http2Session::OnData(Buffer& input, bool end) {
       if (flood) ++counters_.outbound_control_flood;
       Fail(flood ? ErrorCode::kEnhanceYourCalm : ErrorCode::kProtocolError, detail, flood);
     }
+    CheckMemory();
   }
   reading_ = nullptr;
   receiving_ = false;
@@ -85,7 +90,9 @@ void Http2Session::EndSession(ResetReason reason, const char* detail) {
   closed_ = true;
   if (drain_timer_ != nullptr) drain_timer_->Disarm();
   if (keepalive_timer_ != nullptr) keepalive_timer_->Disarm();
-  if (flush_timer_ != nullptr) flush_timer_->Disarm();
+  for (event::Timer* timer : {flush_timer_.get(), preface_timer_.get(), early_timer_.get()}) {
+    if (timer != nullptr) timer->Disarm();
+  }
   ListHook<event::EndOfTurnTag>::Unlink();
   streams_.ForEach([](Stream& stream) { stream.closed_ = true; });
   // Streams stay in the list until the session is destroyed, so receivers may reset others meanwhile.
@@ -93,6 +100,7 @@ void Http2Session::EndSession(ResetReason reason, const char* detail) {
     if (stream.receiver_ != nullptr) EndReceiver(stream, reason, detail);
   });
   active_ = 0;
+  NoteGauges(true);
 }
 
 void Http2Session::OnClosed(const net::CloseInfo& why) {
@@ -148,7 +156,39 @@ void Http2Session::SendFinalGoAway() {
                           byte(code, 8),
                           byte(code, 0)};
   PushOutput(absl::string_view(frame, sizeof(frame)));
+  ++counters_.goaway_sent;
   connection_.WroteOutput();
+}
+
+// Who connects and does not say what it must say first holds a connection for nothing.
+void Http2Session::OnPrefaceTimer() {
+  if (closed_ || preface_done_) return;
+  ++counters_.preface_timeout;
+  fail_code_ = ErrorCode::kSettingsTimeout;
+  fail_detail_ = "http2.preface_timeout";
+  SendFinalGoAway();
+  EndSession(ResetReason::kConnectionTermination, fail_detail_);
+  connection_.Close(net::Connection::CloseMode::kFlush, {net::CloseReason::kIdleTimeout, 0, fail_detail_});
+}
+
+void Http2Session::CheckMemory() {
+  if (framer_.memory_held() <= http2_.max_session_memory || closed_ || fail_detail_ != nullptr) return;
+  ++counters_.memory_overflow;
+  Fail(ErrorCode::kEnhanceYourCalm, "http2.memory_limit", true);
+}
+
+void Http2Session::NoteGauges(bool ended) {
+  Shown now{};
+  if (!ended) {
+    now = {server_owner_ != nullptr ? active_ : 0, closing_, floods_.waiting_frames(), floods_.waiting_control_frames(),
+           static_cast<int64_t>(queued_)};
+  }
+  counters_.streams_active += now.streams - shown_.streams;
+  counters_.deferred_stream_close += now.closing - shown_.closing;
+  counters_.outbound_frames_active += now.frames - shown_.frames;
+  counters_.outbound_control_frames_active += now.control_frames - shown_.control_frames;
+  counters_.pending_send_bytes += now.bytes - shown_.bytes;
+  shown_ = now;
 }
 
 // ---- drain
@@ -292,7 +332,10 @@ StreamSender* Http2Session::NewStream(StreamReceiver& receiver) {
 }
 
 void Http2Session::OnSettings(bool ack) {
-  if (ack || client_owner_ == nullptr) return;
+  if (ack) return;
+  preface_done_ = true;
+  preface_timer_.reset();
+  if (client_owner_ == nullptr) return;
   streams_.ForEach([](Stream& stream) { stream.OnPeerSettings(); });
   client_owner_->OnStreamLimitChanged();
 }
@@ -303,6 +346,8 @@ void Http2Session::Dump(DumpWriter& out) const {
   out.Field("active_streams", active_);
   out.Field("draining", draining_ ? 1 : 0);
   out.Field("peer_goaway", peer_goaway_ ? 1 : 0);
+  out.Field("framer_bytes", framer_.memory_held());
+  out.Field("queued_bytes", queued_);
   out.Field("waiting_frames", floods_.waiting_frames());
   out.Field("waiting_control_frames", floods_.waiting_control_frames());
   const_cast<Http2Session*>(this)->streams_.ForEach([&](Stream& stream) { stream.Dump(out); });

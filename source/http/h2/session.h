@@ -6,6 +6,7 @@
 
 #include "source/event/dispatcher.h"
 #include "source/http/codec.h"
+#include "source/http/h2/closed_streams.h"
 #include "source/http/h2/flood_guard.h"
 #include "source/http/h2/framer.h"
 #include "source/http/h2/stream.h"
@@ -44,12 +45,14 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   // Smaller pieces of DATA are copied: a 128 KiB block is not kept for a few bytes of it.
   static constexpr size_t kShareAtLeast = 4096;
   static constexpr size_t kAnnounceEvery = 64 * 1024;
+  static constexpr uint64_t kMostQueued = 16;   // stream_buffer_limits of body that streams may have waiting together
   static constexpr uint8_t kMostInterims = 64;  // 1xx of one response: http2.too_many_interim_responses
 
   // FrameEvents.
   bool OnFrameBegin(const FrameHead& head) override;
   Stream* OnRequestBegin(uint32_t stream_id) override;
   bool OnHeaderBlockBegin(Stream& stream) override;
+  void OnHeaderBlockWithoutStream() override { ++counters_.headers_cb_no_stream; }
   bool OnHeader(Stream& stream, const HpackDecoder::Field& field) override;
   bool OnHeaderBlockEnd(Stream& stream, bool end) override;
   void OnDataChunk(Stream& stream, const char* bytes, size_t n) override;
@@ -62,6 +65,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void OnFramingError(Stream* stream, const char* detail) override {
     (stream != nullptr ? stream->detail_ : framing_detail_) = detail;
   }
+  void OnStreamRefused(uint32_t stream_id) override;
   void OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) override;
   void OnRequestNotSent(Stream& stream) override;
   void OnStreamClosed(Stream& stream, ErrorCode code) override;
@@ -91,6 +95,12 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void Leave(Stream& stream);
   void Left(Stream& stream);
   void OnFlushTimer();
+  void OnPrefaceTimer();
+  void AwaitRequestEnd(Stream& stream);
+  void OnEarlyTimer();
+  bool JudgeLateFrame(const FrameHead& head);
+  void CheckMemory();
+  void NoteGauges(bool ended);
   void CloseIfDone();
   // The connection cannot go on: GOAWAY with `code`, then close. Acts at the end of the read or write in progress.
   void Fail(ErrorCode code, const char* detail, bool flood);
@@ -110,29 +120,38 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   const Http2Options http2_;
   CodecCounters& counters_;
   FloodGuard floods_;
+  ClosedStreams closed_streams_;
   Framer framer_;
   IntrusiveList<Stream, AllStreams> streams_;
   IntrusiveList<Stream, StreamsToDeliver> to_deliver_;
   IntrusiveList<Stream, StreamsToResume> to_resume_;
   IntrusiveList<Stream, StreamsAboveHigh> above_high_;
+  IntrusiveList<Stream, AnsweredEarly> answered_early_;  // in the order of their farewell_
   std::unique_ptr<event::Timer> drain_timer_;
   std::unique_ptr<event::Timer> keepalive_timer_;
   std::unique_ptr<event::Timer> flush_timer_;
+  std::unique_ptr<event::Timer> preface_timer_;  // server: until the client's first SETTINGS
+  std::unique_ptr<event::Timer> early_timer_;
   Block* reading_ = nullptr;  // whose bytes are being read
   uint64_t appended_ = 0;     // bytes ever put into the connection's output
   uint64_t unannounced_ = 0;  // of them, since the connection was last told
+  uint64_t queued_ = 0;       // bytes that wait in all streams' out_
+  struct Shown {              // of gauges, as counted so far
+    int64_t streams, closing, frames, control_frames, bytes;
+  } shown_{};
   MonotonicTime ping_sent_;
   ErrorCode fail_code_ = ErrorCode::kNoError;
   const char* fail_detail_ = nullptr;  // set: failing
   const char* framing_detail_ = nullptr;
   uint32_t active_ = 0;
+  uint32_t closing_ = 0;     // closed streams whose receiver has not taken everything
   uint32_t leaving_ = 0;     // streams that wait for flow control alone
   uint32_t block_wire_ = 0;  // bytes of the header block being read, as encoded
   bool framing_failed_ : 1 = false;
   bool ready_ : 1 = false, closed_ : 1 = false, draining_ : 1 = false, final_goaway_ : 1 = false,
                 peer_goaway_ : 1 = false, receiving_ : 1 = false, flushing_ : 1 = false, flush_wanted_ : 1 = false,
                 stream_ended_ : 1 = false, went_idle_ : 1 = false, ping_outstanding_ : 1 = false,
-                drain_ping_ : 1 = false, settings_sent_ : 1 = false;
+                drain_ping_ : 1 = false, settings_sent_ : 1 = false, preface_done_ : 1 = false;
 };
 
 }  // namespace outrigger::http::h2

@@ -11,6 +11,10 @@ bool Http2Session::OnFrameBegin(const FrameHead& head) {
   switch (head.type) {
     case FrameType::kHeaders:
       block_wire_ = 9 + head.length;
+      [[fallthrough]];
+    case FrameType::kData:
+      floods_.OnMessageFrame();
+      if (!JudgeLateFrame(head)) return false;
       break;
     case FrameType::kContinuation:
       block_wire_ += 9 + head.length;
@@ -25,7 +29,13 @@ bool Http2Session::OnFrameBegin(const FrameHead& head) {
       ++counters_.rx_reset;
       if (server_owner_ != nullptr) flood = floods_.OnReset(connection_.dispatcher().now());
       break;
+    case FrameType::kPushPromise:
+      break;
+    case FrameType::kSettings:
+      flood = floods_.OnControl(connection_.dispatcher().now(), (head.flags & 1) != 0 ? 1 : FloodGuard::kSettingsCost);
+      break;
     default:
+      flood = floods_.OnControl(connection_.dispatcher().now(), 1);
       break;
   }
   if (head.type == FrameType::kPushPromise) {  // switched off in our first frame, so no peer can mean it
@@ -37,9 +47,34 @@ bool Http2Session::OnFrameBegin(const FrameHead& head) {
   return false;
 }
 
+// RFC 9113 5.1, 5.1.1, 6.1: a message goes on only on a stream that its sender has not ended, and ids only grow. The
+// framer has forgotten how a closed stream ended.
+bool Http2Session::JudgeLateFrame(const FrameHead& head) {
+  const uint32_t id = head.stream_id;
+  if (id > closed_streams_.last() || id % 2 == 0 || final_goaway_ || peer_goaway_ || framer_.Knows(id)) return true;
+  switch (closed_streams_.OnLateFrame(id)) {
+    case ClosedStreams::Verdict::kTolerated:
+      return true;
+    case ClosedStreams::Verdict::kClosed:
+      Fail(ErrorCode::kStreamClosed, "http2.frame_on_closed_stream", false);
+      return false;
+    case ClosedStreams::Verdict::kNeverOpened:
+      Fail(ErrorCode::kProtocolError, "http2.stream_id_not_increasing", false);
+      return false;
+  }
+  return true;
+}
+
+void Http2Session::OnStreamRefused(uint32_t stream_id) {
+  ++counters_.stream_refused_errors;
+  closed_streams_.OnOpened(stream_id);
+  closed_streams_.OnReset(stream_id);
+}
+
 Stream* Http2Session::OnRequestBegin(uint32_t stream_id) {
   if (closed_ || fail_detail_ != nullptr || final_goaway_) return nullptr;
   floods_.OnStreamOpened();
+  closed_streams_.OnOpened(stream_id);
   Stream* stream = new Stream(*this, stream_id);
   streams_.PushBack(*stream);
   ++active_;
@@ -91,7 +126,8 @@ bool Http2Session::OnHeader(Stream& stream, const HpackDecoder::Field& field) {
   const absl::string_view kept_name = known != KnownHeader::kOther ? KnownHeaderName(known)
                                       : field.static_name          ? field.name
                                                                    : headers.arena().Copy(field.name);
-  headers.AddWire(known, kept_name, field.static_value ? field.value : headers.arena().Copy(field.value), "");
+  headers.AddWire(known, kept_name, field.static_value ? field.value : headers.arena().Copy(field.value), "",
+                  field.never_indexed);
   return true;
 }
 
@@ -130,7 +166,7 @@ bool Http2Session::OnResponseHeaders(Stream& stream, bool end) {
     stream.receiver_->OnInterim(headers);
     return !closed_;
   }
-  if (stream.upgrade_.data() != nullptr && status == 200) ShowUpgradeResponse(headers, stream.upgrade_);
+  if (stream.upgrade_.data() != nullptr && status < 300) ShowUpgradeResponse(headers, stream.upgrade_);
   stream.headers_done_ = true;
   if (end) stream.end_delivered_ = true;
   stream.receiver_->OnHeaders(headers, end);
@@ -150,7 +186,10 @@ bool Http2Session::OnTrailers(Stream& stream, bool end) {
 }
 
 void Http2Session::OnDataChunk(Stream& stream, const char* bytes, size_t n) {
-  if (stream.receiver_ == nullptr) return framer_.Consume(stream, n);
+  if (stream.receiver_ == nullptr) {
+    // After the whole answer what is still to come is bounded by the stream's window.
+    return stream.ListHook<AnsweredEarly>::linked() ? framer_.ConsumeConnection(n) : framer_.Consume(stream, n);
+  }
   stream.received_ += n;
   const bool inside =
       reading_ != nullptr && bytes >= reading_->data() && bytes + n <= reading_->data() + reading_->capacity;
@@ -264,7 +303,7 @@ void Http2Session::EndReceiver(Stream& stream, ResetReason reason, const char* d
   StreamReceiver* receiver = stream.receiver_;
   stream.receiver_ = nullptr;
   stream.ListHook<StreamsAboveHigh>::Unlink();
-  stream.out_.Clear();
+  stream.DropUnsent();
   DropReceived(stream);
   if (receiver != nullptr) receiver->OnReset(reason, detail == nullptr ? "" : detail);
 }
@@ -273,12 +312,19 @@ void Http2Session::OnStreamClosed(Stream& stream, ErrorCode code) {
   stream.closed_ = true;
   Left(stream);
   stream.ListHook<StreamsToResume>::Unlink();
+  stream.ListHook<AnsweredEarly>::Unlink();
   if (stream.receiver_ == nullptr) return FinishIfDone(stream);
   const bool complete = stream.end_received_ && stream.headers_done_;
   // Nothing to tell but what waits for a paused receiver: both ends are there, or the server wants no more of our
   // request.
   const bool enough = client_owner_ != nullptr && stream.reset_by_peer_ && code == ErrorCode::kNoError;
-  if (complete && (stream.end_sent_ || enough)) return FinishIfDone(stream);
+  if (complete && (stream.end_sent_ || enough)) {
+    FinishIfDone(stream);
+    if (stream.released_ || closed_) return;
+    stream.closing_ = true;
+    ++closing_;
+    return;
+  }
   const bool refused = code == ErrorCode::kRefusedStream && stream.detail_ == nullptr;
   if (refused && !stream.reset_by_peer_ && peer_goaway_) {
     EndReceiver(stream, ResetReason::kRemoteGoneAway, "http2.goaway");
@@ -313,8 +359,11 @@ void Http2Session::Release(Stream& stream) {
   if (stream.released_) return;
   stream.released_ = true;
   Left(stream);
+  if (stream.closing_) --closing_;
+  stream.DropUnsent();
   stream.receiver_ = nullptr;
   stream.ListHook<AllStreams>::Unlink();
+  stream.ListHook<AnsweredEarly>::Unlink();
   stream.ListHook<StreamsToDeliver>::Unlink();
   stream.ListHook<StreamsToResume>::Unlink();
   stream.ListHook<StreamsAboveHigh>::Unlink();

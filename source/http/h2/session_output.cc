@@ -15,6 +15,7 @@ void Http2Session::OnEndOfTurn() {
   if (!ready_) return;  // OnConnected asks again
   DeliverPending();
   if (!closed_) Flush();
+  if (!closed_) NoteGauges(false);
   if (!closed_ && leaving_ > 0 && (flush_timer_ == nullptr || !flush_timer_->armed())) OnFlushTimer();
   if (!closed_) NotifyOwner();
   if (!closed_) CloseIfDone();
@@ -32,6 +33,7 @@ void Http2Session::Flush() {
     connection_.WroteOutput();
   }
   flushing_ = false;
+  if (!closed_) CheckMemory();
   if (!closed_ && fail_detail_ != nullptr) FinishFailure();
 }
 
@@ -99,7 +101,9 @@ int64_t Http2Session::OnDataWanted(Stream& stream, size_t most, bool* end, bool*
 
 void Http2Session::OnDataFrameReady(Stream& stream, absl::string_view frame_head, size_t length) {
   PushOutput(frame_head);
-  connection_.output().MoveFrom(stream.out_, std::min(length, stream.out_.size()));
+  const size_t n = std::min(length, stream.out_.size());
+  connection_.output().MoveFrom(stream.out_, n);
+  queued_ -= n;
   appended_ += length;
   unannounced_ += length;
   stream.round_sent_ += static_cast<uint32_t>(length);
@@ -115,19 +119,21 @@ void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode 
   const bool data = head.type == FrameType::kData;
   const bool control =
       head.type == FrameType::kRstStream || head.type == FrameType::kSettings || head.type == FrameType::kPing;
-  if (fail_detail_ == nullptr) {  // a flood is counted once
-    if (const char* flood = floods_.OnFrameSent(control, data, appended_))
-      Fail(ErrorCode::kEnhanceYourCalm, flood, true);
-  }
+  if (const char* flood = floods_.OnFrameSent(control, data, appended_)) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  if (data || head.type == FrameType::kHeaders) floods_.OnMessageFrame();
   if (stream != nullptr) {
     stream->sent_ += 9 + head.length;
     const bool ends = (data || head.type == FrameType::kHeaders) && (head.flags & 1) != 0;
     if (ends) {
       stream->end_sent_ = true;
       Left(*stream);
-      if (stream->reset_after_end_ && !stream->end_received_) framer_.SubmitReset(*stream, ErrorCode::kNoError);
+      if (stream->reset_after_end_ && !stream->end_received_) AwaitRequestEnd(*stream);
     }
   }
+  if (head.type == FrameType::kRstStream && (stream == nullptr || !stream->end_received_)) {
+    closed_streams_.OnReset(head.stream_id);
+  }
+  if (head.type == FrameType::kGoAway) ++counters_.goaway_sent;
   if (head.type == FrameType::kRstStream && server_owner_ != nullptr && code != ErrorCode::kRefusedStream &&
       stream != nullptr && !stream->reset_by_us_) {
     // The peer made us reset it ("MadeYouReset"): costs it as much as a reset of its own.
@@ -140,6 +146,33 @@ void Http2Session::OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode 
     framing_failed_ = true;
     if (framing_detail_ == nullptr) framing_detail_ = ViolationOf(code);
     ++counters_.protocol_errors;
+  }
+}
+
+// The whole answer was sent before its request ended. RFC 9113 8.1 lets us ask for the rest to be left out, by
+// RST_STREAM with NO_ERROR, which clients that are busy sending take for a failure of the exchange: so they first get
+// some time to end it, or to give it up themselves. Meanwhile what comes is dropped, and the stream's window stays
+// closed.
+void Http2Session::AwaitRequestEnd(Stream& stream) {
+  if (server_owner_ == nullptr || http2_.early_answer_grace <= Duration(0)) {
+    return framer_.SubmitReset(stream, ErrorCode::kNoError);
+  }
+  if (stream.ListHook<AnsweredEarly>::linked()) return;
+  stream.farewell_ = connection_.dispatcher().now() + http2_.early_answer_grace;
+  answered_early_.PushBack(stream);
+  if (early_timer_ == nullptr) early_timer_ = std::make_unique<event::Timer>([this] { OnEarlyTimer(); });
+  if (!early_timer_->armed()) connection_.dispatcher().Arm(*early_timer_, http2_.early_answer_grace);
+}
+
+void Http2Session::OnEarlyTimer() {
+  if (closed_) return;
+  const MonotonicTime now = connection_.dispatcher().now();
+  while (!answered_early_.empty()) {
+    Stream& stream = answered_early_.front();
+    if (stream.farewell_ > now) return connection_.dispatcher().Arm(*early_timer_, stream.farewell_ - now);
+    stream.ListHook<AnsweredEarly>::Unlink();
+    framer_.SubmitReset(stream, ErrorCode::kNoError);
+    ScheduleFlush();
   }
 }
 
@@ -169,7 +202,7 @@ void Http2Session::OnFlushTimer() {
       return;
     }
     Left(stream);
-    stream.out_.Clear();
+    stream.DropUnsent();
     stream.reset_by_us_ = true;
     stream.reset_after_end_ = false;
     ++counters_.tx_flush_timeout;
@@ -187,7 +220,8 @@ void Http2Session::FireLowMarks() {
   // A receiver may reset other streams, so the list can change under each call.
   for (size_t n = above_high_.CountSlow(); n > 0 && !above_high_.empty() && !closed_; --n) {
     Stream& stream = above_high_.PopFront();
-    if (stream.out_.size() > options_.stream_buffer_limit / 2) {
+    const bool crowded = queued_ > kMostQueued * options_.stream_buffer_limit / 2;
+    if (stream.out_.size() > options_.stream_buffer_limit / 2 || (crowded && !stream.out_.empty())) {
       above_high_.PushBack(stream);
       continue;
     }

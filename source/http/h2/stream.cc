@@ -75,7 +75,7 @@ void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
     return;
   }
   id_ = session_.framer_.SubmitRequest(headers, end, *this);
-  if (id_ != 0) return;
+  if (id_ != 0) return session_.closed_streams_.OnOpened(id_);
   detail_ = "http2.no_stream_id_left";
   if (!ListHook<StreamsToDeliver>::linked()) session_.to_deliver_.PushBack(*this);
 }
@@ -97,7 +97,7 @@ void Stream::SendExtendedConnect(const HeaderMap& headers) {
     changed.Set(KnownHeader::kMethod, "CONNECT");
     changed.Add(KnownHeader::kProtocol, upgrade_);
     id_ = session_.framer_.SubmitRequest(changed, false, *this);
-    if (id_ != 0) return;
+    if (id_ != 0) return session_.closed_streams_.OnOpened(id_);
     detail_ = "http2.no_stream_id_left";
   }
   // Tells the receiver at the end of the turn.
@@ -110,6 +110,7 @@ void Stream::SendBody(Buffer& body, bool end) {
     if (end && body_forbidden_ && receiver_ != nullptr) OwnerEnded();
     return;
   }
+  session_.queued_ += body.size();
   out_.MoveFrom(body, body.size());
   end_queued_ = end;
   WakeData();
@@ -143,10 +144,19 @@ void Stream::WakeData() {
 
 void Stream::NoteMarks() {
   if (above_high_ || end_queued_ || out_.empty()) return;
-  if (out_.size() <= session_.options_.stream_buffer_limit && !session_.connection_.above_write_high()) return;
+  const uint64_t limit = session_.options_.stream_buffer_limit;
+  if (out_.size() <= limit && session_.queued_ <= Http2Session::kMostQueued * limit &&
+      !session_.connection_.above_write_high()) {
+    return;
+  }
   above_high_ = true;
   session_.above_high_.PushBack(*this);
   if (receiver_ != nullptr) receiver_->OnAboveWriteHigh();
+}
+
+void Stream::DropUnsent() {
+  session_.queued_ -= out_.size();
+  out_.Clear();
 }
 
 void Stream::Reset(ResetReason reason) {
@@ -158,10 +168,10 @@ void Stream::Reset(ResetReason reason) {
     const bool finish = reason == ResetReason::kNone && end_queued_;
     if (finish) {
       reset_after_end_ = true;
-      if (end_sent_ && !end_received_) session_.framer_.SubmitReset(*this, ErrorCode::kNoError);
+      if (end_sent_ && !end_received_) session_.AwaitRequestEnd(*this);
       session_.Leave(*this);
     } else {
-      out_.Clear();
+      DropUnsent();
       ++session_.counters_.tx_reset;
       session_.framer_.SubmitReset(*this, CodeFor(reason, session_.server_owner_ != nullptr));
     }

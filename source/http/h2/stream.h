@@ -16,6 +16,7 @@ class Http2Session;
 struct AllStreams;
 struct StreamsToDeliver;  // have received bytes that their receiver has not seen
 struct StreamsToResume;   // DATA was held back: connection full, or the stream's turn was over
+struct AnsweredEarly;     // the whole answer was sent, the request has not ended
 struct StreamsAboveHigh;  // their receiver was told to stop producing
 
 // One exchange of an Http2Session, as a StreamSender. Owned by the session, which frees it (DestroyLater) when the
@@ -32,6 +33,7 @@ class Stream final : public StreamSender,
                      public ListHook<AllStreams>,
                      public ListHook<StreamsToDeliver>,
                      public ListHook<StreamsToResume>,
+                     public ListHook<AnsweredEarly>,
                      public ListHook<StreamsAboveHigh> {
  public:
   Stream(Http2Session& session, uint32_t id) : session_(session), id_(id) {}
@@ -69,6 +71,7 @@ class Stream final : public StreamSender,
   void WakeData();
   void NoteMarks();
   void OwnerEnded();
+  void DropUnsent();
 
   Http2Session& session_;
   StreamReceiver* receiver_ = nullptr;
@@ -86,6 +89,7 @@ class Stream final : public StreamSender,
   uint32_t owed_credit_ = 0;  // delivered while the receiver was pausing: returned when it resumes
   uint32_t round_sent_ = 0;
   MonotonicTime flush_progress_;  // leaving_: when something was sent last
+  MonotonicTime farewell_;        // answered early: when it is reset
   uint32_t header_count_ = 0;
   uint32_t header_bytes_ = 0;
   uint8_t interim_count_ = 0;
@@ -107,6 +111,7 @@ class Stream final : public StreamSender,
   bool reset_by_peer_ : 1 = false;
   bool closed_ : 1 = false;
   bool released_ : 1 = false;
+  bool closing_ : 1 = false;          // the framer is done with it, its receiver is not
   bool leaving_ : 1 = false;          // nobody above knows it any more, and not all of it was sent
   bool reset_after_end_ : 1 = false;  // Reset(kNone): RST_STREAM NO_ERROR once the end was sent
 };

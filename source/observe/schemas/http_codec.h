@@ -25,13 +25,16 @@
   COUNTER(goaway_sent)                                                \
   COUNTER(header_overflow)                                            \
   COUNTER(headers_cb_no_stream)                                       \
+  COUNTER(inbound_control_frames_flood)                               \
   COUNTER(inbound_empty_frames_flood)                                 \
   COUNTER(inbound_priority_frames_flood)                              \
   COUNTER(inbound_window_update_frames_flood)                         \
   COUNTER(keepalive_timeout)                                          \
+  COUNTER(memory_overflow)                                            \
   COUNTER(metadata_empty_frames)                                      \
   COUNTER(outbound_control_flood)                                     \
   COUNTER(outbound_flood)                                             \
+  COUNTER(preface_timeout)                                            \
   COUNTER(requests_rejected_with_underscores_in_headers)              \
   COUNTER(rx_messaging_error)                                         \
   COUNTER(rx_reset)                                                   \

@@ -63,6 +63,8 @@ std::vector<Fatal> FramesThatAreWrongOfAnybody() {
       {"RST_STREAM on an idle stream", Reset(7, ErrorCode::kCancel), kProtocol},
       {"WINDOW_UPDATE on an idle stream", Window(7, 1), kProtocol},
       {"DATA on an idle stream", Data(7, "x", false), kProtocol},
+      {"DATA after RST_STREAM", Reset(1, ErrorCode::kCancel) + Data(1, "x", false), kClosed},
+      {"HEADERS after RST_STREAM", Reset(1, ErrorCode::kCancel) + Headers(1, {{"x", "y"}}, true), kClosed},
   };
 }
 
@@ -150,6 +152,7 @@ TEST(H2WrongFramesTest, OfAClientEndItsConnection) {
   const std::string begun = Frame(1, kEndStream, 3, h2::Block(Get()));
   const std::vector<Fatal> cases = {
       {"even id", Headers(2, Get(), true), kProtocol},
+      {"id below one that was used", Headers(9, Get(), true) + Headers(5, Get(), true), kProtocol},
       {"PUSH_PROMISE", Frame(5, kEndHeaders, 1, Number(2, 4) + h2::Block(Get())), kProtocol},
       {"padding as long as HEADERS", Frame(1, kEndHeaders | kPadded, 3, std::string(1, 9) + "12345678"), kProtocol},
       {"DATA within a header block", begun + Data(1, "x", false), kProtocol},
@@ -173,6 +176,21 @@ TEST(H2WrongFramesTest, AfterTheEndOfARequestEndTheConnection) {
   for (const Fatal& fatal : cases) Conversation(true, true).ExpectEnd(fatal);
 }
 
+TEST(H2WrongFramesTest, OnStreamsWhoseEndsWereBothSaidEndTheConnection) {
+  for (const std::string& late : {Data(1, "x", false), Headers(1, {{"x", "y"}}, true)}) {
+    Conversation talk(true, true);
+    talk.server_app.exchanges[0]->Send({{":status", "200"}}, true);
+    ASSERT_TRUE(talk.Until([&] { return talk.Count(1) == 1 && talk.server->active_streams() == 0; }));
+    talk.Write(Window(1, 5) + Reset(1, ErrorCode::kNoError) + Priority(1));  // may cross the end
+    talk.ExpectAnswer();
+    talk.Write(late);
+    ASSERT_TRUE(talk.Until([&] { return talk.closed(); }));
+    harness::Turns(talk.loop);
+    EXPECT_EQ(talk.Last(7).code(), kClosed);
+    EXPECT_EQ(talk.server_app.error, "http2.frame_on_closed_stream");
+  }
+}
+
 TEST(H2WrongFramesTest, OfAServerEndItsConnection) {
   const std::string answer = Headers(1, {{":status", "200"}}, false);
   const std::vector<Fatal> cases = {
@@ -185,6 +203,18 @@ TEST(H2WrongFramesTest, OfAServerEndItsConnection) {
       {"PING within a header block", Frame(1, 0, 1, h2::Block(FieldList{{":status", "200"}})) + Ping(), kProtocol},
   };
   for (const Fatal& fatal : cases) Conversation(false, true).ExpectEnd(fatal);
+}
+
+TEST(H2WrongFramesTest, AfterTheEndOfAnAnswerEndTheConnection) {
+  for (const std::string& late : {Data(1, "x", false), Headers(1, {{"x", "y"}}, true)}) {
+    Conversation talk(false, true);
+    talk.Write(Headers(1, {{":status", "200"}}, true));
+    ASSERT_TRUE(talk.Until([&] { return talk.client->active_streams() == 0; }));
+    talk.Write(late);
+    ASSERT_TRUE(talk.Until([&] { return talk.closed(); }));
+    harness::Turns(talk.loop);
+    EXPECT_EQ(talk.Last(7).code(), kClosed);
+  }
 }
 
 TEST_F(H2ConformanceTest, WhatIsOnItsWayToAStreamThatWasResetIsDropped) {
@@ -262,6 +292,7 @@ TEST_F(H2ConformanceTest, BlocksOfRefusedAndResetStreamsAreDecodedAllTheSame) {
   Write(Frame(1, kEndHeaders | kEndStream, 5, h2::Block(Get()) + "\xbe"));
   ASSERT_TRUE(Until([&] { return server_app.exchanges.size() == 2 && server_app.exchanges[1]->ends == 1; }));
   EXPECT_EQ(server_app.exchanges[1]->Get("own"), "value");
+  EXPECT_EQ(counters.stream_refused_errors, 1u);
 }
 
 TEST_F(H2ConformanceTest, SettingsAreAcknowledgedAndPingsAnsweredInKind) {
@@ -441,6 +472,35 @@ TEST_F(H2ConformanceTest, APeerWithoutATableGetsNoReferencesToIt) {
     first = false;
     EXPECT_GT(frame.payload.size(), 12u) << "each says it all";
   }
+}
+
+TEST_F(H2ConformanceTest, WhatMustNotBeIndexedIsNotIndexedByTheNextHop) {
+  Open(true);
+  const std::string own = "\x10\x03own\x05value";  // never indexed
+  const std::string other = std::string(1, '\0') + "\x05other\x05value";
+  Write(Frame(1, kEndHeaders | kEndStream, 1,
+              h2::Block(Get()).substr(0, 0) +
+                  "\x82\x86\x84\x41\x01"
+                  "a" +
+                  own + other));
+  ASSERT_TRUE(Until([&] { return !server_app.exchanges.empty() && server_app.exchanges[0]->ends == 1; }));
+  const HeaderMap& got = *server_app.exchanges[0]->headers;
+  EXPECT_TRUE(got.Find(HeaderName("own"))->never_indexed);
+  EXPECT_FALSE(got.Find(HeaderName("other"))->never_indexed);
+  Exchange request;
+  Raw next;
+  next.Open(false);
+  request.sender = next.client->NewStream(request);
+  request.sender->SendHeaders(got, true);
+  ASSERT_TRUE(next.Until([&] { return next.Count(1) == 1; }));
+  const std::string block = next.Last(1).payload;
+  size_t never = 0, indexed = 0;  // new names begin with 0x10 or 0x40
+  for (size_t i = 0; i + 1 < block.size(); ++i) {
+    never += block[i] == '\x10' && (block[i + 1] & 0x7f) <= 3;
+    indexed += block[i] == '\x40' && (block[i + 1] & 0x7f) <= 5;
+  }
+  EXPECT_EQ(never, 1u);
+  EXPECT_EQ(indexed, 1u);
 }
 
 }  // namespace

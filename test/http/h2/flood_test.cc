@@ -1,5 +1,8 @@
+#include <chrono>
+
 #include "gtest/gtest.h"
 #include "source/http/h2/flood_guard.h"
+#include "source/http/h2/memory.h"
 #include "test/http/h2/raw_peer.h"
 
 namespace outrigger::http::h2 {
@@ -36,7 +39,38 @@ TEST_F(H2FloodTest, PingsInOneBurst) {
 TEST_F(H2FloodTest, SettingsInOneBurst) {
   Open(true);
   Write(Times(3000, Settings()));
+  ExpectCalmed("http2.inbound_control_frames_flood");
+  EXPECT_EQ(counters.inbound_control_flood, 1u);
+}
+
+TEST_F(H2FloodTest, SettingsWhoseAcknowledgementsPileUp) {
+  http2.control_frames_burst = 1'000'000;
+  Open(true);
+  Write(Times(3000, Settings()));
   ExpectCalmed("http2.outbound_control_frames_flood");
+  EXPECT_EQ(counters.outbound_control_flood, 1u);
+}
+
+TEST_F(H2FloodTest, PingsOfAPeerThatReadsTheAnswers) {
+  http2.control_frames_burst = 100;
+  http2.control_frames_per_second = 0;
+  Open(true);
+  for (int i = 0; i < 80; ++i) {
+    Write(Frame(6, 0, 0, "12345678"));
+    ASSERT_TRUE(Until([&] { return Count(6) == static_cast<size_t>(i + 1); }));
+  }
+  Write(Times(20, Frame(6, 0, 0, "12345678")));
+  ExpectCalmed("http2.inbound_control_frames_flood");
+}
+
+TEST_F(H2FloodTest, FramesOfMessagesPayForPings) {  // gRPC measures its round trips with each of them
+  http2.control_frames_burst = 50;
+  http2.control_frames_per_second = 0;
+  Open(true);
+  Write(Headers(1, Post(), false));
+  for (int i = 0; i < 300; ++i) Write(Data(1, "x", false) + Frame(6, 0, 0, "12345678"));
+  ASSERT_TRUE(Until([&] { return Count(6) == 300 || closed(); }));
+  ExpectAlive();
 }
 
 TEST_F(H2FloodTest, SettingsWithTooManyEntries) {
@@ -96,14 +130,17 @@ TEST_F(H2FloodTest, ResetsThatThePeerMakesUsSend) {
   http2.stream_error_on_invalid_http_message = true;
   Open(true);
   std::string bytes;
-  for (uint32_t i = 0; i < 12; ++i) bytes += Headers(1 + 2 * i, Post(), false) + Frame(8, 0, 1 + 2 * i, Number(0x7fffffff, 4));
+  for (uint32_t i = 0; i < 12; ++i)
+    bytes += Headers(1 + 2 * i, Post(), false) + Frame(8, 0, 1 + 2 * i, Number(0x7fffffff, 4));
   Write(bytes);
   ExpectCalmed("http2.inbound_resets_flood");
 }
 
 TEST_F(H2FloodTest, ResetsOfOurOwnCostThePeerNothing) {
   http2.resets_burst = 10;
-  server_app.on_stream = [](Exchange& exchange) { exchange.on_headers = [](Exchange& e) { e.sender->Reset(ResetReason::kLocalRefused); }; };
+  server_app.on_stream = [](Exchange& exchange) {
+    exchange.on_headers = [](Exchange& e) { e.sender->Reset(ResetReason::kLocalRefused); };
+  };
   Open(true);
   for (uint32_t i = 0; i < 50; ++i) Write(Headers(1 + 2 * i, Get(), true));
   ASSERT_TRUE(Until([&] { return Count(3) == 50; }));
@@ -139,6 +176,89 @@ TEST_F(H2FloodTest, StreamsAboveTheLimitAreRefusedWithoutAReceiver) {
   ASSERT_TRUE(Until([&] { return Count(3) == 1 || closed(); }));
   EXPECT_EQ(server_app.exchanges.size(), 2u);
   EXPECT_EQ(Last(3).code(), 7u);
+}
+
+TEST_F(H2FloodTest, MemoryOfTheFramerIsChargedToItsConnection) {
+  http2.hpack_table_size = 8 * 1024 * 1024;
+  http2.max_session_memory = 1024 * 1024;
+  options.max_header_count = 10'000;
+  Open(true);
+  Write(Frame(4, 1, 0, ""));
+  const uint64_t before = Memory::BytesInUse();
+  for (uint32_t i = 0; i < 1000 && !closed(); ++i) {
+    std::string block = i == 0 ? "\x3f\xe1\xff\xff\x03" : "";  // a table of 8 MiB, as allowed
+    block += Block(Get());
+    for (int k = 0; k < 10; ++k) block += "\x40\x7f\xa9\x06" + std::string(936, static_cast<char>('a' + k)) + "\x01v";
+    Write(Frame(1, kEndHeaders | kEndStream, 1 + 2 * i, block));
+    harness::Turns(loop, 1);
+  }
+  ExpectCalmed("http2.memory_limit");
+  EXPECT_EQ(counters.memory_overflow, 1u);
+  EXPECT_LT(Memory::BytesInUse() - before, 1'600'000u);
+}
+
+TEST_F(H2FloodTest, APrefaceThatIsNeverFinished) {
+  http2.preface_timeout = milliseconds(20);
+  for (const size_t said : {size_t{0}, size_t{4}, kPreface.size()}) {
+    Raw raw;
+    raw.http2 = http2;
+    const auto [left, right] = harness::TcpPair(raw.loop);
+    raw.connection = std::make_unique<net::Connection>(raw.loop, left, std::make_unique<net::RawTransport>());
+    raw.server = MakeHttp2Server(*raw.connection, raw.server_app, raw.options, raw.http2, raw.counters);
+    raw.connection->SetHandler(raw.server.get());
+    raw.connection->Start();
+    raw.server->OnConnected();
+    raw.peer = std::make_unique<harness::End>(raw.loop, right);
+    raw.Write(kPreface.substr(0, said));
+    ASSERT_TRUE(raw.Until([&] { return raw.closed(); })) << said;
+    EXPECT_STREQ(raw.server_app.closed.detail, "http2.preface_timeout");
+    EXPECT_EQ(raw.counters.preface_timeout, 1u);
+    EXPECT_EQ(raw.counters.protocol_errors, 0u);
+  }
+}
+
+TEST_F(H2FloodTest, WhoFinishedThePrefaceMayBeQuiet) {
+  http2.preface_timeout = milliseconds(20);
+  Open(true);
+  const auto start = std::chrono::steady_clock::now();
+  Until([&] { return closed() || std::chrono::steady_clock::now() - start > milliseconds(60); });
+  ExpectAlive();
+}
+
+TEST_F(H2FloodTest, EmptyHeadersOfABlockWithoutEnd) {
+  Open(true);
+  Write(Times(20, Frame(1, 0, 1, "")));
+  ASSERT_TRUE(Until([&] { return closed(); }));
+}
+
+TEST_F(H2FloodTest, ReferencesThatExpandAreCutWhileTheyAreDecoded) {
+  options.max_header_bytes = 10'000;
+  Open(true);
+  Write(Frame(4, 1, 0, ""));
+  Write(Frame(1, kEndHeaders | kEndStream, 1, Block(Get()) + "\x40\x01x\x7f\xa1\x1e" + std::string(4000, 'v')));
+  ASSERT_TRUE(Until([&] { return !server_app.exchanges.empty() && server_app.exchanges[0]->ends == 1; }));
+  Write(Frame(1, kEndHeaders | kEndStream, 3, Block(Get()) + std::string(16000, '\xbe')));  // 64 MB in 16 KB
+  ASSERT_TRUE(Until([&] { return Count(3) == 1; }));
+  EXPECT_EQ(Last(3).code(), 11u);
+  EXPECT_LT(server_app.exchanges[1]->memory.charged(), 100'000u);
+  EXPECT_EQ(counters.header_overflow, 1u);
+}
+
+TEST_F(H2FloodTest, GaugesGoUpAndComeBack) {
+  Open(true);
+  Write(Settings({{4, 10}}) + Headers(1, Get(), true));
+  ASSERT_TRUE(Until([&] { return !server_app.exchanges.empty() && server_app.exchanges[0]->ends == 1; }));
+  server_app.exchanges[0]->Send({{":status", "200"}}, false);
+  server_app.exchanges[0]->SendBody(std::string(1000, 'x'), true);
+  ASSERT_TRUE(Until([&] { return Count(0) == 1; }));
+  EXPECT_EQ(counters.streams_active, 1);
+  EXPECT_EQ(counters.pending_send_bytes, 990);
+  connection->Close(net::Connection::CloseMode::kNow);
+  EXPECT_EQ(counters.streams_active, 0);
+  EXPECT_EQ(counters.pending_send_bytes, 0);
+  EXPECT_EQ(counters.outbound_frames_active, 0);
+  EXPECT_EQ(counters.outbound_control_frames_active, 0);
+  EXPECT_EQ(counters.deferred_stream_close, 0);
 }
 
 TEST(FloodGuardTest, CountsOnlyFramesThatThePeerHasNotTaken) {

@@ -7,6 +7,21 @@ namespace {
 
 struct H2LifecycleTest : testing::Test, Pair {};
 
+struct H2RawServerTest : testing::Test, Raw {
+  void AnswerEarly() {
+    Open(true);
+    server_app.on_stream = [](Exchange& exchange) {
+      exchange.on_headers = [](Exchange& e) {
+        e.Send({{":status", "413"}}, false);
+        e.SendBody("too large", true);
+        e.sender->Reset(ResetReason::kNone);
+      };
+    };
+    Write(Headers(1, Post(), false));
+    ASSERT_TRUE(Until([&] { return Count(0) == 1; }));
+  }
+};
+
 TEST_F(H2LifecycleTest, ResetReasonsCrossTheWire) {
   const std::vector<std::pair<ResetReason, ResetReason>> server_says = {
       {ResetReason::kLocalReset, ResetReason::kRemoteReset},
@@ -73,6 +88,33 @@ TEST_F(H2LifecycleTest, AnEarlyCompleteResponseEndsTheRequestWithNoError) {
   EXPECT_EQ(request.body.size(), 300000u);
   EXPECT_EQ(request.reason, ResetReason::kNone);
   ASSERT_TRUE(Until([&] { return client->active_streams() == 0 && server->active_streams() == 0; }));
+}
+
+// curl 7.88 takes RST_STREAM NO_ERROR that comes while it sends for a failure, so it comes late (RFC 9113 8.1: MAY).
+TEST_F(H2RawServerTest, AnEarlyAnswerIsNotFollowedByAResetWhereTheRequestEndsInTime) {
+  http2.early_answer_grace = seconds(100);
+  AnswerEarly();
+  Write(Data(1, std::string(3000, 'x'), true));
+  ASSERT_TRUE(Until([&] { return server->active_streams() == 0; }));
+  EXPECT_EQ(Count(3), 0u);
+  EXPECT_EQ(counters.tx_reset, 0u);
+}
+
+TEST_F(H2RawServerTest, AnEarlyAnswerIsFollowedByNoErrorAfterAWhile) {
+  http2.early_answer_grace = milliseconds(30);
+  http2.initial_stream_window_size = 10'000;
+  AnswerEarly();
+  Write(Data(1, std::string(10'000, 'x'), false));
+  ASSERT_TRUE(Until([&] { return Count(3) == 1; }));
+  const std::vector<SeenFrame> seen = Seen();
+  bool ended = false;
+  for (const SeenFrame& frame : seen) {
+    if (frame.type == 0 && (frame.flags & kEndStream) != 0) ended = true;
+    EXPECT_TRUE(frame.type != 8 || frame.stream == 0) << "no more of it is asked for";
+    EXPECT_TRUE(frame.type != 3 || ended) << "after the whole answer";
+  }
+  EXPECT_EQ(Last(3).code(), 0u);
+  ASSERT_TRUE(Until([&] { return server->active_streams() == 0; }));
 }
 
 TEST_F(H2LifecycleTest, ADrainingServerFinishesWhatIsUnderWayThenCloses) {

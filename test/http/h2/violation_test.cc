@@ -63,10 +63,21 @@ std::vector<Case> RequestCases() {
       {"userinfo", But(Get(), ":authority", "u:p@a.test"), nullptr},
       {"port too large", But(Get(), ":authority", "a.test:65536"), "http2.invalid_authority"},
       {"port is no number", But(Get(), ":authority", "a.test:8x"), "http2.invalid_authority"},
-      {"empty port", But(Get(), ":authority", "a.test:"), "http2.invalid_authority"},
+      {"two ports", But(Get(), ":authority", "a.test:80:80"), "http2.invalid_authority"},
+      {"comma in authority", But(Get(), ":authority", "a.test,b.test"), "http2.invalid_authority"},
+      {"half an escape in authority", But(Get(), ":authority", "a%4.test"), "http2.invalid_authority"},
+      {"zone of an IPv6 literal", But(Get(), ":authority", "[fe80::1%25eth0]"), "http2.invalid_authority"},
+      {"scheme of another protocol", But(Get(), ":scheme", "ftp"), "http2.invalid_scheme"},
+      {"asterisk without OPTIONS", But(Get(), ":path", "*"), nullptr},
+      {"high byte in path", But(Get(), ":path", "/\xc3\xa4"), "http2.invalid_path"},
       {"slash in authority", But(Get(), ":authority", "a.test/b"), nullptr},
       {"half an IPv6 literal", But(Get(), ":authority", "[::1"), nullptr},
       {"host differs", With(Get(), "host", "b.test"), "http2.invalid_authority"},
+      {"host with another port", With(Get(), "host", "a.test:81"), "http2.invalid_authority"},
+      {"empty host", With(Get(), "host", ""), nullptr},
+      {"two hosts", With(With(Get(), "host", "a.test"), "host", "a.test"), nullptr},
+      {"two authorities", With(Get(), ":authority", "a.test"), nullptr},
+      {"high byte in name", With(Get(), "x\xe4", "v"), nullptr},
       {"connection", With(Get(), "connection", "close"), nullptr},
       {"keep-alive", With(Get(), "keep-alive", "1"), nullptr},
       {"proxy-connection", With(Get(), "proxy-connection", "close"), nullptr},
@@ -127,8 +138,10 @@ TEST(H2ViolationTest, SpellingsThatMeanTheSameAreTaken) {
   raw.Write(Headers(3, With(Get(), "host", "A.test"), true));
   raw.Write(Headers(5, But(Get(), ":authority", "[::1]:8080"), true));
   raw.Write(Headers(7, But(But(Get(), ":method", "OPTIONS"), ":path", "*"), true));
+  raw.Write(Headers(9, With(Get(), "host", "a.test:80"), true));
+  raw.Write(Headers(11, But(Get(), ":authority", "a.test:"), true));
   ASSERT_TRUE(
-      raw.Until([&] { return raw.server_app.exchanges.size() == 4 && raw.server_app.exchanges[3]->ends == 1; }));
+      raw.Until([&] { return raw.server_app.exchanges.size() == 6 && raw.server_app.exchanges[5]->ends == 1; }));
   EXPECT_EQ(raw.server_app.exchanges[0]->Get(":authority"), "h.test:80");
   EXPECT_EQ(raw.server_app.exchanges[1]->Get(":authority"), "a.test");
   for (const auto& exchange : raw.server_app.exchanges) EXPECT_EQ(exchange->Get("host"), "");

@@ -91,6 +91,9 @@ void SetTimes(const Proto& proto, HcmConfig* config) {
   SetIfGiven(common.has_max_stream_duration(), common.max_stream_duration(), &config->max_stream_duration);
   config->max_requests_per_connection = common.max_requests_per_connection().value();
   config->http2.stream_flush_timeout = config->stream_idle_timeout;
+  if (config->request_headers_timeout > Duration::zero()) {
+    config->http2.preface_timeout = std::min(config->http2.preface_timeout, config->request_headers_timeout);
+  }
 }
 
 absl::Status SetXff(const XffConfig& xff, HcmConfig* config) {

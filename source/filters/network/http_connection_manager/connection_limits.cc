@@ -73,23 +73,22 @@ MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime
 
 // The time starts with the head's first byte, when HTTP/1 has no stream yet: who sends half a head holds nothing for
 // long.
-void ConnectionManager::OnHeadBegun() {
-  const Duration limit = accepted_config_->request_headers_timeout;
-  if (limit <= Duration::zero() || head_since_ != MonotonicTime::max()) return;
-  head_since_ = worker_.dispatcher().now();
-  WatchUntil(head_since_ + limit);
+void ConnectionManager::OnHeadBegun() { LimitHead(accepted_config_->request_headers_timeout); }
+
+void ConnectionManager::LimitHead(Duration limit) {
+  if (limit <= Duration::zero() || head_ends_ != MonotonicTime::max()) return;
+  head_ends_ = worker_.dispatcher().now() + limit;
+  WatchUntil(head_ends_);
 }
 
 MonotonicTime ConnectionManager::CheckHead(MonotonicTime now) {
-  if (head_since_ == MonotonicTime::max()) return head_since_;
-  const MonotonicTime limit = head_since_ + accepted_config_->request_headers_timeout;
-  if (limit > now) return limit;
-  head_since_ = MonotonicTime::max();
+  if (head_ends_ > now) return head_ends_;
+  head_ends_ = MonotonicTime::max();
   stats_->downstream_rq_header_timeout.Inc();
   if (session_ == nullptr) MakeSession(http::Protocol::kHttp11);
-  if (session_ == nullptr) return head_since_;  // closed for overload
+  if (session_ == nullptr) return head_ends_;  // closed for overload
   session_->RefuseHead(408, details::kRequestHeaderTimeout.data());
-  return head_since_;
+  return head_ends_;
 }
 
 void ConnectionManager::OnTimer() {

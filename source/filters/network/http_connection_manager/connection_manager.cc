@@ -21,6 +21,7 @@ using observe::ResponseFlag;
 namespace {
 
 constexpr absl::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr size_t kSurelyPreface = 4;  // no other method begins like that
 
 // A stream whose chain is of one Snapshot and whose route of a newer one.
 class TwoPins final : public LocallyCounted {
@@ -92,6 +93,7 @@ void ConnectionManager::MakeSession(http::Protocol protocol) {
   http::CodecOptions options = config.codec_options;
   options.stream_buffer_limit = context_.listener().buffer_limit;
   if (protocol == http::Protocol::kHttp2) {
+    head_ends_ = MonotonicTime::max();  // the session limits the rest of the preface by itself
     session_ = http::MakeHttp2Server(connection_, *this, options, config.http2, codec_counters_);
     stats_->downstream_cx_http2_total.Inc();
     stats_->downstream_cx_http2_active.Add(1);
@@ -122,6 +124,7 @@ void ConnectionManager::OnData(Buffer& input, bool end) {
     if (connection_.closing()) return input.Clear();  // it is not let in any more
     if (session_ == nullptr) {
       if (n > 0) OnHeadBegun();  // too little to tell which protocol: a limit of time all the same
+      if (n >= kSurelyPreface) LimitHead(accepted_config_->http2.preface_timeout);
       return;
     }
   }
@@ -154,7 +157,7 @@ const HcmConfig& ConnectionManager::CurrentConfig() {
 
 http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   const HcmConfig& config = CurrentConfig();
-  head_since_ = MonotonicTime::max();
+  head_ends_ = MonotonicTime::max();
   auto* stream = new http::Stream(*this, worker_.dispatcher(), worker_, sender, context_.listener().buffer_limit);
   // What is pinned: the Snapshot that holds `config`; if the slot is gone, this manager keeps what it followed last.
   stream->SetPin(worker_.Pin());

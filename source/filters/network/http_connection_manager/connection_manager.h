@@ -93,6 +93,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void WatchUntil(MonotonicTime when);
   void OnTimer();
   MonotonicTime CheckStream(http::Stream& stream, MonotonicTime now);
+  void LimitHead(Duration limit);
   MonotonicTime CheckHead(MonotonicTime now);
   void BeginDrain();
   void EndWithoutMore();
@@ -114,8 +115,8 @@ class ConnectionManager final : public net::NetworkFilter,
   event::Timer timer_;
   MonotonicTime opened_;
   MonotonicTime idle_since_;
-  MonotonicTime idle_ends_ = MonotonicTime::max();   // draining: an idle connection closes then
-  MonotonicTime head_since_ = MonotonicTime::max();  // a request's head is being received, and no stream exists yet
+  MonotonicTime idle_ends_ = MonotonicTime::max();  // draining: an idle connection closes then
+  MonotonicTime head_ends_ = MonotonicTime::max();  // a request's head must be there by then, and no stream exists yet
   uint64_t counted_read_ = 0, counted_written_ = 0;
   uint32_t requests_ = 0;
   bool drain_begun_ = false;
