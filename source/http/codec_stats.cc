@@ -40,6 +40,7 @@ void AddTo(const CodecCounters& counted, observe::Http2Stats& to) {
   Add(counted.tx_reset, to.tx_reset);
   Add(counted.trailers, to.trailers);
   Add(counted.tx_flush_timeout, to.tx_flush_timeout);
+  Add(counted.dropped_trailers, to.dropped_trailers);
   Add(counted.goaway_sent, to.goaway_sent);
   Add(counted.stream_refused_errors, to.stream_refused_errors);
   Add(counted.headers_cb_no_stream, to.headers_cb_no_stream);

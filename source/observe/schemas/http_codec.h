@@ -4,9 +4,10 @@
 #include "source/observe/stats_block.h"
 
 // Statistics of the HTTP codecs. Prefixes: "http1." and "http2." for all downstream connections of the process (as
-// published), "cluster.<name>.http1." and "cluster.<name>.http2." for a cluster's. Of http1, chunk_extensions_*,
-// dropped_* (but headers_with_underscores), header_overflow, interim_responses_overflow, rx_messaging_error and
-// unexpected_responses are our own: each limit has its counter.
+// published), "cluster.<name>.http1." and "cluster.<name>.http2." for a cluster's. Each limit has its counter; our own
+// are, of http1, chunk_extensions_*, dropped_* (but headers_with_underscores), header_overflow,
+// interim_responses_overflow, rx_messaging_error and unexpected_responses; of http2, dropped_trailers,
+// inbound_control_frames_flood, memory_overflow and preface_timeout.
 #define OUTRIGGER_HTTP1_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(chunk_extensions_overflow)                                  \
   COUNTER(dropped_chunk_extensions)                                   \
@@ -22,6 +23,7 @@
 
 #define OUTRIGGER_HTTP2_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(dropped_headers_with_underscores)                           \
+  COUNTER(dropped_trailers)                                           \
   COUNTER(goaway_sent)                                                \
   COUNTER(header_overflow)                                            \
   COUNTER(headers_cb_no_stream)                                       \
