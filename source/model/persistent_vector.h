@@ -18,7 +18,8 @@ class PersistentVector {
   static constexpr uint32_t kMost = uint32_t{1} << 20;
 
   PersistentVector() = default;
-  PersistentVector(const PersistentVector& other) : root_(Ref(other.root_)), height_(other.height_), size_(other.size_) {}
+  PersistentVector(const PersistentVector& other)
+      : root_(Ref(other.root_)), height_(other.height_), size_(other.size_) {}
   PersistentVector(PersistentVector&& other) noexcept
       : root_(std::exchange(other.root_, nullptr)),
         height_(std::exchange(other.height_, 0)),
