@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "source/base/bug.h"
+#include "source/base/log.h"
 #include "source/event/ares_resolver.h"
 #include "source/event/file_calls.h"
 #include "source/event/inotify_watcher.h"
@@ -185,11 +187,40 @@ void EpollEngine::RegisterLevel(int fd, IoHandler* handler, uint32_t epoll_event
   event.events = epoll_events;
   event.data.u64 = Tag(fd, slot.generation);
   if (epoll_ctl(epoll_, add ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0) return;
-  // The kernel has no memory for it, or the user watches too many (fs.epoll.max_user_watches). Nothing would ever be
-  // heard of this descriptor: its owner hears of its end instead.
+  // The kernel has no memory for it, or the user watches too many (fs.epoll.max_user_watches).
   OUTRIGGER_CHECK(add && errno != EBADF && errno != EEXIST);
+  const int error = errno;
+  int listens = 0;
+  socklen_t length = sizeof(listens);
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens != 0) {
+    OUTRIGGER_LOG(kWarn, kMain, "epoll refuses a listening socket: ", strerror(error), "; it is looked at every ",
+                  ToMillis(kUnwatchedEvery), " ms until epoll takes it");
+    unwatched_listeners_.push_back({event.data.u64, epoll_events});
+    return;
+  }
+  // Nothing would ever be heard of this connection: its owner hears of its end instead.
   ::shutdown(fd, SHUT_RDWR);
   unwatched_.push_back(event.data.u64);
+}
+
+// Other workers may watch the same socket, and it is to serve again when there is room: it is never shut down.
+int EpollEngine::DeliverUnwatchedListeners() {
+  const MonotonicTime now = MonotonicNow();
+  if (now < listeners_due_) return 0;
+  listeners_due_ = now + kUnwatchedEvery;
+  int called = 0;
+  for (const UnwatchedListener& listener : std::exchange(unwatched_listeners_, {})) {
+    const int fd = static_cast<int>(static_cast<uint32_t>(listener.tag));
+    const Registered slot = registered_[fd];
+    if (slot.handler == nullptr || slot.generation != static_cast<uint32_t>(listener.tag >> 32)) continue;
+    epoll_event event{};
+    event.events = listener.epoll_events;
+    event.data.u64 = listener.tag;
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) unwatched_listeners_.push_back(listener);
+    slot.handler->OnReady(kReadable);  // there may be newcomers, or none
+    ++called;
+  }
+  return called;
 }
 
 void EpollEngine::Unregister(int fd) {
@@ -203,6 +234,7 @@ void EpollEngine::Unregister(int fd) {
 void EpollEngine::Wait(Duration longest) {
   if (resolver_ != nullptr) longest = std::min(longest, resolver_->NextDue());
   if (!unwatched_.empty()) longest = Duration::zero();
+  if (!unwatched_listeners_.empty()) longest = std::min(longest, kUnwatchedEvery);
   int timeout_ms = -1;
   if (longest <= Duration::zero()) {
     timeout_ms = 0;
@@ -226,6 +258,7 @@ int EpollEngine::DeliverUnwatched() {
 
 int EpollEngine::Deliver() {
   int called = DeliverUnwatched();
+  if (!unwatched_listeners_.empty()) called += DeliverUnwatchedListeners();
   for (int i = 0; i < ready_count_; ++i) {
     const uint64_t tag = ready_[i].data.u64;
     const uint32_t fd = static_cast<uint32_t>(tag);

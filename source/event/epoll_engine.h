@@ -76,8 +76,14 @@ class EpollEngine final : public Engine {
     IoHandler* handler = nullptr;
     uint32_t generation = 0;
   };
+  struct UnwatchedListener {
+    uint64_t tag;
+    uint32_t epoll_events;
+  };
+  static constexpr Duration kUnwatchedEvery = milliseconds(100);
   Registered& Slot(int fd);
   int DeliverUnwatched();
+  int DeliverUnwatchedListeners();
 
   const EpollOptions options_;
   int epoll_ = -1;
@@ -86,7 +92,9 @@ class EpollEngine final : public Engine {
   std::vector<Registered> registered_;  // by descriptor
   epoll_event ready_[kMostEvents];
   int ready_count_ = 0;
-  std::vector<uint64_t> unwatched_;          // tags of descriptors that epoll did not take
+  std::vector<uint64_t> unwatched_;                     // tags of connections that epoll did not take: they have ended
+  std::vector<UnwatchedListener> unwatched_listeners_;  // as well not taken: tried again, and looked at meanwhile
+  MonotonicTime listeners_due_;
   std::unique_ptr<InotifyWatcher> watcher_;  // made on first use
   std::unique_ptr<AresResolver> resolver_;   // made on first use
 };

@@ -130,10 +130,9 @@ class CpuMonitor final : public Monitor {
     const Reading before = std::exchange(last_, *now);
     const double could = now->possible - before.possible;
     const double did = now->work - before.work;
-    if (before.possible <= 0 || could <= 0 || did < 0) {
-      if (before.possible <= 0) return smoothed_;  // the first one: there is nothing to compare with
-      return absl::UnavailableError("the processor's time stands still or runs backwards");
-    }
+    // The first one, and two within one tick of the system's clock: there is nothing to compare with.
+    if (before.possible <= 0 || (could == 0 && did == 0)) return smoothed_;
+    if (could <= 0 || did < 0) return absl::UnavailableError("the processor's time runs backwards");
     smoothed_ += kWeight * (std::min(1.0, did / could) - smoothed_);
     return smoothed_;
   }

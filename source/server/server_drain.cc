@@ -37,7 +37,7 @@ void Server::Parts::OnSignal(int signal) {
 void Server::Parts::Shutdown() {
   if (std::exchange(ending, true)) return Finish();
   state = State::kDraining;
-  RefreshGauges();
+  RefreshProcessGauges();
   if (!workers->started()) return Finish();
   stop_all = true;
   Publish();  // without sockets: workers stop listening
@@ -99,7 +99,7 @@ void Server::SetHealthCheckFailed(bool failed) {
   } else {
     for (size_t i = 0; i < parts.workers->size(); ++i) parts.workers->worker(i).EndDrain();
   }
-  parts.RefreshGauges();
+  parts.RefreshProcessGauges();
 }
 
 void Server::ReopenLogs() {

@@ -217,7 +217,7 @@ absl::Status Server::Start() {
   p.dns->Follow(model::Snapshot(), *first);
   p.FollowFiles();
   p.state = State::kInitializing;
-  p.RefreshGauges();
+  p.RefreshProcessGauges();
   p.dispatcher->Arm(p.stats_timer, kStatsInterval);
 
   std::shared_ptr<void> hold = HoldInit("static configuration");
@@ -270,7 +270,7 @@ void Server::Parts::OnInitialized() {
       .listener_create_success.Add(workers->current().listening->sockets.size() * workers->size());
   StartWatchdog();
   if (overload_watch != nullptr) overload_watch->Start();
-  RefreshGauges();
+  RefreshProcessGauges();
   OUTRIGGER_LOG(kInfo, kMain, "all clusters are initialised: starts ", workers->size(), " workers");
   if (around.return_start_memory != nullptr) around.return_start_memory();
 }
@@ -331,6 +331,7 @@ void Server::Parts::RefreshProcessGauges() {
   gauges.memory_physical_size.Set(static_cast<int64_t>(memory.physical));
   const uint64_t refused = workers->out_of_descriptors();
   gauges.accept_out_of_descriptors.Add(refused - std::exchange(out_of_descriptors_counted, refused));
+  if (admin != nullptr) gauges.accept_out_of_descriptors.Add(admin->TakeOutOfDescriptors());
   const uint64_t bugs = BugsSeen();
   gauges.envoy_bug_failures.Add(bugs - std::exchange(bugs_counted, bugs));
 }

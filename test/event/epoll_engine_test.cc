@@ -1,5 +1,8 @@
+#include "source/event/epoll_engine.h"
+
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -253,6 +256,23 @@ TEST_F(EpollEngineTest, WhatTheKernelDoesNotWatchEndsInsteadOfTheProcess) {
   EXPECT_NE(heard & kPeerClosed, 0u);
   EXPECT_NE(heard & kError, 0u);
   engine_.Close(fd);
+}
+
+TEST_F(EpollEngineTest, AListeningSocketThatTheKernelDoesNotWatchIsLookedAtAndStaysOpen) {
+  EpollEngine other({});
+  int heard = 0;
+  Handler handler([&](uint32_t) { ++heard; });
+  // Refused like one for which there is no room: this event cannot be had exclusively.
+  other.RegisterLevel(listener_, &handler, EPOLLIN | EPOLLRDHUP | EPOLLET | EPOLLEXCLUSIVE);
+  while (heard < 3) {
+    other.Wait(seconds(60));
+    other.Deliver();
+  }
+  const Pair pair = Connect();
+  EXPECT_GE(pair.server, 0) << "and the other loop that watches it is none the worse";
+  engine_.Close(pair.client);
+  engine_.Close(pair.server);
+  other.Unregister(listener_);
 }
 
 TEST_F(EpollEngineTest, FilesAreReadAppendedReplacedListedAndRemoved) {

@@ -155,6 +155,27 @@ $2)yaml",
                           name, cluster, more_hcm);
 }
 
+std::string ListenerResource(const ListenerParts& parts) {
+  return absl::Substitute(R"yaml(
+"@type": type.googleapis.com/envoy.config.listener.v3.Listener
+name: $0
+address: {socket_address: $1}
+$2
+filter_chains:
+- filters:
+  - name: hcm
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+      stat_prefix: in
+      $3
+      http_filters:
+$4
+      - name: router
+        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+)yaml",
+                          parts.name, parts.address, parts.more, parts.routes, parts.filters);
+}
+
 std::string Bootstrap(const std::string& listeners, const std::string& clusters) {
   return absl::StrCat(
       "node: {id: harness, cluster: test}\nadmin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n",

@@ -11,8 +11,8 @@
 
 namespace outrigger::harness {
 
-// A whole server in this process, on real sockets, with its main loop on a thread of its own. Ports are 0 in the configuration and asked
-// for afterwards.
+// A whole server in this process, on real sockets, with its main loop on a thread of its own. Ports are 0 in the
+// configuration and asked for afterwards.
 class ProxyHarness {
  public:
   // `bootstrap` is YAML. Extensions are the binary's.
@@ -46,6 +46,15 @@ class ProxyHarness {
 std::string StaticCluster(const std::string& name, uint16_t port, bool http2 = false);
 // A listener on 127.0.0.1:0 with the default HCM, whose route sends everything to `cluster`.
 std::string HttpListener(const std::string& name, const std::string& cluster, const std::string& more_hcm = "");
+// A Listener as a control plane sends it, on loopback with an HCM. Pieces of it as YAML:
+struct ListenerParts {
+  std::string routes;   // where the HCM has them from: its field `rds` or `route_config`
+  std::string filters;  // before the router: items of `http_filters`, six spaces in
+  std::string more;     // fields of the listener
+  std::string name = "in";
+  std::string address = "{address: 127.0.0.1, port_value: 0}";
+};
+std::string ListenerResource(const ListenerParts& parts);
 std::string Bootstrap(const std::string& listeners, const std::string& clusters);
 
 }  // namespace outrigger::harness

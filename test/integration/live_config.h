@@ -37,23 +37,10 @@ admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
 // A listener "in" that fetches the routes "r". `more`: further fields, as YAML lines.
 inline std::string Listener(const std::string& source, const std::string& more = "", const std::string& name = "in",
                             const std::string& address = "{address: 127.0.0.1, port_value: 0}") {
-  return absl::Substitute(R"yaml(
-"@type": type.googleapis.com/envoy.config.listener.v3.Listener
-name: $2
-address: {socket_address: $3}
-$1
-filter_chains:
-- filters:
-  - name: hcm
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: in
-      rds: {route_config_name: r, config_source: $0}
-      http_filters:
-      - name: router
-        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-)yaml",
-                          source, more, name, address);
+  return harness::ListenerResource({.routes = absl::StrCat("rds: {route_config_name: r, config_source: ", source, "}"),
+                                    .more = more,
+                                    .name = name,
+                                    .address = address});
 }
 
 // Listener, routes, cluster and endpoints that send everything to `cluster` at `port`.

@@ -17,27 +17,14 @@ constexpr char kFault[] = "type.googleapis.com/envoy.extensions.filters.http.fau
 
 // "in", whose filter "x" is discovered; `more`: of its config_discovery.
 std::string Discovering(const std::string& more = "", const std::string& timeout = "15s") {
-  return absl::Substitute(R"yaml(
-"@type": type.googleapis.com/envoy.config.listener.v3.Listener
-name: in
-address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-filter_chains:
-- filters:
-  - name: hcm
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: in
-      rds: {route_config_name: r, config_source: {ads: {}}}
-      http_filters:
+  return harness::ListenerResource({.routes = "rds: {route_config_name: r, config_source: {ads: {}}}",
+                                    .filters = absl::Substitute(R"yaml(
       - name: x
         config_discovery:
           config_source: {ads: {}, initial_fetch_timeout: $1}
           type_urls: ["$2"]
-$0
-      - name: router
-        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-)yaml",
-                          more, timeout, kFault);
+$0)yaml",
+                                                                more, timeout, kFault)});
 }
 cp::ResourcePtr Aborting(int status) {
   return cp::ResourceOf(

@@ -42,22 +42,9 @@ ScriptedAds::Response ListenerTo(const std::string& version, const std::string& 
   response.set_version_info(version);
   response.set_nonce(version);
   response.set_type_url("type.googleapis.com/envoy.config.listener.v3.Listener");
-  const cp::ResourcePtr listener = cp::ResourceOf(absl::Substitute(R"yaml(
-"@type": type.googleapis.com/envoy.config.listener.v3.Listener
-name: in
-address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-filter_chains:
-- filters:
-  - name: hcm
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: in
-      route_config: {name: r, virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: $0}}]}]}
-      http_filters:
-      - name: router
-        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-)yaml",
-                                                                   cluster));
+  const cp::ResourcePtr listener = cp::ResourceOf(harness::ListenerResource(
+      {.routes = absl::StrCat("route_config: {name: r, virtual_hosts: [{name: all, domains: ['*'], routes: [",
+                              "{match: {prefix: /}, route: {cluster: ", cluster, "}}]}]}")}));
   response.add_resources()->set_type_url(response.type_url());
   response.mutable_resources(0)->set_value(listener->bytes);
   return response;

@@ -25,26 +25,13 @@ std::string Bootstrap(int port, const std::string& form) {
 
 // A listener whose requests say their cluster, or name the cluster "a".
 std::string OnDemandListener(const std::string& timeout, const std::string& routes) {
-  return absl::Substitute(R"yaml(
-"@type": type.googleapis.com/envoy.config.listener.v3.Listener
-name: in
-address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-filter_chains:
-- filters:
-  - name: hcm
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-      stat_prefix: in
-      $1
-      http_filters:
+  return harness::ListenerResource({.routes = routes,
+                                    .filters = absl::Substitute(R"yaml(
       - name: on_demand
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.filters.http.on_demand.v3.OnDemand
-          odcds: {source: {ads: {}, resource_api_version: V3}, timeout: $0}
-      - name: router
-        typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
-)yaml",
-                          timeout, routes);
+          odcds: {source: {ads: {}, resource_api_version: V3}, timeout: $0})yaml",
+                                                                timeout)});
 }
 
 constexpr char kByHeader[] = R"(route_config:

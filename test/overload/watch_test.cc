@@ -97,7 +97,9 @@ TEST_F(OverloadWatchTest, TheHostsProcessorsAreBusyByTheirShareOfTime) {
     pressure = *read;
   }
   EXPECT_NEAR(pressure, 0.5, 0.01);
-  EXPECT_FALSE(monitor->Pressure().ok()) << "time that stands still says nothing";
+  EXPECT_DOUBLE_EQ(monitor->Pressure().value_or(-1), pressure) << "a second reading within a tick says nothing new";
+  Put("/proc/stat", "cpu  1 0 1 8 0 0 0\n");
+  EXPECT_FALSE(monitor->Pressure().ok()) << "time that runs backwards is no reading";
 }
 
 TEST_F(OverloadWatchTest, AContainersProcessorsAreItsQuota) {
@@ -107,7 +109,7 @@ TEST_F(OverloadWatchTest, AContainersProcessorsAreItsQuota) {
   const auto monitor = MakeMonitor({"cpu", CpuUse{true}}, sources());
   event::Timer tick([] {});
   double pressure = 0;
-  for (int i = 1; i <= 200; ++i) {  // one processor's work of the two it may have
+  for (int i = 1; i <= 200; ++i) {       // one processor's work of the two it may have
     dispatcher_->Arm(tick, seconds(1));  // something to wait for
     world_.RunUntil([&] { return !tick.armed(); }, seconds(2));
     Put("/sys/fs/cgroup/cpu.stat", absl::StrCat("usage_usec ", i * 1'000'000, "\n"));
@@ -175,7 +177,8 @@ TEST_F(OverloadWatchTest, ConnectionsLookAtTheirLimitsOnlyWhenThoseChange) {
   Inject(0.72);
   EXPECT_EQ(Round(), Strings{"scaled"});
   EXPECT_EQ(state_.Shorten(TimerKind::kStreamIdle, seconds(10)), seconds(10)) << "it has a trigger of its own";
-  EXPECT_NEAR(std::chrono::duration<double>(state_.Shorten(TimerKind::kConnectionIdle, seconds(12))).count(), 6.5, 0.01);
+  EXPECT_NEAR(std::chrono::duration<double>(state_.Shorten(TimerKind::kConnectionIdle, seconds(12))).count(), 6.5,
+              0.01);
   Inject(0.7201);
   EXPECT_EQ(Round(), Strings{});
   Inject(0.8);

@@ -33,6 +33,17 @@ def outrigger_test(name, srcs, copts = [], deps = [], size = "small", **kwargs):
         **kwargs
     )
 
+def outrigger_script_test(name, script, args = [], data = [], size = "medium", runner = "//tools/build:run_python", **kwargs):
+    """A program in a script as a test: Python, with the modules of tools/, from the root of the workspace. It uses what `data` names."""
+    native.sh_test(
+        name = name,
+        size = size,
+        srcs = [runner],
+        args = [script] + args,
+        data = data,
+        **kwargs
+    )
+
 def outrigger_fuzz(name, srcs, corpus = [], deps = [], **kwargs):
     """A libFuzzer target NAME_fuzz (only with --config=fuzz) and a test NAME_replay_test that runs its corpus everywhere."""
     native.cc_binary(

@@ -189,6 +189,7 @@ void ServerSession::RefuseHead(uint32_t status, const char* detail) {
 
 void ServerSession::Refuse(const Refusal& refusal, Buffer& input) {
   ++counters_.protocol_errors;
+  if (refusal.status == 400) ++counters_.rx_messaging_error;  // others are limits, and what we do not support
   closing_ = true;
   char method[5];
   const bool head = input.CopyOut(0, sizeof(method), method) == sizeof(method) && memcmp(method, "HEAD ", 5) == 0;
@@ -201,6 +202,7 @@ void ServerSession::Refuse(const Refusal& refusal, Buffer& input) {
 
 void ServerSession::FailRequest(const Refusal& refusal, Buffer& input) {
   ++counters_.protocol_errors;
+  if (refusal.status == 400) ++counters_.rx_messaging_error;  // others are limits, and what we do not support
   closing_ = true;
   input.Clear();
   const bool started = stream_->response_started_;

@@ -28,6 +28,7 @@ class AdminListener final {
   ~AdminListener();
   const net::Address& address() const { return socket_->address(); }
   size_t connections() const { return listener_->connection_count(); }
+  uint64_t TakeOutOfDescriptors() { return listener_->TakeOutOfDescriptors(); }
   void CloseConnections() { listener_->CloseConnections(); }
 
  private:

@@ -135,6 +135,7 @@ TEST_F(ServerSessionTest, MalformedRequestsAreAnsweredByTheCodecAndClosed) {
   EXPECT_EQ(app_.error, "http1.invalid_host");
   EXPECT_EQ(count(), 0u);
   EXPECT_EQ(counters_.protocol_errors, 1u);
+  EXPECT_EQ(counters_.rx_messaging_error, 1u);
   (*peer_)->EndWrite();
   EXPECT_TRUE(Until([&] { return app_.closes == 1; }));
 }
