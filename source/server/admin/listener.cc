@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(const Settin
   }
   std::shared_ptr<const model::Listener> config = MakeListener(settings, pages, registry);
   auto listener = std::make_unique<WorkerListener>(main, 0, config, DrainPlan{});
-  listener->Update(config, {*socket}, main.snapshot());
+  listener->Update(config, {*socket}, nullptr);  // there is no connection yet that followed anything
   return std::unique_ptr<AdminListener>(new AdminListener(*std::move(socket), std::move(listener)));
 }
 
