@@ -49,13 +49,13 @@ bool SnapshotBuilder::State::Patch(const std::string& name, const schema::Assign
 absl::StatusOr<Outcome> SnapshotBuilder::State::Receive(const ReceivedEndpoints& received, const Given& given) {
   const auto at = endpoints.find(received.name);
   EndpointsPart* part = at == endpoints.end() ? nullptr : &at->second;
-  if (part != nullptr && part->content_hash == received.wire->hash) {
+  if (part != nullptr && part->wire->Is(*received.wire)) {
     part->given = given;
     part->removed = false;
     return Outcome::kUnchanged;
   }
-  const bool known = part != nullptr && received.difference != nullptr && given.validated &&
-                     part->content_hash == received.difference->base;
+  const schema::WireAssignment* base = received.difference == nullptr ? nullptr : received.difference->base.get();
+  const bool known = part != nullptr && base != nullptr && given.validated && part->wire->Is(*base);
   if (known && Patch(received.name, *received.difference)) {
     part->given = given;
     part->removed = false;

@@ -1,9 +1,9 @@
 #include "source/schema/wire_assignment.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
 
 namespace outrigger::schema {
 namespace {
@@ -95,30 +95,72 @@ void AppendDelimited(uint32_t number, absl::string_view content, std::string* ou
   out->append(content.data(), content.size());
 }
 
+// The endpoints of one locality, of which those are left out that are the same in both.
+struct Side {
+  absl::string_view in;  // what was not looked at yet
+  std::string rest;      // all but the endpoints
+  std::vector<absl::string_view> items;
+  void Put(const Field& field) {
+    if (field.number == kLbEndpoints && field.delimited) {
+      items.push_back(field.content);
+    } else {
+      rest.append(field.whole.data(), field.whole.size());
+    }
+  }
+  bool PutAll() {
+    for (Field field; !in.empty();) {
+      if (!Next(&in, &field)) return false;
+      Put(field);
+    }
+    return true;
+  }
+};
+
+// Side by side, for nearly always nearly all are where they were: nothing is kept of those. `count`: of endpoints
+// before.
+bool SkipSame(Side& was, Side& is, size_t* count) {
+  for (Field field, other; !was.in.empty() && is.items.size() <= kMostChanged;) {
+    if (!Next(&was.in, &field)) return false;
+    const bool item = field.number == kLbEndpoints && field.delimited;
+    if (item) ++*count;
+    if (absl::StartsWith(is.in, field.whole)) {
+      is.in.remove_prefix(field.whole.size());
+      if (item) continue;
+      was.Put(field);
+      is.Put(field);
+      continue;
+    }
+    was.Put(field);
+    if (is.in.empty()) continue;
+    if (!Next(&is.in, &other)) return false;
+    is.Put(other);
+  }
+  return true;
+}
+
 // As sets in which one may be several times.
 bool Compare(absl::string_view before, absl::string_view after, AssignmentDifference::Part* part) {
-  Split was, is;
-  if (!SplitBy(kLbEndpoints, before, &was) || !SplitBy(kLbEndpoints, after, &is) || was.rest != is.rest) return false;
-  const size_t both = std::min(was.items.size(), is.items.size());
-  size_t first = 0, last = 0;
-  while (first < both && was.items[first] == is.items[first]) ++first;
-  while (last < both - first && was.items[was.items.size() - 1 - last] == is.items[is.items.size() - 1 - last]) ++last;
-  const auto middle = [&](const Split& split) {
-    return std::vector<absl::string_view>(split.items.begin() + static_cast<ptrdiff_t>(first),
-                                          split.items.end() - static_cast<ptrdiff_t>(last));
-  };
-  const std::vector<absl::string_view> were = middle(was), are = middle(is);
+  Side was{before, {}, {}}, is{after, {}, {}};
+  size_t count = 0;
+  if (!SkipSame(was, is, &count)) return false;
+  const size_t seen = was.items.size();
+  if (!was.PutAll() || !is.PutAll() || was.rest != is.rest) return false;
+  count += was.items.size() - seen;
+  while (!was.items.empty() && !is.items.empty() && was.items.back() == is.items.back()) {
+    was.items.pop_back();
+    is.items.pop_back();
+  }
   absl::flat_hash_map<absl::string_view, int64_t> more;  // how often it is there more often than it was
-  for (const absl::string_view one : were) --more[one];
-  for (const absl::string_view one : are) ++more[one];
-  for (const absl::string_view one : were) {
+  for (const absl::string_view one : was.items) --more[one];
+  for (const absl::string_view one : is.items) ++more[one];
+  for (const absl::string_view one : was.items) {
     if (int64_t& n = more[one]; n < 0) part->left.emplace_back(one), ++n;
   }
-  for (const absl::string_view one : are) {
+  for (const absl::string_view one : is.items) {
     if (int64_t& n = more[one]; n > 0) part->came.emplace_back(one), --n;
   }
   part->head = std::move(was.rest);
-  return part->left.size() + part->came.size() <= kMostChanged + was.items.size() / kShare;
+  return part->left.size() + part->came.size() <= kMostChanged + count / kShare;
 }
 
 }  // namespace

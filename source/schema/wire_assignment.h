@@ -17,6 +17,8 @@ struct WireAssignment {
   std::string bytes;
   uint64_t hash = 0;   // of the bytes
   bool clean = false;  // it was checked, and there was nothing to say: no warning, no unknown field
+  // The hash alone would not do: others with the same can be made.
+  bool Is(const WireAssignment& other) const { return this == &other || (hash == other.hash && bytes == other.bytes); }
 };
 
 // What differs where the policy, the localities and all that is said of them are the same.
@@ -25,8 +27,9 @@ struct AssignmentDifference {
     std::string head;                     // a serialised LocalityLbEndpoints without its lb_endpoints
     std::vector<std::string> left, came;  // serialised LbEndpoints; what has changed is in both
   };
-  uint64_t base = 0;  // hash of the one before
-  std::string rest;   // a serialised ClusterLoadAssignment without endpoints
+  // The one before. Held: giving back what a message took is part of what a message costs, and not of its use.
+  std::shared_ptr<const WireAssignment> base;
+  std::string rest;  // a serialised ClusterLoadAssignment without endpoints
   std::vector<Part> parts;
   // A ClusterLoadAssignment with nothing but what came.
   std::string Reduced() const;

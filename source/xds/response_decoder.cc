@@ -141,7 +141,7 @@ bool Decoder::TakeDifference(const std::string& bytes, Resource& resource) {
   if (name.empty() || (!resource.name.empty() && resource.name != name) || seen_.count(name) != 0) return false;
   const std::shared_ptr<const schema::WireAssignment> before = options_.known(name);
   if (before == nullptr || !before->clean) return false;
-  if (before->hash == resource.hash) {  // as it was
+  if (before->hash == resource.hash && before->bytes == bytes) {  // as it was
     seen_.insert(name);
     resource.name = name;
     resource.wire = before;
@@ -153,7 +153,7 @@ bool Decoder::TakeDifference(const std::string& bytes, Resource& resource) {
   if (!reduced->ParseFromString(difference->Reduced()) || !schema::ExpandTypedStructs(*reduced).ok()) return false;
   const schema::ValidationResult result = schema::Validate(*reduced, RulesFor(options_));
   if (!result.ok() || !result.warnings.empty() || !result.unknown_fields.empty()) return false;
-  difference->base = before->hash;
+  difference->base = before;
   seen_.insert(name);
   resource.name = name;
   resource.wire =

@@ -13,6 +13,11 @@
 namespace outrigger::xds {
 namespace {
 
+bool Same(const Resource& a, const Resource& b) {
+  if (a.hash != b.hash) return false;
+  return a.wire == nullptr || b.wire == nullptr || a.wire->Is(*b.wire);
+}
+
 std::string OneLine(absl::string_view errors) {
   return absl::StrJoin(absl::StrSplit(errors, '\n', absl::SkipEmpty()), "; ");
 }
@@ -156,7 +161,7 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   }
   node->stats.Attempt();
   const Staged* newest = node->waiting != nullptr ? node->waiting.get() : node->active.get();
-  if (newest != nullptr && newest->resource.hash == resource.hash) {
+  if (newest != nullptr && Same(newest->resource, resource)) {
     TakeAgain(*node, resource, to_try);
     return absl::OkStatus();
   }

@@ -89,7 +89,7 @@ class IncrementalBuildTest : public ConfigTest {
     auto& before = received_[name];
     if (before != nullptr && known) {
       if (auto difference = schema::DifferenceOf(before->bytes, bytes); difference.has_value()) {
-        difference->base = before->hash;
+        difference->base = before;
         received.difference = std::make_shared<const schema::AssignmentDifference>(*std::move(difference));
       }
     }

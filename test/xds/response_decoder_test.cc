@@ -4,6 +4,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "gtest/gtest.h"
+#include "source/base/hash.h"
 #include "source/xds/resource_type.h"
 
 namespace outrigger::xds {
@@ -85,7 +86,7 @@ TEST(ResponseDecoderTest, OfEndpointsThatAreKnownOnlyWhatDiffersIsParsed) {
   EXPECT_EQ(resource.name, "c");
   EXPECT_EQ(resource.message, nullptr);
   ASSERT_NE(resource.difference, nullptr);
-  EXPECT_EQ(resource.difference->base, before->hash);
+  EXPECT_EQ(resource.difference->base, before);
   ASSERT_EQ(resource.difference->parts.size(), 1u);
   EXPECT_EQ(resource.difference->parts[0].left.size(), 1u);
   EXPECT_EQ(resource.difference->parts[0].came.size(), 1u);
@@ -94,6 +95,22 @@ TEST(ResponseDecoderTest, OfEndpointsThatAreKnownOnlyWhatDiffersIsParsed) {
   ASSERT_EQ(same.resources.size(), 1u);
   EXPECT_EQ(same.resources[0].wire, before);
   EXPECT_EQ(same.resources[0].hash, before->hash);
+}
+
+TEST(ResponseDecoderTest, EndpointsWithTheHashOfOthersAreNotTakenForThem) {
+  const auto first = Decoded(Thousand(-1, "")).resources[0].wire;
+  const ClusterLoadAssignment next = Thousand(500, "11.0.0.1");
+  // As if somebody had found bytes that hash alike.
+  const auto colliding = std::make_shared<const schema::WireAssignment>(
+      schema::WireAssignment{first->bytes, StableHash(next.SerializeAsString()), true});
+  const DecodedResponse decoded = Decoded(next, colliding);
+  ASSERT_EQ(decoded.resources.size(), 1u);
+  EXPECT_EQ(decoded.resources[0].hash, colliding->hash);
+  EXPECT_NE(decoded.resources[0].wire, colliding);
+  ASSERT_NE(decoded.resources[0].difference, nullptr);
+  EXPECT_EQ(decoded.resources[0].difference->parts.size(), 1u);
+  EXPECT_FALSE(decoded.resources[0].wire->Is(*colliding));
+  EXPECT_TRUE(colliding->Is(schema::WireAssignment{first->bytes, colliding->hash, false}));
 }
 
 TEST(ResponseDecoderTest, WhatIsWrongWithADifferenceIsSaidAsOfTheWhole) {

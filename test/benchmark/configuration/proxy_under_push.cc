@@ -221,7 +221,10 @@ PushCost ProxyUnderPush::PushBytes(xds::ResourceType type, absl::string_view res
   const double decode = CpuSeconds() - begin;
   const double decode_wall = WallSeconds() - wall;
   PushCost cost = Deliver(update, pick);
-  cost.decode = decode;
+  // What is held of the message that was replaced goes with the message: in proportion to its bytes, as decoding is.
+  const double ending = CpuSeconds();
+  update.updated.clear();
+  cost.decode = decode + CpuSeconds() - ending;
   cost.longest_main = std::max(cost.longest_main, cost.decode + cost.stage);  // one turn of main
   cost.wall += decode_wall;
   return cost;
