@@ -9,6 +9,7 @@ namespace {
 
 // An end-of-turn hook that puts itself back is run again in the same turn at most this often.
 constexpr int kEndOfTurnPasses = 4;
+constexpr Duration kMostOfTurn = microseconds(100);
 
 thread_local const Dispatcher* t_running = nullptr;
 
@@ -151,8 +152,11 @@ bool Dispatcher::HasPosted() const {
 // Only those that were there when it began: whoever asks meanwhile means the turn after this.
 size_t Dispatcher::RunNextTurn(size_t due) {
   size_t ran = 0;
-  for (; due > 0 && !next_turn_.empty(); --due, ++ran) {
+  for (; due > 0 && !next_turn_.empty(); --due) {
     next_turn_.PopFront().OnNextTurn();
+    ++ran;
+    // Those that wait here have much to do. What became ready meanwhile, perhaps little, goes before the rest of them.
+    if (engine_->MonotonicNow() - now_ > kMostOfTurn) break;
   }
   return ran;
 }

@@ -191,7 +191,7 @@ void Connection::OnNextTurn() {
     return;
   }
   if (HasUndelivered()) Deliver();
-  if (!closed_) ReadAndDeliver();
+  if (!closed_ && !offer_again_) ReadAndDeliver();
   if (!closed_) CheckBothEnded();
 }
 
@@ -244,7 +244,7 @@ void Connection::ReadAndDeliver() {
       if (!announced_) return FinishClose({CloseReason::kPeer, 0, "closed_during_handshake"});
     }
     if (got.bytes > 0 || peer_ended_) Deliver();
-    if (closed_) return;
+    if (closed_ || (offer_again_ && !broken)) return;  // the handler had its share of this turn
     if (broken) return FinishClose(BrokenReason());
     if (got.bytes == 0) return;
   }

@@ -123,7 +123,7 @@ bool Framer::OnContinuation(absl::string_view payload) {
 bool Framer::OnBlock(absl::string_view block) {
   bool wanted = header_stream_ != nullptr;
   if (!wanted) {
-    events_.OnHeaderBlockWithoutStream();
+    if (!events_.OnHeaderBlockWithoutStream()) return false;
   } else {
     const bool first = !header_stream_->rules.has_final_headers();
     header_stream_->rules.BeginBlock(!first    ? MessageRules::Kind::kTrailers
@@ -146,8 +146,14 @@ bool Framer::DecodeBlock(absl::string_view block, bool* wanted) {
   decoder_.Begin(block);
   HpackDecoder::Field field;
   HpackDecoder::Outcome outcome;
+  uint64_t in_vain = 0;
   while ((outcome = decoder_.Next(&field)) == HpackDecoder::Outcome::kField) {
     if (!*wanted || header_stream_ == nullptr) {
+      // Few bytes can name long entries: what nobody wants must not cost without end.
+      in_vain += field.name.size() + field.value.size();
+      if (in_vain > uint64_t{kMostInVain} * limits_.max_header_bytes) {
+        return Break(ErrorCode::kEnhanceYourCalm, "http2.header_block_too_large");
+      }
       decoder_.SkipIndexed();
       continue;
     }

@@ -21,13 +21,14 @@ uint32_t Number(const char* at, int bytes) {
 
 }  // namespace
 
-bool Framer::Receive(absl::string_view bytes, const char** detail) {
+bool Framer::Receive(absl::string_view bytes, size_t* taken, const char** detail) {
   *detail = "http2.protocol_error";
   const char* at = bytes.data();
   const char* const end = at + bytes.size();
   // A frame without payload is whole when its head is.
   while ((at != end || (left_ == 0 && reading_ != Reading::kHead && reading_ != Reading::kPreface)) && !broken_) {
     bool go_on = true;
+    if (reading_ == Reading::kHead && head_have_ == 0 && at != bytes.data() && !events_.MayGoOn()) break;
     switch (reading_) {
       case Reading::kPreface:
         go_on = ReadPreface(&at, end, detail);
@@ -51,8 +52,10 @@ bool Framer::Receive(absl::string_view bytes, const char** detail) {
     }
     if (go_on) continue;
     if (fatal_ != nullptr) *detail = fatal_;
+    *taken = bytes.size();
     return broken_;  // what broke it is queued; anything else ends the connection here
   }
+  *taken = broken_ ? bytes.size() : static_cast<size_t>(at - bytes.data());
   return true;
 }
 
@@ -231,13 +234,14 @@ bool Framer::ReadData(const char** at, const char* end) {
 }
 
 bool Framer::EndData() {
-  if (data_stream_ == nullptr) return true;
+  const bool padded = (head_.flags & kFlagPadded) != 0;
+  const bool empty = head_.length == (padded ? padding_ + 1u : 0u);
+  if (data_stream_ == nullptr) return events_.OnDataWithoutStream(empty);
   Stream& stream = *data_stream_;
   data_stream_ = nullptr;
   const bool ends = (head_.flags & kFlagEnd) != 0;
   if ((ends && !stream.rules.AllowsEnd()) || !stream.rules.has_final_headers()) return Invalid(stream, kMessaging);
-  const bool padded = (head_.flags & kFlagPadded) != 0;
-  if (!events_.OnDataFrame(stream, ends, head_.length == (padded ? padding_ + 1u : 0u))) return false;
+  if (!events_.OnDataFrame(stream, ends, empty)) return false;
   return !ends || OnRemoteEnd(stream);
 }
 

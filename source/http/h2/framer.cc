@@ -31,6 +31,7 @@ Framer::Framer(bool server, const Limits& limits, FrameEvents& events)
       server_(server),
       reading_(server ? Reading::kPreface : Reading::kHead),
       encoder_(limits.hpack_table_size),
+      streams_(limits.hash_seed),
       next_id_(server ? 2 : 1) {
   SubmitFirstFrames();
 }

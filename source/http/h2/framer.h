@@ -44,13 +44,15 @@ class FrameEvents {
   virtual bool OnFrameBegin(const FrameHead& head) = 0;
   virtual Stream* OnRequestBegin(uint32_t stream_id) = 0;  // server: a stream of the peer; null: refused
   virtual bool OnHeaderBlockBegin(Stream& stream) = 0;
-  virtual void OnHeaderBlockWithoutStream() {}             // it is decoded for the table's sake alone
-  virtual void OnStreamRefused(uint32_t /*stream_id*/) {}  // the peer's, above our limit: RST_STREAM follows
+  virtual bool OnHeaderBlockWithoutStream() { return true; }  // it is decoded for the table's sake alone
+  virtual void OnStreamRefused(uint32_t /*stream_id*/) {}     // the peer's, above our limit: RST_STREAM follows
   // False: the rest of the block is not wanted.
   virtual bool OnHeader(Stream& stream, const HpackDecoder::Field& field) = 0;
   virtual bool OnHeaderBlockEnd(Stream& stream, bool end) = 0;
   virtual void OnDataChunk(Stream& stream, const char* bytes, size_t n) = 0;
   virtual bool OnDataFrame(Stream& stream, bool end, bool empty) = 0;
+  virtual bool OnDataWithoutStream(bool /*empty*/) { return true; }  // it was reset or refused, or had ended
+  virtual bool MayGoOn() { return true; }                            // false: the next frame is for another turn
   virtual void OnResetFrame(Stream& stream) = 0;
   virtual void OnSettings(bool ack) = 0;
   virtual void OnPingAck() = 0;
@@ -100,12 +102,14 @@ class Framer {
     uint32_t max_header_bytes;
     uint32_t max_control_frames;
     bool extended_connect;
+    uint32_t hash_seed;  // the peer chooses ids
   };
   Framer(bool server, const Limits& limits, FrameEvents& events);
   Framer(const Framer&) = delete;
 
-  // False: the connection is beyond repair; *detail says why.
-  bool Receive(absl::string_view bytes, const char** detail);
+  // Takes the first *taken bytes: all, or whole frames until events.MayGoOn() says no. False: the connection is beyond
+  // repair; *detail says why.
+  bool Receive(absl::string_view bytes, size_t* taken, const char** detail);
   // The next bytes to write ("" when there are none for now); valid until the next call. DATA goes through
   // OnDataFrameReady.
   absl::string_view NextOutput();
@@ -126,9 +130,8 @@ class Framer {
 
   bool Knows(uint32_t stream_id) const {
     return streams_.Find(stream_id) != nullptr;
-  }                                                                     // open, or its end is not written
-  size_t queued_frames() const { return sent_.size() / sizeof(Sent); }  // that wait, without DATA
-  uint64_t memory_held() const;                                         // beside the streams' own
+  }                              // open, or its end is not written
+  uint64_t memory_held() const;  // beside the streams' own
   uint32_t peer_stream_limit() const { return peer_stream_limit_; }
   bool peer_settings_seen() const { return first_settings_; }
   bool peer_allows_extended_connect() const { return peer_extended_connect_; }
@@ -140,6 +143,7 @@ class Framer {
   static constexpr uint32_t kLargestFrame = 16384;     // that we take: what we never announce otherwise
   static constexpr uint32_t kLargestSent = 64 * 1024;  // DATA, if the peer takes frames that large
   static constexpr uint32_t kMostSettings = 32;        // entries of a SETTINGS frame
+  static constexpr uint32_t kMostInVain = 4;           // max_header_bytes of a block that are decoded unwanted
   static constexpr uint32_t kLargestWindow = 0x7fffffff;
   enum class Reading : uint8_t { kPreface, kHead, kPayload, kData, kSkipped };
   // A frame in out_, of which the session hears when it is in the connection's output.

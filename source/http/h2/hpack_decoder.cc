@@ -54,13 +54,13 @@ bool HpackDecoder::FieldAt(uint32_t index, Field* field) {
   if (index == 0) return false;
   if (index <= kStaticFields) {
     const StaticField& found = StaticFieldAt(index);
-    *field = {found.known, true, true, false, true, found.name, found.value};
+    *field = {found.known, true, true, false, true, true, found.name, found.value};
     return true;
   }
   index -= kStaticFields + 1;
   if (index >= table_.count()) return false;
   const HpackTable::Entry& found = table_.At(table_.inserted() - 1 - index);
-  *field = {found.known, false, false, false, found.sound, found.name(), found.value()};
+  *field = {found.known, false, false, false, found.sound, found.name_sound, found.name(), found.value()};
   return true;
 }
 
@@ -70,25 +70,23 @@ HpackDecoder::Outcome HpackDecoder::ReadLiteral(Field* field, int prefix_bits, b
   if (!ReadInteger(prefix_bits, &index)) return Outcome::kBroken;
   if (index != 0) {
     if (!FieldAt(index, field)) return Outcome::kBroken;
-    // The name's entry may have been unsound for its value alone.
-    if (!field->sound) field->sound = IsFieldName(field->name);
   } else {
     if (!ReadText(name_, &field->name)) return Outcome::kBroken;
     field->known = LookupKnownHeader(field->name);
     field->static_name = false;
-    field->sound = field->known != KnownHeader::kOther || IsFieldName(field->name);
+    field->name_sound = field->known != KnownHeader::kOther || IsFieldName(field->name);
   }
   if (!ReadText(value_, &field->value)) return Outcome::kBroken;
   field->static_value = false;
   field->never_indexed = never_indexed;
-  field->sound = field->sound && IsFieldValue(field->value);
+  field->sound = field->name_sound && IsFieldValue(field->value);
   if (into_table) {
     if (index > kStaticFields && !table_.Fits(field->name, field->value)) {  // the insertion empties the table
       name_.Commit(-name_.size());
       name_.Append(field->name);
       field->name = name_.view();
     }
-    const HpackTable::Entry* kept = table_.Insert(field->known, field->name, field->value, field->sound, 0);
+    const HpackTable::Entry* kept = table_.Insert(field->known, field->name, field->value, field->sound, field->name_sound, 0);
     if (kept != nullptr) {  // the name may have been of an entry that fell out
       if (!field->static_name) field->name = kept->name();
       field->value = kept->value();

@@ -19,6 +19,7 @@ class HpackDecoder {
     bool static_value;
     bool never_indexed;             // said by the peer (RFC 7541 6.2.3)
     bool sound;                     // both consist of what RFC 9113 8.2.1 allows
+    bool name_sound;                // the name does
     absl::string_view name, value;  // valid until the next Next()
   };
   enum class Outcome : uint8_t { kField, kEnd, kBroken };

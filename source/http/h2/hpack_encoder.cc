@@ -190,7 +190,7 @@ uint32_t HpackEncoder::FindName(const HeaderMap::Entry& entry, uint32_t name_has
 }
 
 void HpackEncoder::Keep(const HeaderMap::Entry& entry, uint32_t hash, uint32_t name_hash) {
-  if (table_.Insert(entry.known, entry.name, entry.value, true, hash) == nullptr) return;
+  if (table_.Insert(entry.known, entry.name, entry.value, true, true, hash) == nullptr) return;
   const uint32_t slot = table_.inserted();
   uint32_t& one = known_->fields[hash % kFieldSlots];
   uint32_t& other = known_->fields[(hash >> 8) % kFieldSlots];

@@ -136,7 +136,7 @@ void HpackTable::Grow() {
 }
 
 const HpackTable::Entry* HpackTable::Insert(KnownHeader known, absl::string_view name, absl::string_view value,
-                                            bool sound, uint32_t hash) {
+                                            bool sound, bool name_sound, uint32_t hash) {
   const uint64_t need = uint64_t{name.size()} + value.size() + kOverhead;
   if (need > max_size_) {
     ShrinkTo(0);
@@ -148,6 +148,7 @@ const HpackTable::Entry* HpackTable::Insert(KnownHeader known, absl::string_view
   entry->hash = hash;
   entry->known = known;
   entry->sound = sound;
+  entry->name_sound = name_sound;
   if (!name.empty()) memcpy(entry->text(), name.data(), name.size());
   if (!value.empty()) memcpy(entry->text() + name.size(), value.data(), value.size());
   ShrinkTo(max_size_ - static_cast<uint32_t>(need));

@@ -29,7 +29,8 @@ class HpackTable {
     uint32_t value_size;
     uint32_t hash;  // the encoder's
     KnownHeader known;
-    bool sound;  // decoder: name and value are what a field may consist of
+    bool sound;       // decoder: name and value are what a field may consist of
+    bool name_sound;  // decoder: its name is
     absl::string_view name() const { return {text(), name_size}; }
     absl::string_view value() const { return {text() + name_size, value_size}; }
     char* text() { return reinterpret_cast<char*>(this + 1); }
@@ -52,7 +53,8 @@ class HpackTable {
     return uint64_t{name.size()} + value.size() + kOverhead <= max_size_;
   }
   // The views may be of an entry that falls out. Null: larger than the whole table, which is empty now.
-  const Entry* Insert(KnownHeader known, absl::string_view name, absl::string_view value, bool sound, uint32_t hash);
+  const Entry* Insert(KnownHeader known, absl::string_view name, absl::string_view value, bool sound, bool name_sound,
+                      uint32_t hash);
 
  private:
   void ShrinkTo(uint32_t size);

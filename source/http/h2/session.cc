@@ -10,14 +10,15 @@ namespace {
 
 constexpr Duration kLongestFarewell = seconds(1);  // for a peer to answer the PING behind our last GOAWAY
 
-Framer::Limits LimitsOf(const CodecOptions& options, const Http2Options& http2) {
+Framer::Limits LimitsOf(const CodecOptions& options, const Http2Options& http2, uint32_t hash_seed) {
   return {http2.hpack_table_size,
           http2.max_concurrent_streams,
           http2.initial_stream_window_size,
           http2.initial_connection_window_size,
           options.max_header_bytes,
           std::max<uint32_t>(http2.max_outbound_control_frames, 1),
-          http2.allow_connect};
+          http2.allow_connect,
+          hash_seed};
 }
 
 }  // namespace
@@ -32,7 +33,13 @@ Http2Session::Http2Session(net::Connection& connection, ServerSessionOwner* serv
       http2_(http2),
       counters_(counters),
       floods_(http2_, counters),
-      framer_(server_owner != nullptr, LimitsOf(options, http2), *this) {}
+      share_(connection.dispatcher()),
+      framer_(server_owner != nullptr,
+              LimitsOf(options, http2,
+                       server_owner != nullptr
+                           ? static_cast<uint32_t>(connection.dispatcher().engine().RandomBits())
+                           : 0),
+              *this) {}
 
 Http2Session::~Http2Session() {
   while (!streams_.empty()) delete &streams_.PopFront();
@@ -60,27 +67,43 @@ void Http2Session::OnData(Buffer& input, bool end) {
   OnConnected();
   if (client_owner_ != nullptr && flush_wanted_ && ready_) WriteWaiting();
   if (closed_ || fail_detail_ != nullptr) return;
+  input_ended_ |= end;
+  if (!share_.Begin(input.size())) return connection_.OfferAgain();
   Buffer bytes(std::move(input));  // a callback may close the connection, and with it its input
-  receiving_ = true;
-  const char* detail = nullptr;
-  for (size_t i = 0; i < bytes.slice_count() && !closed_ && fail_detail_ == nullptr; ++i) {
-    const Buffer::Slice& slice = bytes.slice(i);
-    reading_ = slice.block;
-    if (!framer_.Receive(slice.view(), &detail) && fail_detail_ == nullptr) {
-      const bool flood = detail == absl::string_view("http2.outbound_control_frames_flood");
-      if (flood) ++counters_.outbound_control_flood;
-      Fail(flood ? ErrorCode::kEnhanceYourCalm : ErrorCode::kProtocolError, detail, flood);
-    }
-    CheckMemory();
-  }
-  reading_ = nullptr;
-  receiving_ = false;
+  Receive(bytes);
   if (closed_) return;
   if (fail_detail_ != nullptr) return FinishFailure();
   DeliverPending();
   if (closed_) return;
   ScheduleFlush();
-  if (end) connection_.Close(net::Connection::CloseMode::kNow, {net::CloseReason::kPeer, 0, "remote_close"});
+  if (!bytes.empty()) {  // others have their turn first
+    input.Append(std::move(bytes));
+    share_.Owe();
+    return connection_.OfferAgain();
+  }
+  if (input_ended_) connection_.Close(net::Connection::CloseMode::kNow, {net::CloseReason::kPeer, 0, "remote_close"});
+}
+
+// Leaves what is beyond this turn's share.
+void Http2Session::Receive(Buffer& bytes) {
+  receiving_ = true;
+  const char* detail = nullptr;
+  while (!bytes.empty() && !closed_ && fail_detail_ == nullptr) {
+    const Buffer::Slice& slice = bytes.slice(0);
+    const size_t size = slice.view().size();
+    size_t taken = size;
+    reading_ = slice.block;
+    if (!framer_.Receive(slice.view(), &taken, &detail) && fail_detail_ == nullptr) {
+      const bool flood = detail == absl::string_view("http2.outbound_control_frames_flood");
+      if (flood) ++counters_.outbound_control_flood;
+      Fail(flood ? ErrorCode::kEnhanceYourCalm : ErrorCode::kProtocolError, detail, flood);
+    }
+    CheckMemory();
+    bytes.Drain(taken);
+    if (taken < size || (!bytes.empty() && share_.over())) break;
+  }
+  reading_ = nullptr;
+  receiving_ = false;
 }
 
 // From here on nothing happens but the connection's own end: streams are over, input is ignored, nothing more is

@@ -10,6 +10,7 @@
 #include "source/http/h2/flood_guard.h"
 #include "source/http/h2/framer.h"
 #include "source/http/h2/stream.h"
+#include "source/http/h2/turn_share.h"
 
 namespace outrigger::http::h2 {
 
@@ -52,11 +53,13 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   bool OnFrameBegin(const FrameHead& head) override;
   Stream* OnRequestBegin(uint32_t stream_id) override;
   bool OnHeaderBlockBegin(Stream& stream) override;
-  void OnHeaderBlockWithoutStream() override { ++counters_.headers_cb_no_stream; }
+  bool OnHeaderBlockWithoutStream() override;
   bool OnHeader(Stream& stream, const HpackDecoder::Field& field) override;
   bool OnHeaderBlockEnd(Stream& stream, bool end) override;
   void OnDataChunk(Stream& stream, const char* bytes, size_t n) override;
   bool OnDataFrame(Stream& stream, bool end, bool empty) override;
+  bool OnDataWithoutStream(bool empty) override;
+  bool MayGoOn() override { return !share_.over(); }
   void OnResetFrame(Stream& stream) override;
   void OnSettings(bool ack) override;
   void OnPingAck() override;
@@ -100,6 +103,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void OnEarlyTimer();
   bool JudgeLateFrame(const FrameHead& head);
   void CheckMemory();
+  void Receive(Buffer& bytes);
   void NoteGauges(bool ended);
   void CloseIfDone();
   // The connection cannot go on: GOAWAY with `code`, then close. Acts at the end of the read or write in progress.
@@ -120,6 +124,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   const Http2Options http2_;
   CodecCounters& counters_;
   FloodGuard floods_;
+  TurnShare share_;
   ClosedStreams closed_streams_;
   Framer framer_;
   IntrusiveList<Stream, AllStreams> streams_;
@@ -151,7 +156,8 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   bool ready_ : 1 = false, closed_ : 1 = false, draining_ : 1 = false, final_goaway_ : 1 = false,
                 peer_goaway_ : 1 = false, receiving_ : 1 = false, flushing_ : 1 = false, flush_wanted_ : 1 = false,
                 stream_ended_ : 1 = false, went_idle_ : 1 = false, ping_outstanding_ : 1 = false,
-                drain_ping_ : 1 = false, settings_sent_ : 1 = false, preface_done_ : 1 = false;
+                drain_ping_ : 1 = false, settings_sent_ : 1 = false, preface_done_ : 1 = false,
+                input_ended_ : 1 = false;
 };
 
 }  // namespace outrigger::http::h2

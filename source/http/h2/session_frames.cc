@@ -7,6 +7,7 @@ namespace outrigger::http::h2 {
 
 bool Http2Session::OnFrameBegin(const FrameHead& head) {
   if (closed_ || fail_detail_ != nullptr) return false;
+  share_.Charge(head);
   const char* flood = nullptr;
   switch (head.type) {
     case FrameType::kHeaders:
@@ -69,6 +70,16 @@ void Http2Session::OnStreamRefused(uint32_t stream_id) {
   ++counters_.stream_refused_errors;
   closed_streams_.OnOpened(stream_id);
   closed_streams_.OnReset(stream_id);
+}
+
+// Decoded in vain. A small one after a request that was cancelled costs no more than HEADERS give back; a client's that
+// were refused, and large ones, do.
+bool Http2Session::OnHeaderBlockWithoutStream() {
+  ++counters_.headers_cb_no_stream;
+  const uint32_t cost = (server_owner_ != nullptr ? 2 : 1) + block_wire_ / 1024;
+  const char* flood = floods_.OnControl(connection_.dispatcher().now(), cost);
+  if (flood != nullptr) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  return flood == nullptr;
 }
 
 Stream* Http2Session::OnRequestBegin(uint32_t stream_id) {
@@ -212,6 +223,12 @@ bool Http2Session::OnDataFrame(Stream& stream, bool end, bool empty) {
   stream.end_received_ = true;
   if (stream.receiver_ != nullptr) Deliver(stream);
   return !closed_;
+}
+
+bool Http2Session::OnDataWithoutStream(bool empty) {
+  const char* flood = floods_.OnFrameWithPayload(empty);
+  if (flood != nullptr) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  return flood == nullptr;
 }
 
 void Http2Session::OnResetFrame(Stream& stream) { stream.reset_by_peer_ = true; }

@@ -11,10 +11,11 @@ namespace outrigger::http::h2 {
 
 class Stream;
 
-// The open streams of a connection by id: a hash table, half full at most, with linear probing.
+// The open streams of a connection by id: a hash table, half full at most, with linear probing. `seed`: so that a peer
+// does not know which ids fall together. A large table is let go with its last stream.
 class StreamIndex {
  public:
-  StreamIndex() = default;
+  explicit StreamIndex(uint32_t seed) : seed_(seed) {}
   ~StreamIndex() { Memory::Free(slots_); }
   StreamIndex(const StreamIndex&) = delete;
 
@@ -45,6 +46,11 @@ class StreamIndex {
       at = next;
     }
     slots_[at].stream = nullptr;
+    if (size_ == 0 && mask_ >= kKept) {
+      Memory::Free(slots_);
+      slots_ = nullptr;
+      mask_ = 0;
+    }
   }
   // f(id, Stream&) may remove and insert: each stream that was there at the start and still is at its turn is visited,
   // in the order of ids.
@@ -65,11 +71,16 @@ class StreamIndex {
   }
 
  private:
+  static constexpr uint32_t kKept = 64;  // slots that an idle connection may keep
   struct Slot {
     Stream* stream;  // null: free
     uint32_t id;
   };
-  uint32_t Home(uint32_t id) const { return ((id >> 1) * 0x9e3779b1u >> 16) & mask_; }
+  uint32_t Home(uint32_t id) const {
+    uint32_t hash = ((id >> 1) ^ seed_) * 0x9e3779b1u;
+    hash = (hash ^ hash >> 15) * 0x85ebca6bu;
+    return (hash ^ hash >> 13) & mask_;
+  }
   void Put(uint32_t id, Stream* stream) {
     uint32_t at = Home(id);
     while (slots_[at].stream != nullptr) at = (at + 1) & mask_;
@@ -88,6 +99,7 @@ class StreamIndex {
     Memory::Free(old);
   }
 
+  const uint32_t seed_;
   Slot* slots_ = nullptr;
   uint32_t mask_ = 0;
   uint32_t size_ = 0;
