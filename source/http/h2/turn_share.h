@@ -14,7 +14,7 @@ namespace outrigger::http::h2 {
 // Small input is always read: whoever sends a request now and then does not wait behind those who send without end.
 class TurnShare {
  public:
-  static constexpr size_t kSmall = 1024;      // bytes
+  static constexpr size_t kSmall = 1024;       // bytes
   static constexpr uint32_t kMostWork = 4096;  // see Charge()
   static constexpr uint32_t kWorkPerLook = 64;
   static constexpr Duration kMostTime = microseconds(50);
@@ -52,7 +52,8 @@ class TurnShare {
     }
   }
   bool over() {
-    if (work_ < next_look_) [[likely]] return false;
+    if (work_ < next_look_) [[likely]]
+      return false;
     next_look_ = work_ + kWorkPerLook;
     return work_ >= kMostWork || dispatcher_.engine().MonotonicNow() - begun_ >= kMostTime;
   }

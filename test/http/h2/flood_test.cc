@@ -3,6 +3,7 @@
 #include "gtest/gtest.h"
 #include "source/http/h2/flood_guard.h"
 #include "source/http/h2/memory.h"
+#include "source/http/h2/stream_index.h"
 #include "test/http/h2/raw_peer.h"
 
 namespace outrigger::http::h2 {
@@ -30,6 +31,7 @@ struct H2FloodTest : testing::Test, Raw {
 };
 
 TEST_F(H2FloodTest, PingsInOneBurst) {
+  http2.max_outbound_control_frames = 20;  // within the part of a turn that the clock does not shorten
   Open(true);
   Write(Times(3000, Frame(6, 0, 0, "12345678")));
   ExpectCalmed("http2.outbound_control_frames_flood");
@@ -45,8 +47,9 @@ TEST_F(H2FloodTest, SettingsInOneBurst) {
 
 TEST_F(H2FloodTest, SettingsWhoseAcknowledgementsPileUp) {
   http2.control_frames_burst = 1'000'000;
+  http2.max_outbound_control_frames = 2;
   Open(true);
-  Write(Times(3000, Settings()));
+  Write(Times(300, Settings()));
   ExpectCalmed("http2.outbound_control_frames_flood");
   EXPECT_EQ(counters.outbound_control_flood, 1u);
 }
@@ -87,6 +90,57 @@ TEST_F(H2FloodTest, EmptyDataFrames) {
   Write(Data(1, "", false));
   ExpectCalmed("http2.inbound_empty_frames_flood");
   EXPECT_EQ(counters.inbound_empty_frames_flood, 1u);
+}
+
+TEST_F(H2FloodTest, EmptyDataOnAStreamThatWasReset) {
+  server_app.on_stream = [](Exchange& exchange) {
+    exchange.on_headers = [](Exchange& e) { e.sender->Reset(ResetReason::kLocalRefused); };
+  };
+  Open(true);
+  Write(Headers(1, Post(), false));
+  ASSERT_TRUE(Until([&] { return Count(3) == 1; }));
+  Write(Data(1, "", false));
+  ExpectAlive();
+  Write(Data(1, "", false));
+  ExpectCalmed("http2.inbound_empty_frames_flood");
+}
+
+TEST_F(H2FloodTest, HeaderBlocksOfRequestsThatAreRefused) {
+  http2.max_concurrent_streams = 1;
+  http2.control_frames_burst = 30;
+  http2.control_frames_per_second = 0;
+  Open(true);  // our SETTINGS are not acknowledged: the peer may not know the limit
+  std::string bytes = Headers(1, Post(), false);
+  for (uint32_t i = 1; i < 100; ++i) bytes += Headers(1 + 2 * i, Get(), true);
+  Write(bytes);
+  ExpectCalmed("http2.inbound_control_frames_flood");
+  EXPECT_EQ(server_app.exchanges.size(), 1u);
+  EXPECT_EQ(counters.headers_cb_no_stream, counters.stream_refused_errors);
+}
+
+TEST_F(H2FloodTest, NamesOfTheTableThatAreCopiedForNobody) {
+  options.max_header_bytes = 10'000;
+  Open(true);
+  std::string block = Block(Get()) + "\x40\x7f\xa1\x1e" + std::string(4000, 'n') + std::string(1, '\0');
+  for (int i = 0; i < 100; ++i) block += std::string("\x7e\0", 2);  // that name again, into the table again
+  Write(Frame(1, kEndHeaders | kEndStream, 1, block));
+  ExpectCalmed("http2.header_block_too_large");
+  EXPECT_EQ(counters.header_overflow, 1u);
+}
+
+TEST(StreamIndexTest, ALargeTableGoesWithItsLastStream) {
+  StreamIndex index(12345);
+  Stream* const some = reinterpret_cast<Stream*>(&index);  // only its address matters
+  for (uint32_t id = 1; id < 400; id += 2) index.Insert(id, *some);
+  EXPECT_GT(index.memory_held(), 4000u);
+  for (uint32_t id = 1; id < 400; id += 2) {
+    EXPECT_EQ(index.Find(id), some);
+    index.Remove(id);
+    EXPECT_EQ(index.Find(id), nullptr);
+  }
+  EXPECT_EQ(index.memory_held(), 0u);
+  index.Insert(401, *some);
+  EXPECT_EQ(index.Find(401), some);
 }
 
 TEST_F(H2FloodTest, PaddingAloneIsEmptyToo) {

@@ -109,5 +109,30 @@ TEST_F(H2IndexingTest, WhatIsSecretIsNeverIndexedByAnyone) {
   EXPECT_EQ(NextLast(With("cookie", "session=1")).form, Form::kNever);  // short: could be guessed (RFC 7541 7.1.3)
 }
 
+TEST_F(H2IndexingTest, WhatMustNotBeIndexedIsNotIndexedByTheNextHop) {
+  Open(true);
+  const std::string own = "\x10\x03own\x05value";  // never indexed
+  const std::string other = std::string(1, '\0') + "\x05other\x05value";
+  Write(Frame(1, kEndHeaders | kEndStream, 1, h2::Block(Get()) + own + other));
+  ASSERT_TRUE(Until([&] { return !server_app.exchanges.empty() && server_app.exchanges[0]->ends == 1; }));
+  const HeaderMap& got = *server_app.exchanges[0]->headers;
+  EXPECT_TRUE(got.Find(HeaderName("own"))->never_indexed);
+  EXPECT_FALSE(got.Find(HeaderName("other"))->never_indexed);
+  Exchange request;
+  Raw next;
+  next.Open(false);
+  request.sender = next.client->NewStream(request);
+  request.sender->SendHeaders(got, true);
+  ASSERT_TRUE(next.Until([&] { return next.Count(1) == 1; }));
+  const std::string block = next.Last(1).payload;
+  size_t never = 0, indexed = 0;  // new names begin with 0x10 or 0x40
+  for (size_t i = 0; i + 1 < block.size(); ++i) {
+    never += block[i] == '\x10' && (block[i + 1] & 0x7f) <= 3;
+    indexed += block[i] == '\x40' && (block[i + 1] & 0x7f) <= 5;
+  }
+  EXPECT_EQ(never, 1u);
+  EXPECT_EQ(indexed, 1u);
+}
+
 }  // namespace
 }  // namespace outrigger::http::h2
