@@ -69,7 +69,7 @@ LastGoodKeeper::LastGoodKeeper(Server& server, xds::LastGoodStore store)
 LastGoodKeeper::~LastGoodKeeper() {
   *self_ = nullptr;
   if (!MayWrite() || graph_ == nullptr) return;
-  if (dirty_ || collected_.has_value() || connected_()) writer_->Write(Collect());
+  if (dirty_ || collected_.has_value() || connected_()) writer_->Write(CollectNow());
 }
 
 bool LastGoodKeeper::Load() {
@@ -148,15 +148,20 @@ void LastGoodKeeper::Schedule() {
   server_.dispatcher().Arm(write_timer_, std::max(kCollectAfter, next_write_ - server_.dispatcher().now()));
 }
 
-xds::LastGood LastGoodKeeper::Collect() const {
-  xds::LastGood content;
+xds::LastGood LastGoodKeeper::CollectNow() const {
+  xds::LastGood content = Collect(*graph_);
   content.written = server_.dispatcher().wall_now();
-  graph_->ForEach([&](const xds::ResourceRow& row) {
+  return content;
+}
+
+xds::LastGood LastGoodKeeper::Collect(const xds::StagingGraph& graph) {
+  xds::LastGood content;
+  graph.ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static || row.active == nullptr) return;
     const xds::Resource& resource = row.active->resource;
     if (resource.message == nullptr && resource.wire == nullptr) return;
-    if (resource.ttl > Duration::zero()) return;         // it is to end when nobody renews it
-    if (graph_->IsDemanded(row.type, resource)) return;  // nobody would subscribe to it before a request asks again
+    if (resource.ttl > Duration::zero()) return;       // it is to end when nobody renews it
+    if (graph.IsDemanded(row.type, resource)) return;  // nobody would subscribe to it before a request asks again
     content.resources.push_back(
         {row.type, resource.name, resource.version, resource.hash, resource.message, "", resource.wire});
   });
@@ -167,7 +172,7 @@ xds::LastGood LastGoodKeeper::Collect() const {
 void LastGoodKeeper::OnWriteTimer() {
   dirty_ = false;
   writing_ = true;
-  collected_ = Collect();
+  collected_ = CollectNow();
   server_.dispatcher().Arm(published_timer_, Duration::zero());
 }
 

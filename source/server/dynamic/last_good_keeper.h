@@ -51,6 +51,8 @@ class LastGoodKeeper final {
   void OnLive();     // the start is over: from now on there is something worth keeping
   LastGoodView view() const;
   void RefreshGauges();
+  // What is in use and worth keeping. Shares the messages: costs main names, versions and references.
+  static xds::LastGood Collect(const xds::StagingGraph& graph);
 
  private:
   LastGoodKeeper(Server& server, xds::LastGoodStore store);
@@ -58,7 +60,7 @@ class LastGoodKeeper final {
   void OnSilence();
   bool MayWrite() const { return live_ && taken_over_; }
   void Schedule();
-  xds::LastGood Collect() const;
+  xds::LastGood CollectNow() const;
   void OnWriteTimer();
   void OnPublished();
   void OnWritten(const LastGoodWriter::Written& result);

@@ -20,6 +20,8 @@ namespace {
 
 using xds::ResourceType;
 
+constexpr int kMostWhole = 20;  // rounds of what is resent whole
+
 struct Medians {
   double decode, stage, publish, worker, balance, after_decode, total, longest_main, longest_worker, wall;
 };
@@ -59,7 +61,7 @@ int64_t SettledHeap(ProxyUnderPush& proxy) {
 }
 
 struct ChangeCosts {
-  Medians endpoint, cluster;
+  Medians endpoint, cluster, route;
 };
 
 // Everything of a mesh, then single changes while every cluster is in use on the worker.
@@ -99,12 +101,22 @@ ChangeCosts MeasureMesh(const MeshShape& shape, int rounds, bool print) {
     cost.longest_worker = std::max(cost.longest_worker, more.longest_worker);
     clusters.push_back(cost);
   }
-  return {MediansOf(endpoints), MediansOf(clusters)};
+  std::vector<PushCost> routes;
+  for (int i = 1; i <= std::min(rounds, kMostWhole); ++i)
+    routes.push_back(proxy.Push(ResourceType::kRoutes, TheRoutes(shape, i)));
+  if (print) {
+    std::vector<double> collect;
+    for (int i = 0; i < 5; ++i) collect.push_back(proxy.Collect());
+    std::nth_element(collect.begin(), collect.begin() + 2, collect.end());
+    absl::PrintF("| %s: collected for the last-good store (on main) | %.1f | | | | | |\n", name, collect[2] * 1e3);
+  }
+  return {MediansOf(endpoints), MediansOf(clusters), MediansOf(routes)};
 }
 
-Medians MeasureOneCluster(uint32_t endpoints, int rounds) {
+Medians MeasureOneCluster(uint32_t endpoints, int rounds, bool cold = false) {
   const MeshShape shape{1, endpoints, 1};
   ProxyUnderPush proxy(1);
+  if (cold) proxy.ColdCaches();
   proxy.Push(ResourceType::kCluster, AllClusters(shape));
   proxy.Push(ResourceType::kEndpoints, AllEndpoints(shape), ClusterName(0));
   std::vector<PushCost> costs;
@@ -114,12 +126,13 @@ Medians MeasureOneCluster(uint32_t endpoints, int rounds) {
   return MediansOf(costs);
 }
 
-// One kind of change alone, as profilers want it: `mesh` of so many clusters, or one `cluster` of so many endpoints.
+// One kind of change alone, as profilers want it: `mesh` of so many clusters, or one `cluster` (`cold`: with
+// emptied caches) of so many endpoints.
 int MeasureAlone(absl::string_view what, uint32_t size, int rounds) {
   if (what == "mesh") {
     Row("one endpoint", MeasureMesh({size, 10, 2 * size}, rounds, false).endpoint);
   } else {
-    Row("one endpoint", MeasureOneCluster(size, rounds));
+    Row("one endpoint", MeasureOneCluster(size, rounds, what == "cold"));
   }
   return 0;
 }
@@ -174,7 +187,7 @@ int Main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--memory") return PrintMemory();
-    if (argument == "--alone" && i + 3 < argc) {  // mesh|cluster SIZE ROUNDS
+    if (argument == "--alone" && i + 3 < argc) {  // mesh|cluster|cold SIZE ROUNDS
       uint32_t size = 0;
       if (!absl::SimpleAtoi(argv[i + 2], &size) || !absl::SimpleAtoi(argv[i + 3], &rounds) || rounds <= 0) return 2;
       return MeasureAlone(argv[i + 1], size, rounds);
@@ -184,14 +197,16 @@ int Main(int argc, char** argv) {
       rounds = 30;
     }
   }
-  absl::PrintF("Applying all, CPU ms:\n\n| what | total | wall | decode | stage | longest main | longest worker |\n");
+  absl::PrintF(
+      "Applying all, CPU ms:\n\n| what | total | wall | decode | stage | longest main, /ready | longest worker |\n");
   absl::PrintF("| --- | --- | --- | --- | --- | --- | --- |\n");
   const ChangeCosts small = MeasureMesh({100, 10, 200}, rounds, true);
   const ChangeCosts middle = MeasureMesh({1000, 10, 2000}, rounds, true);
   const ChangeCosts large = MeasureMesh({10000, 10, 20000}, rounds, true);
   absl::PrintF("\nOne change, every cluster in use on the worker, CPU us, medians of %d:\n\n", rounds);
   const char* kHead =
-      "| what | decode | stage | publish | worker | first pick | total | wall | longest main | longest worker |\n"
+      "| what | decode | stage | publish | worker | first pick | total | wall | longest main, /ready | longest worker "
+      "|\n"
       "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
   absl::PrintF("%s", kHead);
   Row("one endpoint, 100 clusters, 1k endpoints", small.endpoint);
@@ -200,15 +215,25 @@ int Main(int argc, char** argv) {
   Row("one cluster, 100 clusters", small.cluster);
   Row("one cluster, 1k clusters", middle.cluster);
   Row("one cluster, 10k clusters", large.cluster);
+  Row("one route of 200, all resent", small.route);
+  Row("one route of 2k, all resent", middle.route);
+  Row("one route of 20k, all resent", large.route);
   absl::PrintF("\nRatio of one endpoint's change, 10k clusters to 100: %.2f (goal 1.50); of one cluster's: %.2f\n",
                large.endpoint.total / small.endpoint.total, large.cluster.total / small.cluster.total);
   absl::PrintF("\nOne endpoint inside one cluster, the whole cluster resent, CPU us:\n\n%s", kHead);
   const Medians thousand = MeasureOneCluster(1000, quick ? 20 : 100);
   Row("1k endpoints", thousand);
+  Row("10k endpoints", MeasureOneCluster(10000, quick ? 10 : 30));
   const Medians most = MeasureOneCluster(100000, quick ? 5 : 15);
   Row("100k endpoints", most);
-  absl::PrintF("\nRatio of what comes after decoding, 100k endpoints to 1k: %.1f (goal 1.5)\n",
-               most.after_decode / thousand.after_decode);
+  const Medians cold_thousand = MeasureOneCluster(1000, quick ? 20 : 100, true);
+  Row("1k endpoints, caches emptied after decoding", cold_thousand);
+  const Medians cold_most = MeasureOneCluster(100000, quick ? 5 : 15, true);
+  Row("100k endpoints, caches emptied after decoding", cold_most);
+  absl::PrintF(
+      "\nRatio of what comes after decoding, 100k endpoints to 1k: %.1f; with caches as cold for both: %.1f (goal "
+      "1.5)\n",
+      most.after_decode / thousand.after_decode, cold_most.after_decode / cold_thousand.after_decode);
   return PrintMemory();
 }
 

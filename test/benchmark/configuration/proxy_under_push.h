@@ -50,6 +50,10 @@ class ProxyUnderPush {
   void UseAll(uint32_t count);
   void Settle();             // until nobody has anything to do
   void Linger(int seconds);  // real ones: for timers
+  // From now on caches are emptied between decoding and the rest: large messages do that themselves.
+  void ColdCaches() { cold_ = true; }
+  // CPU seconds of main to collect all that is in use for the last-good store, and to free it again.
+  double Collect() const;
   // Virtual seconds are not waited for: timers of the graph that hold clusters back are passed over by resending.
   server::Server& server() { return *server_; }
 
@@ -64,7 +68,7 @@ class ProxyUnderPush {
   extension::FactoryTable factories_;
   Configuration* configuration_ = nullptr;  // the server's
   std::unique_ptr<server::Server> server_;
-  uint32_t updates_ = 0;
+  bool cold_ = false;
 };
 
 }  // namespace outrigger::bench
