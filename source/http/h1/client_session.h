@@ -39,6 +39,11 @@ class ClientStream final : public StreamSender {
     return !request_started_ ||
            (connection_->stats().bytes_written <= unsent_until_ && !connection_->transport().wants_write());
   }
+  // What was written of the request is all that the connection's output holds.
+  bool OnlyWaits() const {
+    return !response_started_ && !tunnel_open_ && unsent() && connection_->stats().bytes_written == unsent_until_ &&
+           !connection_->closing();
+  }
   bool waits_for_switch() const { return (!facts_.upgrade.empty() || facts_.connect) && !tunnel_open_; }
   void HoldBody(Buffer& body, bool end);
   void EndRequest();

@@ -104,16 +104,21 @@ void ClientStream::EndRequest() {
   if (response_done_) session_->FinishStream();
 }
 
-// An exchange cannot be given up without its connection. Nothing that was not sent yet is sent.
+// An exchange cannot be given up without its connection, but for one of which nothing was sent: requests that come and
+// are cancelled in the same turn do not each cost a connection. Nothing that was not sent yet is sent.
 void ClientStream::Reset(ResetReason) {
   if (session_ == nullptr) return;
   ClientSession* const session = session_;
   ++session->counters_.tx_reset;
-  const bool untouched = !request_started_ && session->fail_detail_ == nullptr;
+  const bool untouched = session->fail_detail_ == nullptr && (!request_started_ || OnlyWaits());
   session->stream_ = nullptr;
   session->state_ = ClientSession::State::kIdle;
   session->Retire(this);
-  if (!untouched) session->CutLater();
+  if (!untouched) {
+    session->CutLater();
+  } else if (request_started_) {
+    connection_->output().Clear();
+  }
   session->owner_.OnStreamClosed();
 }
 

@@ -308,8 +308,8 @@ bool Framer::OnWindowUpdate(absl::string_view payload) {
   if (stream == nullptr || stream->resetting) return true;
   stream->send_window += more;
   if (more == 0 || stream->send_window > int64_t{kLargestWindow}) {
-    events_.OnFramingError(stream, more == 0 ? kProtocol : kFlow);
     SubmitReset(*stream, more == 0 ? ErrorCode::kProtocolError : ErrorCode::kFlowControlError);
+    events_.OnFramingError(stream, more == 0 ? kProtocol : kFlow);
     return true;
   }
   if (stream->starved && stream->send_window > 0) WakeStarved(*stream);

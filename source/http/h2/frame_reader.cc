@@ -185,9 +185,9 @@ bool Framer::BeginData() {
   // Before it acknowledged our SETTINGS the peer may go by the standard's window.
   const uint32_t most = acknowledged_ ? limits_.stream_window : std::max<uint32_t>(limits_.stream_window, 65535);
   if (stream.unreturned + head_.length > most) {
-    events_.OnFramingError(&stream, "http2.flow_control_error");
-    SubmitReset(stream, ErrorCode::kFlowControlError);
     data_stream_ = nullptr;
+    SubmitReset(stream, ErrorCode::kFlowControlError);
+    events_.OnFramingError(&stream, "http2.flow_control_error");
     return true;
   }
   stream.unreturned += head_.length;

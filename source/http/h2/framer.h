@@ -58,7 +58,8 @@ class FrameEvents {
   virtual void OnPingAck() = 0;
   virtual void OnGoAway(uint32_t last_stream_id, ErrorCode code) = 0;
   virtual bool OnInvalidMessage(Stream* stream, const char* detail) = 0;  // the framer resets it when this says true
-  virtual void OnFramingError(Stream* stream, const char* detail) = 0;    // RST_STREAM of it follows; null: GOAWAY
+  virtual void OnFramingError(Stream* stream,
+                              const char* detail) = 0;  // RST_STREAM of it is queued; null: GOAWAY follows
   virtual void OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) = 0;
   virtual void OnRequestNotSent(Stream& stream) = 0;  // made after the peer said GOAWAY
   virtual void OnStreamClosed(Stream& stream, ErrorCode code) = 0;

@@ -65,9 +65,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void OnPingAck() override;
   void OnGoAway(uint32_t last_stream_id, ErrorCode code) override;
   bool OnInvalidMessage(Stream* stream, const char* detail) override;
-  void OnFramingError(Stream* stream, const char* detail) override {
-    (stream != nullptr ? stream->detail_ : framing_detail_) = detail;
-  }
+  void OnFramingError(Stream* stream, const char* detail) override;
   void OnStreamRefused(uint32_t stream_id) override;
   void OnFrameSent(const FrameHead& head, Stream* stream, ErrorCode code) override;
   void OnRequestNotSent(Stream& stream) override;

@@ -250,6 +250,12 @@ bool Http2Session::OnInvalidMessage(Stream* stream, const char* detail) {
   return !closed_;
 }
 
+// Whoever works for the stream hears of it now: perhaps before anything of its request was sent on.
+void Http2Session::OnFramingError(Stream* stream, const char* detail) {
+  (stream != nullptr ? stream->detail_ : framing_detail_) = detail;
+  if (stream != nullptr && stream->receiver_ != nullptr) EndReceiver(*stream, ResetReason::kProtocolError, detail);
+}
+
 // ---- delivery
 
 void Http2Session::Deliver(Stream& stream) {

@@ -251,6 +251,20 @@ TEST_F(ClientSessionTest, ResettingAnExchangeClosesItsConnection) {
   e.SendBody("stale", true);
 }
 
+TEST_F(ClientSessionTest, ResettingAnExchangeOfWhichNothingWasSentKeepsItsConnection) {
+  Exchange given_up;
+  given_up.sender = session_->NewStream(given_up);
+  given_up.Send(h2::Post("/given-up"), false);
+  given_up.SendBody("body", false);
+  given_up.sender->Reset(ResetReason::kLocalReset);
+  EXPECT_TRUE(session_->accepts_streams());
+  Exchange& next = Start(h2::Get("/next"), true);
+  Say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(Until([&] { return next.ends == 1; }));
+  EXPECT_EQ(got(), "GET /next HTTP/1.1\r\nhost: a.test\r\n\r\n");
+  EXPECT_EQ(app_.closes, 0);
+}
+
 TEST_F(ClientSessionTest, UpgradesTunnelAfter101) {
   FieldList fields = h2::Get();
   fields.push_back({"upgrade", "websocket"});

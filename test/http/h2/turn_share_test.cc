@@ -1,6 +1,7 @@
 // A connection that sends much gets its part of each turn of the loop, and loses nothing.
-#include "gtest/gtest.h"
 #include "source/http/h2/turn_share.h"
+
+#include "gtest/gtest.h"
 #include "test/http/h2/raw_peer.h"
 
 namespace outrigger::http::h2 {
