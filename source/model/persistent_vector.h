@@ -96,6 +96,7 @@ class PersistentVector {
     if (node == nullptr) return New(height);
     if (node->refs.load(std::memory_order_acquire) == 1) return node;
     Node* copy = New(height);
+    Prefetch(node, height);
     if (height == 0) {
       static_cast<Leaf*>(copy)->elements = static_cast<Leaf*>(node)->elements;
     } else {
@@ -104,6 +105,17 @@ class PersistentVector {
     }
     Unref(node, height);
     return copy;
+  }
+  // Counting a reference waits for its line; all lines of a node are waited for together.
+  static void Prefetch(const Node* node, uint32_t height) {
+    for (uint32_t i = 0; i < kFan; ++i) {
+      if (height > 0) {
+        __builtin_prefetch(static_cast<const Inner*>(node)->below[i], 1);
+      } else if (const T* element = static_cast<const Leaf*>(node)->elements[i].get(); element != nullptr) {
+        // make_shared puts the count before what it counts; elsewhere nothing is gained.
+        __builtin_prefetch(reinterpret_cast<const char*>(element) - 2 * sizeof(void*), 1);
+      }
+    }
   }
   static Node* SetIn(Node* node, uint32_t height, uint32_t index, std::shared_ptr<const T> value) {
     node = Own(node, height);

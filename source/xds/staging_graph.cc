@@ -182,7 +182,9 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   node->timed_out = false;
   node->stats.Success(resource.version, Now());
   if (leaf) {
-    to_try->insert(node->wanted_by.begin(), node->wanted_by.end());
+    for (const ResourceKey& owner : node->wanted_by) {
+      if (waiting(owner.type) > 0) to_try->insert(owner);  // nearly always nobody waits: it is not looked at
+    }
   } else {
     to_try->insert(node->key);
   }

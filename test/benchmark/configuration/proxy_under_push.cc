@@ -172,6 +172,16 @@ double ProxyUnderPush::Collect() const {
   return CpuSeconds() - begin;
 }
 
+model::ClusterSlot ProxyUnderPush::SlotOf(absl::string_view cluster) {
+  model::ClusterSlot& slot = slots_[std::string(cluster)];
+  if (!slot.valid()) {
+    const model::Cluster* found = server_->workers().worker(0).context().snapshot().FindCluster(cluster);
+    if (found == nullptr) Fail(absl::StrCat("there is no ", cluster));
+    slot = found->slot;
+  }
+  return slot;
+}
+
 PushCost ProxyUnderPush::Deliver(const xds::Update& update, absl::string_view pick) {
   PushCost cost;
   const double wall = WallSeconds();
@@ -187,8 +197,9 @@ PushCost ProxyUnderPush::Deliver(const xds::Update& update, absl::string_view pi
   if (server_->in_use_generation() != server_->published_generation()) Fail("a publication is not in use");
   if (!pick.empty()) {
     upstream::WorkerContext& context = server_->workers().worker(0).context();
+    const model::ClusterSlot slot = SlotOf(pick);  // routes know it
     const double picking = CpuSeconds();
-    upstream::WorkerCluster* cluster = context.ClusterByName(pick);
+    upstream::WorkerCluster* cluster = context.Cluster(slot);
     if (cluster == nullptr || !cluster->Pick({})) Fail(absl::StrCat("nothing to pick in ", pick));
     cost.balance = CpuSeconds() - picking;
     cost.longest_worker = std::max(cost.longest_worker, cost.balance);
@@ -260,7 +271,7 @@ void ProxyUnderPush::UseAll(uint32_t count) {
   for (size_t i = 0; i < server_->workers().size(); ++i) {
     upstream::WorkerContext& context = server_->workers().worker(i).context();
     for (uint32_t c = 0; c < count; ++c) {
-      upstream::WorkerCluster* cluster = context.ClusterByName(ClusterName(c));
+      upstream::WorkerCluster* cluster = context.Cluster(SlotOf(ClusterName(c)));
       if (cluster == nullptr || !cluster->Pick({})) Fail(absl::StrCat("nothing to pick in ", ClusterName(c)));
     }
   }

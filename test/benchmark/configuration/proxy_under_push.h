@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "source/exe/extensions.h"
+#include "source/model/slot.h"
 #include "source/server/server.h"
 #include "source/server/worker_set.h"
 #include "source/xds/response_decoder.h"
@@ -62,12 +64,14 @@ class ProxyUnderPush {
   template <class Response>
   PushCost PushBytes(xds::ResourceType type, absl::string_view response, absl::string_view pick);
   PushCost Deliver(const xds::Update& update, absl::string_view pick);
+  model::ClusterSlot SlotOf(absl::string_view cluster);
   bool TurnMain(PushCost* cost);
   bool TurnWorkers(PushCost* cost);
 
   extension::FactoryTable factories_;
   Configuration* configuration_ = nullptr;  // the server's
   std::unique_ptr<server::Server> server_;
+  std::map<std::string, model::ClusterSlot> slots_;
   bool cold_ = false;
 };
 
