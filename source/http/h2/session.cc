@@ -120,7 +120,9 @@ void Http2Session::EndSession(ResetReason reason, const char* detail) {
   streams_.ForEach([](Stream& stream) { stream.closed_ = true; });
   // Streams stay in the list until the session is destroyed, so receivers may reset others meanwhile.
   streams_.ForEach([&](Stream& stream) {
-    if (stream.receiver_ != nullptr) EndReceiver(stream, reason, detail);
+    if (stream.receiver_ == nullptr) return;
+    const bool unsent = reason == ResetReason::kConnectionTermination && client_owner_ != nullptr && stream.unsent();
+    EndReceiver(stream, unsent ? ResetReason::kNotSent : reason, detail);
   });
   active_ = 0;
   NoteGauges(true);

@@ -74,6 +74,7 @@ void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
     unsent_ = kept;
     return;
   }
+  NoteStart();
   id_ = session_.framer_.SubmitRequest(headers, end, *this);
   if (id_ != 0) return session_.closed_streams_.OnOpened(id_);
   detail_ = "http2.no_stream_id_left";
@@ -96,6 +97,7 @@ void Stream::SendExtendedConnect(const HeaderMap& headers) {
     upgrade_ = receiver_->arena().Copy(headers.Get(KnownHeader::kUpgrade));
     changed.Set(KnownHeader::kMethod, "CONNECT");
     changed.Add(KnownHeader::kProtocol, upgrade_);
+    NoteStart();
     id_ = session_.framer_.SubmitRequest(changed, false, *this);
     if (id_ != 0) return session_.closed_streams_.OnOpened(id_);
     detail_ = "http2.no_stream_id_left";
@@ -152,6 +154,16 @@ void Stream::NoteMarks() {
   above_high_ = true;
   session_.above_high_.PushBack(*this);
   if (receiver_ != nullptr) receiver_->OnAboveWriteHigh();
+}
+
+void Stream::NoteStart() {
+  unsent_until_ = session_.connection_.stats().bytes_written + session_.connection_.output().size();
+}
+
+// Client: no byte of the request was written, so the peer cannot have processed it. TLS keeps what it sealed.
+bool Stream::unsent() const {
+  net::Connection& connection = session_.connection_;
+  return id_ == 0 || (connection.stats().bytes_written <= unsent_until_ && !connection.transport().wants_write());
 }
 
 void Stream::DropUnsent() {

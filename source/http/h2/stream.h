@@ -72,6 +72,8 @@ class Stream final : public StreamSender,
   void NoteMarks();
   void OwnerEnded();
   void DropUnsent();
+  bool unsent() const;
+  void NoteStart();
 
   Http2Session& session_;
   StreamReceiver* receiver_ = nullptr;
@@ -90,6 +92,7 @@ class Stream final : public StreamSender,
   uint32_t round_sent_ = 0;
   MonotonicTime flush_progress_;  // leaving_: when something was sent last
   MonotonicTime farewell_;        // answered early: when it is reset
+  uint64_t unsent_until_ = 0;     // client: the connection's bytes_written before the first byte of this request
   uint32_t header_count_ = 0;
   uint32_t header_bytes_ = 0;
   uint8_t interim_count_ = 0;

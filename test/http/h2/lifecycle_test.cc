@@ -268,6 +268,24 @@ TEST_F(H2RawClientTest, StreamsAboveTheGoAwaysLastIdWereNotProcessed) {
   EXPECT_EQ(first.resets, 0);
 }
 
+// Without a GOAWAY nothing says how far the peer came. What was not written it cannot have seen.
+TEST_F(H2RawClientTest, WhatWasNotWrittenWhenTheConnectionEndedWasNotProcessed) {
+  Open(false);
+  Exchange& written = Start(Get(), true);
+  Exchange& begun = Start(Post(), false);
+  ASSERT_TRUE(Until([&] { return Count(1) == 2; }));
+  (*peer)->Close(net::Connection::CloseMode::kNow);  // its end lies ready when the next ones are made
+  begun.SendBody("more", true);
+  Exchange& unwritten = Start(Get(), true);
+  Exchange& with_body = Start(Post(), false);
+  with_body.SendBody("all of it", true);
+  ASSERT_TRUE(Until([&] { return written.resets + begun.resets + unwritten.resets + with_body.resets == 4; }));
+  EXPECT_EQ(written.reason, ResetReason::kConnectionTermination);
+  EXPECT_EQ(begun.reason, ResetReason::kConnectionTermination);
+  EXPECT_EQ(unwritten.reason, ResetReason::kNotSent);
+  EXPECT_EQ(with_body.reason, ResetReason::kNotSent);
+}
+
 TEST_F(H2RawClientTest, ResetCodesBecomeReasons) {
   const std::vector<std::pair<ErrorCode, ResetReason>> codes = {
       {ErrorCode::kRefusedStream, ResetReason::kRemoteRefused},
