@@ -34,12 +34,11 @@ Http2Session::Http2Session(net::Connection& connection, ServerSessionOwner* serv
       counters_(counters),
       floods_(http2_, counters),
       share_(connection.dispatcher()),
-      framer_(server_owner != nullptr,
-              LimitsOf(options, http2,
-                       server_owner != nullptr
-                           ? static_cast<uint32_t>(connection.dispatcher().engine().RandomBits())
-                           : 0),
-              *this) {}
+      framer_(
+          server_owner != nullptr,
+          LimitsOf(options, http2,
+                   server_owner != nullptr ? static_cast<uint32_t>(connection.dispatcher().engine().RandomBits()) : 0),
+          *this) {}
 
 Http2Session::~Http2Session() {
   while (!streams_.empty()) delete &streams_.PopFront();
