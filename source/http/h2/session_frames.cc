@@ -154,6 +154,7 @@ bool Http2Session::OnRequestHeaders(Stream& stream, bool end) {
   HeaderMap& headers = *stream.headers_;
   if (const char* broken = CheckRequest(headers, http2_.allow_connect)) return OnInvalidMessage(&stream, broken);
   stream.head_request_ = headers.method() == "HEAD";
+  stream.connect_ = headers.method() == "CONNECT";
   if (headers.Has(KnownHeader::kProtocol)) ShowUpgradeRequest(headers);
   stream.headers_done_ = true;
   stream.headers_ = nullptr;
@@ -178,6 +179,7 @@ bool Http2Session::OnResponseHeaders(Stream& stream, bool end) {
     return !closed_;
   }
   if (stream.upgrade_.data() != nullptr && status < 300) ShowUpgradeResponse(headers, stream.upgrade_);
+  if (status >= 300) stream.connect_ = false;
   stream.headers_done_ = true;
   if (end) stream.end_delivered_ = true;
   stream.receiver_->OnHeaders(headers, end);
@@ -186,6 +188,10 @@ bool Http2Session::OnResponseHeaders(Stream& stream, bool end) {
 }
 
 bool Http2Session::OnTrailers(Stream& stream, bool end) {
+  if (stream.connect_) {
+    RefuseBlock(stream, ErrorCode::kProtocolError, "http2.violation.of.messaging.rule");
+    return !closed_;
+  }
   if (!end) return OnInvalidMessage(&stream, "http2.violation.of.messaging.rule");  // RFC 9113 8.1
   if (const char* broken = CheckTrailers(*stream.headers_, &counters_.dropped_trailers)) {
     return OnInvalidMessage(&stream, broken);

@@ -51,6 +51,7 @@ void Stream::OwnerEnded() {
 void Stream::SendServerHeaders(const HeaderMap& headers, bool end) {
   const uint32_t status = headers.status();
   if (head_request_ || status == 204 || status == 304) body_forbidden_ = true;
+  if (status >= 300) connect_ = false;
   if (end || body_forbidden_) end_queued_ = true;
   if (status == 101 || (status == 204 && headers.Has(KnownHeader::kContentLength))) {
     // An accepted upgrade is 200 here (RFC 8441 section 5); 204 has no length (RFC 9110 8.6).
@@ -66,7 +67,9 @@ void Stream::SendServerHeaders(const HeaderMap& headers, bool end) {
 
 void Stream::SendClientHeaders(const HeaderMap& headers, bool end) {
   end_queued_ = end;
+  connect_ = headers.method() == "CONNECT";
   if (IsUpgradeRequest(headers)) {
+    connect_ = true;
     end_queued_ = false;
     if (session_.framer_.peer_settings_seen()) return SendExtendedConnect(headers);
     auto* kept = receiver_->arena().New<HeaderMap>(receiver_->arena());
@@ -121,6 +124,10 @@ void Stream::SendBody(Buffer& body, bool end) {
 }
 
 void Stream::SendTrailers(const HeaderMap& trailers) {
+  if (connect_) {
+    Buffer none;
+    return SendBody(none, true);
+  }
   if (body_forbidden_ && receiver_ != nullptr) OwnerEnded();
   if (closed_ || receiver_ == nullptr || !headers_sent_ || end_queued_) return;
   end_queued_ = true;

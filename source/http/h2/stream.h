@@ -103,6 +103,7 @@ class Stream final : public StreamSender,
   bool trailers_ready_ : 1 = false;
   bool end_delivered_ : 1 = false;
   bool head_request_ : 1 = false;
+  bool connect_ : 1 = false;         // CONNECT that was not refused: DATA alone (RFC 9113 8.5)
   bool body_forbidden_ : 1 = false;  // HEAD, 204, 304: what is sent as body is dropped
   bool headers_sent_ : 1 = false;
   bool end_queued_ : 1 = false;   // the last byte or the trailers were handed over
