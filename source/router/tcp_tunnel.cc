@@ -128,6 +128,12 @@ void TcpTunnel::Stop() {
   longest_.Unlink();
   if (std::exchange(over_, true)) return;
   if (connection_ == nullptr) return Cancel();
+  if (!end_sent_ || !end_passed_) {
+    // The stream was cut: the server must not take what it got for all of it (RFC 9113 8.5).
+    connection_->SetHandler(nullptr);
+    connection_->Close(net::Connection::CloseMode::kReset);
+    return router_.stream().dispatcher().DestroyLater(std::move(connection_));
+  }
   Leaving::Take(router_.stream().worker(), std::move(connection_));
 }
 

@@ -1,7 +1,10 @@
 // Upgrades and CONNECT through two proxies, over HTTP/1 and HTTP/2 in every combination: the first speaks to the
 // client, the second to the server that takes the tunnel.
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <atomic>
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -127,6 +130,52 @@ TEST_P(TunnelTest, ARefusalIsAnOrdinaryAnswer) {
   ASSERT_TRUE(Until([&] { return tunnel.done(); })) << way_.ToString();
   EXPECT_EQ(tunnel.response().text, "no") << way_.ToString();
   EXPECT_FALSE(tunnel.failed()) << way_.ToString() << tunnel.why();
+}
+
+// RFC 9113 8.5, 9110 9.3.6: whoever gets half of what was said must not take it for all.
+TEST(CutTunnelTest, TheServerOfAStreamThatIsResetSeesAReset) {
+  std::atomic<int> error{-1};
+  ScriptedBackend backend([&](Peer& peer, int) {
+    peer.Write("hello:");
+    char bytes[64];
+    ssize_t n;
+    while ((n = recv(peer.fd(), bytes, sizeof(bytes), 0)) > 0) peer.Write(std::string(bytes, static_cast<size_t>(n)));
+    error = n == 0 ? 0 : errno;
+  });
+  SmallProxy::Options options;
+  options.backend_port = backend.port();
+  options.connect_route = true;
+  options.hcm = [](filters::hcm::HcmConfig& hcm) {
+    hcm.http2.allow_connect = true;
+    hcm.upgrades.push_back({"connect", true, nullptr});
+  };
+  options.route = [](model::ForwardAction& route) { route.upgrades.push_back({"connect", true, true}); };
+  SmallProxy proxy(options);
+  event::Dispatcher loop{event::MakeEpollEngine()};
+  TestClient::Options http2;
+  http2.protocol = http::Protocol::kHttp2;
+  TestClient client(loop, *net::Address::ParseIp("127.0.0.1", proxy.port()), http2);
+  Call call;
+  call.method = "CONNECT";
+  call.authority = "a.example:25";
+  TestClient::Exchange& tunnel = client.Send(call);
+  const auto echoed = [&](size_t n) {
+    return harness::RunUntil(loop, [&] { return tunnel.response().text.size() >= n || tunnel.done(); });
+  };
+  ASSERT_TRUE(echoed(6)) << tunnel.why();
+  tunnel.SendText("ping", false);
+  ASSERT_TRUE(echoed(10)) << tunnel.why();
+  tunnel.Cancel();
+  ASSERT_TRUE(harness::RunUntil(loop, [&] { return error >= 0; }));
+  EXPECT_EQ(error, ECONNRESET);
+  // An end that was said on both sides is none.
+  error = -1;
+  TestClient::Exchange& whole = client.Send(call);
+  ASSERT_TRUE(harness::RunUntil(loop, [&] { return whole.response().text.size() >= 6 || whole.done(); }));
+  whole.SendText("", true);
+  ASSERT_TRUE(harness::RunUntil(loop, [&] { return error >= 0 && whole.done(); }));
+  EXPECT_EQ(error, 0);
+  EXPECT_FALSE(whole.failed()) << whole.why();
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, TunnelTest, testing::Range(0, 8));
