@@ -34,6 +34,7 @@ struct ServerContext::Parts {
   absl::flat_hash_map<std::string, std::vector<size_t>> wildcard;  // "example.com" for "*.example.com"
   std::vector<Secret> ticket_keys;
   std::string alpn_wire;
+  std::string alpn_wire_before_tls12;
   SslCtxPtr context;
 };
 
@@ -56,9 +57,11 @@ struct ServerCallbacks {
   static int NoteServerName(SSL*, int*, void*) { return SSL_TLSEXT_ERR_OK; }
 
   // Our preference decides; no name in common: no ALPN, the codec is then detected (as Envoy).
-  static int ChooseAlpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
+  static int ChooseAlpn(SSL* ssl, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
                         unsigned int in_length, void* arg) {
-    const std::string& ours = Of(arg).parts_->alpn_wire;
+    const ServerContext::Parts& parts = *Of(arg).parts_;
+    const std::string& ours = SSL_version(ssl) < TLS1_2_VERSION ? parts.alpn_wire_before_tls12 : parts.alpn_wire;
+    if (ours.empty()) return SSL_TLSEXT_ERR_NOACK;
     unsigned char* chosen = nullptr;
     if (SSL_select_next_proto(&chosen, out_length, reinterpret_cast<const unsigned char*>(ours.data()),
                               static_cast<unsigned int>(ours.size()), in, in_length) != OPENSSL_NPN_NEGOTIATED) {
@@ -177,6 +180,9 @@ absl::Status ServerContext::SetUp(const ServerSpec& spec) {
   absl::StatusOr<std::string> alpn = AlpnWire(spec.alpn);
   if (!alpn.ok()) return alpn.status();
   parts_->alpn_wire = *std::move(alpn);
+  std::vector<std::string> old = spec.alpn;  // HTTP/2 takes TLS 1.2 or later (RFC 9113 9.2)
+  old.erase(std::remove(old.begin(), old.end(), "h2"), old.end());
+  parts_->alpn_wire_before_tls12 = AlpnWire(old).value_or("");
   if (!parts_->alpn_wire.empty()) SSL_CTX_set_alpn_select_cb(context, &ServerCallbacks::ChooseAlpn, this);
   // One certificate is the same for every name; with several the callback chooses.
   if (!parts_->certificates[0].Install(context)) {

@@ -77,6 +77,39 @@ TEST_F(HandshakeTest, OurPreferenceDecidesAlpn) {
   EXPECT_EQ((*client_)->transport().alpn(), "http/1.1");
 }
 
+TEST_F(HandshakeTest, Http2IsNotChosenBelowTls12) {  // RFC 9113 9.2
+  server_spec_.alpn = {"h2", "http/1.1"};
+  client_spec_.alpn = {"h2", "http/1.1"};
+  server_spec_.params.min_version = ProtocolVersion::kTls10;
+  Versions(ProtocolVersion::kTls11);
+  Connect();
+  ASSERT_TRUE(Established()) << client_->text() << server_->text();
+  EXPECT_EQ(client_->info().version(), "TLSv1.1");
+  EXPECT_EQ((*client_)->transport().alpn(), "http/1.1");
+  server_spec_.alpn = {"h2"};
+  Connect();
+  ASSERT_TRUE(Established()) << client_->text() << server_->text();
+  EXPECT_EQ((*client_)->transport().alpn(), "");
+}
+
+// RFC 9113 9.2.2 asks for this one of TLS 1.2, and for P-256.
+TEST_F(HandshakeTest, TheMandatorySuiteOfHttp2IsThere) {
+  server_spec_.certificates = {authority_->Dns("server.example", KeyKind::kRsa2048)};
+  Versions(ProtocolVersion::kTls12);
+  client_spec_.params.cipher_suites = {"ECDHE-RSA-AES128-GCM-SHA256"};
+  client_spec_.params.ecdh_curves = {"P-256"};
+  Connect();
+  ASSERT_TRUE(Established()) << client_->text() << server_->text();
+  EXPECT_EQ(server_stats_.ciphers[IndexOf(CipherNames(), "ECDHE-RSA-AES128-GCM-SHA256")], 1u);
+  EXPECT_EQ(server_stats_.curves[IndexOf(CurveNames(), "P-256")], 1u);
+  client_spec_.params = {};
+  server_spec_.params.cipher_suites = {"ECDHE-RSA-AES128-GCM-SHA256"};
+  server_spec_.params.ecdh_curves = {"P-256"};
+  Versions(ProtocolVersion::kTls12);
+  Connect();
+  EXPECT_TRUE(Established()) << client_->text() << server_->text();
+}
+
 TEST_F(HandshakeTest, NoAlpnInCommonIsNoAlpn) {
   server_spec_.alpn = {"h2"};
   client_spec_.alpn = {"istio"};
@@ -131,6 +164,17 @@ TEST_F(HandshakeTest, TheNameSentAsSniMustBeInTheCertificateIfAsked) {
   client_spec_.sni = "other.example";
   ExpectClientRefuses("san_mismatch");
   EXPECT_TRUE(absl::StrContains(client_->text(), "expected DNS other.example")) << client_->text();
+}
+
+TEST_F(HandshakeTest, TheCommonNameOfASubjectIsNoName) {  // RFC 9110 4.3.4
+  server_spec_.certificates = {authority_->Leaf(SubjectNames{.common_name = "server.example", .dns = {"x.example"}})};
+  client_spec_.auto_sni_san_validation = true;
+  ExpectClientRefuses("san_mismatch");
+  client_spec_.auto_sni_san_validation = false;
+  for (const SanKind kind : {SanKind::kDns, SanKind::kUri, SanKind::kIp}) {
+    client_spec_.validation.san_matchers = {San(kind, How::kExact, "server.example")};
+    ExpectClientRefuses("san_mismatch");
+  }
 }
 
 TEST_F(HandshakeTest, EveryKindOfNameMatcherDecides) {
