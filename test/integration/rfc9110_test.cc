@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "test/harness/process.h"
@@ -109,6 +110,21 @@ TEST_F(Rfc9110Test, WhatBelongsToTheUpstreamsConnectionStaysThere) {
   EXPECT_TRUE(StrContains(answer, "x-kept: 3\r\n"));
 }
 
+TEST_F(Rfc9110Test, EmptyElementsOfListsAreReadOver) {
+  Start([](filters::hcm::HcmConfig& hcm) { hcm.upgrades.push_back({"websocket", true, nullptr}); });
+  Ask("GET", "connection: , x-mine ,,te,\r\nx-mine: 1\r\nte: ,, trailers ,\r\nx-kept: 2\r\n");
+  EXPECT_FALSE(StrContains(seen(), "x-mine")) << seen();
+  EXPECT_TRUE(StrContains(seen(), "x-kept: 2\r\n")) << seen();
+  EXPECT_TRUE(StrContains(seen(), "\r\nte: trailers\r\n")) << seen();
+  EXPECT_TRUE(StartsWith(Ask("GET", "connection: ,upgrade,\r\nupgrade: , WebSocket,\r\n"), "HTTP/1.1 200 "));
+  EXPECT_TRUE(StrContains(absl::AsciiStrToLower(seen()), "websocket")) << seen();
+  EXPECT_TRUE(StartsWith(Ask("GET", "expect: ,,\r\n"), "HTTP/1.1 200 "));
+  client_->Send("POST / HTTP/1.1\r\nhost: a\r\nexpect: , 100-continue,\r\ncontent-length: 1\r\n\r\n");
+  EXPECT_TRUE(StartsWith(ReadUntil("\r\n\r\n"), "HTTP/1.1 100 "));
+  client_->Send("x");
+  EXPECT_TRUE(StartsWith(client_->ReadResponse(), "HTTP/1.1 200 "));
+}
+
 TEST_F(Rfc9110Test, TrailersAreAskedForOnlyIfTheClientTakesThem) {
   Start();
   Ask("GET", "te: trailers, deflate;q=0.5\r\nconnection: te\r\n");
@@ -127,6 +143,17 @@ TEST_F(Rfc9110Test, EverythingElseOfARequestPassesUnchanged) {
       "from: a@b\r\nreferer: http://c/\r\nuser-agent: d/1 (e)\r\nvia: 1.0 fred\r\nmax-forwards: 3\r\n";
   Ask("GET", fields);
   EXPECT_TRUE(StrContains(seen(), "\r\n" + fields)) << seen();
+}
+
+TEST_F(Rfc9110Test, EachRequestOfAConnectionIsJudgedByItself) {
+  Start();
+  Ask("GET", "authorization: Basic eA==\r\ncookie: a=b\r\nmax-forwards: 1\r\n");
+  EXPECT_TRUE(StrContains(seen(), "authorization: Basic eA==")) << seen();
+  EXPECT_TRUE(StartsWith(Ask("TRACE", "max-forwards: 0\r\n"), "HTTP/1.1 405 "));
+  EXPECT_TRUE(StartsWith(Ask("GET"), "HTTP/1.1 200 "));
+  for (const char* gone : {"authorization", "cookie", "max-forwards"}) {
+    EXPECT_FALSE(StrContains(seen(), gone)) << seen();
+  }
 }
 
 TEST_F(Rfc9110Test, EverythingElseOfAnAnswerPassesUnchanged) {
@@ -221,6 +248,8 @@ TEST_F(Rfc9110Test, MaxForwardsIsCountedForTraceAndOptionsOnly) {
     EXPECT_TRUE(StrContains(seen(), "\r\nmax-forwards: 0\r\n")) << seen();
     Ask(method, "max-forwards: 99999999999999999999999\r\n");
     EXPECT_TRUE(StrContains(seen(), "\r\nmax-forwards: 1844674407370955161")) << seen();
+    Ask(method);
+    EXPECT_FALSE(StrContains(seen(), "max-forwards")) << "none is made: " << seen();
   }
   Ask("GET", "max-forwards: 0\r\n");
   EXPECT_TRUE(StrContains(seen(), "\r\nmax-forwards: 0\r\n")) << seen();
@@ -323,6 +352,26 @@ TEST_F(Rfc9110Test, AnUpgradeThatTheUpstreamDoesNotTakeIsAnOrdinaryRequest) {
   Start([](filters::hcm::HcmConfig& hcm) { hcm.upgrades.push_back({"websocket", true, nullptr}); });
   EXPECT_TRUE(StartsWith(Ask("GET", "connection: upgrade\r\nupgrade: websocket\r\n"), "HTTP/1.1 200 "));
   EXPECT_TRUE(StrContains(seen(), "upgrade: websocket\r\n")) << seen();
+}
+
+// The 100 is ours, the 101 the upstream's, which has to have the whole request first.
+TEST_F(Rfc9110Test, AnExpectationIsAnsweredBeforeTheUpgrade) {
+  StartServing(
+      [](Peer& peer, int) {
+        std::string request;
+        while (!absl::EndsWith(request, "abc")) request += peer.ReadSome();
+        peer.Write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n");
+        peer.WaitForEnd();
+      },
+      [](filters::hcm::HcmConfig& hcm) {
+        hcm.upgrades.push_back({"websocket", true, nullptr});
+      });
+  client_->Send(
+      "POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nexpect: 100-continue\r\n"
+      "content-length: 3\r\n\r\n");
+  EXPECT_TRUE(StartsWith(ReadUntil("\r\n\r\n"), "HTTP/1.1 100 "));
+  client_->Send("abc");
+  EXPECT_TRUE(StartsWith(ReadUntil("\r\n\r\n"), "HTTP/1.1 101 "));
 }
 
 // --- CONNECT

@@ -55,6 +55,14 @@ void NoteTe(Head& head, absl::string_view value) {
   }
 }
 
+void NoteExpect(Head& head, absl::string_view value) {
+  while (!value.empty()) {
+    const size_t comma = value.find(',');
+    if (EqualsLower(TrimWhitespace(value.substr(0, comma)), "100-continue")) head.expect_continue = true;
+    value = comma == absl::string_view::npos ? absl::string_view() : value.substr(comma + 1);
+  }
+}
+
 // "timeout=5, max=100": how long the peer keeps the connection when it is idle. Anything else says nothing.
 void NoteKeepAlive(Head& head, absl::string_view value) {
   while (!value.empty()) {
@@ -101,7 +109,7 @@ void NoteField(Head& head, const Field& field) {
       NoteKeepAlive(head, value);
       break;
     case KnownHeader::kExpect:
-      head.expect_continue = head.expect_continue || EqualsLower(value, "100-continue");
+      NoteExpect(head, value);
       break;
     default:
       break;

@@ -303,7 +303,7 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
   StreamState& state = StateOf(stream);
   const bool connect = headers.method() == "CONNECT";
   if (!state.upgrade && !connect) return true;
-  std::string type = connect ? "connect" : absl::AsciiStrToLower(headers.GetJoined(KnownHeader::kUpgrade));
+  std::string type = connect ? "connect" : UpgradeType(headers);
   bool enabled = false;
   const http::FilterChainSpec* chain = state.config->chain.get();
   for (const HcmConfig::Upgrade& upgrade : state.config->upgrades) {

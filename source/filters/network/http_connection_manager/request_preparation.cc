@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "source/base/ip_text.h"
 #include "source/observe/response_code_details.h"
@@ -97,6 +98,15 @@ bool HasToken(absl::string_view list, absl::string_view token) {
 
 bool IsUpgrade(const HeaderMap& headers) {
   return headers.Has(KnownHeader::kUpgrade) && HasToken(headers.GetJoined(KnownHeader::kConnection), "upgrade");
+}
+
+std::string UpgradeType(const HeaderMap& headers) {
+  std::string type;
+  for (const absl::string_view element : absl::StrSplit(headers.GetJoined(KnownHeader::kUpgrade), ',')) {
+    const absl::string_view protocol = absl::StripAsciiWhitespace(element);
+    if (!protocol.empty()) absl::StrAppend(&type, type.empty() ? "" : ", ", absl::AsciiStrToLower(protocol));
+  }
+  return type;
 }
 
 void StripHopByHop(HeaderMap& headers, bool keep_upgrade) {

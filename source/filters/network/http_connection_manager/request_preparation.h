@@ -41,7 +41,8 @@ absl::string_view WithoutPort(absl::string_view host);
 
 // Removes connection-specific fields (RFC 9110 7.6.1), keeping "te: trailers" and, for an upgrade, what it needs.
 void StripHopByHop(http::HeaderMap& headers, bool keep_upgrade);
-bool IsUpgrade(const http::HeaderMap& headers);  // connection: upgrade, with an upgrade field (h1 form)
+bool IsUpgrade(const http::HeaderMap& headers);           // connection: upgrade, with an upgrade field (h1 form)
+std::string UpgradeType(const http::HeaderMap& headers);  // what Upgrade lists, in lower case, without empty elements
 
 // Sets x-forwarded-for/-proto, x-envoy-internal, x-envoy-external-address, strips what an untrusted client may not
 // send. `local_address`: what x-forwarded-for says for a client of this host (its loopback address means nothing to

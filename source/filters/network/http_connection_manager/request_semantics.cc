@@ -1,8 +1,10 @@
 // What RFC 9110 has an intermediary decide about a request by its method and its expectation, before it is routed.
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "source/filters/network/http_connection_manager/request_preparation.h"
 #include "source/observe/response_code_details.h"
 
@@ -28,6 +30,22 @@ Refusal CountForward(HeaderMap& headers, bool trace) {
   return {};
 }
 
+// Whether all that is expected is a 100. Empty elements of the list count for nothing (RFC 9110 5.6.1.2).
+bool ExpectsContinueAlone(HeaderMap& headers) {
+  const absl::string_view list = headers.GetJoined(KnownHeader::kExpect);
+  if (absl::EqualsIgnoreCase(list, "100-continue")) return true;
+  bool any = false;
+  for (absl::string_view element : absl::StrSplit(list, ',')) {
+    element = absl::StripAsciiWhitespace(element);
+    if (element.empty()) continue;
+    if (!absl::EqualsIgnoreCase(element, "100-continue")) return false;
+    any = true;
+  }
+  headers.Remove(KnownHeader::kExpect);
+  if (any) headers.Add(KnownHeader::kExpect, "100-continue");
+  return true;
+}
+
 }  // namespace
 
 Refusal CheckSemantics(HeaderMap& headers, bool end) {
@@ -38,9 +56,7 @@ Refusal CheckSemantics(HeaderMap& headers, bool end) {
     if (const Refusal refusal = CountForward(headers, trace); refusal.status != 0) return refusal;
   }
   if (!headers.Has(KnownHeader::kExpect)) return {};
-  if (!absl::EqualsIgnoreCase(headers.GetJoined(KnownHeader::kExpect), "100-continue")) {
-    return {417, observe::details::kExpectationFailed, ""};
-  }
+  if (!ExpectsContinueAlone(headers)) return {417, observe::details::kExpectationFailed, ""};
   if (end) headers.Remove(KnownHeader::kExpect);  // there is nothing to wait for (RFC 9110 10.1.1)
   return {};
 }
