@@ -143,6 +143,25 @@ class ConformanceTest(unittest.TestCase):
                                ("cache | not applicable |", "cache | ok |", "status `ok` instead of `not applicable`")):
             self.assertIn(said, "".join(self.problems((old, new))), new)
 
+    SENTENCES = ("| 9112 | 4 | 3 | 1 |\n\n## RFC 9112\n\n| section | sentences | rows |\n| 9112 2.2 | 3 | 1: 2.2-1, 2.2-2; 2: 9112 2.2-3; 3: 2.2-1 |\n"
+                 "| 9112 7.3 | 1 | 1: authors |\n")
+
+    def test_each_sentence_has_an_entry(self):
+        self.assertEqual(conformance.check_sentences(self.SENTENCES, self.PAGE), [])
+        for old, new, said in (("2.2 | 3 |", "2.2 | 4 |", "9112 2.2: 4 sentences, 3 entries"),
+                               ("2.2-2;", "2.2-9;", "9112 2.2, sentence 1: no row 2.2-9"),
+                               ("9112 2.2-3", "9110 2.2-3", "sentence 2: no row 9110 2.2-3"),
+                               ("3: 2.2-1", "4: 2.2-1", "entry `4: 2.2-1` is not the 3th"),
+                               ("1: authors", "1: nobody", "no row nobody"),
+                               ("| 9112 7.3 |", "| 9112 2.2 |", "section 9112 2.2 is there twice"),
+                               ("| 9112 | 4 | 3 | 1 |", "| 9112 | 4 | 4 | 0 |", "the totals are | 9112 | 4 | 3 | 1 |"),
+                               ("| 9112 | 4 | 3 | 1 |", "", "RFC 9112 is not in the table of totals")):
+            self.assertIn(old, self.SENTENCES)
+            found = conformance.check_sentences(self.SENTENCES.replace(old, new, 1), self.PAGE)
+            self.assertIn(said, "".join(text for _, text in found), new)
+        wrong = self.SENTENCES.replace("| 9112 | 4 | 3 | 1 |", "| 9112 | 0 | 0 | 0 |")
+        self.assertEqual(conformance.updated_sentences(wrong), self.SENTENCES)
+
     def test_counts_are_written(self):
         wrong = self.PAGE.replace("3 rows", "9 rows").replace("| 9112 | 3 | 2 | 1 |", "| 9112 | 0 | 0 | 0 |")
         lines = wrong.split("\n")

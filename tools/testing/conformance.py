@@ -4,7 +4,8 @@
 usage: tools/testing/conformance.py [--update]
   --update   writes the counts and puts each section's rows into order
 
-The page's head says what a row looks like. tools/lint runs this check.
+docs/http-conformance-sentences.md beside it says which row holds each sentence of the specifications: each of a section's sentences has
+an entry, and each row that is named exists. The heads of the pages say what they look like. tools/lint runs this check.
 """
 import builtins
 import os
@@ -12,11 +13,14 @@ import re
 import sys
 
 PAGE = "docs/http-conformance.md"
+SENTENCES = "docs/http-conformance-sentences.md"
+OTHERS = {"authors", "resources"}  # whom a sentence binds that has no row
 ROLES = {"client", "server", "intermediary"}
 RFC = re.compile(r"^## RFC (\d+)\b")
 SECTION = re.compile(r"^### (\d+) ([\d.A-Z]+)\s+(.*?)(?:: (\d+) rows?)?$")
 ROW = re.compile(r"^\| (\d+) ([\d.A-Z]+)-(\d+) \|")
 TOTAL = re.compile(r"^\| (\d+) \|")
+LISTED = re.compile(r"^\| (\d+) ([\d.A-Z]+) \| (\d+) \| (.*) \|$")
 NAMED = re.compile(r"`(//[\w/.-]*:[\w.-]+)(?: ([\w.]+))?`")
 CASE = re.compile(r"\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\)")
 
@@ -189,19 +193,75 @@ def updated(text):
     return "\n".join(lines)
 
 
+def sentence_totals(lines):
+    """{RFC: [sentences, those that bind others]} of the page of sentences."""
+    totals = {}
+    for line in lines:
+        found = LISTED.match(line)
+        if found:
+            entries = [entry.partition(": ")[2] for entry in found.group(4).split("; ")]
+            total = totals.setdefault(found.group(1), [0, 0])
+            total[0] += len(entries)
+            total[1] += sum(entry in OTHERS for entry in entries)
+    return totals
+
+
+def check_sentences(text, page):
+    """[(line, problem)] of the page of sentences, for the page with the rows."""
+    rows = {"%s %s-%s" % ROW.match(line).groups() for line in page.split("\n") if ROW.match(line)}
+    lines = text.split("\n")
+    totals, problems, seen, announced = sentence_totals(lines), [], set(), set()
+    for number, line in enumerate(lines, 1):
+        found = LISTED.match(line)
+        if TOTAL.match(line):
+            rfc = TOTAL.match(line).group(1)
+            announced.add(rfc)
+            wanted = total_row(rfc, *totals.get(rfc, (0, 0)))
+            if line != wanted:
+                problems.append((number, f"the totals are {wanted}"))
+        if not found:
+            continue
+        rfc, section, count, entries = found.groups()
+        entries = entries.split("; ")
+        if (rfc, section) in seen:
+            problems.append((number, f"section {rfc} {section} is there twice"))
+        seen.add((rfc, section))
+        if int(count) != len(entries):
+            problems.append((number, f"{rfc} {section}: {count} sentences, {len(entries)} entries"))
+        for ordinal, entry in enumerate(entries, 1):
+            place, _, named = entry.partition(": ")
+            if place != str(ordinal):
+                problems.append((number, f"{rfc} {section}: entry `{entry}` is not the {ordinal}th"))
+            for name in [] if named in OTHERS else named.split(", "):
+                if (name if " " in name else f"{rfc} {name}") not in rows:
+                    problems.append((number, f"{rfc} {section}, sentence {ordinal}: no row {name}"))
+    for missing in sorted(set(totals) - announced):
+        problems.append((1, f"RFC {missing} is not in the table of totals"))
+    return problems
+
+
+def updated_sentences(text):
+    lines = text.split("\n")
+    totals = sentence_totals(lines)
+    return "\n".join(total_row(TOTAL.match(line).group(1), *totals.get(TOTAL.match(line).group(1), (0, 0)))
+                     if TOTAL.match(line) else line for line in lines)
+
+
 def main(arguments):
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
     if "--help" in arguments or "-h" in arguments:
         print(__doc__)
         return 0
-    text = open(PAGE).read()
-    if "--update" in arguments and updated(text) != text:
-        text = updated(text)
-        with open(PAGE, "w") as page:
-            page.write(text)
-    problems = check(text, Tests())
-    for line, problem in problems:
-        print(f"{PAGE}:{line}: {problem}")
+    texts = {path: open(path).read() for path in (PAGE, SENTENCES)}
+    for path, update in ((PAGE, updated), (SENTENCES, updated_sentences)):
+        if "--update" in arguments and update(texts[path]) != texts[path]:
+            texts[path] = update(texts[path])
+            with open(path, "w") as page:
+                page.write(texts[path])
+    problems = [(PAGE, *problem) for problem in check(texts[PAGE], Tests())]
+    problems += [(SENTENCES, *problem) for problem in check_sentences(texts[SENTENCES], texts[PAGE])]
+    for path, line, problem in problems:
+        print(f"{path}:{line}: {problem}")
     return 1 if problems else 0
 
 
