@@ -133,6 +133,7 @@ void Stream::SendTrailers(const HeaderMap& trailers) {
   end_queued_ = true;
   trailers_ = new SavedTrailers;
   trailers_->headers.CopyFrom(trailers);
+  trailers_->headers.Remove(KnownHeader::kStatus);  // no pseudo-header stands in trailers (RFC 9113 8.1)
   WakeData();
   OwnerEnded();
 }
