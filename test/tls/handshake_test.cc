@@ -82,6 +82,7 @@ TEST_F(HandshakeTest, Http2IsNotChosenBelowTls12) {  // RFC 9113 9.2
   client_spec_.alpn = {"h2", "http/1.1"};
   server_spec_.params.min_version = ProtocolVersion::kTls10;
   Versions(ProtocolVersion::kTls11);
+  server_spec_.params.cipher_suites = client_spec_.params.cipher_suites = {"ECDHE-ECDSA-AES128-SHA"};
   Connect();
   ASSERT_TRUE(Established()) << client_->text() << server_->text();
   EXPECT_EQ(client_->info().version(), "TLSv1.1");
