@@ -207,8 +207,20 @@ uint32_t EndpointPool::AssumedStreams() const {
   return most == 0 ? streams : std::min(streams, most);
 }
 
+// Requests that are cancelled while they wait cost no connection: those that are being made serve whoever waits then.
+// As many at once as there are, so that their number may double in the time that one takes, and a crowd that comes and
+// goes does not flood the host's queue of newcomers.
+uint32_t EndpointPool::MostConnecting() const {
+  return std::clamp<uint32_t>(connections_ - connecting_, kConnectingAtLeast, kConnectingAtMost);
+}
+
+void EndpointPool::NoLongerConnecting(const PooledConnection& connection) {
+  connecting_streams_ -= connection.assumed_streams_;
+  --connecting_;
+}
+
 void EndpointPool::OpenWhatIsNeeded() {
-  while (pending_count_ > connecting_streams_) {
+  while (pending_count_ > connecting_streams_ && connecting_ < MostConnecting()) {
     if (Open()) continue;
     if (pending_fresh_ > 0) LetFreshHaveAny();
     return;
@@ -246,6 +258,8 @@ bool EndpointPool::Open() {
   const uint32_t streams = AssumedStreams();
   auto* made = new PooledConnection(*this, leased, host_leased, streams);
   connecting_streams_ += streams;
+  ++connecting_;
+  ++connections_;
   places_[kConnecting].PushBack(*made);
   made->Start(Connect(*books_.config));
   return true;
@@ -299,7 +313,7 @@ void EndpointPool::Settle(PooledConnection& connection) {
     }
   }
   if (to == connection.place_) return;
-  if (connection.place_ == kConnecting) connecting_streams_ -= connection.assumed_streams_;
+  if (connection.place_ == kConnecting) NoLongerConnecting(connection);
   if (connection.place_ == kIdle) connection.ListHook<event::Timeout>::Unlink();
   connection.place_ = to;
   places_[to].PushFront(connection);

@@ -105,6 +105,7 @@ class EndpointPool final : private event::EndOfTurn {
  private:
   friend class PooledConnection;
   friend class DedicatedConnection;
+  static constexpr uint32_t kConnectingAtLeast = 16, kConnectingAtMost = 128;
   enum Place : uint8_t { kConnecting, kIdle, kPartFilled, kFull, kDraining, kPlaces };
 
   void OnEndOfTurn() override;
@@ -115,6 +116,8 @@ class EndpointPool final : private event::EndOfTurn {
   void Fail(StreamRequest& request, const PoolFailure& failure);
   void ServePending();
   void OpenWhatIsNeeded();
+  uint32_t MostConnecting() const;
+  void NoLongerConnecting(const PooledConnection& connection);
   bool ShedsConnection();  // overload: no more connections to this endpoint now
   bool MayOpen(bool* leased, bool* host_leased, bool force_first);
   bool Open();
@@ -135,6 +138,8 @@ class EndpointPool final : private event::EndOfTurn {
   uint64_t pending_count_ = 0;
   uint64_t pending_fresh_ = 0;       // of them: want a connection that was not used yet
   uint64_t connecting_streams_ = 0;  // how many streams the connecting ones will carry, as far as we know
+  uint32_t connecting_ = 0;          // of connections_
+  uint32_t connections_ = 0;         // pooled ones that have not gone
   bool serving_ = false, serve_again_ = false, for_good_ = false;
   bool spoke_http2_ = false;  // by ALPN, last time
 };

@@ -180,7 +180,8 @@ void PooledConnection::ConnectFailed(const net::CloseInfo& why) {
 
 void PooledConnection::Leave() {
   if (std::exchange(gone_, true)) return;
-  if (place_ == EndpointPool::kConnecting) pool_.connecting_streams_ -= assumed_streams_;
+  if (place_ == EndpointPool::kConnecting) pool_.NoLongerConnecting(*this);
+  --pool_.connections_;
   ListHook<PooledConnection>::Unlink();
   ListHook<event::Timeout>::Unlink();
   if (longest_life_ != nullptr) longest_life_->Disarm();

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "test/upstream/harness.h"
 
@@ -57,6 +59,24 @@ TEST(PoolTest, ConcurrentHttp1RequestsHaveAConnectionEach) {
   for (Wish& wish : wishes) wish.exchange.sender->Reset(ResetReason::kLocalReset);
   ASSERT_TRUE(world.Until([&] { return world.stats().upstream_cx_active.value() == 0; }));
   EXPECT_EQ(world.stats().upstream_rq_active.value(), 0);
+}
+
+TEST(PoolTest, ConnectionsAreOpenedSomeAtATime) {
+  World world;
+  FakeUpstream server(*world.loop, false);
+  server.Echo();
+  world.Start(SetOf({Record(server.address(), 1)}));
+  {
+    std::vector<Wish> cancelled(60);
+    for (Wish& wish : cancelled) world.Ask(wish);
+    EXPECT_EQ(world.stats().upstream_cx_total.value(), 16u);
+  }
+  std::vector<Wish> wishes(40);
+  for (Wish& wish : wishes) world.Ask(wish);
+  EXPECT_EQ(world.stats().upstream_cx_total.value(), 16u) << "those that are being made serve whoever waits";
+  ASSERT_TRUE(world.Until([&] { return std::all_of(wishes.begin(), wishes.end(), [](Wish& w) { return w.done(); }); }));
+  EXPECT_LE(world.stats().upstream_cx_total.value(), 40u);
+  for (const Wish& wish : wishes) EXPECT_EQ(wish.failed, 0);
 }
 
 TEST(PoolTest, Http2RequestsShareOneConnection) {

@@ -111,8 +111,9 @@ const char* CheckRequest(HeaderMap& headers, bool extended_connect) {
   }
   if (has_protocol && (!extended_connect || method != "CONNECT" || headers.Get(KnownHeader::kProtocol).empty()))
     return kMessaging;
+  if (!Once(headers, KnownHeader::kScheme)) return kMessaging;
   // Others have no meaning for a gateway to HTTP servers, and a hop behind us would take them for one of these two.
-  if (!Once(headers, KnownHeader::kScheme) || DefaultPort(headers.scheme()) == 0) return kScheme;
+  if (DefaultPort(headers.scheme()) == 0) return kScheme;
   if (!Once(headers, KnownHeader::kPath)) return kMessaging;
   if (!IsPath(headers.path(), method)) return kPath;
   if (const char* broken = FoldHost(headers, false)) return broken;

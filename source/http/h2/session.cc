@@ -112,7 +112,7 @@ void Http2Session::EndSession(ResetReason reason, const char* detail) {
   closed_ = true;
   if (drain_timer_ != nullptr) drain_timer_->Disarm();
   if (keepalive_timer_ != nullptr) keepalive_timer_->Disarm();
-  for (event::Timer* timer : {flush_timer_.get(), preface_timer_.get(), early_timer_.get()}) {
+  for (event::Timer* timer : {flush_timer_.get(), preface_timer_.get(), early_timer_.get(), rest_timer_.get()}) {
     if (timer != nullptr) timer->Disarm();
   }
   ListHook<event::EndOfTurnTag>::Unlink();

@@ -47,6 +47,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   static constexpr size_t kShareAtLeast = 4096;
   static constexpr size_t kAnnounceEvery = 64 * 1024;
   static constexpr uint64_t kMostQueued = 16;   // stream_buffer_limits of body that streams may have waiting together
+  static constexpr Duration kRest = milliseconds(100);
   static constexpr uint8_t kMostInterims = 64;  // 1xx of one response: http2.too_many_interim_responses
 
   // FrameEvents.
@@ -99,6 +100,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   void OnPrefaceTimer();
   void AwaitRequestEnd(Stream& stream);
   void OnEarlyTimer();
+  void Rest();
   bool JudgeLateFrame(const FrameHead& head);
   void CheckMemory();
   void Receive(Buffer& bytes);
@@ -135,6 +137,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   std::unique_ptr<event::Timer> flush_timer_;
   std::unique_ptr<event::Timer> preface_timer_;  // server: until the client's first SETTINGS
   std::unique_ptr<event::Timer> early_timer_;
+  std::unique_ptr<event::Timer> rest_timer_;  // server: nothing is read until then
   Block* reading_ = nullptr;  // whose bytes are being read
   uint64_t appended_ = 0;     // bytes ever put into the connection's output
   uint64_t unannounced_ = 0;  // of them, since the connection was last told
@@ -155,7 +158,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
                 peer_goaway_ : 1 = false, receiving_ : 1 = false, flushing_ : 1 = false, flush_wanted_ : 1 = false,
                 stream_ended_ : 1 = false, went_idle_ : 1 = false, ping_outstanding_ : 1 = false,
                 drain_ping_ : 1 = false, settings_sent_ : 1 = false, preface_done_ : 1 = false,
-                input_ended_ : 1 = false;
+                input_ended_ : 1 = false, resting_ : 1 = false;
 };
 
 }  // namespace outrigger::http::h2

@@ -78,8 +78,30 @@ bool Http2Session::OnHeaderBlockWithoutStream() {
   ++counters_.headers_cb_no_stream;
   const uint32_t cost = (server_owner_ != nullptr ? 2 : 1) + block_wire_ / 1024;
   const char* flood = floods_.OnControl(connection_.dispatcher().now(), cost);
-  if (flood != nullptr) Fail(ErrorCode::kEnhanceYourCalm, flood, true);
-  return flood == nullptr;
+  if (flood == nullptr) return true;
+  if (server_owner_ != nullptr) {
+    Rest();
+    return true;
+  }
+  Fail(ErrorCode::kEnhanceYourCalm, flood, true);
+  return false;
+}
+
+// A client that sends more requests than it may is read slowly. Ending its connection would cost more: all its requests
+// would be cancelled, and their upstream connections with them, and it would come again with as many.
+void Http2Session::Rest() {
+  share_.Stop();
+  if (resting_) return;
+  resting_ = true;
+  connection_.PauseReading();
+  if (rest_timer_ == nullptr) {
+    rest_timer_ = std::make_unique<event::Timer>([this] {
+      if (closed_) return;
+      resting_ = false;
+      connection_.ResumeReading();
+    });
+  }
+  connection_.dispatcher().Arm(*rest_timer_, kRest);
 }
 
 Stream* Http2Session::OnRequestBegin(uint32_t stream_id) {

@@ -57,6 +57,10 @@ class TurnShare {
     next_look_ = work_ + kWorkPerLook;
     return work_ >= kMostWork || dispatcher_.engine().MonotonicNow() - begun_ >= kMostTime;
   }
+  void Stop() {  // the rest is for later, whatever it is
+    work_ = kMostWork;
+    next_look_ = 0;
+  }
   void Owe() { owed_ = true; }  // something was left
 
  private:

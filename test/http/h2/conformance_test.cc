@@ -152,7 +152,6 @@ TEST(H2WrongFramesTest, OfAClientEndItsConnection) {
   const std::string begun = Frame(1, kEndStream, 3, h2::Block(Get()));
   const std::vector<Fatal> cases = {
       {"even id", Headers(2, Get(), true), kProtocol},
-      {"id below one that was used", Headers(9, Get(), true) + Headers(5, Get(), true), kProtocol},
       {"PUSH_PROMISE", Frame(5, kEndHeaders, 1, Number(2, 4) + h2::Block(Get())), kProtocol},
       {"padding as long as HEADERS", Frame(1, kEndHeaders | kPadded, 3, std::string(1, 9) + "12345678"), kProtocol},
       {"DATA within a header block", begun + Data(1, "x", false), kProtocol},
@@ -164,6 +163,12 @@ TEST(H2WrongFramesTest, OfAClientEndItsConnection) {
       {"SETTINGS that are acknowledged twice", Frame(4, kAck, 0, ""), kProtocol},
   };
   for (const Fatal& fatal : cases) Conversation(true, false).ExpectEnd(fatal);
+}
+
+TEST(H2WrongFramesTest, AnIdBelowOneThatWasUsedEndsTheConnection) {
+  Conversation talk(true, false);
+  talk.ExpectEnd({"not opened before", Headers(9, Get(), true) + Headers(5, Get(), true), kProtocol});
+  EXPECT_EQ(talk.server_app.error, "http2.stream_id_not_increasing");
 }
 
 TEST(H2WrongFramesTest, AfterTheEndOfARequestEndTheConnection) {
