@@ -46,7 +46,7 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   // Smaller pieces of DATA are copied: a 128 KiB block is not kept for a few bytes of it.
   static constexpr size_t kShareAtLeast = 4096;
   static constexpr size_t kAnnounceEvery = 64 * 1024;
-  static constexpr uint64_t kMostQueued = 16;   // stream_buffer_limits of body that streams may have waiting together
+  static constexpr uint64_t kMostQueued = 16;  // stream_buffer_limits of body that streams may have waiting together
   static constexpr Duration kRest = milliseconds(100);
   static constexpr uint8_t kMostInterims = 64;  // 1xx of one response: http2.too_many_interim_responses
 
@@ -138,11 +138,11 @@ class Http2Session final : public ClientSession, private FrameEvents, private ev
   std::unique_ptr<event::Timer> preface_timer_;  // server: until the client's first SETTINGS
   std::unique_ptr<event::Timer> early_timer_;
   std::unique_ptr<event::Timer> rest_timer_;  // server: nothing is read until then
-  Block* reading_ = nullptr;  // whose bytes are being read
-  uint64_t appended_ = 0;     // bytes ever put into the connection's output
-  uint64_t unannounced_ = 0;  // of them, since the connection was last told
-  uint64_t queued_ = 0;       // bytes that wait in all streams' out_
-  struct Shown {              // of gauges, as counted so far
+  Block* reading_ = nullptr;                  // whose bytes are being read
+  uint64_t appended_ = 0;                     // bytes ever put into the connection's output
+  uint64_t unannounced_ = 0;                  // of them, since the connection was last told
+  uint64_t queued_ = 0;                       // bytes that wait in all streams' out_
+  struct Shown {                              // of gauges, as counted so far
     int64_t streams, closing, frames, control_frames, bytes;
   } shown_{};
   MonotonicTime ping_sent_;
