@@ -115,6 +115,7 @@ EndpointList::Node* EndpointList::Own(Node* node, uint32_t capacity) {
   Inner* inner = NewInner(node->height, room);
   std::copy_n(from->entries(), from->size, inner->entries());
   inner->size = from->size;
+  for (uint32_t i = 0; i < inner->size; ++i) __builtin_prefetch(inner->entries()[i].node, 1);
   for (uint32_t i = 0; i < inner->size; ++i) Ref(inner->entries()[i].node);
   Unref(node);
   return inner;
