@@ -55,6 +55,7 @@ void StagingGraph::EndDemand(const ResourceKey& key) {
 }
 
 bool StagingGraph::IsDemanded(ResourceType type, const Resource& resource) const {
+  if (demands_.empty()) return false;
   return demands_.count({type, resource.name}) != 0 ||
          std::any_of(resource.aliases.begin(), resource.aliases.end(), [&](const std::string& alias) {
            return demands_.count({type, alias}) != 0;

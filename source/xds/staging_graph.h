@@ -128,6 +128,7 @@ class StagingGraph final : public UpdateSink {
   void OnSettled(std::function<void()> f) { on_settled_ = std::move(f); }
 
   void ForEach(const std::function<void(const ResourceRow&)>& f) const;  // by type, then name
+  size_t size() const { return nodes_.size(); }
   // Those of one type from this name on, until `f` says false.
   void ForEachOf(ResourceType type, const std::string& from, const std::function<bool(const ResourceRow&)>& f) const;
   const Staged* ActiveOf(ResourceType type, const std::string& name) const;  // null: there is none

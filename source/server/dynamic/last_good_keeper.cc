@@ -156,6 +156,7 @@ xds::LastGood LastGoodKeeper::CollectNow() const {
 
 xds::LastGood LastGoodKeeper::Collect(const xds::StagingGraph& graph) {
   xds::LastGood content;
+  content.resources.reserve(graph.size());
   graph.ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static || row.active == nullptr) return;
     const xds::Resource& resource = row.active->resource;
