@@ -86,8 +86,20 @@ model::OriginId BuildContext::OriginOf(absl::string_view field) {
 }
 
 void BuildContext::Subscribe(ResourceKind kind, absl::string_view name, const core::ConfigSource& source) {
-  found_.dependencies.subscriptions.push_back(
-      {kind, std::string(name), std::make_shared<const core::ConfigSource>(source), true, ""});
+  found_.dependencies.subscriptions.push_back({kind, std::string(name), names_.sources.Share(source), true, ""});
+}
+
+std::shared_ptr<const core::ConfigSource> SourceTable::Share(const core::ConfigSource& source) {
+  const std::string bytes = source.SerializeAsString();  // of maps it has none: one form
+  std::weak_ptr<const core::ConfigSource>& known = sources_[bytes];
+  if (auto shared = known.lock()) return shared;
+  auto made = std::make_shared<const core::ConfigSource>(source);
+  known = made;
+  if (sources_.size() > sweep_at_) {
+    std::erase_if(sources_, [](const auto& one) { return one.second.expired(); });
+    sweep_at_ = 2 * sources_.size() + kMostForgotten;
+  }
+  return made;
 }
 
 absl::StatusOr<model::RouteTableSlot> BuildContext::SubscribeRoutes(const core::ConfigSource& source,

@@ -24,11 +24,24 @@ class TypedExtensionConfig;
 
 namespace outrigger::config {
 
+// Sources that resources are fetched from, each once however many name it: in most meshes it is one for all.
+class SourceTable {
+ public:
+  std::shared_ptr<const envoy::config::core::v3::ConfigSource> Share(
+      const envoy::config::core::v3::ConfigSource& source);
+
+ private:
+  static constexpr size_t kMostForgotten = 64;  // beyond twice what is in use
+  std::map<std::string, std::weak_ptr<const envoy::config::core::v3::ConfigSource>> sources_;  // by their bytes
+  size_t sweep_at_ = kMostForgotten;
+};
+
 // Names that compiled parts refer to.
 struct NameTables {
   ClusterNames clusters;
   RouteNames routes;
   ListenerNames listeners;
+  SourceTable sources;
 };
 
 // A filter's configuration that was discovered; null: not yet.

@@ -26,19 +26,20 @@ struct ScopeRecord::PerWorker {
 
   const StatSchema& schema;
   void* const block;
-  absl::flat_hash_map<std::string, std::unique_ptr<Counter>> dynamic;  // inserted by the worker, under the lock
+  using Dynamic = absl::flat_hash_map<std::string, std::unique_ptr<Counter>>;
+  std::unique_ptr<Dynamic> dynamic;  // of most scopes none; inserted by the worker, under the lock
 };
 
-// What counters and distributions of a scope added up to when its cells were freed, zeros left out. Levels and texts
-// are not kept: they are of something that is there.
-class FoldedCounts {
+// Counts of the counters and distributions of a scope, zeros left out.
+class CellCounts {
  public:
-  // Takes in what the cells of `record` hold, and what it had folded before.
-  void Add(const ScopeRecord& record);
-  uint64_t CounterOf(const StatField& field) const;
+  void Put(const StatField& field, uint32_t detail, uint64_t count);
+  void PutTotals(const StatField& field, const HistogramTotals& totals);
+  uint64_t CounterOf(const StatField& field) const { return CodeOf(field, 0); }
   uint64_t CodeOf(const StatField& field, uint32_t status) const;
   void AddTo(const StatField& field, HistogramTotals& totals) const;
-  const std::map<std::string, uint64_t>& dynamic() const { return dynamic_; }
+  bool empty() const { return cells_.empty(); }
+  void Trim() { cells_.shrink_to_fit(); }
 
  private:
   struct Cell {
@@ -48,21 +49,23 @@ class FoldedCounts {
     uint64_t count() const { return uint64_t{count_high} << 32 | count_low; }
   };
   static constexpr uint16_t kSum = UINT16_MAX;
-  void Put(const StatField& field, uint32_t detail, uint64_t count);
   std::vector<Cell> cells_;  // by field, then detail
-  std::map<std::string, uint64_t> dynamic_;
 };
 
-// What readers add, subtract and compare with, by local name; made when first needed.
+// What readers add, subtract and compare with; made when first needed. Most names of a large mesh have one, for the
+// time that one update took: it is to be small.
 struct ScopeRecord::Baseline {
-  struct Interval {
-    HistogramTotals ended_at;  // all values when the last interval ended
-    HistogramTotals last;      // the values of that interval
-  };
-  FoldedCounts folded;
-  std::map<std::string, uint64_t, std::less<>> reset;
-  std::map<std::string, Interval, std::less<>> intervals;
+  // What counters and distributions added up to when cells were freed. Levels and texts are not kept: they are of
+  // something that is there.
+  CellCounts folded;
+  using Names = std::map<std::string, uint64_t, std::less<>>;  // by local name
+  std::unique_ptr<Names> folded_dynamic, reset;
+  CellCounts ended_at;  // all values of distributions when the last interval ended
+  CellCounts last;      // the values of that interval
 };
+
+// What the cells of `record` hold and what it had folded before, for a record that has no cells yet.
+std::unique_ptr<ScopeRecord::Baseline> Fold(const ScopeRecord& record);
 
 // Sums over all workers and what was folded.
 uint64_t SumCounter(const ScopeRecord& record, const StatField& field);

@@ -30,15 +30,7 @@ constexpr uint64_t kFoldShare = 8;
 std::unique_ptr<ScopeRecord> Folded(const ScopeRecord& record, uint32_t generation) {
   auto made = std::make_unique<ScopeRecord>(record.prefix, record.schema, record.slot, generation);
   made->retired_at = record.retired_at;
-  made->baseline = std::make_unique<ScopeRecord::Baseline>();
-  made->baseline->folded.Add(record);
-  if (record.baseline != nullptr) made->baseline->reset = record.baseline->reset;
-  for (const StatField& field : record.schema.fields) {
-    if (field.kind != StatKind::kHistogram) continue;
-    // What is folded belongs to no interval to come.
-    HistogramTotals totals = SumHistogram(*made, field);
-    if (totals.count != 0) made->baseline->intervals[std::string(field.name)].ended_at = std::move(totals);
-  }
+  made->baseline = Fold(record);
   return made;
 }
 
@@ -75,14 +67,17 @@ Counter& WorkerStats::DynamicIn(ScopeRecord* record, absl::string_view local_nam
   if (record->slot >= entries_.size() || entries_[record->slot].generation != record->generation) Make(*record);
   ScopeRecord::PerWorker& mine = *entries_[record->slot].owner;
   // Only this thread inserts, so it may look without the lock that readers and the insertion take.
-  auto at = mine.dynamic.find(local_name);
-  if (at != mine.dynamic.end()) return *at->second;
-  if (mine.dynamic.size() >= kDynamicNames) {
-    registry_.OverflowIn(*this).Inc();
-    return dropped_;
+  if (mine.dynamic != nullptr) {
+    auto at = mine.dynamic->find(local_name);
+    if (at != mine.dynamic->end()) return *at->second;
+    if (mine.dynamic->size() >= kDynamicNames) {
+      registry_.OverflowIn(*this).Inc();
+      return dropped_;
+    }
   }
   MutexLock lock(registry_.mutex_);
-  return *mine.dynamic.emplace(std::string(local_name), std::make_unique<Counter>()).first->second;
+  if (mine.dynamic == nullptr) mine.dynamic = std::make_unique<ScopeRecord::PerWorker::Dynamic>();
+  return *mine.dynamic->emplace(std::string(local_name), std::make_unique<Counter>()).first->second;
 }
 
 StatsRegistry::StatsRegistry() {

@@ -59,10 +59,7 @@ void ReadHistogram(const ScopeRecord& record, const StatField& field, StatsSnaps
   StatsSnapshot::Distribution made{absl::StrCat(record.prefix, field.name), field.unit, false, {}, {}};
   made.cumulative = SumHistogram(record, field);
   made.used = made.cumulative.count != 0;
-  if (record.baseline != nullptr) {
-    auto at = record.baseline->intervals.find(field.name);
-    if (at != record.baseline->intervals.end()) made.interval = at->second.last;
-  }
+  if (record.baseline != nullptr) record.baseline->last.AddTo(field, made.interval);
   out.distributions.push_back(std::move(made));
 }
 
@@ -81,9 +78,9 @@ bool HasBlock(const ScopeRecord& record) {
 void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
   ForEachCounter(record, [&](absl::string_view name, uint64_t value) {
     uint64_t before = 0;
-    if (record.baseline != nullptr) {
-      auto at = record.baseline->reset.find(name);
-      if (at != record.baseline->reset.end()) before = at->second;
+    if (record.baseline != nullptr && record.baseline->reset != nullptr) {
+      auto at = record.baseline->reset->find(name);
+      if (at != record.baseline->reset->end()) before = at->second;
     }
     out.numbers.push_back(
         {absl::StrCat(record.prefix, name), static_cast<int64_t>(value - before), StatKind::kCounter, value != before});
@@ -93,6 +90,26 @@ void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
     if (field.kind == StatKind::kHistogram) ReadHistogram(record, field, out);
     if (field.kind == StatKind::kText) ReadText(record, field, out);
   }
+}
+
+// The values of distributions since the last time, and where they are now.
+void EndIntervalOf(ScopeRecord& record) {
+  CellCounts ended_at, last;
+  for (const StatField& field : record.schema.fields) {
+    if (field.kind != StatKind::kHistogram) continue;
+    const HistogramTotals now = SumHistogram(record, field);
+    if (now.count == 0) continue;
+    HistogramTotals before;
+    if (record.baseline != nullptr) record.baseline->ended_at.AddTo(field, before);
+    last.PutTotals(field, Difference(now, before));
+    ended_at.PutTotals(field, now);
+  }
+  if (record.baseline == nullptr && ended_at.empty()) return;
+  if (record.baseline == nullptr) record.baseline = std::make_unique<ScopeRecord::Baseline>();
+  ended_at.Trim();
+  last.Trim();
+  record.baseline->ended_at = std::move(ended_at);
+  record.baseline->last = std::move(last);
 }
 
 }  // namespace
@@ -143,15 +160,7 @@ void StatsRegistry::EndInterval() {
   ForgetOldest();  // when much was removed, nothing may be registered for long
   for (auto& [key, record] : scopes_) {
     if (record->refs.load(std::memory_order_acquire) == 0) continue;
-    for (const StatField& field : record->schema.fields) {
-      if (field.kind != StatKind::kHistogram) continue;
-      HistogramTotals now = SumHistogram(*record, field);
-      if (now.count == 0) continue;
-      if (record->baseline == nullptr) record->baseline = std::make_unique<ScopeRecord::Baseline>();
-      ScopeRecord::Baseline::Interval& interval = record->baseline->intervals[std::string(field.name)];
-      interval.last = Difference(now, interval.ended_at);
-      interval.ended_at = std::move(now);
-    }
+    EndIntervalOf(*record);
   }
 }
 
@@ -161,7 +170,9 @@ void StatsRegistry::ResetCounters() {
     ForEachCounter(*record, [&, &record = record](absl::string_view name, uint64_t value) {
       if (value == 0) return;
       if (record->baseline == nullptr) record->baseline = std::make_unique<ScopeRecord::Baseline>();
-      record->baseline->reset[std::string(name)] = value;
+      auto& reset = record->baseline->reset;
+      if (reset == nullptr) reset = std::make_unique<ScopeRecord::Baseline::Names>();
+      (*reset)[std::string(name)] = value;
     });
   }
 }

@@ -23,10 +23,12 @@ uint64_t SumCode(const ScopeRecord& record, const StatField& field, uint32_t sta
 
 std::map<std::string, uint64_t> SumDynamic(const ScopeRecord& record) {
   std::map<std::string, uint64_t> sums;
-  if (record.baseline != nullptr) sums = record.baseline->folded.dynamic();
+  if (record.baseline != nullptr && record.baseline->folded_dynamic != nullptr) {
+    for (const auto& [name, count] : *record.baseline->folded_dynamic) sums[name] = count;
+  }
   for (const auto& worker : record.blocks) {
-    if (worker == nullptr) continue;
-    for (const auto& [name, counter] : worker->dynamic) sums[name] += counter->value();
+    if (worker == nullptr || worker->dynamic == nullptr) continue;
+    for (const auto& [name, counter] : *worker->dynamic) sums[name] += counter->value();
   }
   return sums;
 }
@@ -57,41 +59,51 @@ HistogramTotals SumHistogram(const ScopeRecord& record, const StatField& field) 
   return totals;
 }
 
-// --- folding ---
+// --- what is kept apart from cells ---
 
-void FoldedCounts::Put(const StatField& field, uint32_t detail, uint64_t count) {
+void CellCounts::Put(const StatField& field, uint32_t detail, uint64_t count) {
   if (count == 0) return;
   cells_.push_back({static_cast<uint16_t>(field.offset), static_cast<uint16_t>(detail),
                     static_cast<uint32_t>(count >> 32), static_cast<uint32_t>(count)});
 }
 
-void FoldedCounts::Add(const ScopeRecord& record) {
-  cells_.clear();
-  for (const StatField& field : record.schema.fields) {
-    if (field.kind == StatKind::kCounter) Put(field, 0, SumCounter(record, field));
-    if (field.kind == StatKind::kCodes) {
-      for (uint32_t status = 100; status < 600; ++status) Put(field, status, SumCode(record, field, status));
-    }
-    if (field.kind == StatKind::kHistogram) {
-      const HistogramTotals totals = SumHistogram(record, field);
-      for (const auto& [bin, count] : totals.bins) Put(field, static_cast<uint32_t>(bin), count);
-      Put(field, kSum, totals.sum);
-    }
-  }
-  cells_.shrink_to_fit();
-  dynamic_ = SumDynamic(record);
+void CellCounts::PutTotals(const StatField& field, const HistogramTotals& totals) {
+  for (const auto& [bin, count] : totals.bins) Put(field, static_cast<uint32_t>(bin), count);
+  Put(field, kSum, totals.sum);
 }
 
-uint64_t FoldedCounts::CodeOf(const StatField& field, uint32_t status) const {
+std::unique_ptr<ScopeRecord::Baseline> Fold(const ScopeRecord& record) {
+  auto next = std::make_unique<ScopeRecord::Baseline>();
+  for (const StatField& field : record.schema.fields) {
+    if (field.kind == StatKind::kCounter) next->folded.Put(field, 0, SumCounter(record, field));
+    if (field.kind == StatKind::kCodes) {
+      for (uint32_t status = 100; status < 600; ++status)
+        next->folded.Put(field, status, SumCode(record, field, status));
+    }
+    if (field.kind != StatKind::kHistogram) continue;
+    const HistogramTotals totals = SumHistogram(record, field);
+    next->folded.PutTotals(field, totals);
+    next->ended_at.PutTotals(field, totals);  // what is folded belongs to no interval to come
+  }
+  next->folded.Trim();
+  next->ended_at.Trim();
+  if (const auto dynamic = SumDynamic(record); !dynamic.empty()) {
+    next->folded_dynamic = std::make_unique<ScopeRecord::Baseline::Names>(dynamic.begin(), dynamic.end());
+  }
+  if (record.baseline != nullptr && record.baseline->reset != nullptr) {
+    next->reset = std::make_unique<ScopeRecord::Baseline::Names>(*record.baseline->reset);
+  }
+  return next;
+}
+
+uint64_t CellCounts::CodeOf(const StatField& field, uint32_t status) const {
   for (const Cell& cell : cells_) {
     if (cell.offset == field.offset && cell.detail == status) return cell.count();
   }
   return 0;
 }
 
-uint64_t FoldedCounts::CounterOf(const StatField& field) const { return CodeOf(field, 0); }
-
-void FoldedCounts::AddTo(const StatField& field, HistogramTotals& totals) const {
+void CellCounts::AddTo(const StatField& field, HistogramTotals& totals) const {
   for (const Cell& cell : cells_) {
     if (cell.offset != field.offset) continue;
     if (cell.detail == kSum) {

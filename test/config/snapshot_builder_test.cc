@@ -114,6 +114,21 @@ TEST_F(SnapshotBuilderTest, CheckTellsWhatAResourceNeedsAndAppliesNothing) {
   EXPECT_EQ(builder_->Build()->FindCluster("eds"), nullptr);
 }
 
+TEST_F(SnapshotBuilderTest, TheSameSourceIsKeptOnceForAllWhoNameIt) {
+  const auto source_of = [this](absl::string_view name, absl::string_view source) {
+    const auto needs =
+        builder_->Check(Yaml<Cluster>(absl::StrCat(
+                            "{name: ", name, ", type: EDS, eds_cluster_config: ", "{eds_config: {", source, "}}}")),
+                        given_);
+    EXPECT_TRUE(needs.ok()) << needs.status().message();
+    return needs->subscriptions[0].source;
+  };
+  const auto one = source_of("a", "ads: {}");
+  EXPECT_EQ(source_of("b", "ads: {}"), one);
+  EXPECT_NE(source_of("c", "ads: {}, initial_fetch_timeout: 1s"), one);
+  EXPECT_TRUE(one->has_ads());
+}
+
 TEST_F(SnapshotBuilderTest, EndpointsReachTheirClusterWhicheverComesFirstAndKeepTheirIdentity) {
   const auto endpoints = [](int weight) {
     return Yaml<ClusterLoadAssignment>(
