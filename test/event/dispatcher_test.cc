@@ -74,6 +74,22 @@ TEST_F(DispatcherTest, NextTurnWorkRunsOncePerTurnWithoutWaiting) {
   EXPECT_EQ(runs, 2);
 }
 
+TEST_F(DispatcherTest, NextTurnWorkThatTookLongLeavesTheRestToTheTurnAfter) {
+  Again slow([&] {
+    log_ += "slow ";
+    const MonotonicTime end = dispatcher_.engine().MonotonicNow() + milliseconds(1);
+    while (dispatcher_.engine().MonotonicNow() < end) {
+    }
+  });
+  Again other([&] { log_ += "other"; });
+  dispatcher_.AtNextTurn(slow);
+  dispatcher_.AtNextTurn(other);
+  dispatcher_.RunOnce(seconds(60));
+  EXPECT_EQ(log_, "slow ");
+  dispatcher_.RunOnce(seconds(60));
+  EXPECT_EQ(log_, "slow other");
+}
+
 TEST_F(DispatcherTest, TasksOfOneThreadRunInOrderOnTheLoop) {
   constexpr int kTasks = 5000;
   std::vector<int> seen[3];
