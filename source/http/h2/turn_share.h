@@ -18,6 +18,7 @@ class TurnShare {
   static constexpr uint32_t kMostWork = 4096;  // see Charge()
   static constexpr uint32_t kWorkPerLook = 64;
   static constexpr Duration kMostTime = microseconds(50);
+  static constexpr Duration kMostTimeAlone = microseconds(200);  // nobody else has asked for more
   static constexpr Duration kOldTurn = microseconds(100);
 
   explicit TurnShare(event::Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
@@ -31,7 +32,9 @@ class TurnShare {
     if (bytes <= kSmall) return true;
     next_look_ = kWorkPerLook;
     begun_ = dispatcher_.engine().MonotonicNow();
-    owed_ = !waited && begun_ - dispatcher_.now() > kOldTurn;
+    const Duration age = begun_ - dispatcher_.now();
+    most_time_ = age < kMostTime && !dispatcher_.HasPosted() ? kMostTimeAlone : kMostTime;
+    owed_ = !waited && age > kOldTurn;
     return !owed_;
   }
   void Charge(const FrameHead& head) {
@@ -55,7 +58,7 @@ class TurnShare {
     if (work_ < next_look_) [[likely]]
       return false;
     next_look_ = work_ + kWorkPerLook;
-    return work_ >= kMostWork || dispatcher_.engine().MonotonicNow() - begun_ >= kMostTime;
+    return work_ >= kMostWork || dispatcher_.engine().MonotonicNow() - begun_ >= most_time_;
   }
   void Stop() {  // the rest is for later, whatever it is
     work_ = kMostWork;
@@ -66,6 +69,7 @@ class TurnShare {
  private:
   event::Dispatcher& dispatcher_;
   MonotonicTime begun_;
+  Duration most_time_{0};
   uint32_t work_ = 0;
   uint32_t next_look_ = UINT32_MAX;
   bool owed_ = false;
