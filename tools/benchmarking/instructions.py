@@ -3,11 +3,11 @@
 usage: tools/micro-bench [--write] [--only REGEX] [--binaries FOLDER] [--limit PERCENT]
   --write      stores what was counted as the new baseline (of those that ran)
   --only       benchmarks whose BINARY/NAME matches
-  --binaries   where the built benchmarks are, instead of building them with --config=release
+  --binaries   where the built benchmarks are, instead of building them
   --limit      what is flagged (default 5); the exit code is 1 if anything costs that much more
 
-Callgrind counts between the first and the last pass through a benchmark's loop. The baseline holds for one compiler and build: after
-a change of either, write it anew.
+Callgrind counts between the first and the last pass through a benchmark's loop. The baseline is that of the default build (-O2,
+assertions on) by Debian 12's compiler: after a change of either, write it anew.
 """
 import argparse
 import glob
@@ -65,7 +65,7 @@ def read(text):
 
 
 def write(stored):
-    head = "# Instructions per iteration (tools/micro-bench --write).\n"
+    head = "# Instructions per iteration, default build (tools/micro-bench --write).\n"
     return head + "".join(f"{stored[name]:.1f} {name}\n" for name in sorted(stored))
 
 
@@ -93,7 +93,7 @@ def main():
     parser.add_argument("--limit", type=float, default=5)
     options = parser.parse_args()
     if not options.binaries:
-        subprocess.run(["bazel", "build", "--config=release", "//test/benchmark/..."], check=True)
+        subprocess.run(["bazel", "build", "//test/benchmark:all"], check=True)
     counted = {}
     for binary in sorted(glob.glob((options.binaries or BUILT) + "/*_benchmark")):
         short = os.path.basename(binary)[:-len("_benchmark")]
