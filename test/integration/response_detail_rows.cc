@@ -142,7 +142,8 @@ std::map<std::string, Row> Http2Rows() {
       {"http2.too_many_headers", {"strict", Http2(Headers(1, many, true))}},
       {"http2.too_many_settings", {"plain", Http2(Settings(std::vector<std::pair<uint16_t, uint32_t>>(100, {9, 1})))}},
       {"http2.unexpected_underscore", {"strict", Http2(Headers(1, underscore, true))}},
-      {"http2.violation.of.messaging.rule", {"plain", Http2(Headers(1, {{":method", "GET"}, {":scheme", "http"}}, true))}},
+      {"http2.violation.of.messaging.rule",
+       {"plain", Http2(Headers(1, {{":method", "GET"}, {":scheme", "http"}}, true))}},
   };
 }
 
