@@ -60,6 +60,8 @@ class IndexedMap {
   void erase(iterator at) {
     index_.erase(at);
     map_.erase(at);
+    // One that was large gives its memory back.
+    if (index_.capacity() > kSmall && index_.size() < index_.capacity() / 8) index_.rehash(0);
   }
 
  private:
@@ -79,6 +81,7 @@ class IndexedMap {
     }
     bool operator()(const iterator& a, const iterator& b) const { return a == b; }
   };
+  static constexpr size_t kSmall = 64;
   Map map_;
   absl::flat_hash_set<iterator, Hash, Same> index_;
 };

@@ -1,6 +1,7 @@
 #include "source/config/build_context.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/base.pb.h"
@@ -54,11 +55,45 @@ void Found::Finish() {
   unique(dependencies.files);
   std::sort(runtime_keys.begin(), runtime_keys.end());
   runtime_keys.erase(std::unique(runtime_keys.begin(), runtime_keys.end()), runtime_keys.end());
-  runtime_keys.shrink_to_fit();
+  asked_keys =
+      absl::string_view(reinterpret_cast<const char*>(runtime_keys.data()), runtime_keys.size() * sizeof(uint64_t));
+  runtime_keys = {};
+  subscriptions.shrink_to_fit();
   // By slot, not by address: in this order they are given back, and the next names take them.
   std::sort(clusters.begin(), clusters.end(),
             [](const ClusterNames::Ref& a, const ClusterNames::Ref& b) { return a->slot.index < b->slot.index; });
   clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
+}
+
+bool Found::AskedAny(const std::set<uint64_t>& keys) const {
+  absl::string_view asked = asked_keys;
+  for (uint64_t key = 0; asked.size() >= sizeof(key); asked.remove_prefix(sizeof(key))) {
+    std::memcpy(&key, asked.data(), sizeof(key));
+    if (keys.count(key) != 0) return true;
+  }
+  return false;
+}
+
+bool Found::empty() const {
+  return dependencies.subscriptions.empty() && dependencies.clusters.empty() && dependencies.files.empty() &&
+         clusters.empty() && routes.empty() && warnings.empty() && clusters_of_extension.empty() && conflicts.empty() &&
+         runtime_keys.empty() && asked_keys.empty();
+}
+
+const Found& FoundOfPart::None() {
+  static const Found& none = *new Found;
+  return none;
+}
+
+Found& FoundOfPart::Write() {
+  if (some_ == nullptr) some_ = std::make_unique<Found>();
+  return *some_;
+}
+
+void FoundOfPart::Finish() {
+  if (some_ == nullptr) return;
+  some_->Finish();
+  if (some_->empty()) some_ = nullptr;
 }
 
 model::ClusterSlot BuildContext::ClusterSlotOf(absl::string_view name) {
@@ -86,7 +121,7 @@ model::OriginId BuildContext::OriginOf(absl::string_view field) {
 }
 
 void BuildContext::Subscribe(ResourceKind kind, absl::string_view name, const core::ConfigSource& source) {
-  found_.dependencies.subscriptions.push_back({kind, std::string(name), names_.sources.Share(source), true, ""});
+  found_.dependencies.subscriptions.push_back({kind, name, names_.sources.Share(source), true, ""});
 }
 
 std::shared_ptr<const core::ConfigSource> SourceTable::Share(const core::ConfigSource& source) {

@@ -70,11 +70,28 @@ struct Found {
   // What discovered configurations name, by their own name.
   std::map<std::string, std::set<std::string>, std::less<>> clusters_of_extension;
   std::vector<std::string> conflicts;  // discovered, but of a type that is not taken: prefixes of statistics
-  // What it asked of the runtime values, so that it is compiled again when they change.
+  // What it asked of the runtime values, so that it is compiled again when they change. Finished, they are in
+  // `asked_keys`, which all share that asked the same.
   std::vector<uint64_t> runtime_keys;
+  SharedText asked_keys;
   static constexpr uint64_t kAllRuntimeKeys = 0;
   static uint64_t HashOfKey(absl::string_view key) { return StableHash(key) | 1; }
+  bool AskedAny(const std::set<uint64_t>& keys) const;
   void Finish();  // sorts and removes duplicates
+  bool empty() const;
+};
+
+// The same of a part: what found nothing holds nothing.
+class FoundOfPart {
+ public:
+  const Found& operator*() const { return some_ != nullptr ? *some_ : None(); }
+  const Found* operator->() const { return &**this; }
+  Found& Write();
+  void Finish();
+
+ private:
+  static const Found& None();
+  std::unique_ptr<Found> some_;
 };
 
 // One build of one resource: what factories ask for, and a record of what they asked for.

@@ -130,7 +130,7 @@ absl::Status DiscoveryNotes::Finish() {
   const auto& subscriptions = found_.dependencies.subscriptions;
   if (subscriptions.size() > subscriptions_) {
     const Subscription& one = subscriptions[subscriptions_];
-    return Invalid(absl::StrCat("asks for the ", WordOf(one.kind), " \"", one.name,
+    return Invalid(absl::StrCat("asks for the ", WordOf(one.kind), " \"", one.name.str(),
                                 "\" itself, which a configuration that is discovered cannot; give it inline"));
   }
   const auto& clusters = found_.dependencies.clusters;

@@ -3,12 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
+
 namespace outrigger::config {
 
 model::OriginId Origins::Add(schema::Origin resource) {
   const model::OriginId id = ++last_;
+  resource.path.clear();
+  // As it prints itself: word "NAME" (version VERSION).
+  const auto name_at = static_cast<uint32_t>(schema::ResourceWord(resource.type).size() + 2);
+  const auto name_size = static_cast<uint32_t>(resource.name.size());
   auto texts = std::make_shared<ResourceOrigin>(id, resource.ToString());
-  resources_.emplace(id, Resource{std::move(resource), std::move(texts), {}});
+  resources_.emplace(id, Resource{&*types_.insert(resource.type).first, name_at, name_size, std::move(texts), {}});
   return id;
 }
 
@@ -49,16 +55,40 @@ void Origins::Retire(model::OriginId resource) {
   }
 }
 
-const schema::Origin* Origins::Find(model::OriginId id) const {
+void Origins::Sweep() {
+  std::deque<model::OriginId> held;
+  for (const model::OriginId resource : retired_) {
+    const auto one = resources_.find(resource);
+    if (one->second.held.expired()) {
+      resources_.erase(one);
+    } else {
+      held.push_back(resource);
+    }
+  }
+  retired_ = std::move(held);
+}
+
+std::optional<schema::Origin> Origins::Find(model::OriginId id) const {
   const auto at = ResourceOf(id);
-  return at == resources_.end() ? nullptr : &at->second.origin;
+  if (at == resources_.end()) return std::nullopt;
+  const Resource& found = at->second;
+  const std::shared_ptr<const ResourceOrigin> texts = found.Texts();
+  const absl::string_view text = texts->resource();
+  schema::Origin origin{*found.type, "", "", ""};
+  if (found.name_at > text.size()) return origin;
+  origin.name = std::string(text.substr(found.name_at, found.name_size));  // name_at <= size
+  constexpr absl::string_view kBeforeVersion = "\" (version ";
+  const size_t end = found.name_at + origin.name.size();
+  if (end < text.size() && absl::StartsWith(text.substr(end), kBeforeVersion)) {
+    const size_t begin = end + kBeforeVersion.size();  // <= size
+    origin.version = std::string(text.substr(begin, text.size() - begin - 1));
+  }
+  return origin;
 }
 
 std::optional<schema::Origin> Origins::Explain(model::OriginId id) const {
-  const auto at = ResourceOf(id);
-  if (at == resources_.end()) return std::nullopt;
-  schema::Origin origin = at->second.origin;
-  origin.path = std::string(at->second.Texts()->PathOf(id));
+  std::optional<schema::Origin> origin = Find(id);
+  if (origin.has_value()) origin->path = std::string(ResourceOf(id)->second.Texts()->PathOf(id));
   return origin;
 }
 

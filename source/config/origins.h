@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "source/model/slot.h"
@@ -23,15 +24,20 @@ class Origins {
   std::shared_ptr<const ResourceOrigin> TextsOf(model::OriginId resource) const;
   // Its part is no longer in use, or never came into use.
   void Retire(model::OriginId resource);
-  // The resource that a node belongs to; null if nobody holds it any more.
-  const schema::Origin* Find(model::OriginId id) const;
+  // Forgets all retired ones that nobody holds any more: retiring looks at a few of them only. Linear in those that
+  // are retired and held.
+  void Sweep();
+  // The resource that a node belongs to; nothing if nobody holds it any more.
+  std::optional<schema::Origin> Find(model::OriginId id) const;
   // With the field's path.
   std::optional<schema::Origin> Explain(model::OriginId id) const;
   size_t known() const { return resources_.size(); }  // resources
 
  private:
+  // What it is called is in its texts, once: there may be very many of them.
   struct Resource {
-    schema::Origin origin;
+    const std::string* type;                   // of types_
+    uint32_t name_at, name_size;               // in the text
     std::shared_ptr<ResourceOrigin> texts;     // null: retired
     std::weak_ptr<const ResourceOrigin> held;  // by compiled parts, when retired
     std::shared_ptr<const ResourceOrigin> Texts() const { return texts != nullptr ? texts : held.lock(); }
@@ -39,6 +45,7 @@ class Origins {
   static constexpr size_t kLooks = 4;  // at how many retired ones, with each retirement
   using Resources = std::map<model::OriginId, Resource>;
   Resources::const_iterator ResourceOf(model::OriginId id) const;  // end(): none
+  std::set<std::string> types_;
   Resources resources_;
   std::deque<model::OriginId> retired_;  // next to be looked at first
   model::OriginId last_ = 0;

@@ -25,11 +25,20 @@ namespace outrigger::config {
 template <class Proto>
 struct Part {
   Given given;
-  std::shared_ptr<const Proto> proto;
+  std::shared_ptr<const Proto> proto;  // null: packed
+  // The same, parsed again if need be.
+  std::shared_ptr<const Proto> Message() const {
+    return proto != nullptr ? proto : std::static_pointer_cast<const Proto>(given.kept.Get());
+  }
+  void Pack() {
+    if (given.kept == nullptr) return;
+    given.kept.Pack();
+    proto = nullptr;
+  }
   uint64_t content_hash = 0;
   model::OriginId origin = 0;
   bool removed = false;  // goes as soon as nobody subscribes to it any more
-  Found found;
+  FoundOfPart found;
 };
 
 struct ClusterPart : Part<envoy::config::cluster::v3::Cluster> {
@@ -65,6 +74,6 @@ using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;
 using ExtensionPart = Part<envoy::config::core::v3::TypedExtensionConfig>;
 
 template <class P>
-using PartMap = IndexedMap<std::string, P>;
+using PartMap = IndexedMap<SharedText, P>;
 
 }  // namespace outrigger::config

@@ -11,6 +11,8 @@
 
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
+#include "source/base/shared_text.h"
+#include "source/schema/kept_message.h"
 #include "source/schema/wire_assignment.h"
 
 namespace envoy::config::core::v3 {
@@ -25,10 +27,12 @@ absl::string_view WordOf(ResourceKind kind);  // "listener", "route_configuratio
 
 // Who gave a resource, beside its content.
 struct Given {
-  std::string version;     // of the control plane; empty: static
+  SharedText version;      // of the control plane; empty: static
   bool is_static = false;  // of the bootstrap: never replaced or removed by a control plane
   // Whoever decoded it has checked rules and support marks (schema::Validate) and told the warnings: not done again.
   bool validated = false;
+  // The message, for it to be kept packed once it is in use; none: it is kept as it is.
+  schema::KeptMessage kept{};
 };
 
 // Endpoints as a source decoded and checked them.
@@ -36,7 +40,7 @@ struct ReceivedEndpoints {
   std::string name;
   std::shared_ptr<const schema::WireAssignment> wire;
   std::shared_ptr<const schema::AssignmentDifference> difference;  // null: not known
-  std::shared_ptr<const google::protobuf::Message> message;        // null: to be parsed from `wire` if that is needed
+  schema::KeptMessage message;
 };
 
 // A resource that another one subscribes to and is incomplete without.
@@ -44,10 +48,10 @@ struct Subscription {
   // kEndpoints of a cluster; kRoutes and kExtension (a filter's configuration) of a listener; kSecret of both;
   // kVirtualHost, under their own name, of routes that fetch theirs.
   ResourceKind kind = ResourceKind::kEndpoints;
-  std::string name;
+  SharedText name;
   std::shared_ptr<const envoy::config::core::v3::ConfigSource> source;
-  bool waits = true;         // false: it is complete enough without (a default stands for what has not come)
-  std::string stats_prefix;  // of what is counted of it; empty: the usual one of its kind
+  bool waits = true;        // false: it is complete enough without (a default stands for what has not come)
+  SharedText stats_prefix;  // of what is counted of it; empty: the usual one of its kind
   friend bool operator==(const Subscription& a, const Subscription& b) { return a.kind == b.kind && a.name == b.name; }
 };
 
@@ -63,6 +67,9 @@ class ShownMessage {
  public:
   using Make = std::function<std::shared_ptr<const google::protobuf::Message>()>;          // never answers null
   ShownMessage(const google::protobuf::Message* message = nullptr) : message_(message) {}  // NOLINT: as a pointer would
+  explicit ShownMessage(const schema::KeptMessage& kept) {
+    if (kept != nullptr) make_ = [kept] { return kept.Get(); };
+  }
   explicit ShownMessage(Make make) : make_(std::move(make)) {}
   const google::protobuf::Message* get() const {
     if (message_ == nullptr && make_) {

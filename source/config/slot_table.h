@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "source/base/shared_text.h"
 #include "source/model/slot.h"
 
 namespace outrigger::config {
@@ -18,14 +19,14 @@ namespace outrigger::config {
 template <class Kind>
 class SlotTable {
   struct Core {
-    std::map<std::string, std::weak_ptr<const void>, std::less<>> names;
+    std::map<SharedText, std::weak_ptr<const void>, std::less<>> names;
     std::vector<uint32_t> free;
     std::vector<uint32_t> generations;  // by index
   };
 
  public:
   struct Name {
-    std::string name;
+    SharedText name;
     model::Slot<Kind> slot;
   };
   using Ref = std::shared_ptr<const Name>;
@@ -41,7 +42,7 @@ class SlotTable {
       index = core_->free.back();
       core_->free.pop_back();
     }
-    auto* made = new Name{std::string(name), {index, core_->generations[index]}};
+    auto* made = new Name{name, {index, core_->generations[index]}};
     Ref ref(made, [core = core_](const Name* gone) {
       ++core->generations[gone->slot.index];
       core->free.push_back(gone->slot.index);
@@ -49,7 +50,7 @@ class SlotTable {
         core->names.erase(at);
       delete gone;
     });
-    core_->names[std::string(name)] = ref;
+    core_->names[ref->name] = ref;
     return ref;
   }
   // Null if nothing refers to the name.

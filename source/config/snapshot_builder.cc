@@ -66,10 +66,11 @@ absl::StatusOr<Outcome> SetPart(SnapshotBuilder::State& state, std::shared_ptr<c
   if (*same) {
     auto& part = parts.find(NameOf(*proto))->second;
     part.given = given;
+    if (part.proto == nullptr) part.given.kept.Pack();
     part.removed = false;
     return Outcome::kUnchanged;
   }
-  auto made = state.Compile(std::move(proto), given, hash);
+  auto made = state.CompileOrTake(std::move(proto), given, hash);
   if (!made.ok()) return made.status();
   state.Commit(*std::move(made));
   return Outcome::kChanged;
@@ -83,7 +84,7 @@ absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state,
   if (!made.ok()) return made.status();
   state.Discard(dependants);
   state.origins.Retire(made->origin);
-  return std::move(made->found.dependencies);
+  return made->found->dependencies;
 }
 
 template <class Proto>
@@ -92,8 +93,9 @@ absl::StatusOr<Dependencies> CheckPart(SnapshotBuilder::State& state, std::share
   auto made = state.Compile(std::move(proto), given, hash);
   if (!made.ok()) return made.status();
   state.NoteChecked(*made);
-  state.origins.Retire(made->origin);
-  return std::move(made->found.dependencies);
+  Dependencies dependencies = made->found->dependencies;
+  state.KeepChecked(*std::move(made));
+  return dependencies;
 }
 
 }  // namespace
@@ -221,11 +223,13 @@ Outcome SnapshotBuilder::Remove(ResourceKind kind, absl::string_view name) {
   if (at == state_->extensions.end()) return Outcome::kUnchanged;
   state_->origins.Retire(at->second.origin);
   state_->extensions.erase(at);
+  ++state_->inputs;
   state_->Commit(state_->RecompileForExtension(name, /*checked=*/false));
   return Outcome::kChanged;
 }
 
 void SnapshotBuilder::GiveUp(ResourceKind kind, absl::string_view name) {
+  if (kind == ResourceKind::kCluster) state_->DropChecked(name);
   if (kind != ResourceKind::kListener) return;
   const auto at = state_->checked_listeners.find(name);
   if (at != state_->checked_listeners.end()) state_->checked_listeners.erase(at);
@@ -288,14 +292,14 @@ bool SnapshotBuilder::IsSame(const google::protobuf::Message& resource) const {
 const Dependencies* SnapshotBuilder::DependenciesOf(ResourceKind kind, absl::string_view name) const {
   return WithKind(*state_, kind, [name](auto& parts) -> const Dependencies* {
     const auto at = parts.find(name);
-    return at == parts.end() ? nullptr : &at->second.found.dependencies;
+    return at == parts.end() ? nullptr : &at->second.found->dependencies;
   });
 }
 
 void SnapshotBuilder::ForEach(ResourceKind kind, const std::function<void(const ResourceView&)>& f) const {
   WithKind(*state_, kind, [&](auto& parts) {
     for (const auto& [name, part] : parts) {
-      f({kind, name, &part.given, State::ShownOf(part), &part.found.dependencies});
+      f({kind, name, &part.given, State::ShownOf(part), &part.found->dependencies});
     }
   });
 }
@@ -339,6 +343,8 @@ std::shared_ptr<const model::Snapshot> SnapshotBuilder::Build() {
   state_->last = std::make_shared<const model::Snapshot>(state_->next);
   return state_->last;
 }
+
+void SnapshotBuilder::ForgetUnused() { state_->origins.Sweep(); }
 
 model::ClusterSlot SnapshotBuilder::ClusterSlotOf(absl::string_view name) const {
   const auto ref = state_->names.clusters.Find(name);

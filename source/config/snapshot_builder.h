@@ -142,6 +142,8 @@ class SnapshotBuilder {
   // The configuration as it is now: the pointer given last time if nothing changed, else a new one with the next
   // generation.
   std::shared_ptr<const model::Snapshot> Build();
+  // Lets go of what was known of replaced parts whose last holder (a stream, a Snapshot) is gone. Now and then.
+  void ForgetUnused();
 
   // An access log of the process's own (the admin endpoint's): not part of any Snapshot.
   absl::StatusOr<std::shared_ptr<const observe::AccessLog>> MakeAccessLog(

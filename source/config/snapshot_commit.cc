@@ -6,9 +6,10 @@ namespace outrigger::config {
 template <class P>
 void SnapshotBuilder::State::Tell(const P& part) {
   if (!environment.warn || recompiling) return;
-  const schema::Origin* origin = origins.Find(part.origin);
-  for (const std::string& warning : part.found.warnings) {
-    environment.warn(absl::StrCat(origin == nullptr ? "" : origin->ToString(), ": ", warning));
+  if (part.found->warnings.empty()) return;
+  const std::optional<schema::Origin> origin = origins.Find(part.origin);
+  for (const std::string& warning : part.found->warnings) {
+    environment.warn(absl::StrCat(origin.has_value() ? origin->ToString() : "", ": ", warning));
   }
 }
 
@@ -45,8 +46,8 @@ template <class P>
 P SnapshotBuilder::State::Exchange(PartMap<P>& parts, const std::string& name, P part) {
   const auto [at, fresh] = parts.try_emplace(name);
   P before = std::exchange(at->second, std::move(part));
-  Link({KindOf(before), &at->first}, at->second.found);
-  if (!fresh) Unlink({KindOf(before), &at->first}, before.found);
+  Link({KindOf(before), &at->first.str()}, *at->second.found);
+  if (!fresh) Unlink({KindOf(before), &at->first.str()}, *before.found);
   origins.Retire(before.origin);
   return before;
 }
@@ -82,6 +83,7 @@ void SnapshotBuilder::State::Commit(ClusterPart part) {
     if (!limit.breaker->retry_budget_percent.has_value()) limit.breaker->max_retries.SetLimit(limit.retries);
   }
   const std::string name = part.proto->name();
+  part.Pack();
   if (clusters.find(name) == clusters.end()) next.cluster_names.Add(name, part.name->slot.index);
   const ClusterPart before = Exchange(clusters, name, std::move(part));
   ClusterPart& now = clusters[name];
@@ -99,7 +101,7 @@ void SnapshotBuilder::State::Commit(ClusterPart part) {
 
 void SnapshotBuilder::State::Commit(ListenerPart part) {
   Tell(part);
-  for (const std::string& prefix : part.found.conflicts) {
+  for (const std::string& prefix : part.found->conflicts) {
     const auto scope = environment.stats.Register<observe::ExtensionConfigStats>(prefix);
     environment.stats.main().Get(scope).config_conflict.Inc();
   }
@@ -134,12 +136,14 @@ void SnapshotBuilder::State::Commit(EndpointsPart part) {
 }
 
 void SnapshotBuilder::State::Commit(SecretPart part) {
+  ++inputs;
   Tell(part);
   const std::string name = part.proto->name();
   Exchange(secrets, name, std::move(part));
 }
 
 void SnapshotBuilder::State::Commit(ExtensionPart part) {
+  ++inputs;
   Tell(part);
   const std::string name = part.proto->name();
   Exchange(extensions, name, std::move(part));
@@ -169,7 +173,7 @@ void SnapshotBuilder::State::Erase(PartMap<ClusterPart>::iterator at) {
   next.cluster_names.Remove(at->first, at->second.name->slot.index);
   endpoint_registry.Forget(at->first);
   Count(at->second, {});
-  Unlink({ResourceKind::kCluster, &at->first}, at->second.found);
+  Unlink({ResourceKind::kCluster, &at->first.str()}, *at->second.found);
   origins.Retire(at->second.origin);
   clusters.erase(at);
   changed = true;
@@ -177,7 +181,7 @@ void SnapshotBuilder::State::Erase(PartMap<ClusterPart>::iterator at) {
 
 void SnapshotBuilder::State::Erase(PartMap<ListenerPart>::iterator at) {
   next.listeners.Set(at->second.name->slot.index, nullptr);
-  Unlink({ResourceKind::kListener, &at->first}, at->second.found);
+  Unlink({ResourceKind::kListener, &at->first.str()}, *at->second.found);
   origins.Retire(at->second.origin);
   checked_listeners.erase(at->first);
   listeners.erase(at);
@@ -186,7 +190,7 @@ void SnapshotBuilder::State::Erase(PartMap<ListenerPart>::iterator at) {
 
 void SnapshotBuilder::State::Erase(PartMap<RoutesPart>::iterator at) {
   next.routes.Set(at->second.name->slot.index, nullptr);
-  Unlink({ResourceKind::kRoutes, &at->first}, at->second.found);
+  Unlink({ResourceKind::kRoutes, &at->first.str()}, *at->second.found);
   origins.Retire(at->second.origin);
   routes.erase(at);
   changed = true;
@@ -196,7 +200,8 @@ template <class P>
 void SnapshotBuilder::State::EraseLeaf(PartMap<P>& parts, const std::string& name) {
   const auto at = parts.find(name);
   if (at == parts.end() || !at->second.removed) return;
-  Unlink({KindOf(at->second), &at->first}, at->second.found);
+  ++inputs;
+  Unlink({KindOf(at->second), &at->first.str()}, *at->second.found);
   origins.Retire(at->second.origin);
   parts.erase(at);
 }

@@ -49,10 +49,10 @@ absl::StatusOr<P> CompilePart(SnapshotBuilder::State& state, std::shared_ptr<con
     options.unknown = schema::ValidateOptions::Unknown::kCollect;
     const schema::ValidationResult result = schema::Validate(*part.proto, options);
     if (!result.ok()) return ResourceError(origin, result.ToStatus().message());
-    for (const auto& warning : result.warnings) part.found.warnings.push_back(schema::ToString(warning));
+    for (const auto& warning : result.warnings) part.found.Write().warnings.push_back(schema::ToString(warning));
   }
   part.origin = state.origins.Add(origin);
-  BuildContext context(state.environment, state.names, state, part.origin, part.found, &state.origins);
+  BuildContext context(state.environment, state.names, state, part.origin, part.found.Write(), &state.origins);
   if (const absl::Status compiled = compile(part, context); !compiled.ok()) {
     state.origins.Retire(part.origin);
     return ResourceError(origin, compiled.message());
@@ -95,7 +95,8 @@ absl::StatusOr<model::EndpointSetSpec> SnapshotBuilder::State::EndpointsOf(const
     input.assignment = eds;
     return BuildEndpoints(input);
   }
-  if (part.proto->has_load_assignment()) input.assignment = &part.proto->load_assignment();
+  const std::shared_ptr<const Cluster> proto = part.Message();
+  if (proto->has_load_assignment()) input.assignment = &proto->load_assignment();
   if (part.built.dns) input.resolved = &part.resolved;
   OUTRIGGER_ASSIGN(auto spec, "load_assignment", BuildEndpoints(input));
   return spec;
@@ -113,7 +114,6 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
                          BuildCluster(*part.proto, before == nullptr ? nullptr : before->built.config.get(), context));
         if (part.built.dns) {
           OUTRIGGER_ASSIGN(part.targets, "load_assignment", config::DnsTargetsOf(part.proto->load_assignment()));
-          if (before != nullptr && before->targets == part.targets) part.resolved = before->resolved;
           part.resolved.resize(part.targets.size());
         }
         Cluster key;
@@ -124,13 +124,22 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
         part.endpoints_key = StableHashMix(part.endpoints_key, part.built.config->per_host_max_connections);
         for (const bool missing : part.built.missing_transports)
           part.endpoints_key = StableHashMix(part.endpoints_key, missing);
-        if (before != nullptr && before->endpoints_key == part.endpoints_key && before->targets == part.targets) {
-          part.endpoints = before->endpoints;
-          return absl::OkStatus();
-        }
-        OUTRIGGER_ASSIGN(part.endpoints_spec, "", EndpointsOf(part, EdsOf(part).get()));
-        return absl::OkStatus();
+        return FindEndpoints(part);
       });
+}
+
+absl::Status SnapshotBuilder::State::FindEndpoints(ClusterPart& part) {
+  const auto at = clusters.find(part.proto->name());
+  const ClusterPart* before = at == clusters.end() ? nullptr : &at->second;
+  if (before != nullptr && before->targets == part.targets) {
+    part.resolved = before->resolved;
+    if (before->endpoints_key == part.endpoints_key) {
+      part.endpoints = before->endpoints;
+      return absl::OkStatus();
+    }
+  }
+  OUTRIGGER_ASSIGN(part.endpoints_spec, "", EndpointsOf(part, EdsOf(part).get()));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ListenerPart> SnapshotBuilder::State::Compile(std::shared_ptr<const Listener> proto, const Given& given,
@@ -218,7 +227,7 @@ absl::StatusOr<HostPart> SnapshotBuilder::State::CompileHost(absl::string_view n
 template <class P>
 void SnapshotBuilder::State::RecompileInto(const P& part, std::vector<P>* into, absl::Status* errors) {
   recompiling = true;
-  auto made = Compile(part.proto, part.given, part.content_hash);
+  auto made = Compile(part.Message(), part.given, part.content_hash);
   recompiling = false;
   if (made.ok()) {
     into->push_back(*std::move(made));

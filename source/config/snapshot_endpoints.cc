@@ -1,26 +1,23 @@
 // Endpoints as they come by EDS: kept as their bytes, and put into use by what differs where that is known.
 #include "source/config/endpoint_builder.h"
 #include "source/config/snapshot_state.h"
-#include "source/schema/typed_struct.h"
 
 namespace outrigger::config {
 
 using Outcome = SnapshotBuilder::Outcome;
 
-std::shared_ptr<const SnapshotBuilder::State::Assignment> MessageOf(const schema::WireAssignment& wire) {
-  auto message = std::make_shared<SnapshotBuilder::State::Assignment>();
-  // Both worked when it came: there is nobody to tell.
-  if (message->ParseFromString(wire.bytes)) schema::ExpandTypedStructs(*message).IgnoreError();
-  return message;
+namespace {
+schema::KeptMessage KeptOf(const EndpointsPart& part) {
+  return schema::KeptMessage::OfBytes(SnapshotBuilder::State::Assignment::default_instance(),
+                                      {part.wire, &part.wire->bytes});
 }
+}  // namespace
 
-ShownMessage SnapshotBuilder::State::ShownOf(const EndpointsPart& part) {
-  return ShownMessage([wire = part.wire] { return MessageOf(*wire); });
-}
+ShownMessage SnapshotBuilder::State::ShownOf(const EndpointsPart& part) { return ShownMessage(KeptOf(part)); }
 
 std::shared_ptr<const SnapshotBuilder::State::Assignment> SnapshotBuilder::State::EdsOf(const ClusterPart& part) const {
   const auto at = endpoints.find(part.built.config->eds_service_name);
-  return at == endpoints.end() ? nullptr : MessageOf(*at->second.wire);
+  return at == endpoints.end() ? nullptr : std::static_pointer_cast<const Assignment>(KeptOf(at->second).Get());
 }
 
 // Every cluster that it serves has a set that was made of the version before: the difference to that is all there is to
@@ -63,8 +60,7 @@ absl::StatusOr<Outcome> SnapshotBuilder::State::Receive(const ReceivedEndpoints&
     part->content_hash = received.wire->hash;
     return Outcome::kChanged;
   }
-  auto message = received.message != nullptr ? std::static_pointer_cast<const Assignment>(received.message)
-                                             : MessageOf(*received.wire);
+  auto message = std::static_pointer_cast<const Assignment>(received.message.Get());
   absl::StatusOr<EndpointsPart> made = Compile(std::move(message), given, received.wire->hash);
   if (!made.ok()) return made.status();
   made->wire = received.wire;

@@ -46,16 +46,16 @@ absl::StatusOr<ExtensionPart> SnapshotBuilder::State::TryExtension(std::shared_p
   std::set<std::string> clusters;
   for (const auto* parts : {&dependants->listeners, &dependants->checked}) {
     for (const ListenerPart& part : *parts) {
-      const auto at = part.found.clusters_of_extension.find(name);
-      if (at != part.found.clusters_of_extension.end()) clusters.insert(at->second.begin(), at->second.end());
+      const auto at = part.found->clusters_of_extension.find(name);
+      if (at != part.found->clusters_of_extension.end()) clusters.insert(at->second.begin(), at->second.end());
     }
   }
-  made->found.dependencies.clusters.assign(clusters.begin(), clusters.end());
+  made->found.Write().dependencies.clusters.assign(clusters.begin(), clusters.end());
   return made;
 }
 
 void SnapshotBuilder::State::NoteChecked(const ListenerPart& part) {
-  const auto& needs = part.found.dependencies;
+  const auto& needs = part.found->dependencies;
   const bool discovers = std::any_of(needs.subscriptions.begin(), needs.subscriptions.end(),
                                      [](const auto& one) { return one.kind == ResourceKind::kExtension; });
   if (discovers) {

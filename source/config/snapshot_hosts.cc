@@ -86,7 +86,7 @@ void SnapshotBuilder::State::EraseHost(PartMap<HostPart>::iterator at) {
 void SnapshotBuilder::State::RenewHosts(const std::string& routes_name) {
   surroundings.erase(routes_name);
   const std::string prefix = absl::StrCat(routes_name, "/");
-  for (auto at = hosts.lower_bound(prefix); at != hosts.end() && at->first.rfind(prefix, 0) == 0; ++at) {
+  for (auto at = hosts.lower_bound(prefix); at != hosts.end() && at->first.str().rfind(prefix, 0) == 0; ++at) {
     if (at->second.routes != routes_name) continue;
     Around& around = AroundOf(routes_name);
     stale_routes.insert(routes_name);
@@ -163,7 +163,7 @@ absl::StatusOr<Dependencies> SnapshotBuilder::CheckVirtualHost(absl::string_view
   auto made = state_->CompileHost(name, std::make_shared<const State::VirtualHost>(host), given);
   if (!made.ok()) return made.status();
   state_->origins.Retire(made->origin);
-  return std::move(made->found.dependencies);
+  return made->found->dependencies;
 }
 
 }  // namespace outrigger::config

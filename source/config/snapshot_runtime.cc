@@ -1,7 +1,5 @@
 // Runtime values are compiled into what asked for them: requests pay nothing, a change compiles those again that asked
 // for a key that changed.
-#include <algorithm>
-
 #include "source/base/hash.h"
 #include "source/config/snapshot_state.h"
 
@@ -15,11 +13,6 @@ std::set<uint64_t> HashesOf(const std::set<std::string>& keys) {
   return hashes;
 }
 
-bool Asked(const Found& found, const std::set<uint64_t>& hashes) {
-  return std::any_of(found.runtime_keys.begin(), found.runtime_keys.end(),
-                     [&](uint64_t key) { return hashes.count(key) != 0; });
-}
-
 }  // namespace
 
 SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForRuntime(const std::set<std::string>& keys) {
@@ -27,7 +20,7 @@ SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForRuntime(c
   std::vector<Subscribers::Who> who;
   const auto look = [&](ResourceKind kind, const auto& parts) {
     for (const auto& [name, part] : parts) {
-      if (Asked(part.found, hashes)) who.push_back({kind, &name});
+      if (part.found->AskedAny(hashes)) who.push_back({kind, &name.str()});
     }
   };
   look(ResourceKind::kCluster, clusters);
@@ -41,12 +34,13 @@ absl::Status SnapshotBuilder::State::RuntimeChanged() {
   const std::set<std::string> keys = ChangedKeys(environment.runtime, merged);
   if (keys.empty()) return absl::OkStatus();
   environment.runtime = std::move(merged);
+  ++inputs;
   Recompiled made = RecompileForRuntime(keys);
   absl::Status errors = made.errors;
   Commit(std::move(made));
   const std::set<uint64_t> hashes = HashesOf(keys);
   for (const auto& [name, host] : hosts) {
-    if (!Asked(host.found, hashes)) continue;
+    if (!host.found->AskedAny(hashes)) continue;
     recompiling = true;
     auto again = CompileHost(name, host.proto, host.given);
     recompiling = false;

@@ -36,6 +36,18 @@ struct SnapshotBuilder::State final : SecretProvider {
   // Compiled, not yet in use (snapshot_compile.cc).
   // `hash`: of the content.
   absl::StatusOr<ClusterPart> Compile(std::shared_ptr<const Cluster> proto, const Given& given, uint64_t hash);
+  // What was compiled to be checked, if that still holds (snapshot_checked.cc).
+  absl::StatusOr<ClusterPart> CompileOrTake(std::shared_ptr<const Cluster> proto, const Given& given, uint64_t hash);
+  template <class Proto>
+  auto CompileOrTake(std::shared_ptr<const Proto> proto, const Given& given, uint64_t hash) {
+    return Compile(std::move(proto), given, hash);
+  }
+  void KeepChecked(ClusterPart part);
+  template <class P>
+  void KeepChecked(P part) {
+    origins.Retire(part.origin);
+  }
+  void DropChecked(absl::string_view cluster);
   absl::StatusOr<ListenerPart> Compile(std::shared_ptr<const Listener> proto, const Given& given, uint64_t hash);
   absl::StatusOr<RoutesPart> Compile(std::shared_ptr<const Routes> proto, const Given& given, uint64_t hash);
   absl::StatusOr<EndpointsPart> Compile(std::shared_ptr<const Assignment> proto, const Given& given, uint64_t hash);
@@ -68,6 +80,8 @@ struct SnapshotBuilder::State final : SecretProvider {
   void Erase(PartMap<ListenerPart>::iterator at);
   void Erase(PartMap<RoutesPart>::iterator at);
 
+  // Those of the version before, or a specification of others.
+  absl::Status FindEndpoints(ClusterPart& part);
   absl::StatusOr<model::EndpointSetSpec> EndpointsOf(const ClusterPart& part, const Assignment* eds) const;
   std::shared_ptr<const Assignment> EdsOf(const ClusterPart& part) const;
 
@@ -114,7 +128,7 @@ struct SnapshotBuilder::State final : SecretProvider {
   // The message that was given.
   template <class P>
   static ShownMessage ShownOf(const P& part) {
-    return part.proto.get();
+    return part.proto != nullptr ? ShownMessage(part.proto.get()) : ShownMessage(part.given.kept);
   }
   static ShownMessage ShownOf(const EndpointsPart& part);
 
@@ -158,6 +172,13 @@ struct SnapshotBuilder::State final : SecretProvider {
     Dependencies dependencies;
   };
   std::map<std::string, Checked, std::less<>> checked_listeners;
+  struct CheckedCluster {
+    ClusterPart part;
+    uint64_t inputs = 0;
+    model::OriginId before = 0;  // of the version in use
+  };
+  std::map<std::string, CheckedCluster, std::less<>> checked_clusters;
+  uint64_t inputs = 0;  // counts changes of what clusters are compiled with: secrets, extensions, runtime values
   const Extension* trial_extension = nullptr;
   const Secret* trial_secret = nullptr;  // stands for the stored one while dependants are compiled with it
   bool recompiling = false;              // references were checked when the resource came
@@ -171,8 +192,6 @@ struct SnapshotBuilder::State final : SecretProvider {
   // Removed by their source, or left by their last subscriber: to be looked at before the next Snapshot.
   std::set<std::pair<ResourceKind, std::string>> leaving;
 };
-
-std::shared_ptr<const SnapshotBuilder::State::Assignment> MessageOf(const schema::WireAssignment& wire);
 
 // Resources call themselves by different fields.
 inline const std::string& NameOf(const envoy::config::cluster::v3::Cluster& proto) { return proto.name(); }

@@ -5,7 +5,7 @@
 
 namespace outrigger::config {
 
-void Subscribers::Add(absl::string_view wanted, Who who) { by_name_[wanted].push_back(who); }
+void Subscribers::Add(const SharedText& wanted, Who who) { by_name_[wanted].push_back(who); }
 
 bool Subscribers::Remove(absl::string_view wanted, Who who) {
   const auto at = by_name_.find(wanted);
@@ -20,6 +20,9 @@ bool Subscribers::Remove(absl::string_view wanted, Who who) {
   }
   if (!list.empty()) return false;
   by_name_.erase(at);
+  // One that was large gives its memory back.
+  constexpr size_t kSmall = 64;
+  if (by_name_.capacity() > kSmall && by_name_.size() < by_name_.capacity() / 8) by_name_.rehash(0);
   return true;
 }
 
@@ -34,7 +37,7 @@ std::vector<Subscribers::Who> Subscribers::Of(absl::string_view wanted) const {
 
 std::vector<std::string> Subscribers::Wanted() const {
   std::vector<std::string> names;
-  for (const auto& [name, unused] : by_name_) names.push_back(name);
+  for (const auto& [name, unused] : by_name_) names.push_back(name.str());
   std::sort(names.begin(), names.end());
   return names;
 }

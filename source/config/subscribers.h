@@ -19,7 +19,7 @@ class Subscribers {
     ResourceKind kind = ResourceKind::kCluster;
     const std::string* name = nullptr;  // outlives the entry
   };
-  void Add(absl::string_view wanted, Who who);
+  void Add(const SharedText& wanted, Who who);
   // Answers whether nobody wants it any more.
   bool Remove(absl::string_view wanted, Who who);
   bool Has(absl::string_view wanted) const { return by_name_.contains(wanted); }
@@ -27,7 +27,7 @@ class Subscribers {
   std::vector<std::string> Wanted() const;              // sorted
 
  private:
-  absl::flat_hash_map<std::string, absl::InlinedVector<Who, 1>> by_name_;
+  absl::flat_hash_map<SharedText, absl::InlinedVector<Who, 1>> by_name_;
 };
 
 }  // namespace outrigger::config

@@ -15,9 +15,12 @@ constexpr uint32_t kLbEndpoints = 2;  // of LocalityLbEndpoints
 constexpr size_t kMostChanged = 64;
 constexpr size_t kShare = 4;
 
-bool Varint(absl::string_view* in, uint64_t* value) {
+constexpr int kMostOfNumber = 10, kMostOfTag = 5;  // bytes; tags and lengths are 32 bits, as protobuf reads them
+constexpr uint64_t kMostLength = 0x7fffffff - 16;  // what it takes
+
+bool Varint(absl::string_view* in, uint64_t* value, int most = kMostOfNumber) {
   *value = 0;
-  for (int shift = 0; shift < 64 && !in->empty(); shift += 7) {
+  for (int shift = 0; shift < 7 * most && !in->empty(); shift += 7) {
     const auto byte = static_cast<uint8_t>(in->front());
     in->remove_prefix(1);
     *value |= uint64_t{byte & 0x7fu} << shift;
@@ -43,8 +46,9 @@ bool Skip(absl::string_view* in, uint64_t size) {
 bool Next(absl::string_view* in, Field* field) {
   const absl::string_view from = *in;
   uint64_t tag = 0, size = 0;
-  if (!Varint(in, &tag)) return false;
-  field->number = static_cast<uint32_t>(tag >> 3);
+  if (!Varint(in, &tag, kMostOfTag)) return false;
+  field->number = static_cast<uint32_t>(tag) >> 3;  // what is above 32 bits is not looked at
+  if (field->number == 0) return false;
   field->delimited = (tag & 7) == 2;
   bool ok = false;
   switch (tag & 7) {
@@ -55,7 +59,7 @@ bool Next(absl::string_view* in, Field* field) {
       ok = Skip(in, 8);
       break;
     case 2:
-      ok = Varint(in, &size) && size <= in->size();
+      ok = Varint(in, &size, kMostOfTag) && size <= kMostLength && size <= in->size();
       if (ok) field->content = absl::string_view(in->data(), static_cast<size_t>(size));
       ok = ok && Skip(in, size);
       break;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
@@ -34,17 +35,14 @@ std::string HostAddress(event::Engine& engine, bool ipv6) {
 }
 
 bool MemoryReturn::IsDue(uint64_t allocated) {
-  if (allocated >= most_) {
-    most_ = allocated;
-    return false;
-  }
-  const uint64_t freed = most_ - allocated;
-  if (freed < kLeast || freed < most_ / 10) return false;
+  const uint64_t freed = most_ - std::min(most_, allocated);
+  const uint64_t least = std::exchange(was_due_, false) ? kMore : std::max(kLeast, most_ / 10);
+  most_ = std::max(most_, allocated);
+  if (freed < least) return false;
   most_ = allocated;
+  was_due_ = true;
   return true;
 }
-
-void GiveFreeMemoryBack() { malloc_trim(0); }
 
 MemoryUse ReadMemoryUse(event::Engine& engine) {
   MemoryUse use;

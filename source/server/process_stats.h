@@ -19,17 +19,18 @@ MemoryUse ReadMemoryUse(event::Engine& engine);
 
 // Says when memory that a large configuration has left behind is worth giving back to the system: the allocator keeps
 // it otherwise. Giving back walks its free memory (milliseconds for hundreds of MiB, on main), so it follows only after
-// much was freed, and once for that.
+// much was freed, and then as long as more goes: a configuration goes in several steps.
 class MemoryReturn {
  public:
-  static constexpr uint64_t kLeast = 8 << 20;  // and a tenth of the most that was in use since the last time
+  static constexpr uint64_t kLeast = 8 << 20;   // and a tenth of the most that was in use since the last time
+  static constexpr uint64_t kMore = 256 << 10;  // right after it was due
   // With each look at what is in use.
   bool IsDue(uint64_t allocated);
 
  private:
   uint64_t most_ = 0;
+  bool was_due_ = false;
 };
-void GiveFreeMemoryBack();
 
 // Certificates of a Snapshot, as /certs shows them: those of listeners' chains, then of clusters' transport sockets.
 struct CertificateUse {

@@ -276,12 +276,13 @@ void Server::Parts::OnInitialized() {
 }
 
 void Server::Parts::OnStatsTimer() {
-  stats.EndInterval();
-  RefreshProcessGauges();
   workers->Reap();
   sockets->Reap();
+  builder->ForgetUnused();
+  stats.EndInterval();
+  RefreshProcessGauges();
   if (memory_return.IsDue(static_cast<uint64_t>(stats.main().Get(server_scope).memory_allocated.value())))
-    GiveFreeMemoryBack();
+    dispatcher->engine().ReturnFreeHeap();
   dispatcher->Arm(stats_timer, kStatsInterval);
 }
 

@@ -231,7 +231,7 @@ Update DiscoveryStream::Normalise(ResourceType type, DecodedResponse& decoded, c
       counters_.unwanted_resources.Inc();
       continue;
     }
-    present.insert(resource.name);
+    present.insert(resource.name.str());
     update.updated.push_back(std::move(resource));
   }
   for (const Refusal& refusal : decoded.refused) present.insert(refusal.name);

@@ -126,12 +126,12 @@ void FileSource::Give(DecodedResponse decoded, const std::string& version) {
         ++counters_.unwanted_resources;
         continue;
       }
-      present.insert(resource.name);
+      present.insert(resource.name.str());
       if (resource.ttl > Duration::zero()) {
         decoded.refused.push_back({resource.name,
-                                   absl::StrCat(WordOf(type_), " \"", resource.name,
+                                   absl::StrCat(WordOf(type_), " \"", resource.name.str(),
                                                 "\": ttl: is not supported in a file, as nothing would renew it"),
-                                   MessageOf(resource)});
+                                   resource.message.Get()});
         continue;
       }
       update.updated.push_back(std::move(resource));

@@ -108,17 +108,14 @@ absl::Status ReadBody(absl::string_view bytes, LastGood* out) {
       return Damaged(absl::StrCat(WordOf(*type), " \"", stored.name(), "\" is there twice"));
     }
     out->resources.push_back({*type, stored.name(), std::move(*stored.mutable_version()), stored.hash(), nullptr,
-                              std::move(*stored.mutable_value()), nullptr});
+                              std::move(*stored.mutable_value())});
   }
   return absl::OkStatus();
 }
 
 bool MayBeInPlain(const LastGoodResource& resource) {
   if (resource.type == ResourceType::kSecret) return false;
-  Resource shown;
-  shown.message = resource.message;
-  shown.wire = resource.wire;
-  const auto message = MessageOf(shown);
+  const auto message = resource.message.Get();
   return message == nullptr || !schema::HoldsSecret(*message);
 }
 
@@ -138,11 +135,11 @@ absl::StatusOr<EncodedSlot> EncodeSlot(const LastGood& content, const tls::Seali
     stored.set_name(resource.name);
     stored.set_version(resource.version);
     stored.set_hash(resource.hash);
-    if (resource.wire != nullptr) {
-      stored.set_value(resource.wire->bytes);
-    } else if (resource.message == nullptr) {
+    if (resource.message == nullptr) {
       stored.set_value(resource.value);
-    } else if (!resource.message->SerializeToString(stored.mutable_value())) {
+    } else if (resource.message.bytes() != nullptr) {
+      stored.set_value(*resource.message.bytes());
+    } else if (!resource.message.Get()->SerializeToString(stored.mutable_value())) {
       return absl::ResourceExhaustedError(absl::StrCat(resource.name, " is too large"));
     }
     size += stored.value().size() + stored.name().size() + stored.version().size();

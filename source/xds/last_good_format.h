@@ -8,9 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "google/protobuf/message.h"
 #include "source/base/time.h"
-#include "source/schema/wire_assignment.h"
+#include "source/schema/kept_message.h"
 #include "source/tls/seal.h"
 #include "source/xds/resource_type.h"
 
@@ -33,10 +32,9 @@ inline constexpr size_t kMostSlotResources = 2'000'000;
 struct LastGoodResource {
   ResourceType type = ResourceType::kCluster;
   std::string name, version;
-  uint64_t hash = 0;                                         // Resource::hash of what came
-  std::shared_ptr<const google::protobuf::Message> message;  // to be written; null: `value` is, or `wire`
-  std::string value;                                         // what was read: serialised
-  std::shared_ptr<const schema::WireAssignment> wire;        // endpoints to be written
+  uint64_t hash = 0;            // Resource::hash of what came
+  schema::KeptMessage message;  // to be written; null: `value` is
+  std::string value;            // what was read: serialised
 };
 
 struct LastGood {

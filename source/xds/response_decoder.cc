@@ -80,7 +80,7 @@ absl::Status Decoder::Wrapped(const Wrapper& wrapper, absl::string_view place, c
   if (!wrapper.has_resource()) return Empty(wrapper, place, version);
   Resource resource;
   resource.name = wrapper.name();
-  resource.version = wrapper.version().empty() ? version : wrapper.version();
+  resource.version = SharedText(wrapper.version().empty() ? version : wrapper.version());
   resource.aliases.assign(wrapper.aliases().begin(), wrapper.aliases().end());
   if (wrapper.has_ttl()) {
     const auto& ttl = wrapper.ttl();
@@ -114,7 +114,7 @@ absl::Status Decoder::Name(const google::protobuf::Message& message, absl::strin
     const std::string& name = NameOf(type_, message);
     if (!resource.name.empty() && resource.name != name) {
       return absl::InvalidArgumentError(
-          absl::StrCat(place, "is named \"", resource.name, "\" outside and \"", name, "\" inside"));
+          absl::StrCat(place, "is named \"", resource.name.str(), "\" outside and \"", name, "\" inside"));
     }
     resource.name = name;
   }
@@ -145,6 +145,7 @@ bool Decoder::TakeDifference(const std::string& bytes, Resource& resource) {
     seen_.insert(name);
     resource.name = name;
     resource.wire = before;
+    resource.message = schema::KeptMessage::OfBytes(PrototypeOf(type_), {before, &before->bytes});
     return true;
   }
   absl::optional<schema::AssignmentDifference> difference = schema::DifferenceOf(before->bytes, bytes);
@@ -158,6 +159,7 @@ bool Decoder::TakeDifference(const std::string& bytes, Resource& resource) {
   resource.name = name;
   resource.wire =
       std::make_shared<const schema::WireAssignment>(schema::WireAssignment{bytes, resource.hash, /*clean=*/true});
+  resource.message = schema::KeptMessage::OfBytes(PrototypeOf(type_), {resource.wire, &resource.wire->bytes});
   resource.difference = std::make_shared<const schema::AssignmentDifference>(*std::move(difference));
   return true;
 }
@@ -168,7 +170,7 @@ absl::Status Decoder::Parse(const google::protobuf::Any& any, absl::string_view 
     return absl::InvalidArgumentError(absl::StrCat(place, "does not parse as ", TypeUrlOf(type_)));
   }
   if (const absl::Status status = Name(*message, place, resource); !status.ok()) return status;
-  if (!seen_.insert(resource.name).second) {
+  if (!seen_.insert(resource.name.str()).second) {
     Refuse(resource, "comes twice in one response", std::move(message));
     return absl::OkStatus();
   }
@@ -179,11 +181,15 @@ absl::Status Decoder::Parse(const google::protobuf::Any& any, absl::string_view 
     Refuse(resource, refusal, std::move(message));
     return absl::OkStatus();
   }
+  std::shared_ptr<const std::string> bytes;
   if (type_ == ResourceType::kEndpoints) {
     resource.wire =
         std::make_shared<const schema::WireAssignment>(schema::WireAssignment{any.value(), resource.hash, clean});
+    bytes = {resource.wire, &resource.wire->bytes};
+  } else if (type_ == ResourceType::kCluster) {
+    bytes = std::make_shared<const std::string>(any.value());  // there may be very many; in use, they are their bytes
   }
-  resource.message = std::move(message);
+  resource.message = {std::move(message), std::move(bytes)};
   out_.resources.push_back(std::move(resource));
   return absl::OkStatus();
 }
@@ -211,7 +217,7 @@ void Decoder::Removed(const std::string& name) {
   const auto at = std::find_if(out_.resources.begin(), out_.resources.end(),
                                [&](const Resource& resource) { return resource.name == name; });
   if (at == out_.resources.end()) return;  // refused already
-  Refuse(*at, "comes in one response as a resource and as removed", at->message);
+  Refuse(*at, "comes in one response as a resource and as removed", at->message.Get());
   out_.resources.erase(at);
 }
 

@@ -30,8 +30,8 @@ Duration FetchTimeoutOf(const Needs::Subscription& wanted) {
 
 std::string StatsPrefixOf(const Needs::Subscription& wanted) {
   if (!wanted.stats_prefix.empty()) return wanted.stats_prefix;
-  if (wanted.type == ResourceType::kSecret) return absl::StrCat("sds.", wanted.name, ".");
-  return absl::StrCat("http.rds.", wanted.name, ".");
+  if (wanted.type == ResourceType::kSecret) return absl::StrCat("sds.", wanted.name.str(), ".");
+  return absl::StrCat("http.rds.", wanted.name.str(), ".");
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ absl::Status StagingGraph::Connect(const ResourceKey& owner, const Needs& needs)
                                  : sources_.SourceFor(wanted.type, *wanted.source);
     if (!source.ok()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(WordOf(wanted.type), " \"", wanted.name, "\": ", source.status().message()));
+          absl::StrCat(WordOf(wanted.type), " \"", wanted.name.str(), "\": ", source.status().message()));
     }
     sources.push_back(*source);
   }
@@ -76,10 +76,9 @@ void StagingGraph::Subscribe(const ResourceKey& owner, const Needs::Subscription
 void StagingGraph::ArmFetch(ResourceNode& node, const Needs::Subscription& wanted) {
   const Duration timeout = FetchTimeoutOf(wanted);
   if (timeout <= Duration::zero()) return;
-  if (node.fetch == nullptr) {
-    node.fetch = std::make_unique<event::Timer>([this, key = node.key] { OnFetchTimeout(key); });
-  }
-  dispatcher_.Arm(*node.fetch, timeout);
+  std::unique_ptr<event::Timer>& fetch = node.MutablePending().fetch;
+  if (fetch == nullptr) fetch = std::make_unique<event::Timer>([this, key = node.key] { OnFetchTimeout(key); });
+  dispatcher_.Arm(*fetch, timeout);
 }
 
 void StagingGraph::OnFetchTimeout(const ResourceKey& asked) {
@@ -89,7 +88,7 @@ void StagingGraph::OnFetchTimeout(const ResourceKey& asked) {
   node->timed_out = true;
   node->stats.Timeout();
   ++counters_.fetch_timeouts;
-  OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name,
+  OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name.str(),
                 "\" did not come in its initial fetch timeout; those that wait for it go on without");
   WakeDependants(key);
   Changed();
@@ -140,12 +139,11 @@ void StagingGraph::StartWaiting(ResourceNode& node, std::unique_ptr<Staged> stag
   if (before != nullptr) ReleaseNeeds(node.key, before->needs);
   if (node.key.type != ResourceType::kCluster || node.active == nullptr) return;
   // Not armed again by further versions: a cluster that changes often must not wait for ever.
-  if (node.kept != nullptr && node.kept->armed()) return;
+  std::unique_ptr<event::Timer>& kept = node.MutablePending().kept;
+  if (kept != nullptr && kept->armed()) return;
   node.kept_over = false;
-  if (node.kept == nullptr) {
-    node.kept = std::make_unique<event::Timer>([this, key = node.key] { OnKeptLongEnough(key); });
-  }
-  dispatcher_.Arm(*node.kept, kFreshEndpoints);
+  if (kept == nullptr) kept = std::make_unique<event::Timer>([this, key = node.key] { OnKeptLongEnough(key); });
+  dispatcher_.Arm(*kept, kFreshEndpoints);
 }
 
 void StagingGraph::OnKeptLongEnough(const ResourceKey& asked) {
@@ -211,12 +209,12 @@ absl::Status StagingGraph::TryActivate(const ResourceKey& key) {
 absl::Status StagingGraph::Activate(ResourceNode& node) {
   const ResourceKey key = node.key;
   std::unique_ptr<Staged> staged = StopWaiting(node);
-  if (node.kept != nullptr) node.kept->Disarm();
+  if (node.pending != nullptr && node.pending->kept != nullptr) node.pending->kept->Disarm();
   node.kept_over = false;
   if (absl::Status status = target_.Apply(key.type, staged->resource); !status.ok()) {
     ++counters_.late_refusals;
-    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name, "\" refused: ", status.message());
-    Refused(node, staged->resource.version, {key.name, std::string(status.message()), staged->resource.message});
+    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(key.type), " \"", key.name.str(), "\" refused: ", status.message());
+    Refused(node, staged->resource.version, {key.name, std::string(status.message()), staged->resource.message.Get()});
     node.timed_out = node.active == nullptr;  // nobody waits for it any longer
     if (node.active == nullptr) Tell(key, false);
     ReleaseNeeds(key, staged->needs);
@@ -239,6 +237,7 @@ void StagingGraph::SetActive(ResourceNode& node, std::unique_ptr<Staged> staged)
   const ResourceKey key = node.key;
   const std::unique_ptr<Staged> before = std::exchange(node.active, std::move(staged));
   if (node.active != nullptr) {
+    node.active->resource.message.Pack();
     for (const std::string& cluster : node.active->needs.clusters) named_by_[cluster].insert(key);
     TellHere(node);
   }
@@ -261,7 +260,7 @@ void StagingGraph::SetActive(ResourceNode& node, std::unique_ptr<Staged> staged)
 
 void StagingGraph::WakeDependants(const ResourceKey& key) {
   Keys dependants;
-  if (const ResourceNode* node = Find(key); node != nullptr) dependants = node->wanted_by;
+  if (const ResourceNode* node = Find(key); node != nullptr) dependants = node->wanted_by.All();
   if (key.type == ResourceType::kCluster) {
     auto at = waiting_for_.find(key.name);
     if (at != waiting_for_.end()) dependants.insert(at->second.begin(), at->second.end());
@@ -303,7 +302,8 @@ bool StagingGraph::AboutToMove(const ResourceKey& key) const {
   const ResourceNode* node = Find(key);
   if (node == nullptr) return false;
   if (node->waiting != nullptr) return true;
-  return std::any_of(node->wanted_by.begin(), node->wanted_by.end(), [&](const ResourceKey& owner) {
+  const Keys owners = node->wanted_by.All();
+  return std::any_of(owners.begin(), owners.end(), [&](const ResourceKey& owner) {
     const ResourceNode* root = Find(owner);
     return root != nullptr && root->waiting != nullptr;
   });
@@ -312,7 +312,7 @@ bool StagingGraph::AboutToMove(const ResourceKey& key) const {
 // Gone, while it is still subscribed to: those that use it have their default for it. It may come again.
 void StagingGraph::Withdraw(ResourceNode& node) {
   const ResourceKey key = node.key;
-  if (node.fetch != nullptr) node.fetch->Disarm();
+  node.StopFetch();
   node.timed_out = true;  // nobody waits for it
   if (node.waiting != nullptr) {
     const std::unique_ptr<Staged> waiting = StopWaiting(node);
@@ -335,7 +335,8 @@ void StagingGraph::TryLeave(const std::string& cluster) {
   if (node == nullptr || !node->leaving) return;
   auto at = named_by_.find(cluster);
   const bool named = at != named_by_.end() || waiting_for_.count(cluster) != 0;
-  if (named && node->held != nullptr && node->held->armed()) return;
+  const event::Timer* held = node->pending == nullptr ? nullptr : node->pending->held.get();
+  if (named && held != nullptr && held->armed()) return;
   if (at != named_by_.end() &&
       std::any_of(at->second.begin(), at->second.end(), [&](const ResourceKey& who) { return AboutToMove(who); })) {
     return;
@@ -344,13 +345,14 @@ void StagingGraph::TryLeave(const std::string& cluster) {
 }
 
 void StagingGraph::HoldLeaving(ResourceNode& cluster) {
-  if (cluster.held == nullptr) {
-    cluster.held = std::make_unique<event::Timer>([this, name = cluster.key.name] {
+  std::unique_ptr<event::Timer>& held = cluster.MutablePending().held;
+  if (held == nullptr) {
+    held = std::make_unique<event::Timer>([this, name = cluster.key.name] {
       const std::string left = name;  // leaving frees the node
       TryLeave(left);
     });
   }
-  dispatcher_.Arm(*cluster.held, kLeaving);
+  dispatcher_.Arm(*held, kLeaving);
 }
 
 void StagingGraph::Changed() {

@@ -84,7 +84,7 @@ ResourceNode* StagingGraph::HostNode(const std::string& name) {
   if (routes == nullptr) return nullptr;
   if (FetchesHosts(routes->active.get()) == nullptr && FetchesHosts(routes->waiting.get()) == nullptr) return nullptr;
   ResourceNode& host = NodeOf({ResourceType::kVirtualHost, name});
-  if (host.wanted_by.insert(owner).second) {
+  if (host.wanted_by.insert(owner)) {
     host.source = HostsSourceOf(name);
     host.stats = SubscriptionCells();
   }
@@ -116,14 +116,15 @@ void StagingGraph::DropHosts(const std::string& routes) {
   const std::string prefix = absl::StrCat(routes, "/");
   std::vector<ResourceKey> gone;
   for (auto at = nodes_.lower_bound({ResourceType::kVirtualHost, prefix});
-       at != nodes_.end() && at->first.type == ResourceType::kVirtualHost && at->first.name.rfind(prefix, 0) == 0;
+       at != nodes_.end() && at->first.type == ResourceType::kVirtualHost && at->first.name.str().rfind(prefix, 0) == 0;
        ++at) {
     if (RoutesOf(at->first.name) == routes) gone.push_back(at->first);
   }
   for (const ResourceKey& key : gone) Drop(key);
   std::vector<ResourceKey> asked;
   for (auto at = demands_.lower_bound({ResourceType::kVirtualHost, prefix});
-       at != demands_.end() && at->first.type == ResourceType::kVirtualHost && at->first.name.rfind(prefix, 0) == 0;
+       at != demands_.end() && at->first.type == ResourceType::kVirtualHost &&
+       at->first.name.str().rfind(prefix, 0) == 0;
        ++at) {
     if (RoutesOf(at->first.name) == routes) asked.push_back(at->first);
   }

@@ -126,7 +126,7 @@ void StagingGraph::CountUpdate(const Update& update, bool accepted, MonotonicTim
   if (!IsFullState(update.type)) {
     for (const Resource& resource : update.updated) {
       ResourceNode* node = Find({update.type, resource.name});
-      if (node != nullptr && node->error.empty()) node->stats.Took(took);
+      if (node != nullptr && !node->refused()) node->stats.Took(took);
     }
   }
   if (whole.source == nullptr) return;
@@ -151,7 +151,7 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   }
   if (node->is_static) {
     ++counters_.static_names;
-    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(type), " \"", resource.name,
+    OUTRIGGER_LOG(kWarn, kConfigXds, WordOf(type), " \"", resource.name.str(),
                   "\" is static: what the control plane says of it is ignored");
     return absl::OkStatus();
   }
@@ -168,7 +168,7 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   const bool leaf = type == ResourceType::kEndpoints || type == ResourceType::kSecret || type == ResourceType::kRuntime;
   const absl::Status status = leaf ? ApplyLeaf(*node, resource) : Stage(*node, resource);
   if (!status.ok()) {
-    Refused(*node, resource.version, {resource.name, std::string(status.message()), MessageOf(resource)});
+    Refused(*node, resource.version, {resource.name, std::string(status.message()), resource.message.Get()});
     if (node->active == nullptr) {
       Tell(node->key, false);
       for (const std::string& alias : resource.aliases) Tell({type, alias}, false);
@@ -178,13 +178,12 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
   node->NoteAccepted();
   node->last_update = updates_;
   node->leaving = false;
-  if (node->fetch != nullptr) node->fetch->Disarm();
   node->timed_out = false;
   node->stats.Success(resource.version, Now());
   if (leaf) {
-    for (const ResourceKey& owner : node->wanted_by) {
+    node->wanted_by.ForEach([&](const ResourceKey& owner) {
       if (waiting(owner.type) > 0) to_try->insert(owner);  // nearly always nobody waits: it is not looked at
-    }
+    });
   } else {
     to_try->insert(node->key);
   }
@@ -202,14 +201,14 @@ void StagingGraph::TakeAgain(ResourceNode& node, const Resource& resource, Keys*
   if (node.active != nullptr && node.active->resource.aliases != resource.aliases)
     node.active->resource.aliases = resource.aliases;
   TellHere(node);
-  to_try->insert(node.wanted_by.begin(), node.wanted_by.end());
+  node.wanted_by.ForEach([&](const ResourceKey& owner) { to_try->insert(owner); });
 }
 
 absl::Status StagingGraph::ApplyLeaf(ResourceNode& node, const Resource& resource) {
   if (absl::Status status = target_.Apply(node.key.type, resource); !status.ok()) return status;
   auto staged = std::make_unique<Staged>();
   staged->resource = resource;
-  if (resource.wire != nullptr) staged->resource.message = nullptr;  // the bytes are enough
+  staged->resource.message.Pack();
   staged->resource.difference = nullptr;
   staged->received = Now();
   node.active = std::move(staged);
@@ -268,16 +267,17 @@ void StagingGraph::Removed(const Update& update) {
 // What is in use stays, as it does in state of the world; who waits goes on without.
 void StagingGraph::EndWait(ResourceNode& node) {
   if (node.settled()) return;
-  if (node.fetch != nullptr) node.fetch->Disarm();
+  node.StopFetch();
   node.timed_out = true;
   WakeDependants(ResourceKey(node.key));
 }
 
 void StagingGraph::Refused(ResourceNode& node, const std::string& version, const Refusal& refusal) {
-  node.error = refusal.detail;
-  node.failed = refusal.message;
-  node.error_version = version;
-  node.error_time = Now();
+  ResourceNode::Failure& failure = node.MutableFailure();
+  failure.error = refusal.detail;
+  failure.failed = refusal.message;
+  failure.error_version = version;
+  failure.error_time = Now();
   node.stats.Rejected();
 }
 
@@ -308,7 +308,7 @@ void StagingGraph::OnSourceErrors(ResourceType type, const std::vector<SourceErr
     if (error.code == kNotFound) {
       node->absent = true;
     } else {
-      node->source_error = error.message.empty() ? absl::StrCat("error ", error.code) : error.message;
+      node->MutableFailure().source_error = error.message.empty() ? absl::StrCat("error ", error.code) : error.message;
     }
     if (!IsFullState(type)) EndWait(*node);
   }
@@ -353,9 +353,11 @@ bool StagingGraph::StaticSettled(ResourceType type) const {
 
 ResourceRow StagingGraph::RowOf(const ResourceKey& key, const ResourceNode& node) {
   ClientStatus status = ClientStatus::kRequested;
-  if (!node.error.empty()) {
+  static const ResourceNode::Failure& none = *new ResourceNode::Failure;
+  const ResourceNode::Failure& failure = node.failure == nullptr ? none : *node.failure;
+  if (!failure.error.empty()) {
     status = ClientStatus::kNacked;
-  } else if (!node.source_error.empty()) {
+  } else if (!failure.source_error.empty()) {
     status = ClientStatus::kReceivedError;
   } else if (node.active != nullptr || node.waiting != nullptr) {
     status = ClientStatus::kAcked;
@@ -371,13 +373,13 @@ ResourceRow StagingGraph::RowOf(const ResourceKey& key, const ResourceNode& node
   row.active = node.active.get();
   row.waiting = node.waiting.get();
   row.status = status;
-  row.error = node.error;
-  row.error_version = node.error_version;
-  row.failed = node.failed.get();
-  row.error_time = node.error_time;
+  row.error = failure.error;
+  row.error_version = failure.error_version;
+  row.failed = failure.failed.get();
+  row.error_time = failure.error_time;
   row.source = node.source;
   row.requested = node.requested;
-  row.source_error = node.source_error;
+  row.source_error = failure.source_error;
   row.leaving = node.leaving;
   return row;
 }

@@ -44,7 +44,8 @@ bool StagingGraph::HeardAll() const {
 
 void StagingGraph::LimitFetches() {
   for (auto& [key, node] : nodes_) {
-    if (node->wanted_by.empty() || node->settled() || (node->fetch != nullptr && node->fetch->armed())) continue;
+    const event::Timer* fetch = node->pending == nullptr ? nullptr : node->pending->fetch.get();
+    if (node->wanted_by.empty() || node->settled() || (fetch != nullptr && fetch->armed())) continue;
     Needs::Subscription as_default;
     ArmFetch(*node, as_default);
   }

@@ -1,6 +1,7 @@
 // Thread: main
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -36,16 +37,20 @@ class SubscriptionCells {
   void UsedKept();              // endpoints from before were used for a changed cluster
 
  private:
-  observe::StatsScope<observe::SubscriptionStats> scope_;
-  observe::StatsScope<observe::ClusterStats> cluster_scope_;
-  observe::StatsScope<observe::EndpointUpdateStats> endpoints_scope_;
-  observe::StatsScope<observe::RdsStats> routes_scope_;
-  observe::StatsScope<observe::ExtensionConfigStats> extension_scope_;
-  observe::SubscriptionStats* block_ = nullptr;
-  observe::ClusterStats* cluster_ = nullptr;
-  observe::EndpointUpdateStats* endpoints_ = nullptr;
-  observe::RdsStats* routes_ = nullptr;
-  observe::ExtensionConfigStats* extension_ = nullptr;
+  // Most nodes count nothing of their own.
+  struct Cells {
+    observe::StatsScope<observe::SubscriptionStats> scope;
+    observe::StatsScope<observe::ClusterStats> cluster_scope;
+    observe::StatsScope<observe::EndpointUpdateStats> endpoints_scope;
+    observe::StatsScope<observe::RdsStats> routes_scope;
+    observe::StatsScope<observe::ExtensionConfigStats> extension_scope;
+    observe::SubscriptionStats* block = nullptr;
+    observe::ClusterStats* cluster = nullptr;
+    observe::EndpointUpdateStats* endpoints = nullptr;
+    observe::RdsStats* routes = nullptr;
+    observe::ExtensionConfigStats* extension = nullptr;
+  };
+  std::unique_ptr<Cells> cells_;  // null: none
 };
 
 }  // namespace outrigger::xds

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "google/protobuf/message.h"
+#include "source/base/shared_text.h"
 #include "source/base/time.h"
+#include "source/schema/kept_message.h"
 #include "source/schema/wire_assignment.h"
 #include "source/xds/resource_type.h"
 
@@ -16,21 +18,17 @@
 namespace outrigger::xds {
 
 struct Resource {
-  std::string name;
-  std::string version;  // as the control plane gave it
-  std::shared_ptr<const google::protobuf::Message> message;
-  // Endpoints: as they came. `message` is null where the bytes alone are kept, or where only what differs was looked
-  // at.
-  std::shared_ptr<const schema::WireAssignment> wire;
+  SharedText name;
+  SharedText version;  // as the control plane gave it
+  // Endpoints and clusters are their bytes once they are in use, or where only what differs was looked at.
+  schema::KeptMessage message;
+  std::shared_ptr<const schema::WireAssignment> wire;              // endpoints: as they came
   std::shared_ptr<const schema::AssignmentDifference> difference;  // to what was in use; null: not known
   uint64_t hash = 0;  // of the content: two with the same hash are the same
   // Names under which it was asked for, where they are not its own (virtual hosts: "ROUTES/DOMAIN").
   std::vector<std::string> aliases;
   Duration ttl{0};  // its source ends it when it hears nothing of it for so long; 0: it stays
 };
-
-// Its message, made of the bytes if they are what there is; null: it has none.
-std::shared_ptr<const google::protobuf::Message> MessageOf(const Resource& resource);
 
 // A resource that cannot be used, and why; goes into the NACK.
 struct Refusal {

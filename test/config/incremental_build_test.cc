@@ -83,9 +83,11 @@ class IncrementalBuildTest : public ConfigTest {
   void Receive(const std::string& name, const std::string& yaml, bool known) {
     auto proto = std::make_shared<const ClusterLoadAssignment>(Yaml<ClusterLoadAssignment>(yaml));
     const std::string bytes = proto->SerializeAsString();
-    ReceivedEndpoints received{name, nullptr, nullptr, nullptr};
+    ReceivedEndpoints received;
+    received.name = name;
     received.wire =
         std::make_shared<const schema::WireAssignment>(schema::WireAssignment{bytes, StableHash(bytes), true});
+    received.message = schema::KeptMessage::OfBytes(*proto, {received.wire, &received.wire->bytes});
     auto& before = received_[name];
     if (before != nullptr && known) {
       if (auto difference = schema::DifferenceOf(before->bytes, bytes); difference.has_value()) {

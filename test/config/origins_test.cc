@@ -18,9 +18,25 @@ TEST(OriginsTest, FieldsAreExplainedWithTheirResource) {
   EXPECT_EQ(origins.Explain(chain)->ToString(), "listener \"in\" (version 7): filter_chains[0]");
   EXPECT_EQ(origins.Explain(filter)->ToString(), "listener \"in\" (version 7): filter_chains[0].filters[1]");
   EXPECT_EQ(origins.Explain(cluster)->ToString(), "cluster \"a\"");
-  EXPECT_EQ(origins.Find(filter), origins.Find(listener));
+  EXPECT_EQ(origins.Find(filter)->ToString(), origins.Find(listener)->ToString());
+  EXPECT_EQ(origins.Find(listener)->type, "listener");
+  EXPECT_EQ(origins.Find(listener)->name, "in");
+  EXPECT_EQ(origins.Find(listener)->version, "7");
+  EXPECT_EQ(origins.Find(cluster)->version, "");
   EXPECT_FALSE(origins.Explain(0).has_value());
   EXPECT_FALSE(origins.Explain(cluster + 1).has_value());
+}
+
+TEST(OriginsTest, AResourceIsGivenBackWhateverItsNameHas) {
+  Origins origins;
+  for (const char* name : {"", "a\" (version 3)", "b", "\"", "(version "}) {
+    const schema::Origin whole{"type.googleapis.com/envoy.config.cluster.v3.Cluster", name, "9) \"", ""};
+    const std::optional<schema::Origin> found = origins.Find(origins.Add(whole));
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->type, whole.type);
+    EXPECT_EQ(found->name, whole.name);
+    EXPECT_EQ(found->version, whole.version);
+  }
 }
 
 TEST(OriginsTest, AFieldOfAnOlderResourceIsTheResource) {
@@ -48,7 +64,22 @@ TEST(OriginsTest, ARetiredOneIsKnownAsLongAsItsTextsAreHeld) {
   EXPECT_FALSE(origins.Explain(route).has_value());
   retire_some();
   EXPECT_EQ(origins.known(), 0u);
-  EXPECT_EQ(origins.Find(routes), nullptr);
+  EXPECT_FALSE(origins.Find(routes).has_value());
+}
+
+TEST(OriginsTest, ASweepForgetsAllThatNobodyHolds) {
+  Origins origins;
+  std::vector<model::OriginId> ids;
+  for (int i = 0; i < 100; ++i) ids.push_back(origins.Add({"cluster", "a", "", ""}));
+  std::vector<std::shared_ptr<const ResourceOrigin>> held;
+  for (const model::OriginId id : ids) held.push_back(origins.TextsOf(id));
+  for (const model::OriginId id : ids) origins.Retire(id);
+  origins.Sweep();
+  EXPECT_EQ(origins.known(), 100u);
+  held.resize(1);
+  origins.Sweep();
+  EXPECT_EQ(origins.known(), 1u);
+  EXPECT_TRUE(origins.Find(ids[0]).has_value());
 }
 
 TEST(OriginsTest, ManyThatWereHeldAreForgottenOneAfterTheOther) {

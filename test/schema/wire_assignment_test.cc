@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -112,6 +113,24 @@ TEST(WireAssignmentTest, OtherDifferencesAreNone) {
   other.mutable_endpoints()->RemoveLast();
   EXPECT_FALSE(DifferenceOf(before, other.SerializeAsString()).has_value());
   EXPECT_TRUE(DifferenceOf(before, before).has_value());
+}
+
+TEST(WireAssignmentTest, WhatProtobufRefusesIsRefused) {
+  const auto bytes = [](std::initializer_list<int> list) { return std::string(list.begin(), list.end()); };
+  const std::pair<std::string, bool> cases[] = {
+      {bytes({0x8a, 0x80, 0x80, 0x80, 0x00, 1, 'c'}), true},         // a tag of five bytes
+      {bytes({0x8a, 0x80, 0x80, 0x80, 0x80, 0x00, 1, 'c'}), false},  // of six
+      {bytes({0x0a, 0x81, 0x80, 0x80, 0x80, 0x00, 'c'}), true},      // a length of five
+      {bytes({0x0a, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00, 'c'}), false},
+      {bytes({0x02, 0, 0x0a, 1, 'c'}), false},  // field 0
+      {bytes({0x78, 0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00, 0x0a, 1, 'c'}), true},
+  };
+  for (const auto& [text, good] : cases) {
+    ClusterLoadAssignment parsed;
+    EXPECT_EQ(parsed.ParseFromString(text), good) << testing::PrintToString(text);
+    EXPECT_EQ(NameOfAssignment(text), good ? "c" : "") << testing::PrintToString(text);
+    EXPECT_EQ(DifferenceOf(text, text).has_value(), good) << testing::PrintToString(text);
+  }
 }
 
 TEST(WireAssignmentTest, BytesOfAnyKindAreNoDanger) {

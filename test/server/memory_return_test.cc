@@ -18,6 +18,16 @@ TEST(MemoryReturnTest, IsDueOnceAfterMuchWasFreed) {
   EXPECT_TRUE(memory.IsDue(14 * kMiB));
 }
 
+TEST(MemoryReturnTest, WhatGoesRightAfterwardsGoesToo) {
+  MemoryReturn memory;
+  EXPECT_FALSE(memory.IsDue(100 * kMiB));
+  EXPECT_TRUE(memory.IsDue(20 * kMiB));
+  EXPECT_TRUE(memory.IsDue(19 * kMiB));
+  EXPECT_TRUE(memory.IsDue(18 * kMiB));
+  EXPECT_FALSE(memory.IsDue(18 * kMiB));
+  EXPECT_FALSE(memory.IsDue(17 * kMiB)) << "it went on for itself: as of any heap";
+}
+
 TEST(MemoryReturnTest, ATenthOfALargeHeapIsTheLeast) {
   MemoryReturn memory;
   EXPECT_FALSE(memory.IsDue(1000 * kMiB));

@@ -28,8 +28,7 @@ LastGood ContentOf(uint64_t number, size_t resources = 3) {
   for (size_t i = 0; i < resources; ++i) {
     auto cluster = std::make_shared<envoy::config::cluster::v3::Cluster>();
     cluster->set_name(absl::StrCat("c", i));
-    content.resources.push_back(
-        {ResourceType::kCluster, cluster->name(), absl::StrCat(number), number, cluster, "", nullptr});
+    content.resources.push_back({ResourceType::kCluster, cluster->name(), absl::StrCat(number), number, cluster, ""});
   }
   return content;
 }

@@ -68,12 +68,13 @@ class RandomServer {
       ++clusters;
       auto ours = clusters_.find(key.name);
       if (ours == clusters_.end()) return false;
-      if (static_cast<const ClusterProto&>(*resource.message).connect_timeout().nanos() != ours->second * 1000)
+      if (static_cast<const ClusterProto&>(*resource.message.Get()).connect_timeout().nanos() != ours->second * 1000)
         return false;
     }
     auto routes = target.active.find({T::kRoutes, "r"});
     if (clusters != clusters_.size() || routes == target.active.end() || !target.Has(T::kListener, "in")) return false;
-    const auto& table = static_cast<const RouteProto&>(*routes->second.message);
+    const auto message = routes->second.message.Get();
+    const auto& table = static_cast<const RouteProto&>(*message);
     return table.virtual_hosts(0).routes(0).route().cluster() == routed_;
   }
 
@@ -298,7 +299,8 @@ class RandomServer {
 void CheckWhole(const RecordingTarget& target) {
   for (const auto& [key, resource] : target.active) {
     if (key.type == T::kRoutes && target.Has(T::kListener, "in")) {
-      const auto& routes = static_cast<const RouteProto&>(*resource.message);
+      const auto message = resource.message.Get();
+      const auto& routes = static_cast<const RouteProto&>(*message);
       const std::string& cluster = routes.virtual_hosts(0).routes(0).route().cluster();
       EXPECT_TRUE(target.Has(T::kCluster, cluster)) << "routes lead to " << cluster << ", which is not there";
     }

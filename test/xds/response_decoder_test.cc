@@ -84,13 +84,13 @@ TEST(ResponseDecoderTest, OfEndpointsThatAreKnownOnlyWhatDiffersIsParsed) {
   ASSERT_EQ(second.resources.size(), 1u);
   const Resource& resource = second.resources[0];
   EXPECT_EQ(resource.name, "c");
-  EXPECT_EQ(resource.message, nullptr);
+  EXPECT_TRUE(resource.message.packed());
   ASSERT_NE(resource.difference, nullptr);
   EXPECT_EQ(resource.difference->base, before);
   ASSERT_EQ(resource.difference->parts.size(), 1u);
   EXPECT_EQ(resource.difference->parts[0].left.size(), 1u);
   EXPECT_EQ(resource.difference->parts[0].came.size(), 1u);
-  EXPECT_EQ(MessageOf(resource)->SerializeAsString(), Thousand(500, "11.0.0.1").SerializeAsString());
+  EXPECT_EQ(resource.message.Get()->SerializeAsString(), Thousand(500, "11.0.0.1").SerializeAsString());
   const DecodedResponse same = Decoded(Thousand(-1, ""), before);
   ASSERT_EQ(same.resources.size(), 1u);
   EXPECT_EQ(same.resources[0].wire, before);

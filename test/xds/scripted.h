@@ -108,16 +108,17 @@ class RecordingTarget final : public Target {
   absl::StatusOr<Needs> Check(ResourceType type, const Resource& resource) override {
     ++checks;
     if (refuse.count(resource.name) != 0) return Refusal_(type, resource);
+    const auto message = resource.message.Get();
     Needs needs;
     if (type == ResourceType::kCluster) {
-      const auto& cluster = static_cast<const ClusterProto&>(*resource.message);
+      const auto& cluster = static_cast<const ClusterProto&>(*message);
       if (cluster.type() == ClusterProto::EDS) {
         const std::string& service = cluster.eds_cluster_config().service_name();
         Want(ResourceType::kEndpoints, service.empty() ? cluster.name() : service,
              cluster.eds_cluster_config().eds_config(), &needs);
       }
     } else if (type == ResourceType::kListener) {
-      const auto& listener = static_cast<const ListenerProto&>(*resource.message);
+      const auto& listener = static_cast<const ListenerProto&>(*message);
       for (const auto& chain : listener.filter_chains()) {
         HttpManager manager;
         if (chain.filters(0).typed_config().UnpackTo(&manager) && manager.has_rds()) {
@@ -131,14 +132,14 @@ class RecordingTarget final : public Target {
         }
       }
     } else if (type == ResourceType::kRoutes) {
-      NameClusters(static_cast<const RouteProto&>(*resource.message), &needs);
+      NameClusters(static_cast<const RouteProto&>(*message), &needs);
     }
     return needs;
   }
   absl::Status Apply(ResourceType type, const Resource& resource) override {
     if (refuse_late.count(resource.name) != 0) return Refusal_(type, resource);
     active[{type, resource.name}] = resource;
-    log.push_back(absl::StrCat("+", ShortNameOf(type), " ", resource.name, "@", resource.version));
+    log.push_back(absl::StrCat("+", ShortNameOf(type), " ", resource.name.str(), "@", resource.version.str()));
     if (on_change) on_change();
     return absl::OkStatus();
   }
@@ -169,8 +170,8 @@ class RecordingTarget final : public Target {
 
  private:
   static absl::Status Refusal_(ResourceType type, const Resource& resource) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(WordOf(type), " \"", resource.name, "\" (version ", resource.version, "): some.field: not liked"));
+    return absl::InvalidArgumentError(absl::StrCat(WordOf(type), " \"", resource.name.str(), "\" (version ",
+                                                   resource.version.str(), "): some.field: not liked"));
   }
   static void Want(ResourceType type, const std::string& name, const envoy::config::core::v3::ConfigSource& source,
                    Needs* needs) {

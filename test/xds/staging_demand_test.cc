@@ -28,7 +28,7 @@ DiscoveryStream::Options Delta() {
 
 struct DemandScene : Scene {
   explicit DemandScene(DiscoveryStream::Options options = {}) : Scene(1, options) {
-    graph->OnDemanded([this](const ResourceKey& key, bool there) { told.emplace_back(key.name, there); });
+    graph->OnDemanded([this](const ResourceKey& key, bool there) { told.emplace_back(key.name.str(), there); });
   }
   void Demand(const std::string& cluster) {
     EXPECT_TRUE(graph->Demand({T::kCluster, cluster}, &source).ok());

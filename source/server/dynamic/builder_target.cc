@@ -95,7 +95,9 @@ xds::Needs NeedsOf(const config::Dependencies& dependencies, const google::proto
 namespace {
 // Sources decode by schema::Validate before anything is staged.
 config::Given GivenOf(const xds::Resource& resource) {
-  return {.version = resource.version, .is_static = false, .validated = true};
+  config::Given given{.version = resource.version, .is_static = false, .validated = true};
+  if (resource.wire == nullptr) given.kept = resource.message;  // endpoints have their own way
+  return given;
 }
 }  // namespace
 
@@ -105,9 +107,9 @@ BuilderTarget::BuilderTarget(event::Dispatcher& dispatcher, config::SnapshotBuil
 absl::StatusOr<xds::Needs> BuilderTarget::Check(xds::ResourceType type, const xds::Resource& resource) {
   absl::StatusOr<config::Dependencies> dependencies =
       type == xds::ResourceType::kVirtualHost
-          ? builder_.CheckVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message),
+          ? builder_.CheckVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message.Get()),
                                       GivenOf(resource))
-          : builder_.Check(resource.message, GivenOf(resource));
+          : builder_.Check(resource.message.Get(), GivenOf(resource));
   if (!dependencies.ok()) return dependencies.status();
   if (type == xds::ResourceType::kListener) {
     if (const absl::Status status = PrepareListener(resource); !status.ok()) {
@@ -115,11 +117,11 @@ absl::StatusOr<xds::Needs> BuilderTarget::Check(xds::ResourceType type, const xd
       return absl::InvalidArgumentError(schema::NackDetail(origin, status.message()));
     }
   }
-  return NeedsOf(*dependencies, *resource.message);
+  return NeedsOf(*dependencies, *resource.message.Get());
 }
 
 absl::Status BuilderTarget::PrepareListener(const xds::Resource& resource) {
-  const auto sockets = config::BuildListenerSockets(static_cast<const Listener&>(*resource.message));
+  const auto sockets = config::BuildListenerSockets(static_cast<const Listener&>(*resource.message.Get()));
   if (!sockets.ok()) return sockets.status();
   if (*sockets == nullptr) return absl::OkStatus();  // of proxyless clients
   const BindRequest request = BindRequestOf(**sockets);
@@ -129,8 +131,8 @@ absl::Status BuilderTarget::PrepareListener(const xds::Resource& resource) {
 
 absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& resource) {
   if (type == xds::ResourceType::kRuntime) {
-    const auto& layer = static_cast<const envoy::service::runtime::v3::Runtime&>(*resource.message);
-    SetLayer(resource.name, layer.layer());
+    const auto message = resource.message.Get();
+    SetLayer(resource.name, static_cast<const envoy::service::runtime::v3::Runtime&>(*message).layer());
     return absl::OkStatus();
   }
   if (type == xds::ResourceType::kListener) {
@@ -138,7 +140,8 @@ absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& r
     calls_.stop_keeping(resource.name);
   }
   if (type == xds::ResourceType::kVirtualHost) {
-    return builder_.SetVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message), GivenOf(resource))
+    return builder_
+        .SetVirtualHost(resource.name, static_cast<const VirtualHost&>(*resource.message.Get()), GivenOf(resource))
         .status();
   }
   if (resource.wire != nullptr) {
@@ -146,7 +149,7 @@ absl::Status BuilderTarget::Apply(xds::ResourceType type, const xds::Resource& r
         .SetEndpoints({resource.name, resource.wire, resource.difference, resource.message}, GivenOf(resource))
         .status();
   }
-  return builder_.Set(resource.message, GivenOf(resource)).status();
+  return builder_.Set(resource.message.Get(), GivenOf(resource)).status();
 }
 
 // Values that something cannot use leave it as it was; the layer is taken, as published.

@@ -160,11 +160,10 @@ xds::LastGood LastGoodKeeper::Collect(const xds::StagingGraph& graph) {
   graph.ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static || row.active == nullptr) return;
     const xds::Resource& resource = row.active->resource;
-    if (resource.message == nullptr && resource.wire == nullptr) return;
+    if (resource.message == nullptr) return;
     if (resource.ttl > Duration::zero()) return;       // it is to end when nobody renews it
     if (graph.IsDemanded(row.type, resource)) return;  // nobody would subscribe to it before a request asks again
-    content.resources.push_back(
-        {row.type, resource.name, resource.version, resource.hash, resource.message, "", resource.wire});
+    content.resources.push_back({row.type, resource.name, resource.version, resource.hash, resource.message, ""});
   });
   return content;
 }

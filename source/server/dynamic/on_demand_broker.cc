@@ -71,7 +71,7 @@ bool OnDemandBroker::Ask(const Key& key, const upstream::OnDemand::Question& que
   }
   if (const absl::Status status = graph_.Demand(key, question.source.get()); !status.ok()) {
     Stats().refused.Inc();
-    OUTRIGGER_LOG(kDebug, kConfigXds, xds::WordOf(key.type), " \"", key.name,
+    OUTRIGGER_LOG(kDebug, kConfigXds, xds::WordOf(key.type), " \"", key.name.str(),
                   "\" cannot be asked for: ", status.message());
     Remember(key);
     return false;
@@ -179,7 +179,7 @@ void OnDemandBroker::Deliver() {
     for (const int index : answer.workers) {
       Worker& worker = server_.workers().worker(static_cast<size_t>(index));
       upstream::WorkerContext* context = &worker.context();
-      worker.dispatcher().Post([context, demand = DemandOf(answer.key.type), name = answer.key.name,
+      worker.dispatcher().Post([context, demand = DemandOf(answer.key.type), name = answer.key.name.str(),
                                 there = answer.there] { context->on_demand()->OnAnswer(demand, name, there); });
     }
   }

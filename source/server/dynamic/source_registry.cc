@@ -84,7 +84,7 @@ absl::Status SourceRegistry::CheckCluster(const std::string& cluster, bool ads) 
     if (!(ads && over_ads) && !over_itself) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "envoy_grpc: cluster \"", cluster, "\" carries the stream over which its own ", config::WordOf(wanted.kind),
-        " \"", wanted.name, "\" would come: it could never connect; give it from a file or inline"));
+        " \"", wanted.name.str(), "\" would come: it could never connect; give it from a file or inline"));
   }
   return absl::OkStatus();
 }

@@ -38,11 +38,7 @@ int NumberOf(xds::ClientStatus status) {
 
 DynamicResource::Version VersionOf(const xds::Staged* staged) {
   if (staged == nullptr) return {};
-  const xds::Resource& resource = staged->resource;
-  config::ShownMessage message(resource.message.get());
-  if (message == nullptr && resource.wire != nullptr)
-    message = config::ShownMessage([staged] { return xds::MessageOf(staged->resource); });
-  return {std::move(message), resource.version, staged->received};
+  return {config::ShownMessage(staged->resource.message), staged->resource.version, staged->received};
 }
 
 }  // namespace
@@ -51,7 +47,7 @@ void XdsConfiguration::ForEachResource(const std::function<void(const DynamicRes
   if (graph_ == nullptr) return;
   std::map<absl::string_view, DynamicResource::Version> draining;  // the newest of each name
   for (const Draining& one : draining_) {
-    if (!one.life.expired()) draining[one.name] = {one.message.get(), one.version, one.received};
+    if (!one.life.expired()) draining[one.name] = {one.message, one.version, one.received};
   }
   graph_->ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static) return;
@@ -94,8 +90,8 @@ void XdsConfiguration::NoteDraining(const std::string& listener) {
   std::erase_if(draining_, [](const Draining& one) { return one.life.expired(); });
   const xds::Staged* active = graph_->ActiveOf(xds::ResourceType::kListener, listener);
   if (active == nullptr || active->resource.message == nullptr) return;
-  draining_.push_back(
-      {listener, active->resource.version, active->resource.message, active->received, server_->LifeOf(listener)});
+  draining_.push_back({listener, active->resource.version, active->resource.message.Get(), active->received,
+                       server_->LifeOf(listener)});
 }
 
 XdsConfiguration::~XdsConfiguration() {

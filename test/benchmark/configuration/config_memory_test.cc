@@ -12,7 +12,8 @@ using xds::ResourceType;
 
 int64_t SettledHeap(ProxyUnderPush& proxy) {
   proxy.Settle();
-  proxy.server().stats().EndInterval();  // as the timer of the statistics does, every few seconds
+  proxy.server().builder().ForgetUnused();  // as the timer of the statistics does, every few seconds
+  proxy.server().stats().EndInterval();
   return HeapBytes();
 }
 
