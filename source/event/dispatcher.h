@@ -33,9 +33,10 @@ class EndOfTurn : public ListHook<EndOfTurnTag> {
   ~EndOfTurn() = default;
 };
 
-// Something that has more to do than one turn's fair share: it runs once early in the next turn (after the ready
-// descriptors), and the loop does not wait before it. A connection with unread bytes left, a listener with more to
-// accept.
+// Something that has more to do than one turn's fair share, or can wait for others: it runs once in the next turn,
+// after the ready descriptors were served and what they wrote was sent, or in a later one if those before it take long;
+// they run in the order in which they asked. The loop does not wait before it. A connection with unread bytes left, a
+// handshake, a listener with more to accept.
 struct NextTurnTag;
 class NextTurn : public ListHook<NextTurnTag> {
  public:
@@ -45,8 +46,8 @@ class NextTurn : public ListHook<NextTurnTag> {
   ~NextTurn() = default;
 };
 
-// One event loop: readiness, next-turn work, timers, posted tasks, end-of-turn work, deferred destruction, in this
-// order each turn.
+// One event loop: readiness, timers, posted tasks, end-of-turn work, next-turn work and its end-of-turn work, deferred
+// destruction, in this order each turn.
 class Dispatcher final {
  public:
   explicit Dispatcher(std::unique_ptr<Engine> engine);

@@ -70,7 +70,7 @@ class EpollEngine final : public Engine {
   void RegisterLevel(int fd, IoHandler* handler, uint32_t epoll_events);
 
  private:
-  static constexpr int kMostEvents = 256;
+  static constexpr int kMostEvents = 32;  // then what they wrote is sent
   // Who hears of a descriptor. The generation tells events of an earlier registration of the same number apart.
   struct Registered {
     IoHandler* handler = nullptr;

@@ -42,8 +42,7 @@ Connection::Connection(event::Dispatcher& dispatcher, AcceptedSocket socket, std
 
 Connection::Connection(event::Dispatcher& dispatcher, int fd, std::unique_ptr<Transport> transport)
     : Connection(dispatcher, AcceptedSocket(), std::move(transport)) {
-  fd_ = fd;
-  if (fd < 0) return;
+  if (fd_ = fd; fd < 0) return;
   properties_.remote = AddressOf(&event::Engine::PeerAddress, dispatcher.engine(), fd);
   properties_.local = AddressOf(&event::Engine::LocalAddress, dispatcher.engine(), fd);
 }
@@ -167,7 +166,11 @@ void Connection::OnReady(uint32_t ready_bits) {
     if (linger_) DiscardInput();
     return;
   }
-  if (!NextTurn::linked()) ReadAndDeliver();  // else it has its share of a turn yet to come
+  if (NextTurn::linked()) return;  // it has its share of a turn yet to come
+  // Handshakes are dear and strangers are many: those who are known already come first. Ends are cheap.
+  const bool stranger = !transport_->handshake_done() || (stats_.bytes_read == 0 && !client_);
+  if (stranger && (ready_bits & (event::kPeerClosed | event::kError)) == 0) return dispatcher_.AtNextTurn(*this);
+  ReadAndDeliver();
 }
 
 void Connection::OnEndOfTurn() {
@@ -180,6 +183,7 @@ void Connection::OnEndOfTurn() {
   }
   if (connecting_) return;
   if (!announced_ && transport_->handshake_done()) Announce();
+  if (reads_first_ && NextTurn::linked() && !output_.empty()) NextTurn::Unlink(), OnNextTurn();
   if (!closed_) AfterFlush(TryFlush());
 }
 
@@ -295,11 +299,8 @@ void Connection::DiscardInput() {
     if (got.status == IoStatus::kEnd) peer_ended_ = true;
     if (got.bytes == 0) break;
   }
-  if (peer_ended_) {
-    dispatcher_.AtEndOfTurn(*this);
-  } else if (readable_) {
-    dispatcher_.AtNextTurn(*this);
-  }
+  if (peer_ended_) return dispatcher_.AtEndOfTurn(*this);
+  if (readable_) dispatcher_.AtNextTurn(*this);
 }
 
 void Connection::CheckSocketError() {

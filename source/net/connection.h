@@ -67,7 +67,7 @@ class Connection final : public event::IoHandler,
                          private event::NextTurn {
  public:
   static constexpr size_t kReadSize = kLargeBlock;
-  static constexpr size_t kReadPerTurn = 2 * kReadSize;  // then others have their turn
+  static constexpr size_t kReadPerTurn = kReadSize;  // then others have their turn
   static constexpr size_t kFlushNow = 256 * 1024;
   static constexpr uint32_t kDefaultBufferLimit = 1024 * 1024;  // Envoy's per_connection_buffer_limit_bytes default
   static constexpr int kMostFlushExtensions = 120;              // flush timeouts that progress may buy
@@ -109,7 +109,11 @@ class Connection final : public event::IoHandler,
   void EndWrite();       // after all output: end our direction (half close). Both directions ended: closes with kPeer
   void PauseReading();   // counted: each pause needs its resume. A reset by the peer is noticed nevertheless
   void ResumeReading();  // also after taking bytes out of input() outside of OnData
-  void OfferAgain();     // OnData next turn (or when reading resumes) with what input() holds, even if that is nothing
+  // OnData next turn (or when reading resumes) with what input() holds, even if that is nothing; until then no more is
+  // read. Also for a handler that has done its share of a turn's work.
+  void OfferAgain();
+  // From now on what lies ready is read before output is sent: it is no answer to that.
+  void ReadBeforeWriting() { reads_first_ = true; }
   bool reading_paused() const { return read_pauses_ > 0; }
 
   // Idempotent (kNow and kReset end a flush that is going on). After it no OnData.
@@ -127,7 +131,8 @@ class Connection final : public event::IoHandler,
 
   void SetWriteLimits(uint32_t high);  // low = high / 2; 0: no marks
   bool above_write_high() const { return above_high_; }
-  // Bytes waiting in input() and output() are part of these while the connection lives; set once, before Start. They outlive it.
+  // Bytes waiting in input() and output() are part of these while the connection lives; set once, before Start. They
+  // outlive it.
   void SetBufferGauges(observe::Gauge& input, observe::Gauge& output) {
     gauges_[0] = &input;
     gauges_[1] = &output;
@@ -208,7 +213,7 @@ class Connection final : public event::IoHandler,
   bool closed_ : 1 = false, closing_ : 1 = false, linger_ : 1 = false, above_high_ : 1 = false;
   bool end_requested_ : 1 = false, end_sent_ : 1 = false, peer_ended_ : 1 = false, end_delivered_ : 1 = false;
   bool readable_ : 1 = false, writable_ : 1 = true, delivering_ : 1 = false, peer_closed_hint_ : 1 = false;
-  bool offer_again_ : 1 = false;
+  bool offer_again_ : 1 = false, reads_first_ : 1 = false;
   bool broken_ : 1 = false;  // connect or write failed inside a call: told at the end of the turn
   uint8_t flush_extensions_ = 0;
   CloseInfo close_info_;  // while closing

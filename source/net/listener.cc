@@ -177,7 +177,7 @@ void TcpListener::Stop() {
 
 void TcpListener::OnReady(uint32_t ready_bits) {
   ready_ = true;
-  AcceptSome(max_accepts_);
+  dispatcher_.AtNextTurn(*this);  // after those who are here already
 }
 
 void TcpListener::AcceptSome(uint32_t most) {

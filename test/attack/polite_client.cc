@@ -16,7 +16,7 @@ namespace outrigger::attack {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr absl::string_view kRequest = "GET / HTTP/1.1\r\nHost: polite.test\r\n\r\n";
+constexpr absl::string_view kRequest = "GET /polite HTTP/1.1\r\nHost: polite.test\r\n\r\n";
 
 int Open(int port) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

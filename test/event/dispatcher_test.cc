@@ -90,6 +90,50 @@ TEST_F(DispatcherTest, NextTurnWorkThatTookLongLeavesTheRestToTheTurnAfter) {
   EXPECT_EQ(log_, "slow other");
 }
 
+TEST_F(DispatcherTest, NextTurnWorkThatTakesLongGoesRoundAndLeavesTheLoopBetween) {
+  const auto take_long = [&] {
+    for (const MonotonicTime until = dispatcher_.engine().MonotonicNow() + milliseconds(1);
+         dispatcher_.engine().MonotonicNow() < until;) {
+    }
+  };
+  Again first([&] { log_ += "1", take_long(), dispatcher_.AtNextTurn(first); });
+  Again second([&] { log_ += "2", take_long(); });
+  Again third([&] { log_ += "3", take_long(); });
+  for (Again* again : {&first, &second, &third}) dispatcher_.AtNextTurn(*again);
+  for (int turn = 0; turn < 4; ++turn) {
+    dispatcher_.RunOnce(seconds(60));
+    log_ += " ";
+  }
+  EXPECT_EQ(log_, "1 2 3 1 ") << "one of a turn, and no other twice before the last";
+}
+
+TEST_F(DispatcherTest, WhatWasWrittenGoesOutBeforeNextTurnWork) {
+  Again again([&] { log_ += "again "; });
+  Hook hook([&] { log_ += "end "; });
+  dispatcher_.AtNextTurn(again);
+  dispatcher_.AtEndOfTurn(hook);
+  dispatcher_.RunOnce(seconds(60));
+  EXPECT_EQ(log_, "end again ");
+}
+
+TEST_F(DispatcherTest, ManyTimersThatAreDueTogetherLeaveTheLoopBetween) {
+  std::vector<std::unique_ptr<Timer>> timers;
+  int fired = 0;
+  for (int i = 0; i < 10; ++i) {
+    timers.push_back(std::make_unique<Timer>([&] {
+      ++fired;
+      for (const MonotonicTime until = dispatcher_.engine().MonotonicNow() + milliseconds(1);
+           dispatcher_.engine().MonotonicNow() < until;) {
+      }
+    }));
+    dispatcher_.Arm(*timers.back(), Duration::zero());
+  }
+  dispatcher_.RunOnce(seconds(60));
+  EXPECT_LT(fired, 10);
+  for (int turn = 0; fired < 10 && turn < 10; ++turn) dispatcher_.RunOnce(seconds(60));
+  EXPECT_EQ(fired, 10);
+}
+
 TEST_F(DispatcherTest, TasksOfOneThreadRunInOrderOnTheLoop) {
   constexpr int kTasks = 5000;
   std::vector<int> seen[3];

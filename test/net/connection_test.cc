@@ -107,6 +107,21 @@ TEST_F(ConnectionTest, AFloodTakesOnlyItsShareOfATurn) {
   EXPECT_LE(most, Connection::kReadPerTurn);
 }
 
+TEST_F(ConnectionTest, AHandlerThatHasDoneItsShareGetsNoMoreUntilItIsOfferedTheRest) {
+  size_t most = 0, whole = 0;
+  b_->recorder.on_data = [&](Buffer& input, bool) {
+    most = std::max(most, input.size());
+    const size_t share = std::min<size_t>(input.size(), 1000);
+    input.Drain(share);
+    whole += share;
+    if (!input.empty()) (*b_)->OfferAgain();
+  };
+  (*a_)->SetWriteLimits(0);
+  (*a_)->Write(std::string(3 * 1024 * 1024, 'x'));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return whole == 3u * 1024 * 1024; }));
+  EXPECT_LE(most, Connection::kReadPerTurn + 1000);
+}
+
 TEST_F(ConnectionTest, APausedReaderStallsItsWriterWithBoundedMemory) {
   (*b_)->PauseReading();
   (*a_)->SetWriteLimits(256 * 1024);

@@ -8,13 +8,12 @@ import subprocess
 import sys
 import tempfile
 
-from attacking.target import Target
+from attacking.target import Placement, Target
 from demonstration.programs import wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TARGETS = ["//source/exe:outrigger", "//test/attack:attacker", "//test/benchmark/backend", "//test/push:backend"]
 MOST_MEMORY_KIB = 128 << 10  # above what it had before the attack
-ATTACK_CPU = str((os.cpu_count() or 2) - 1)
 PATIENCE = 60
 
 
@@ -37,7 +36,8 @@ class Runner:
     def __init__(self, arguments, folder):
         self.arguments = arguments
         self.attacker = os.path.abspath(f"{arguments.binaries}/test/attack/attacker")
-        self.target = Target(arguments.binaries, folder)
+        self.placement = Placement(apart=not arguments.check)
+        self.target = Target(arguments.binaries, folder, self.placement)
         lines = subprocess.run([self.attacker, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()
         self.attacks = [attack for attack in map(Attack, lines) if not arguments.only or attack.name in arguments.only]
 
@@ -73,10 +73,10 @@ class Runner:
     def polite(self, command):
         """What the client says while `command` uses a core."""
         seconds = str(self.arguments.seconds)
-        noise = subprocess.Popen(["taskset", "-c", ATTACK_CPU] + command, stdout=subprocess.PIPE, text=True)
+        noise = subprocess.Popen(self.placement.attacker + command, stdout=subprocess.PIPE, text=True)
         try:
-            client = subprocess.run([self.attacker, "--polite", "--port", str(self.target.plain), "--seconds", seconds],
-                                    capture_output=True, text=True, check=True)
+            words = [self.attacker, "--polite", "--port", str(self.target.plain), "--seconds", seconds]
+            client = subprocess.run(self.placement.polite + words, capture_output=True, text=True, check=True)
             return json.loads(client.stdout), noise
         finally:
             if noise.poll() is None and "--attack" not in command:
@@ -107,7 +107,7 @@ def say(moved):
 def report(runner):
     seconds = runner.arguments.seconds
     usual = runner.baseline()
-    print(f"Well-behaved clients beside a busy loop on CPU {ATTACK_CPU}: p50 {usual['p50_us']} us, p99 {usual['p99_us']} us\n")
+    print(f"Well-behaved clients beside a busy loop on the attacker's CPU: p50 {usual['p50_us']} us, p99 {usual['p99_us']} us\n")
     print("| attack | sent MiB | connections | ended by the proxy | proxy CPU s | MiB before | MiB peak | MiB after | p50 us | p99 us | "
           "p99 to busy loop | failed | counted by |")
     print("| --- " * 13 + "|")

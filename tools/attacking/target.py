@@ -12,6 +12,23 @@ TYPES = "type.googleapis.com/envoy.extensions."
 LARGE = 4 << 20
 
 
+class Placement:
+    """Who runs where. Together: wherever the system likes. Apart: the attacker has the last CPU for itself, the proxy has a worker on each of the
+    others, and the well-behaved client and its backend come first there: that they too want a CPU is not to be measured."""
+
+    def __init__(self, apart):
+        cpus = sorted(os.sched_getaffinity(0))
+        self.apart = apart and len(cpus) > 1
+        others = ["taskset", "-c", ",".join(map(str, cpus[:-1]))] if self.apart else []
+        first = ["chrt", "--fifo", "1"]
+        may = self.apart and subprocess.run(first + ["true"], stderr=subprocess.DEVNULL).returncode == 0
+        self.workers = len(cpus) - 1 if self.apart else 2
+        self.attacker = ["taskset", "-c", str(cpus[-1])] if self.apart else []
+        self.proxy = others
+        self.polite = others + (first if may else [])
+        self.behind = others + (["nice", "-n", "19"] if self.apart else [])  # the backends that attacks reach
+
+
 def typed(name, kind, **fields):
     return {"name": name, "typed_config": {"@type": TYPES + kind, **fields}}
 
@@ -22,7 +39,7 @@ def address(port):
 
 def connection_manager():
     """Timeouts are seconds where a site would say tens: an attack of ten seconds is to meet them."""
-    routes = [{"match": {"prefix": "/large"}, "route": {"cluster": "large"}}, {"match": {"prefix": "/"}, "route": {"cluster": "small"}}]
+    routes = [{"match": {"prefix": "/polite"}, "route": {"cluster": "polite"}}, {"match": {"prefix": "/large"}, "route": {"cluster": "large"}}, {"match": {"prefix": "/"}, "route": {"cluster": "small"}}]
     return typed(
         "envoy.filters.network.http_connection_manager",
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -55,19 +72,21 @@ def cluster(name, port):
 
 
 class Target:
-    def __init__(self, binaries, folder):
+    def __init__(self, binaries, folder, placement):
         self.folder = folder
         self.plain, self.tls, self.admin = free_ports(3)
-        commands = [[f"{binaries}/test/push/backend"], [f"{binaries}/test/benchmark/backend/backend", f"--body={LARGE}"]]
+        backend = f"{binaries}/test/push/backend"
+        commands = [placement.behind + [backend], placement.behind + [f"{binaries}/test/benchmark/backend/backend", f"--body={LARGE}"],
+                    placement.polite + [backend]]
         self.backends = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for command in commands]
-        small, large = (int(backend.stdout.readline()) for backend in self.backends)
+        small, large, polite = (int(backend.stdout.readline()) for backend in self.backends)
         config = {"admin": {"address": address(self.admin)},
                   "static_resources": {"listeners": [listener("plain", self.plain), listener("tls", self.tls, Certificates(folder))],
-                                       "clusters": [cluster("small", small), cluster("large", large)]}}
+                                       "clusters": [cluster("small", small), cluster("large", large), cluster("polite", polite)]}}
         with open(folder + "/attacked.json", "w") as f:
             json.dump(config, f)
-        command = [os.path.abspath(f"{binaries}/source/exe/outrigger"), "-c", folder + "/attacked.json", "--concurrency", "2",
-                   "-l", "error"]
+        command = placement.proxy + [os.path.abspath(f"{binaries}/source/exe/outrigger"), "-c", folder + "/attacked.json",
+                                     "--concurrency", str(placement.workers), "-l", "error"]
         self.program = Program("outrigger", command, folder).start()
         wait_until("the proxy is ready", lambda: self.program.check() and fetch(self.admin, "/ready")[0] == 200)
 
@@ -94,7 +113,7 @@ class Target:
                    if name.startswith("http.attacked.") and name.endswith(("downstream_cx_active", "downstream_rq_active")))
 
     def polite_request(self):
-        return fetch(self.plain, "/")[0] == 200
+        return fetch(self.plain, "/polite")[0] == 200
 
     @property
     def pid(self):

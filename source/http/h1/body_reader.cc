@@ -81,6 +81,7 @@ void BodyReader::Start(Framing framing, uint64_t length) {
   framing_ = framing;
   left_ = framing == Framing::kLength ? length : 0;
   extension_bytes_ = 0;
+  stopped_short_ = false;
   state_ = State::kSize;
 }
 
@@ -113,8 +114,14 @@ BodyReader::Result BodyReader::Read(Buffer& in, Buffer& out, CodecCounters& coun
 }
 
 BodyReader::Result BodyReader::ReadChunked(Buffer& in, Buffer& out, CodecCounters& counters) {
+  uint32_t chunks = 0;
+  stopped_short_ = false;
   while (!in.empty()) {
     if (state_ == State::kSize) {
+      if (++chunks > kChunksPerTurn) {
+        stopped_short_ = true;
+        return Result::kMore;
+      }
       const Result result = ReadSize(in, counters);
       if (result != Result::kEnd) return result;
       if (left_ == 0) return Result::kTrailers;

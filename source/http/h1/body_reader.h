@@ -13,7 +13,7 @@ namespace outrigger::http::h1 {
 class BodyReader {
  public:
   enum class Result : uint8_t {
-    kMore,      // the rest has not arrived
+    kMore,      // the rest has not arrived, or is for another turn; see stopped_short()
     kEnd,       // the body is complete
     kTrailers,  // the last chunk was read; the trailer section follows
     kFailed,    // refused; see detail()
@@ -23,6 +23,8 @@ class BodyReader {
   // Appends payload to `out`. With kUntilClose and for tunnels it never returns kEnd: the owner knows.
   Result Read(Buffer& in, Buffer& out, CodecCounters& counters);
   const char* detail() const { return detail_; }
+  // The last Read() left whole chunks in `in`: they were more than kChunksPerTurn.
+  bool stopped_short() const { return stopped_short_; }
   // Bytes that are known to be missing: the rest of the length or of the current chunk.
   uint64_t missing() const { return left_; }
   Framing framing() const { return framing_; }
@@ -39,6 +41,7 @@ class BodyReader {
   const char* detail_ = "";
   uint32_t extension_bytes_ = 0;
   Framing framing_ = Framing::kNone;
+  bool stopped_short_ = false;
   State state_ = State::kSize;
 };
 

@@ -15,7 +15,9 @@ using CloseMode = net::Connection::CloseMode;
 
 ClientSession::ClientSession(net::Connection& connection, ClientSessionOwner& owner, const CodecOptions& options,
                              const Http1Options& http1, CodecCounters& counters)
-    : connection_(connection), owner_(owner), counters_(counters), options_(options), http1_(http1) {}
+    : connection_(connection), owner_(owner), counters_(counters), options_(options), http1_(http1) {
+  connection_.ReadBeforeWriting();
+}
 
 ClientSession::~ClientSession() {
   if (stream_ != nullptr) Retire(stream_);
@@ -43,6 +45,8 @@ void ClientSession::OnData(Buffer& input, bool end) {
   }
   if (closing_) {
     input.Clear();
+  } else if (!input.empty() && state_ == State::kBody && decoder_.stopped_short()) {
+    connection_.OfferAgain();
   } else if (peer_ended_) {
     OnPeerEnd(input);
   }

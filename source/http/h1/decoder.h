@@ -43,6 +43,8 @@ class Decoder {
   const Refusal& refusal() const { return refusal_; }
   bool body_needs_close() const { return body_.framing() == Framing::kUntilClose; }
   uint64_t missing() const { return body_.missing(); }
+  // After kMore of ReadBody: it was enough for this turn, `in` has more.
+  bool stopped_short() const { return body_.stopped_short(); }
   Framing framing() const { return body_.framing(); }
 
  private:

@@ -15,6 +15,9 @@ inline constexpr uint32_t kMaxInterimResponses = 64;            // per exchange:
 inline constexpr uint64_t kMaxDiscardBytes = 64 * 1024;  // rest of a request body thrown away to keep a connection
 inline constexpr uint32_t kMaxIdleSeconds = 1'000'000;   // longer ones that "Keep-Alive: timeout" says count as this
 inline constexpr uint32_t kMaxLeadingEmptyLines = 1;     // before a request line (RFC 9112 2.2)
+// Work of one turn; the rest waits until others had theirs.
+inline constexpr uint32_t kChunksPerTurn = 1024;
+inline constexpr uint32_t kRequestsPerTurn = 8;                  // pipelined ones that are answered at once
 inline constexpr uint64_t kMaxContentLength = (1ULL << 63) - 1;  // also of one chunk
 
 }  // namespace outrigger::http::h1

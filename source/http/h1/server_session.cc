@@ -28,10 +28,15 @@ ServerSession::~ServerSession() {
 
 void ServerSession::OnData(Buffer& input, bool end) {
   if (end) peer_ended_ = true;
-  while (!closing_ && Advance(input)) {
+  bool more = true;
+  for (uint32_t begun = 0; more && !closing_;) {
+    if (state_ == State::kHead && ++begun > kRequestsPerTurn) break;
+    more = Advance(input);
   }
   if (closing_) {
     input.Clear();
+  } else if (!input.empty() && (more || (state_ == State::kBody && decoder_.stopped_short()))) {
+    connection_.OfferAgain();
   } else if (peer_ended_) {
     OnPeerEnd(input);
   }

@@ -68,7 +68,7 @@ class Tracer {
     const Decoder::Step step = decoder_.ReadBody(input_, payload, context(), trailers, &wire_);
     body_ += payload.ToString();
     if (step == Decoder::Step::kFailed) return Refused();
-    if (step == Decoder::Step::kMore) return false;
+    if (step == Decoder::Step::kMore) return decoder_.stopped_short();
     absl::StrAppend(&out_, " body(", body_, ")");
     body_.clear();
     if (step == Decoder::Step::kTrailers) {

@@ -1,68 +1,13 @@
-#include "source/http/h1/server_session.h"
-
-#include <gtest/gtest.h>
+#include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "test/http/h2/pair.h"
+#include "source/http/h1/limits.h"
+#include "test/http/h1/server_session_fixture.h"
 
 namespace outrigger::http::h1 {
 namespace {
-
-using h2::Exchange;
-using h2::ServerApp;
-using net::CloseReason;
-
-constexpr absl::string_view kGet = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-
-// A raw peer on one end of a loopback connection, a server session on the other.
-class ServerSessionTest : public testing::Test {
- protected:
-  void Open() {
-    const auto [left, right] = harness::TcpPair(loop_);
-    peer_ = std::make_unique<harness::End>(loop_, left);
-    connection_ = std::make_unique<net::Connection>(loop_, right, std::make_unique<net::RawTransport>());
-    session_ = MakeHttp1Server(*connection_, app_, options_, http1_, counters_);
-    connection_->SetHandler(session_.get());
-    connection_->Start();
-    harness::Turns(loop_);
-  }
-  ~ServerSessionTest() override {
-    if (connection_ != nullptr) connection_->Close(net::Connection::CloseMode::kNow);
-    if (peer_ != nullptr) peer_->connection->Close(net::Connection::CloseMode::kNow);
-    harness::Turns(loop_, 2);
-  }
-  bool Until(const std::function<bool()>& done) { return harness::RunUntil(loop_, done); }
-  void Say(absl::string_view text) {
-    (*peer_)->Write(text);
-    harness::Turns(loop_, 6);
-  }
-  Exchange& served(size_t i = 0) { return *app_.exchanges[i]; }
-  size_t count() const { return app_.exchanges.size(); }
-  const std::string& got() const { return peer_->recorder.got; }
-  // Each complete request is answered at once with its path.
-  void AnswerAll() {
-    app_.on_stream = [](Exchange& exchange) {
-      exchange.on_end = [](Exchange& e) {
-        const std::string path = e.Get(":path");
-        e.Send({{":status", "200"}, {"content-length", absl::StrCat(path.size())}}, false);
-        e.SendBody(path, true);
-      };
-    };
-  }
-  static std::string Answer(absl::string_view path) {
-    return absl::StrCat("HTTP/1.1 200 OK\r\ncontent-length: ", path.size(), "\r\n\r\n", path);
-  }
-
-  event::Dispatcher loop_{event::MakeEpollEngine()};
-  CodecOptions options_;
-  Http1Options http1_;
-  CodecCounters counters_;
-  ServerApp app_;
-  std::unique_ptr<harness::End> peer_;
-  std::unique_ptr<net::Connection> connection_;
-  std::unique_ptr<Session> session_;
-};
 
 TEST_F(ServerSessionTest, ARequestIsAnsweredAndTheConnectionKept) {
   AnswerAll();
@@ -99,6 +44,43 @@ TEST_F(ServerSessionTest, PipelinedRequestsBeforeAHalfCloseAreAllAnswered) {
   (*peer_)->EndWrite();
   ASSERT_TRUE(Until([&] { return app_.closes == 1; }));
   ASSERT_TRUE(Until([&] { return got() == Answer("/1") + Answer("/2"); }));
+}
+
+TEST_F(ServerSessionTest, ManyPipelinedRequestsThatAreAnsweredAtOnceTakeTurns) {
+  AnswerAll();
+  Open();
+  std::string all, answers;
+  for (int i = 0; i < 100; ++i) {
+    absl::StrAppend(&all, "GET /", i, " HTTP/1.1\r\nHost: a\r\n\r\n");
+    answers += Answer(absl::StrCat("/", i));
+  }
+  (*peer_)->Write(all);
+  (*peer_)->EndWrite();
+  size_t before = 0, most = 0;
+  ASSERT_TRUE(Until([&] {
+    most = std::max(most, count() - std::exchange(before, count()));
+    return app_.closes == 1;
+  }));
+  ASSERT_TRUE(Until([&] { return got() == answers; })) << "also those before a half close";
+  EXPECT_LE(most, kRequestsPerTurn);
+}
+
+TEST_F(ServerSessionTest, ManySmallChunksTakeTurns) {
+  AnswerAll();
+  Open();
+  std::string all = "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 20'000; ++i) all += "1\r\nx\r\n";
+  (*peer_)->Write(all + "0\r\n\r\n");
+  (*peer_)->EndWrite();
+  size_t before = 0, most = 0;
+  ASSERT_TRUE(Until([&] {
+    const size_t now = count() == 0 ? 0 : served().body.size();
+    most = std::max(most, now - std::exchange(before, now));
+    return app_.closes == 1;
+  }));
+  EXPECT_EQ(served().body, std::string(20'000, 'x')) << "whole, although the peer ended long before";
+  EXPECT_TRUE(Until([&] { return got() == Answer("/p"); }));
+  EXPECT_LE(most, kChunksPerTurn);
 }
 
 TEST_F(ServerSessionTest, AHalfClosedClientStillGetsALateAnswer) {
