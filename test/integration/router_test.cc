@@ -464,7 +464,8 @@ TEST_F(RouterTest, AMirroredRequestLivesAsLongAsTheRoutesTimeout) {
     }
   });
   EXPECT_TRUE(absl::StartsWith(Get(), "HTTP/1.1 200 "));
-  EXPECT_TRUE(harness::WaitFor([&] { return given_up == 1; }, std::chrono::seconds(10))) << "not after the usual 15 seconds";
+  EXPECT_TRUE(harness::WaitFor([&] { return given_up == 1; }, std::chrono::seconds(10)))
+      << "not after the usual 15 seconds";
 }
 
 TEST_F(RouterTest, AnswersWhatARequestWithoutHostDeserves) {
