@@ -105,7 +105,7 @@ class EndpointPool final : private event::EndOfTurn {
  private:
   friend class PooledConnection;
   friend class DedicatedConnection;
-  static constexpr uint32_t kConnectingAtLeast = 16, kConnectingAtMost = 128;
+  static constexpr uint32_t kConnectingAtLeast = 128, kConnectingAtMost = 1024;
   enum Place : uint8_t { kConnecting, kIdle, kPartFilled, kFull, kDraining, kPlaces };
 
   void OnEndOfTurn() override;
