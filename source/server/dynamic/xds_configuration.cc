@@ -47,7 +47,7 @@ void XdsConfiguration::ForEachResource(const std::function<void(const DynamicRes
   if (graph_ == nullptr) return;
   std::map<absl::string_view, DynamicResource::Version> draining;  // the newest of each name
   for (const Draining& one : draining_) {
-    if (!one.life.expired()) draining[one.name] = {one.message, one.version, one.received};
+    if (!one.life.expired()) draining[one.name] = {one.message.get(), one.version, one.received};
   }
   graph_->ForEach([&](const xds::ResourceRow& row) {
     if (row.is_static) return;
