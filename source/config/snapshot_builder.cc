@@ -65,8 +65,11 @@ absl::StatusOr<Outcome> SetPart(SnapshotBuilder::State& state, std::shared_ptr<c
   if (!same.ok()) return same.status();
   if (*same) {
     auto& part = parts.find(NameOf(*proto))->second;
-    part.given = given;
-    if (part.proto == nullptr) part.given.kept.Pack();
+    const schema::KeptMessage kept = std::exchange(part.given, given).kept;
+    if (part.proto == nullptr) {
+      if (part.given.kept == nullptr) part.given.kept = kept;
+      part.given.kept.Pack();
+    }
     part.removed = false;
     return Outcome::kUnchanged;
   }
