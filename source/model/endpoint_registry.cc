@@ -346,6 +346,9 @@ void EndpointRegistry::SetFlags(absl::string_view cluster, EndpointRecord& recor
 void EndpointRegistry::Forget(absl::string_view cluster) {
   const auto at = clusters_.find(cluster);
   if (at != clusters_.end()) clusters_.erase(at);
+  // A table that was large gives its memory back.
+  constexpr size_t kSmall = 64;
+  if (clusters_.capacity() > kSmall && clusters_.size() < clusters_.capacity() / 8) clusters_.rehash(0);
 }
 
 }  // namespace outrigger::model
