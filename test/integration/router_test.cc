@@ -251,7 +251,7 @@ TEST_F(RouterTest, AnswersUmsdrWhenTheClustersStreamDurationPasses) {
 }
 
 TEST_F(RouterTest, CutsAnAnswerOffThatOutlivesTheClustersStreamDuration) {
-  options_.cluster = [](model::ClusterConfig& cluster) { cluster.max_stream_duration = milliseconds(50); };
+  options_.cluster = [](model::ClusterConfig& cluster) { cluster.max_stream_duration = milliseconds(300); };
   options_.route = [](model::ForwardAction& route) { route.timeout = Duration::zero(); };  // independent of it
   Start([](Peer& peer, int) {
     peer.ReadRequest();

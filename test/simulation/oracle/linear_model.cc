@@ -15,13 +15,21 @@ struct Needed {
   Kind kind;
   std::string name;
   Duration fetch;
+  bool waits = true;
 };
+
+constexpr std::array kLeaves = {Kind::kEndpoints, Kind::kSecret, Kind::kRuntime};  // they need nothing
+constexpr std::array kSubscribed = {Kind::kEndpoints, Kind::kRoutes, Kind::kExtension, Kind::kSecret, Kind::kRuntime};
 
 std::vector<Needed> NeedsOf(const Thing& thing) {
   std::vector<Needed> needs;
   const Duration fetch = thing.fetch < Duration::zero() ? kUsualFetch : thing.fetch;
   if (thing.kind == Kind::kCluster && !thing.service.empty()) needs.push_back({Kind::kEndpoints, thing.service, fetch});
   if (thing.kind == Kind::kListener) needs.push_back({Kind::kRoutes, thing.routes, fetch});
+  if (!thing.filter.empty()) needs.push_back({Kind::kExtension, thing.filter, fetch, !thing.at_once});
+  for (const std::string& secret : {thing.certificate, thing.trust}) {
+    if (!secret.empty()) needs.push_back({Kind::kSecret, secret, fetch});
+  }
   return needs;
 }
 
@@ -74,13 +82,37 @@ LinearModel::Verdict LinearModel::OnResponse(MonotonicTime now, const Said& said
     Remove(heard, now);
     Settle(now);
   }
+  NoteEnds(heard, now);
   return all_good ? Verdict::kAccepted : Verdict::kRefused;
+}
+
+// When all is settled: what nobody wants any more is not held.
+void LinearModel::NoteEnds(const Said& said, MonotonicTime now) {
+  for (const ThingPtr& thing : said.things) {
+    if (thing->fault != Fault::kNone || nodes(thing->kind).count(thing->name) == 0) continue;
+    const std::pair<Kind, std::string> key{thing->kind, thing->name};
+    ends_.erase(key);
+    if (said.ttl > Duration::zero()) ends_[key] = now + said.ttl;
+  }
+  for (const auto& [name, version] : said.beats) {
+    const std::pair<Kind, std::string> key{said.kind, name};
+    ends_.erase(key);
+    if (said.ttl > Duration::zero()) ends_[key] = now + said.ttl;
+  }
+  for (const std::string& name : said.removed) ends_.erase({said.kind, name});
+}
+
+void LinearModel::WantAlways(Kind kind, const std::string& name, MonotonicTime now) {
+  Node& node = nodes(kind)[name];
+  node.always = true;
+  node.fetch = now + kUsualFetch;
 }
 
 bool LinearModel::Take(const ThingPtr& thing, MonotonicTime now) {
   auto at = nodes(thing->kind).find(thing->name);
   if (at == nodes(thing->kind).end()) {
-    if (!IsRoot(thing->kind)) return true;  // nobody wants it
+    // Nobody wants it. What is in an extension must be of a known type nevertheless.
+    if (!IsRoot(thing->kind)) return thing->kind != Kind::kExtension || thing->fault == Fault::kNone;
     at = nodes(thing->kind).try_emplace(thing->name).first;
   }
   Node& node = at->second;
@@ -101,7 +133,7 @@ bool LinearModel::Take(const ThingPtr& thing, MonotonicTime now) {
 
 void LinearModel::Stage(Node& node, const ThingPtr& thing, MonotonicTime now) {
   const ThingPtr in_use = InUse(thing->kind, thing->name);
-  if (thing->kind == Kind::kEndpoints) return Use(thing);
+  if (std::find(kLeaves.begin(), kLeaves.end(), thing->kind) != kLeaves.end()) return Use(thing);
   if (Same(in_use, thing)) {
     node.waiting = nullptr;  // back to what is in use
     return;
@@ -122,6 +154,10 @@ void LinearModel::Remove(const Said& said, MonotonicTime now) {
     if (said.kind == Kind::kCluster) {
       at->second.leaving = true;
       at->second.held = now + kLeaving;
+    } else if (said.kind == Kind::kExtension || said.kind == Kind::kRuntime) {  // the default stands for it again
+      state_.in_use[static_cast<size_t>(said.kind)].erase(name);
+      at->second.late = true;
+      at->second.fetch = kNever;
     } else if (!IsRoot(said.kind)) {  // there is none: what is in use stays, nobody waits for it
       at->second.late = InUse(said.kind, name) == nullptr;
       if (at->second.late) at->second.fetch = kNever;
@@ -150,14 +186,15 @@ void LinearModel::FollowWants(MonotonicTime now) {
       }
     }
   }
-  for (const Kind kind : {Kind::kEndpoints, Kind::kRoutes}) {
+  for (const Kind kind : kSubscribed) {
     const auto& names = wanted[static_cast<size_t>(kind)];
     for (auto at = nodes(kind).begin(); at != nodes(kind).end();) {
-      if (names.count(at->first) != 0) {
+      if (names.count(at->first) != 0 || at->second.always) {
         ++at;
         continue;
       }
       state_.in_use[static_cast<size_t>(kind)].erase(at->first);
+      ends_.erase({kind, at->first});
       at = nodes(kind).erase(at);
     }
     for (const auto& [name, fetch] : names) {
@@ -171,7 +208,7 @@ bool LinearModel::Ready(const Thing& thing, const Node& node) const {
   const bool changed = InUse(thing.kind, thing.name) != nullptr;
   for (const Needed& need : NeedsOf(thing)) {
     const Node* child = Find(need.kind, need.name);
-    if (child == nullptr) continue;
+    if (child == nullptr || !need.waits) continue;
     const bool there = InUse(need.kind, need.name) != nullptr;
     if (!there && !child->late) return false;
     if (need.kind == Kind::kEndpoints && there && changed && !node.kept_over && child->heard <= node.staged)
@@ -244,10 +281,11 @@ MonotonicTime LinearModel::next_time() const {
   for (const Kind kind : kAllKinds) {
     for (const auto& [name, node] : nodes(kind)) next = std::min({next, node.fetch, node.kept, node.held});
   }
+  for (const auto& [key, end] : ends_) next = std::min(next, end);
   return next;
 }
 
-void LinearModel::OnTime(MonotonicTime at) {
+std::vector<std::pair<Kind, std::string>> LinearModel::OnTime(MonotonicTime at) {
   for (const Kind kind : kAllKinds) {
     for (auto& [name, node] : nodes(kind)) {
       if (node.fetch <= at) {
@@ -262,6 +300,20 @@ void LinearModel::OnTime(MonotonicTime at) {
     }
   }
   Settle(at);
+  std::vector<std::pair<Kind, std::string>> gone;
+  for (const auto& [key, end] : ends_) {
+    if (end <= at) gone.push_back(key);
+  }
+  for (const auto& key : gone) {
+    ends_.erase(key);
+    complete_[static_cast<size_t>(key.first)].erase(key.second);
+    Said said;
+    said.kind = key.first;
+    said.removed.push_back(key.second);
+    Remove(said, at);
+    Settle(at);
+  }
+  return gone;
 }
 
 bool LinearModel::settled() const {

@@ -25,8 +25,10 @@ struct State {
 struct Said {
   Kind kind = Kind::kCluster;
   std::vector<ThingPtr> things;
-  std::vector<std::string> removed;  // delta: by name; of other than root kinds: they do not exist
-  bool whole = false;                // state of the world: of a root kind, what is not there is gone
+  std::vector<std::string> removed;          // delta: by name; of other than root kinds: they do not exist
+  bool whole = false;                        // state of the world: of a root kind, what is not there is gone
+  Duration ttl{0};                           // of all that it says; zero: for ever
+  std::map<std::string, std::string> beats;  // what lives on for as long, if this version is held
 };
 
 // What a proxy must have in use after it heard a sequence of responses at certain times: the rules of warming as
@@ -38,25 +40,33 @@ struct Said {
 //  2. What is wanted: all clusters, all listeners, and what a version of one of those subscribes to, in use or waiting.
 //  All
 //     else that is said is not heard.
-//  3. Endpoints are in use when they come. The others wait until all they subscribe to is in use, or its time (`fetch`,
-//  15 s
+//  3. Endpoints and secrets are in use when they come. The others wait until all they subscribe to is in use, or its
+//  time (`fetch`, 15 s
 //     unless said otherwise) is over; a version that names clusters also for those that wait for their first time.
+//     What a listener has a default for from the beginning, it does not wait for. An extension that is said to be gone
+//     is: the default stands for it again. Of the other things that are subscribed to, what is in use stays.
 //  4. A changed cluster waits, up to a second, for its endpoints to be said again.
 //  5. A dropped listener goes at once, what nobody subscribes to any more with it. A dropped cluster goes when nobody
 //  names
 //     it any more; after five seconds also while it is named, unless who names it is about to be replaced.
-//  6. The beginning and the end of a stream change nothing.
+//  6. What was said with a time to live is gone when that is over, as if it were said to be, unless it was said again
+//  or
+//     a heartbeat came.
+//  7. The beginning and the end of a stream change nothing.
 class LinearModel {
  public:
   // It asks for all of a root kind from now on.
   void WantAll(Kind kind) { wants_all_.insert(kind); }
+  // It wants this one, whatever else it has.
+  void WantAlways(Kind kind, const std::string& name, MonotonicTime now);
   // What the response has become of: ignored (and never answered), accepted, refused.
   enum class Verdict : uint8_t { kIgnored, kAccepted, kRefused };
   // `asked`: for this kind, on this stream.
   Verdict OnResponse(MonotonicTime now, const Said& said, bool asked);
   // The earliest time that is not over and matters; max: none. OnTime(at) lets it pass.
   MonotonicTime next_time() const;
-  void OnTime(MonotonicTime at);
+  // Returns what is gone because its time to live is over.
+  std::vector<std::pair<Kind, std::string>> OnTime(MonotonicTime at);
 
   bool wants_all(Kind kind) const { return wants_all_.count(kind) != 0; }
   std::set<std::string> Wanted(Kind kind) const;  // by name; not of root kinds
@@ -75,6 +85,7 @@ class LinearModel {
     bool late = false;     // its time is over
     bool leaving = false;  // dropped, but still there
     bool kept_over = false;
+    bool always = false;
     MonotonicTime fetch = kNever, kept = kNever, held = kNever;
   };
   using Nodes = std::map<std::string, Node>;
@@ -85,6 +96,7 @@ class LinearModel {
   bool Take(const ThingPtr& thing, MonotonicTime now);
   void Stage(Node& node, const ThingPtr& thing, MonotonicTime now);
   void Remove(const Said& said, MonotonicTime now);
+  void NoteEnds(const Said& said, MonotonicTime now);
   void Settle(MonotonicTime now);  // until nothing more follows
   void Use(const ThingPtr& thing);
   bool Ready(const Thing& thing, const Node& node) const;
@@ -98,6 +110,7 @@ class LinearModel {
   std::array<std::set<std::string>, kKinds> complete_;
   std::array<Nodes, kKinds> nodes_;
   State state_;
+  std::map<std::pair<Kind, std::string>, MonotonicTime> ends_;  // times to live
   uint64_t responses_ = 0;
 };
 

@@ -15,6 +15,7 @@ using envoy::service::discovery::v3::DeltaDiscoveryRequest;
 using envoy::service::discovery::v3::DeltaDiscoveryResponse;
 using envoy::service::discovery::v3::DiscoveryRequest;
 using envoy::service::discovery::v3::DiscoveryResponse;
+using envoy::service::discovery::v3::Resource;
 
 namespace {
 
@@ -155,12 +156,13 @@ class ManagementServer::LocalChannel final : public grpc::Channel {
 };
 
 ManagementServer::ManagementServer(event::SimulatedWorld& world, Witness& witness, uint64_t seed, bool http2_servers,
-                                   bool delta)
+                                   bool delta, const Papers& papers)
     : world_(world),
       witness_(witness),
       dice_(seed),
       http2_servers_(http2_servers),
       delta_(delta),
+      papers_(papers),
       loop_(world.MakeDispatcher(world.AddHost({"10.0.0.9"}))) {}
 
 ManagementServer::~ManagementServer() = default;
@@ -273,7 +275,7 @@ void ManagementServer::Push(Kind kind, bool all, std::vector<ThingPtr> instead) 
 
 void ManagementServer::OnlyChanges(Said* said) {
   const Topic& topic = this->topic(said->kind);
-  if (!dice_.OneIn(5)) {  // otherwise it says all again
+  if (!dice_.OneIn(manners_.all_one_in)) {
     std::erase_if(said->things, [&](const ThingPtr& thing) {
       auto at = topic.told.find(thing->name);
       return at != topic.told.end() && at->second == VersionOf(*thing);
@@ -303,8 +305,39 @@ void ManagementServer::Repeat() {
   if (!last_.things.empty()) Say(last_);
 }
 
+void ManagementServer::Beat(Kind kind) {
+  Said said;
+  said.kind = kind;
+  for (const auto& [name, ttl] : topic(kind).ttl) {
+    const auto at = memory(kind).find(name);
+    if (at == memory(kind).end()) continue;
+    said.beats[name] = VersionOf(*at->second);
+    said.ttl = std::max(said.ttl, ttl);
+  }
+  if (!said.beats.empty()) Say(std::move(said));
+}
+
+namespace {
+
+void FillTtl(Duration ttl, google::protobuf::Duration* out) {
+  out->set_seconds(ttl / seconds(1));
+  out->set_nanos(static_cast<int>((ttl % seconds(1)).count()));
+}
+
+}  // namespace
+
 void ManagementServer::Say(Said said) {
   if (link_ == nullptr) return;
+  if (said.beats.empty()) {
+    said.ttl = manners_.mortal_one_in != 0 && dice_.OneIn(manners_.mortal_one_in)
+                   ? milliseconds(300 + static_cast<int64_t>(dice_.Below(3000)))
+                   : Duration::zero();
+    for (const ThingPtr& thing : said.things) {
+      topic(said.kind).ttl.erase(thing->name);
+      if (said.ttl > Duration::zero()) topic(said.kind).ttl[thing->name] = said.ttl;
+    }
+    for (const std::string& name : said.removed) topic(said.kind).ttl.erase(name);
+  }
   last_ = said;
   ++said_;
   Letter letter;
@@ -318,9 +351,28 @@ void ManagementServer::Say(Said said) {
         auto* resource = response.add_resources();
         resource->set_name(thing->name);
         resource->set_version(VersionOf(*thing));
-        *resource->mutable_resource() = Wire(*thing, http2_servers_);
+        *resource->mutable_resource() = Wire(*thing, http2_servers_, papers_);
+        if (said.ttl > Duration::zero()) FillTtl(said.ttl, resource->mutable_ttl());
+      } else if (said.ttl > Duration::zero()) {
+        Resource resource;
+        resource.set_name(thing->name);
+        resource.set_version(VersionOf(*thing));
+        *resource.mutable_resource() = Wire(*thing, http2_servers_, papers_);
+        FillTtl(said.ttl, resource.mutable_ttl());
+        response.add_resources()->PackFrom(resource);
       } else {
-        *response.add_resources() = Wire(*thing, http2_servers_);
+        *response.add_resources() = Wire(*thing, http2_servers_, papers_);
+      }
+    }
+    for (const auto& [name, version] : said.beats) {
+      Resource resource;
+      resource.set_name(name);
+      resource.set_version(version);
+      FillTtl(said.ttl, resource.mutable_ttl());
+      if constexpr (std::is_same_v<decltype(response), DeltaDiscoveryResponse&>) {
+        *response.add_resources() = resource;
+      } else {
+        response.add_resources()->PackFrom(resource);
       }
     }
   };

@@ -49,8 +49,11 @@ class ManagementServer {
     uint32_t silent_one_in = 12;                // it does not answer (until somebody pushes)
     uint32_t slow_one_in = 12;                  // it takes up to two seconds
     uint32_t partial_one_in = 4;                // of several asked for, it says some
+    uint32_t mortal_one_in = 8;                 // what it says has a time to live
+    uint32_t all_one_in = 5;                    // delta: it says also what the client has; 1: always
   };
-  ManagementServer(event::SimulatedWorld& world, Witness& witness, uint64_t seed, bool http2_servers, bool delta);
+  ManagementServer(event::SimulatedWorld& world, Witness& witness, uint64_t seed, bool http2_servers, bool delta,
+                   const Papers& papers);
   ~ManagementServer();
 
   Manners& manners() { return manners_; }
@@ -61,6 +64,7 @@ class ManagementServer {
   void Push(Kind kind, bool all = false, std::vector<ThingPtr> instead = {});
   void PushOne(const ThingPtr& thing);  // alone; not of a root kind
   void Repeat();                        // the last response once more, with another nonce
+  void Beat(Kind kind);                 // what has a time to live has it again
   void SayNonsense();                   // a type that nobody knows
   void EndStream();
   // The process dies and comes back with this memory: streams end, numbers begin anew.
@@ -81,6 +85,7 @@ class ManagementServer {
     std::set<std::string> names;
     std::map<std::string, std::string> told;  // delta: what the client has, as far as this server knows
     std::set<std::string> gone;               // delta: said to be gone, on this stream
+    std::map<std::string, Duration> ttl;      // what it was last said with
   };
   Topic& topic(Kind kind) { return topics_[static_cast<size_t>(kind)]; }
   void OnLink(std::shared_ptr<Link> link);
@@ -98,6 +103,7 @@ class ManagementServer {
   Witness& witness_;
   Random dice_;
   const bool http2_servers_, delta_;
+  const Papers& papers_;
   Manners manners_;
   std::unique_ptr<event::Dispatcher> loop_;
   std::array<Things, kKinds> memory_;

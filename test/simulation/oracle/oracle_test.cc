@@ -22,7 +22,7 @@ TEST_P(MutantTest, IsCaught) {
   log::SetLevel(log::Level::kOff);
   SetMutant(GetParam());
   if (!IsMutant(GetParam())) GTEST_SKIP() << "release builds break no law";
-  constexpr uint64_t kMostSeeds = 30;
+  constexpr uint64_t kMostSeeds = 60;
   for (uint64_t seed = 1; seed <= kMostSeeds; ++seed) {
     Scene scene(seed, seed % 2 == 0 ? Scene::Form::kDelta : Scene::Form::kStateOfTheWorld);
     scene.Run();
@@ -34,7 +34,8 @@ TEST_P(MutantTest, IsCaught) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, MutantTest,
-                         testing::Values(Mutant::kSkipWarming, Mutant::kSwapEarly, Mutant::kDropOnDisconnect),
+                         testing::Values(Mutant::kSkipWarming, Mutant::kSwapEarly, Mutant::kDropOnDisconnect,
+                                         Mutant::kFollowDistrusted),
                          [](const testing::TestParamInfo<Mutant>& info) {
                            switch (info.param) {
                              case Mutant::kSkipWarming:
@@ -70,11 +71,14 @@ TEST_P(OracleTest, NoAnswerButThoseThatTheModelAllows) {
   });
   printf("%d requests, %d answered by servers, %d connects refused, %d moved, %d connections of which %d were ended\n",
          sum.requests, sum.by_servers, sum.refused_connects, sum.moved, sum.connections, sum.ended);
+  printf("%d answers over TLS, %d not let in\n", sum.over_tls, sum.not_let_in);
   printf("%d responses on %d streams: %d accepted, %d refused, %d ignored; %zu states\n", counts.responses,
          counts.streams, counts.accepted, counts.refused, counts.ignored, moments);
   if (!seeds.many()) return;
   EXPECT_GT(sum.by_servers, sum.requests / 20);
   EXPECT_GT(counts.refused, static_cast<int>(seeds.count));
+  EXPECT_GT(sum.over_tls, 0);
+  EXPECT_GT(sum.not_let_in, 0);
 }
 
 // Where two texts part: the lines around it.

@@ -21,6 +21,8 @@ void Findings::Add(const Findings& other) {
   moved += other.moved;
   connections += other.connections;
   ended += other.ended;
+  over_tls += other.over_tls;
+  not_let_in += other.not_let_in;
   wrong.insert(wrong.end(), other.wrong.begin(), other.wrong.end());
 }
 
@@ -42,7 +44,8 @@ Prober::Connection& Prober::Usable(bool fresh) {
     auto made = std::make_unique<Connection>();
     TestClient::Options options;
     options.protocol = options_.protocol;
-    made->followed = {options_.port, timeline_.certain()};
+    options.tls = options_.tls;
+    made->followed = {options_.port, timeline_.certain(), SIZE_MAX, options_.peer};
     made->client = std::make_unique<TestClient>(
         dispatcher_, *net::Address::ParseIp("10.0.0.2", static_cast<uint16_t>(options_.port)), options);
     made->client->OnEnded([this](TestClient::Exchange& exchange) { OnEnded(exchange); });
@@ -57,17 +60,20 @@ void Prober::More() {
   static const char* const kHosts[] = {"a.test", "b.test", "c.test"};
   static const char* const kPaths[] = {"/a/1", "/b/1", "/c/1", "/"};
   while (!stopped_ && running_ < options_.at_once) {
-    const std::string host = kHosts[dice_.Below(3)], path = kPaths[dice_.Below(4)];
-    Send(Usable(false), host, path);
+    Question question{kHosts[dice_.Below(3)], kPaths[dice_.Below(4)]};
+    question.wants_fault = dice_.OneIn(4);
+    Send(Usable(false), question);
     if (dice_.OneIn(2)) break;
   }
-  if (!stopped_)
-    dispatcher_.Arm(think_, microseconds(1 + dice_.Below(1 + static_cast<uint64_t>(ToMicros(options_.think)))));
+  if (stopped_) return;
+  // Where nobody listens it asks less often.
+  const uint64_t longest = static_cast<uint64_t>(ToMicros(options_.think)) * (std::exchange(refused_, false) ? 4 : 1);
+  dispatcher_.Arm(think_, microseconds(1 + dice_.Below(1 + longest)));
 }
 
-void Prober::Ask(const std::string& host, const std::string& path) { Send(Usable(true), host, path); }
+void Prober::Ask(const Question& question) { Send(Usable(true), question); }
 
-void Prober::Send(Connection& on, const std::string& host, const std::string& path) {
+void Prober::Send(Connection& on, const Question& question) {
   Want want;
   want.number = ++next_number_;
   want.with_length = dice_.OneIn(2);
@@ -76,8 +82,9 @@ void Prober::Send(Connection& on, const std::string& host, const std::string& pa
   Call call;
   const bool upload = dice_.OneIn(3);
   call.method = upload ? "POST" : "GET";
-  call.authority = host;
-  call.path = path;
+  call.authority = question.host;
+  call.path = question.path;
+  if (question.wants_fault) call.headers.emplace_back(kFaultHeader, "1");
   call.expect_seed = want.number;
   if (upload) {
     call.body.size = dice_.OneIn(6) ? dice_.Below(40'000) : dice_.Below(2000);
@@ -85,7 +92,7 @@ void Prober::Send(Connection& on, const std::string& host, const std::string& pa
     call.body.chunk = 1 + dice_.Below(20'000);
   }
   call.headers.emplace_back("x-want", want.ToString());
-  Request request{&on, host, path, want, call.body.size, timeline_.certain(), Now()};
+  Request request{&on, question, want, call.body.size, timeline_.certain(), Now()};
   ++findings_.requests;
   ++running_;
   TestClient::Exchange& exchange = on.client->Send(std::move(call));
@@ -112,6 +119,7 @@ void Prober::OnFailed(const TestClient::Exchange& exchange, const Request& reque
   const TestClient& client = *request.on->client;
   if (client.closed() && client.close_info().reason == net::CloseReason::kConnectFailed) {
     ++findings_.refused_connects;
+    refused_ = true;
     if (law_.MayRefuse(options_.port, request.on->followed.opened, timeline_.possible())) return;
     return Wrong(request, "its connect was refused although a listener was there all the time");
   }
@@ -126,6 +134,10 @@ void Prober::OnFailed(const TestClient::Exchange& exchange, const Request& reque
   if (!taken && law_.MayRefuse(options_.port, request.on->followed.opened, timeline_.possible())) {
     ++findings_.refused_connects;
     request.on->cut_short = true;
+    return;
+  }
+  if (law_.MayLose(request.on->followed, timeline_.possible())) {
+    ++findings_.not_let_in;
     return;
   }
   Wrong(request, absl::StrCat("lost: ", http::ResetReasonName(exchange.reason()), " ", exchange.why()));
@@ -145,8 +157,9 @@ void Prober::Judge(const TestClient::Exchange& exchange, const Request& request)
   const bool http1 = options_.protocol == http::Protocol::kHttp11;
   if (http1 && answer.server < 0 && request.sent_bytes > 0) request.on->cut_short = true;
   const std::string allowed =
-      law_.Judge(request.on->followed, request.host, request.path, request.from, timeline_.possible(), answer);
+      law_.Judge(request.on->followed, request.question, request.from, timeline_.possible(), answer);
   if (!allowed.empty()) Wrong(request, absl::StrCat("answered with ", answer.Describe(), "; allowed:\n", allowed));
+  if (options_.peer >= 0) CheckCertificate(request);
   if (answer.server < 0) return;
   ++findings_.by_servers;
   if (got.Get("x-number") != absl::StrCat(request.want.number)) return Wrong(request, "somebody else's answer");
@@ -154,6 +167,15 @@ void Prober::Judge(const TestClient::Exchange& exchange, const Request& request)
   if (got.Get("x-got-right") != "1" || got.Get("x-got-bytes") != absl::StrCat(request.sent_bytes)) {
     Wrong(request, absl::StrCat("the server got ", got.Get("x-got-bytes"), " bytes of ", request.sent_bytes));
   }
+}
+
+void Prober::CheckCertificate(const Request& request) {
+  ++findings_.over_tls;
+  const net::TlsInfo* tls = request.on->client->connection().transport().tls();
+  const std::string name(tls == nullptr ? "" : tls->Peer(net::TlsInfo::Fact::kDnsSans));
+  int shown = -1;  // "s1.test"
+  if (name.size() < 2 || !absl::SimpleAtoi(name.substr(1, 1), &shown)) shown = -1;
+  if (!law_.MayShow(request.on->followed, shown)) Wrong(request, absl::StrCat("by who shows \"", name, "\""));
 }
 
 void Prober::Watch() {
@@ -188,11 +210,12 @@ void Prober::Watch() {
 
 void Prober::Wrong(const Request& request, const std::string& what) {
   findings_.wrong.push_back(absl::StrCat(
-      ToMillis(Now().time_since_epoch()), " ms: ", http::ProtocolName(options_.protocol), " ", request.host,
-      request.path, " at port ", options_.port, ", begun at ", ToMillis(request.begun.time_since_epoch()),
-      " ms, moments ", request.from, " to ", timeline_.possible(), ", connection from ", request.on->followed.opened,
-      " to ", request.on->followed.accepted == SIZE_MAX ? -1 : static_cast<int>(request.on->followed.accepted), ": ",
-      what, "\n"));
+      ToMillis(Now().time_since_epoch()), " ms: ", http::ProtocolName(options_.protocol), " ", request.question.host,
+      request.question.path, request.question.wants_fault ? " (fault)" : "", options_.peer >= 0 ? " over TLS" : "",
+      " at port ", options_.port, ", begun at ", ToMillis(request.begun.time_since_epoch()), " ms, moments ",
+      request.from, " to ", timeline_.possible(), ", connection from ", request.on->followed.opened, " to ",
+      request.on->followed.accepted == SIZE_MAX ? -1 : static_cast<int>(request.on->followed.accepted), ": ", what,
+      "\n"));
 }
 
 }  // namespace outrigger::simulation::oracle

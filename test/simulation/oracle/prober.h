@@ -15,6 +15,7 @@ namespace outrigger::simulation::oracle {
 // What clients saw and what was wrong with it.
 struct Findings {
   int requests = 0, answered = 0, by_servers = 0, refused_connects = 0, moved = 0, connections = 0, ended = 0;
+  int over_tls = 0, not_let_in = 0;
   std::vector<std::string> wrong;
   void Add(const Findings& other);
 };
@@ -29,13 +30,15 @@ class Prober {
     uint32_t at_once = 1;
     Duration think = milliseconds(30);
     uint64_t seed = 1;
+    int peer = -1;  // TLS: which client it is, and its context
+    std::shared_ptr<const tls::ClientContext> tls;
   };
   Prober(event::Dispatcher& dispatcher, const Timeline& timeline, Options options, Findings& findings);
   ~Prober();
   void Stop() { stopped_ = true; }  // begins nothing more
   bool idle() const { return running_ == 0; }
   // Exactly this, on a connection of its own.
-  void Ask(const std::string& host, const std::string& path);
+  void Ask(const Question& question);
   // Looks after its connections; called often.
   void Watch();
 
@@ -49,7 +52,7 @@ class Prober {
   };
   struct Request {
     Connection* on;
-    std::string host, path;
+    Question question;
     Want want;
     size_t sent_bytes = 0;
     size_t from = 0;
@@ -57,10 +60,11 @@ class Prober {
   };
   void More();
   Connection& Usable(bool fresh);
-  void Send(Connection& on, const std::string& host, const std::string& path);
+  void Send(Connection& on, const Question& question);
   void OnEnded(TestClient::Exchange& exchange);
   void OnFailed(const TestClient::Exchange& exchange, const Request& request);
   void Judge(const TestClient::Exchange& exchange, const Request& request);
+  void CheckCertificate(const Request& request);
   void Wrong(const Request& request, const std::string& what);
   MonotonicTime Now() const { return dispatcher_.now(); }
 
@@ -70,7 +74,7 @@ class Prober {
   const Options options_;
   Findings& findings_;
   Random dice_;
-  bool stopped_ = false;
+  bool stopped_ = false, refused_ = false;
   uint32_t running_ = 0;
   uint64_t next_number_ = 0;
   std::vector<std::unique_ptr<Connection>> connections_;  // the last one is used

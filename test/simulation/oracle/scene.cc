@@ -9,6 +9,7 @@
 #include "source/server/dynamic/xds_configuration.h"
 #include "source/server/worker_set.h"
 #include "test/simulation/proxy/hop.h"
+#include "test/tls/authority.h"
 
 namespace outrigger::simulation::oracle {
 namespace {
@@ -23,19 +24,29 @@ dynamic_resources:
   ads_config: {api_type: API_TYPE, transport_api_version: V3, grpc_services: [{google_grpc: {target_uri: cp, stat_prefix: cp}}]}
   cds_config: {ads: {}, resource_api_version: V3}
   lds_config: {ads: {}, resource_api_version: V3}
+layered_runtime:
+  layers: [{name: given, rtds_layer: {name: rt0, rtds_config: {ads: {}, resource_api_version: V3}}}]
 )yaml";
 
 }  // namespace
 
 Scene::Scene(uint64_t seed, Form form, std::string* trace)
-    : seed_(seed), seeded_(seed), dice_(seed * 7 + 3), world_(seed), http2_servers_(dice_.OneIn(2)), form_(form) {
+    : seed_(seed),
+      seeded_(seed),
+      dice_(seed * 7 + 3),
+      world_(seed),
+      http2_servers_(dice_.OneIn(2)),
+      tls_(dice_.OneIn(3)),
+      form_(form) {
   UseClockOf(&world_);
   world_.RecordTrace(trace);
-  management_ = std::make_unique<ManagementServer>(world_, *this, dice_.Next(), http2_servers_, form_ == Form::kDelta);
-  script_ = std::make_unique<Script>(*management_, dice_.Next());
+  if (tls_) MakePapers();
+  management_ =
+      std::make_unique<ManagementServer>(world_, *this, dice_.Next(), http2_servers_, form_ == Form::kDelta, papers_);
+  script_ = std::make_unique<Script>(*management_, dice_.Next(), tls_);
   script_->Begin();
   const ManagementServer::Manners manners = management_->manners();
-  management_->manners() = {milliseconds(40), 0, 0, 0};
+  management_->manners() = {milliseconds(40), 0, 0, 0, 0};
   MakeServers();
   MakeProxy();
   usual_manners_ = manners;
@@ -53,6 +64,22 @@ Scene::~Scene() {
   script_.reset();
   management_.reset();
   UseClockOf(nullptr);
+}
+
+void Scene::MakePapers() {
+  tls::TestAuthority authority(world_.wall_now());
+  papers_.authority = authority.pem();
+  for (int i = 0; i < kCertificates; ++i) {
+    const tls::CertificateSpec made = authority.Dns(absl::StrCat("s", i, ".test"));
+    papers_.servers.push_back({made.chain_pem, std::string(made.key_pem.view())});
+  }
+  for (int i = 0; i < kClients; ++i) {
+    papers_.client_names.push_back(absl::StrCat("spiffe://mesh/", i));
+    tls::ClientSpec spec;
+    spec.certificates.push_back(authority.Uri(papers_.client_names.back()));
+    spec.validation = authority.Trusting();
+    clients_.push_back(*tls::ClientContext::Build(spec));
+  }
 }
 
 void Scene::MakeServers() {
@@ -91,8 +118,15 @@ void Scene::MakeProxy() {
   proxy_ = *std::move(made);
   world_.Attach(proxy_->dispatcher());
   model_.WantAll(Kind::kCluster);
+  model_.WantAlways(Kind::kRuntime, kRuntimeName, Now());
   if (const absl::Status started = proxy_->Start(); !started.ok()) return Wrong(started.ToString());
   for (size_t i = 0; i < proxy_->workers().size(); ++i) world_.Attach(proxy_->workers().worker(i).dispatcher());
+}
+
+void Scene::SpeakTls(Prober::Options& options) {
+  if (!tls_ || (options.port != kTlsPort && options.port != kTlsPort + kOtherPorts)) return;
+  options.peer = static_cast<int>(dice_.Below(kClients));
+  options.tls = clients_[static_cast<size_t>(options.peer)];
 }
 
 void Scene::MakeProbers() {
@@ -105,6 +139,7 @@ void Scene::MakeProbers() {
     options.protocol = dice_.OneIn(2) ? http::Protocol::kHttp2 : http::Protocol::kHttp11;
     if (options.protocol == http::Protocol::kHttp2) options.at_once = static_cast<uint32_t>(1 + dice_.Below(6));
     options.seed = dice_.Next();
+    SpeakTls(options);
     probers_.push_back(std::make_unique<Prober>(*client_loop_, timeline_, options, findings_));
   }
 }
@@ -164,7 +199,7 @@ void Scene::Settle() {
 }
 
 void Scene::CompareMemory() {
-  for (const Kind kind : {Kind::kCluster, Kind::kEndpoints, Kind::kListener, Kind::kRoutes}) {
+  for (const Kind kind : kAllKinds) {
     for (const auto& [name, thing] : management_->memory(kind)) {
       if (!IsRoot(kind) && model_.Wanted(kind).count(name) == 0) continue;
       const Thing* in_use = timeline_.state(timeline_.certain()).Find(kind, name);
@@ -183,9 +218,10 @@ void Scene::CompareMemory() {
 }
 
 void Scene::CompareProxy() {
-  const config::ResourceKind theirs[] = {config::ResourceKind::kCluster, config::ResourceKind::kEndpoints,
-                                         config::ResourceKind::kListener, config::ResourceKind::kRoutes};
-  for (size_t i = 0; i < 4; ++i) {
+  const config::ResourceKind theirs[] = {config::ResourceKind::kCluster,   config::ResourceKind::kEndpoints,
+                                         config::ResourceKind::kListener,  config::ResourceKind::kRoutes,
+                                         config::ResourceKind::kExtension, config::ResourceKind::kSecret};
+  for (size_t i = 0; i < std::size(theirs); ++i) {
     std::set<std::string> expected, found;
     for (const auto& [name, thing] : model_.state().in_use[i]) expected.insert(name);
     proxy_->builder().ForEach(theirs[i],
@@ -205,11 +241,13 @@ void Scene::AskAll() {
         Prober::Options options;
         options.port = port + offset;
         options.seed = dice_.Next();
+        SpeakTls(options);
         last.push_back(std::make_unique<Prober>(*client_loop_, timeline_, options, findings_));
         last.back()->Stop();
         for (const char* host : {"a.test", "b.test", "c.test"}) {
-          for (const char* path : {"/a/1", "/b/1", "/"}) last.back()->Ask(host, path);
+          for (const char* path : {"/a/1", "/b/1", "/"}) last.back()->Ask({host, path});
         }
+        last.back()->Ask({"a.test", "/", /*wants_fault=*/true});
       }
     }
     for (auto& prober : probers_) prober->Watch();
@@ -232,7 +270,10 @@ bool Scene::Look() {
 
 void Scene::PassTime() {
   for (MonotonicTime next = model_.next_time(); next <= Now(); next = model_.next_time()) {
-    model_.OnTime(next);
+    for (const auto& [kind, name] : model_.OnTime(next)) {
+      topics_[static_cast<size_t>(kind)].held.erase(name);
+      topics_[static_cast<size_t>(kind)].lost = true;
+    }
     last_timer_ = next;
     ForgetUnwanted();
     timeline_.Add(model_.state(), next, next + kLate,
@@ -251,6 +292,7 @@ void Scene::OnOpened() {
   open_ = true;
   for (Topic& topic : topics_) {
     topic.nonce.clear();
+    if (std::exchange(topic.lost, false)) topic.version.clear();
     topic.due.clear();
     topic.asked = false;
     topic.names.clear();
@@ -266,11 +308,18 @@ void Scene::OnResponse(const Said& said, const std::string& version, const std::
   if (!known) return;
   ++counts_.responses;
   Topic& topic = topics_[static_cast<size_t>(said.kind)];
-  const LinearModel::Verdict verdict = model_.OnResponse(Now(), said, topic.asked);
-  NoteHeld(said);
+  Said heard = said;
+  std::erase_if(heard.beats, [&](const auto& beat) {
+    const auto held = topic.held.find(beat.first);
+    return held == topic.held.end() || held->second != beat.second;
+  });
+  const LinearModel::Verdict verdict = model_.OnResponse(Now(), heard, topic.asked);
+  NoteHeld(said, version);
   std::string what = absl::StrCat(WordOf(said.kind), " ", version, ":");
   for (const ThingPtr& thing : said.things) absl::StrAppend(&what, " ", thing->Describe());
   if (!said.removed.empty()) absl::StrAppend(&what, " gone: ", absl::StrJoin(said.removed, " "));
+  for (const auto& [name, held] : heard.beats) absl::StrAppend(&what, " ", name, "@", held, " lives");
+  if (said.ttl > Duration::zero()) absl::StrAppend(&what, " for ", ToMillis(said.ttl), " ms");
   const char* const became = verdict == LinearModel::Verdict::kIgnored    ? "ignored"
                              : verdict == LinearModel::Verdict::kAccepted ? "accepted"
                                                                           : "refused";
@@ -288,17 +337,22 @@ void Scene::OnResponse(const Said& said, const std::string& version, const std::
   if (!refused) topic.version = version;
 }
 
-void Scene::NoteHeld(const Said& said) {
-  if (form_ != Form::kDelta) return;
+void Scene::NoteHeld(const Said& said, const std::string& version) {
+  const bool delta = form_ == Form::kDelta;
   std::map<std::string, std::string>& held = topics_[static_cast<size_t>(said.kind)].held;
   const bool broken = std::any_of(said.things.begin(), said.things.end(),
                                   [](const ThingPtr& thing) { return thing->fault == Fault::kRule; });
   const bool heard = IsRoot(said.kind) ? model_.wants_all(said.kind) : topics_[static_cast<size_t>(said.kind)].asked;
   if (heard && !broken) {
     for (const ThingPtr& thing : said.things) {
-      if (thing->fault == Fault::kNone) held[thing->name] = absl::StrCat("v", thing->version);
+      const bool own = delta || said.ttl > Duration::zero();
+      if (thing->fault == Fault::kNone) held[thing->name] = own ? absl::StrCat("v", thing->version) : version;
     }
     for (const std::string& name : said.removed) held.erase(name);
+    std::erase_if(held, [&](const auto& entry) {
+      return said.whole && std::none_of(said.things.begin(), said.things.end(),
+                                        [&](const ThingPtr& thing) { return thing->name == entry.first; });
+    });
   }
   ForgetUnwanted();
 }

@@ -43,12 +43,15 @@ class Scene final : public Witness {
     std::string version, nonce;               // accepted last (survives streams), seen last (does not)
     std::deque<Due> due;                      // answers to responses: state of the world answers the last one only
     bool asked = false;                       // on this stream
+    bool lost = false;                        // some of it outlived its time: the next stream tells no version
     std::set<std::string> names;              // asked for
     std::map<std::string, std::string> held;  // delta: versions of what was accepted
   };
+  void MakePapers();
   void MakeServers();
   void MakeProxy();
   void MakeProbers();
+  void SpeakTls(Prober::Options& options);
   bool Play();           // the script's ticks under load
   void Settle();         // the server tells all; nothing waits any more
   void AskAll();         // every answer there is, at rest
@@ -57,7 +60,7 @@ class Scene final : public Witness {
   void Tick();
   bool Look();  // after each step; false
   void PassTime();
-  void NoteHeld(const Said& said);
+  void NoteHeld(const Said& said, const std::string& version);
   void ForgetUnwanted();
   void CheckFirst(const Asked& asked, const Topic& topic);
   void CheckAnswer(const Asked& asked, Topic& topic);
@@ -78,7 +81,7 @@ class Scene final : public Witness {
   tls::SeededRandom seeded_;
   Random dice_;
   event::SimulatedWorld world_;
-  const bool http2_servers_;
+  const bool http2_servers_, tls_;
   const Form form_;
   LinearModel model_;
   Timeline timeline_;
@@ -87,6 +90,8 @@ class Scene final : public Witness {
   bool open_ = false, heard_ = false, playing_ = false;
   int ticks_ = 0;
   ManagementServer::Manners usual_manners_;
+  Papers papers_;
+  std::vector<std::shared_ptr<const tls::ClientContext>> clients_;  // TLS, by number
   std::unique_ptr<ManagementServer> management_;
   std::unique_ptr<Script> script_;
   std::unique_ptr<event::Dispatcher> server_loop_, client_loop_;

@@ -9,16 +9,26 @@ namespace outrigger::simulation::oracle {
 namespace {
 
 // How many names of each kind there are; endpoints e0... are those of c0..., usually.
-constexpr size_t kNames[kKinds] = {5, 6, kListeners, 3, 0};
-constexpr char kLetters[kKinds] = {'c', 'e', 'l', 'r', 's'};
+constexpr size_t kNames[kKinds] = {5, 6, kListeners, 3, 2, 4, 1};
+constexpr char kLetters[kKinds] = {'c', 'e', 'l', 'r', 'x', 's', 'r'};
+constexpr const char* kRuntimeKeys[] = {"k0", "k1"};
+constexpr const char* kSecrets[] = {"s0", "s1", "t0", "t1"};
+constexpr int kFirstFault = 420, kDefaultFault = 410;
 
 }  // namespace
 
-Script::Script(ManagementServer& server, uint64_t seed) : server_(server), dice_(seed) {}
+Script::Script(ManagementServer& server, uint64_t seed, bool tls) : server_(server), dice_(seed), tls_(tls) {}
 
 std::string Script::SomeName(Kind kind) {
+  if (kind == Kind::kSecret) return kSecrets[dice_.Below(4)];
+  if (kind == Kind::kRuntime) return kRuntimeName;
   return absl::StrCat(std::string(1, kLetters[static_cast<size_t>(kind)]),
                       dice_.Below(kNames[static_cast<size_t>(kind)]));
+}
+
+Kind Script::SomeKind() {
+  const Kind kind = static_cast<Kind>(dice_.Below(kKinds));
+  return kind == Kind::kSecret && !tls_ ? Kind::kListener : kind;
 }
 
 Duration Script::SomeFetch() {
@@ -77,6 +87,7 @@ ThingPtr Script::NewRoutes(const std::string& name) {
       } else {
         goal.cluster = SomeName(Kind::kCluster);
       }
+      if (dice_.OneIn(6)) goal.runtime = kRuntimeKeys[dice_.Below(2)];
       host.goals.push_back(goal);
     }
     made->hosts.push_back(host);
@@ -96,7 +107,57 @@ ThingPtr Script::NewListener(const std::string& name) {
   if (made->port == 0 || dice_.OneIn(8)) made->port = usual + (dice_.OneIn(4) ? kOtherPorts : 0);
   if (made->routes.empty() || dice_.OneIn(4)) made->routes = SomeName(Kind::kRoutes);
   if (dice_.OneIn(4)) made->codec = 1 - made->codec;
+  if (dice_.OneIn(3)) ChangeFilter(*made);
+  if (tls_ && usual == kTlsPort) ChangeSecrets(*made);
   made->fetch = SomeFetch();
+  return made;
+}
+
+void Script::ChangeFilter(Thing& listener) {
+  listener.filter = dice_.OneIn(4) ? "" : SomeName(Kind::kExtension);
+  listener.filter_status =
+      listener.filter.empty() || dice_.OneIn(4) ? 0 : kDefaultFault + static_cast<int>(dice_.Below(3));
+  listener.at_once = listener.filter_status != 0 && dice_.OneIn(2);
+}
+
+void Script::ChangeSecrets(Thing& listener) {
+  if (listener.certificate.empty() || dice_.OneIn(4)) listener.certificate = kSecrets[dice_.Below(2)];
+  if (dice_.OneIn(4)) listener.trust = dice_.OneIn(4) ? "" : kSecrets[2 + dice_.Below(2)];
+}
+
+ThingPtr Script::NewExtension(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kExtension;
+  made->name = name;
+  made->version = ++next_version_;
+  made->status = kFirstFault + made->version % 60;
+  return made;
+}
+
+ThingPtr Script::NewRuntime() {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kRuntime;
+  made->name = kRuntimeName;
+  made->version = ++next_version_;
+  for (const char* key : kRuntimeKeys) {
+    if (dice_.OneIn(2)) made->off.push_back(key);
+  }
+  return made;
+}
+
+ThingPtr Script::NewSecret(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kSecret;
+  made->name = name;
+  made->version = ++next_version_;
+  if (name[0] == 's') {
+    made->shows = static_cast<int>(dice_.Below(kCertificates));
+    return made;
+  }
+  for (int client = 0; client < kClients; ++client) {
+    if (!dice_.OneIn(3)) made->trusts.push_back(client);
+  }
+  if (made->trusts.empty()) made->trusts.push_back(static_cast<int>(dice_.Below(kClients)));
   return made;
 }
 
@@ -108,6 +169,12 @@ ThingPtr Script::New(Kind kind, const std::string& name) {
       return NewEndpoints(name);
     case Kind::kRoutes:
       return NewRoutes(name);
+    case Kind::kExtension:
+      return NewExtension(name);
+    case Kind::kSecret:
+      return NewSecret(name);
+    case Kind::kRuntime:
+      return NewRuntime();
     default:
       return NewListener(name);
   }
@@ -125,6 +192,10 @@ void Script::Begin() {
   listener->routes = "r0";
   listener->fetch = Duration(-1);
   server_.memory(Kind::kListener)["l0"] = listener;
+  server_.memory(Kind::kExtension)["x0"] = NewExtension("x0");
+  server_.memory(Kind::kRuntime)[kRuntimeName] = NewRuntime();
+  if (tls_) server_.memory(Kind::kSecret)["s0"] = NewSecret("s0");
+  if (tls_) server_.memory(Kind::kSecret)["t0"] = NewSecret("t0");
   remembered_ = server_.memory();
 }
 
@@ -156,6 +227,7 @@ void Script::Drop() {
 // A thing that cannot be used: in the place of a good one, or besides. Then perhaps soon the good ones again.
 void Script::BadOne() {
   const Kind kind = SomeKind();
+  if (kind == Kind::kRuntime) return;  // nothing is wrong for it
   auto bad = std::make_shared<Thing>(*New(kind, SomeName(kind)));
   if (kind == Kind::kRoutes && bad->hosts.empty()) bad->hosts.push_back({"*", {}});
   if (kind == Kind::kEndpoints && bad->servers.empty()) bad->servers.push_back(0);
@@ -184,7 +256,7 @@ void Script::Crash() {
 }
 
 void Script::Tick() {
-  const auto act = dice_.Below(24);
+  const auto act = dice_.Below(26);
   Note(absl::StrCat("act ", act));
   switch (act) {
     case 0:
@@ -214,14 +286,17 @@ void Script::Tick() {
     case 15:
     case 16:
       return Change(false);
+    case 17:
+    case 18:
+      return server_.Beat(SomeKind());
     default:
       return Change(true);
   }
 }
 
 void Script::TellAll() {
-  server_.manners() = {milliseconds(5), 0, 0, 0};
-  for (const Kind kind : {Kind::kCluster, Kind::kEndpoints, Kind::kListener, Kind::kRoutes}) server_.Push(kind);
+  server_.manners() = {milliseconds(5), 0, 0, 0, 0, 1};
+  for (const Kind kind : kAllKinds) server_.Push(kind);
 }
 
 }  // namespace outrigger::simulation::oracle

@@ -10,13 +10,16 @@ namespace outrigger::simulation::oracle {
 
 constexpr int kServers = 6;
 constexpr int kListeners = 3;
+constexpr int kCertificates = 4, kClients = 2;
 constexpr int kFirstPort = 15000, kOtherPorts = 10;  // l1: 15001 or 15011
+constexpr int kTlsPort = kFirstPort + kListeners - 1;
 
 // What a management server does, drawn from a seed: it changes its mind about everything, tells it in any order, in
 // part, twice, wrongly or late, loses streams and its memory, and in the end says what it has.
 class Script {
  public:
-  Script(ManagementServer& server, uint64_t seed);
+  // `tls`: the last listener speaks TLS.
+  Script(ManagementServer& server, uint64_t seed, bool tls);
   void Begin();    // a small sound memory
   void Tick();     // one thing happens
   void TellAll();  // everything there is, the order that breaks nothing
@@ -27,9 +30,14 @@ class Script {
   ThingPtr NewEndpoints(const std::string& name);
   ThingPtr NewRoutes(const std::string& name);
   ThingPtr NewListener(const std::string& name);
+  ThingPtr NewExtension(const std::string& name);
+  ThingPtr NewSecret(const std::string& name);
+  ThingPtr NewRuntime();
+  void ChangeFilter(Thing& listener);
+  void ChangeSecrets(Thing& listener);
   ThingPtr New(Kind kind, const std::string& name);
   std::string SomeName(Kind kind);
-  Kind SomeKind() { return static_cast<Kind>(dice_.Below(4)); }
+  Kind SomeKind();
   Duration SomeFetch();
   void Change(bool tell);
   void Drop();
@@ -40,6 +48,7 @@ class Script {
 
   ManagementServer& server_;
   Random dice_;
+  const bool tls_;
   int next_version_ = 0;
   std::array<Things, kKinds> dropped_;  // may return as they were
   std::array<Things, kKinds> remembered_;

@@ -3,22 +3,27 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
+#include "envoy/config/core/v3/extension.pb.h"
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "envoy/service/runtime/v3/rtds.pb.h"
 
 namespace outrigger::simulation::oracle {
 namespace {
 
 using envoy::config::cluster::v3::Cluster;
 using envoy::config::core::v3::ConfigSource;
+using envoy::config::core::v3::TypedExtensionConfig;
 using envoy::config::endpoint::v3::ClusterLoadAssignment;
 using envoy::config::listener::v3::Listener;
 using envoy::config::route::v3::RouteConfiguration;
+using envoy::extensions::transport_sockets::tls::v3::Secret;
 using HttpConnectionManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 
 void FillSource(const Thing& thing, ConfigSource* source) {
@@ -89,6 +94,11 @@ RouteConfiguration WireRoutes(const Thing& thing) {
     for (const Goal& goal : host.goals) {
       auto* route = made->add_routes();
       route->mutable_match()->set_prefix(goal.prefix);
+      if (!goal.runtime.empty()) {
+        auto* share = route->mutable_match()->mutable_runtime_fraction();
+        share->mutable_default_value()->set_numerator(100);
+        share->set_runtime_key(goal.runtime);
+      }
       if (goal.status != 0) {
         route->mutable_direct_response()->set_status(static_cast<uint32_t>(goal.status));
         continue;
@@ -100,6 +110,81 @@ RouteConfiguration WireRoutes(const Thing& thing) {
   return out;
 }
 
+envoy::extensions::filters::http::fault::v3::HTTPFault FaultWith(int status) {
+  envoy::extensions::filters::http::fault::v3::HTTPFault fault;
+  fault.mutable_abort()->set_http_status(static_cast<uint32_t>(status));
+  fault.mutable_abort()->mutable_percentage()->set_numerator(100);
+  auto* header = fault.add_headers();
+  header->set_name(kFaultHeader);
+  header->set_present_match(true);
+  return fault;
+}
+
+envoy::service::runtime::v3::Runtime WireRuntime(const Thing& thing) {
+  envoy::service::runtime::v3::Runtime out;
+  out.set_name(thing.name);
+  auto& fields = *out.mutable_layer()->mutable_fields();
+  for (const std::string& key : thing.off) fields[key].set_number_value(0);
+  return out;
+}
+
+TypedExtensionConfig WireExtension(const Thing& thing) {
+  TypedExtensionConfig out;
+  out.set_name(thing.name);
+  if (thing.fault != Fault::kRule) out.mutable_typed_config()->PackFrom(FaultWith(thing.status));  // else: none
+  if (thing.fault == Fault::kMeaning) out.mutable_typed_config()->set_type_url("type.googleapis.com/nobody.Knows");
+  return out;
+}
+
+Secret WireSecret(const Thing& thing, const Papers& papers) {
+  Secret out;
+  out.set_name(thing.name);
+  if (thing.shows >= 0 && thing.fault != Fault::kRule) {
+    const Papers::Pair& pair = papers.servers[static_cast<size_t>(thing.shows)];
+    auto* certificate = out.mutable_tls_certificate();
+    certificate->mutable_certificate_chain()->set_inline_string(pair.certificate);
+    certificate->mutable_private_key()->set_inline_string(thing.fault == Fault::kMeaning ? "no key" : pair.key);
+    return out;
+  }
+  auto* validation = out.mutable_validation_context();
+  validation->mutable_trusted_ca()->set_inline_string(thing.fault == Fault::kMeaning ? "nobody" : papers.authority);
+  if (thing.fault == Fault::kRule) validation->add_verify_certificate_spki("short");
+  for (const int client : thing.trusts) {
+    auto* name = validation->add_match_typed_subject_alt_names();
+    name->set_san_type(envoy::extensions::transport_sockets::tls::v3::SubjectAltNameMatcher::URI);
+    name->mutable_matcher()->set_exact(papers.client_names[static_cast<size_t>(client)]);
+  }
+  return out;
+}
+
+void AddFilter(const Thing& thing, HttpConnectionManager* manager) {
+  if (thing.filter.empty()) return;
+  auto* filter = manager->add_http_filters();
+  filter->set_name(thing.filter);
+  auto* discovery = filter->mutable_config_discovery();
+  FillSource(thing, discovery->mutable_config_source());
+  discovery->add_type_urls("type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault");
+  if (thing.filter_status != 0) discovery->mutable_default_config()->PackFrom(FaultWith(thing.filter_status));
+  discovery->set_apply_default_config_without_warming(thing.at_once);
+}
+
+void AddTransport(const Thing& thing, envoy::config::listener::v3::FilterChain* chain) {
+  if (thing.certificate.empty()) return;
+  envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext tls;
+  auto* common = tls.mutable_common_tls_context();
+  for (const char* protocol : {"h2", "http/1.1"}) common->add_alpn_protocols(protocol);
+  auto* certificate = common->add_tls_certificate_sds_secret_configs();
+  certificate->set_name(thing.certificate);
+  FillSource(thing, certificate->mutable_sds_config());
+  if (!thing.trust.empty()) {
+    common->mutable_validation_context_sds_secret_config()->set_name(thing.trust);
+    FillSource(thing, common->mutable_validation_context_sds_secret_config()->mutable_sds_config());
+    tls.mutable_require_client_certificate()->set_value(true);
+  }
+  chain->mutable_transport_socket()->set_name("tls");
+  chain->mutable_transport_socket()->mutable_typed_config()->PackFrom(tls);
+}
+
 Listener WireListener(const Thing& thing) {
   HttpConnectionManager manager;
   manager.set_stat_prefix("x");
@@ -109,6 +194,7 @@ Listener WireListener(const Thing& thing) {
       static_cast<uint32_t>(100 + thing.codec));
   manager.mutable_rds()->set_route_config_name(thing.routes);
   FillSource(thing, manager.mutable_rds()->mutable_config_source());
+  AddFilter(thing, &manager);
   auto* filter = manager.add_http_filters();
   filter->set_name("router");
   filter->mutable_typed_config()->PackFrom(envoy::extensions::filters::http::router::v3::Router());
@@ -118,7 +204,8 @@ Listener WireListener(const Thing& thing) {
   auto* address = out.mutable_address()->mutable_socket_address();
   address->set_address("10.0.0.2");
   address->set_port_value(static_cast<uint32_t>(thing.port));
-  auto* last = out.add_filter_chains()->add_filters();
+  AddTransport(thing, out.add_filter_chains());
+  auto* last = out.mutable_filter_chains(0)->add_filters();
   last->set_name(thing.fault == Fault::kRule ? "" : "hcm");
   last->mutable_typed_config()->PackFrom(manager);
   return out;
@@ -127,7 +214,8 @@ Listener WireListener(const Thing& thing) {
 }  // namespace
 
 const char* WordOf(Kind kind) {
-  constexpr std::array<const char*, kKinds> kWords = {"cluster", "endpoints", "listener", "routes", "secret"};
+  constexpr std::array<const char*, kKinds> kWords = {"cluster",   "endpoints", "listener", "routes",
+                                                      "extension", "secret",    "runtime"};
   return kWords[static_cast<size_t>(kind)];
 }
 
@@ -137,7 +225,9 @@ const std::string& TypeUrlOf(Kind kind) {
                                           "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
                                           "type.googleapis.com/envoy.config.listener.v3.Listener",
                                           "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
-                                          "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"};
+                                          "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+                                          "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+                                          "type.googleapis.com/envoy.service.runtime.v3.Runtime"};
   return (*kUrls)[static_cast<size_t>(kind)];
 }
 
@@ -147,10 +237,16 @@ std::string Thing::Describe() const {
   if (!service.empty()) absl::StrAppend(&out, " from ", service);
   if (!servers.empty() || kind == Kind::kEndpoints) absl::StrAppend(&out, " {", absl::StrJoin(servers, " "), "}");
   if (kind == Kind::kListener) absl::StrAppend(&out, " :", port, " ", routes, " codec ", codec);
+  if (!certificate.empty()) absl::StrAppend(&out, " tls ", certificate, " trusts ", trust.empty() ? "anybody" : trust);
+  if (!filter.empty()) absl::StrAppend(&out, " filter ", filter, "/", filter_status, at_once ? " at once" : "");
+  if (kind == Kind::kExtension) absl::StrAppend(&out, " ", status);
+  if (kind == Kind::kRuntime) absl::StrAppend(&out, " off {", absl::StrJoin(off, " "), "}");
+  if (kind == Kind::kSecret) absl::StrAppend(&out, " ", shows, " {", absl::StrJoin(trusts, " "), "}");
   for (const Host& host : hosts) {
     absl::StrAppend(&out, " [", host.domain);
     for (const Goal& goal : host.goals) {
-      absl::StrAppend(&out, " ", goal.prefix, "->", goal.status != 0 ? absl::StrCat(goal.status) : goal.cluster);
+      absl::StrAppend(&out, " ", goal.prefix, "->", goal.status != 0 ? absl::StrCat(goal.status) : goal.cluster,
+                      goal.runtime.empty() ? "" : absl::StrCat(" unless ", goal.runtime));
     }
     absl::StrAppend(&out, "]");
   }
@@ -158,7 +254,7 @@ std::string Thing::Describe() const {
   return out;
 }
 
-google::protobuf::Any Wire(const Thing& thing, bool http2_servers) {
+google::protobuf::Any Wire(const Thing& thing, bool http2_servers, const Papers& papers) {
   google::protobuf::Any any;
   switch (thing.kind) {
     case Kind::kCluster:
@@ -179,7 +275,14 @@ google::protobuf::Any Wire(const Thing& thing, bool http2_servers) {
     case Kind::kListener:
       any.PackFrom(WireListener(thing));
       break;
+    case Kind::kExtension:
+      any.PackFrom(WireExtension(thing));
+      break;
+    case Kind::kRuntime:
+      any.PackFrom(WireRuntime(thing));
+      break;
     case Kind::kSecret:
+      any.PackFrom(WireSecret(thing, papers));
       break;
   }
   return any;

@@ -14,10 +14,10 @@
 // said in a few sentences (linear_model.h).
 namespace outrigger::simulation::oracle {
 
-enum class Kind : uint8_t { kCluster, kEndpoints, kListener, kRoutes, kSecret };
-constexpr size_t kKinds = 5;
-constexpr std::array<Kind, kKinds> kAllKinds = {Kind::kCluster, Kind::kEndpoints, Kind::kListener, Kind::kRoutes,
-                                                Kind::kSecret};
+enum class Kind : uint8_t { kCluster, kEndpoints, kListener, kRoutes, kExtension, kSecret, kRuntime };
+constexpr size_t kKinds = 7;
+constexpr std::array<Kind, kKinds> kAllKinds = {Kind::kCluster,   Kind::kEndpoints, Kind::kListener, Kind::kRoutes,
+                                                Kind::kExtension, Kind::kSecret,    Kind::kRuntime};
 const char* WordOf(Kind kind);
 const std::string& TypeUrlOf(Kind kind);
 // Clusters and listeners: everything there is is wanted, and (in the state-of-the-world form) absence removes.
@@ -33,6 +33,7 @@ enum class Fault : uint8_t {
 struct Goal {
   std::string prefix, cluster;
   int status = 0;
+  std::string runtime;  // not empty: only where the runtime does not say 0 of this
 };
 struct Host {
   std::string domain;
@@ -52,13 +53,33 @@ struct Thing {
   int port = 0;              // listeners
   std::string routes;        // listeners: the route configuration they subscribe to
   int codec = 0;             // listeners: what was announced to connections, which do not outlive it
+  // Listeners: the secrets that its certificate and whom it trusts come from; no certificate: plain, no trust: anybody.
+  std::string certificate, trust;
+  std::string filter;            // listeners: the extension that is its fault filter; empty: it has none
+  int filter_status = 0;         // what stands for that while it has not come; 0: nothing does
+  bool at_once = false;          // and does so from the beginning
+  int status = 0;                // extensions: the answer to who asks for a fault
+  int shows = -1;                // secrets: which certificate; -1: it is about trust
+  std::vector<std::string> off;  // runtime: of these it says 0, of the others nothing
+  std::vector<int> trusts;       // secrets: which clients
   std::string Describe() const;
 };
 using ThingPtr = std::shared_ptr<const Thing>;
 using Things = std::map<std::string, ThingPtr>;  // of one kind, by name
 
+// Keys and certificates as text, by number.
+struct Papers {
+  struct Pair {
+    std::string certificate, key;
+  };
+  std::vector<Pair> servers;
+  std::vector<std::string> client_names;  // URIs
+  std::string authority;
+};
 // As it is sent.
-google::protobuf::Any Wire(const Thing& thing, bool http2_servers);
+google::protobuf::Any Wire(const Thing& thing, bool http2_servers, const Papers& papers);
+constexpr char kRuntimeName[] = "rt0";
+constexpr char kFaultHeader[] = "x-fault";  // who sends it asks for a fault
 constexpr int kFirstServerPort = 8000;
 
 }  // namespace outrigger::simulation::oracle

@@ -54,23 +54,73 @@ bool Law::MayRefuse(int port, size_t from, size_t to) const {
   return false;
 }
 
+Law::Begin Law::BeginAt(int port, size_t moment) const {
+  const Thing* listener = ListenerAt(port, moment);
+  if (listener == nullptr) return {};
+  return {listener, GuardOf(*listener, moment)};
+}
+
+std::string Law::GuardOf(const Thing& listener, size_t moment) const {
+  if (listener.certificate.empty()) return "plain";
+  const State& state = timeline_.state(moment);
+  if (state.Find(Kind::kSecret, listener.certificate) == nullptr) return "missing";
+  if (listener.trust.empty()) return "anybody";
+  const Thing* trust = state.Find(Kind::kSecret, listener.trust);
+  return trust == nullptr ? "missing" : absl::StrJoin(trust->trusts, " ");
+}
+
+bool Law::GuardChanged(const Begin& begin, size_t moment) const {
+  const Thing* now = timeline_.state(moment).Find(Kind::kListener, begin.listener->name);
+  return now != nullptr && GuardOf(*now, moment) != begin.guard;
+}
+
 // Its address may change: who is connected stays.
 bool Law::Follows(int port, size_t moment, size_t later) const {
-  const Thing* begin = ListenerAt(port, moment);
+  const Begin begin = BeginAt(port, moment);
   for (size_t i = moment; i <= later; ++i) {
-    if (Breaks(*begin, i)) return false;
+    if (Breaks(begin, i)) return false;
   }
   return true;
 }
 
-bool Law::Breaks(const Thing& listener, size_t moment) const {
-  const Thing* now = timeline_.state(moment).Find(Kind::kListener, listener.name);
-  return now == nullptr || now->codec != listener.codec;
+bool Law::Breaks(const Begin& begin, size_t moment) const {
+  const Thing* now = timeline_.state(moment).Find(Kind::kListener, begin.listener->name);
+  return now == nullptr || now->codec != begin.listener->codec || GuardOf(*now, moment) != begin.guard;
 }
+
+namespace {
+
+bool Admits(const std::string& guard, int peer) {
+  return guard == "plain" || guard == "anybody" || absl::StrContains(guard, absl::StrCat(peer));
+}
+
+}  // namespace
 
 bool Law::MayEnd(const Followed& connection, size_t to) const {
   for (size_t i = connection.opened; i <= std::min(connection.accepted, to); ++i) {
     if (ListenerAt(connection.port, i) != nullptr && !Follows(connection.port, i, to)) return true;
+  }
+  return MayLose(connection, to);
+}
+
+bool Law::MayLose(const Followed& connection, size_t to) const {
+  for (size_t i = connection.opened; i <= std::min(connection.accepted, to); ++i) {
+    const Begin begin = BeginAt(connection.port, i);
+    if (begin.listener == nullptr || begin.guard == "plain") continue;
+    if (!Admits(begin.guard, connection.peer)) return true;
+    for (size_t k = i; k <= to; ++k) {
+      if (GuardChanged(begin, k)) return true;
+    }
+  }
+  return false;
+}
+
+bool Law::MayShow(const Followed& connection, int certificate) const {
+  for (size_t i = connection.opened; i <= std::min(connection.accepted, timeline_.possible()); ++i) {
+    const Thing* listener = ListenerAt(connection.port, i);
+    if (listener == nullptr) continue;
+    const Thing* secret = timeline_.state(i).Find(Kind::kSecret, listener->certificate);
+    if (secret != nullptr && secret->shows == certificate) return true;
   }
   return false;
 }
@@ -78,15 +128,15 @@ bool Law::MayEnd(const Followed& connection, size_t to) const {
 MonotonicTime Law::MustEnd(const Followed& connection) const {
   MonotonicTime since = MonotonicTime::min();
   for (size_t i = connection.opened; i <= std::min(connection.accepted, timeline_.possible()); ++i) {
-    const Thing* begin = ListenerAt(connection.port, i);
-    if (begin == nullptr) continue;
+    const Begin begin = BeginAt(connection.port, i);
+    if (begin.listener == nullptr || !Admits(begin.guard, connection.peer)) continue;
     // The connections of a listener that goes are asked to end one after the other, in its time of draining.
     for (size_t k = i; k <= timeline_.certain(); ++k) {
-      if (timeline_.state(k).Find(Kind::kListener, begin->name) == nullptr) return MonotonicTime::max();
+      if (timeline_.state(k).Find(Kind::kListener, begin.listener->name) == nullptr) return MonotonicTime::max();
     }
     // A moment may be over before a worker sees it: what breaks a connection lasts until now.
     size_t first = timeline_.certain() + 1;
-    while (first > i && Breaks(*begin, first - 1)) --first;
+    while (first > i && Breaks(begin, first - 1)) --first;
     if (first > timeline_.certain()) return MonotonicTime::max();
     since = std::max(since, timeline_.moment(first).certain);
   }
@@ -96,12 +146,16 @@ MonotonicTime Law::MustEnd(const Followed& connection) const {
 std::vector<size_t> Law::Deciding(const Followed& connection, size_t from, size_t to) const {
   std::set<size_t> moments;
   for (size_t accepted = connection.opened; accepted <= std::min(connection.accepted, to); ++accepted) {
-    if (ListenerAt(connection.port, accepted) == nullptr) continue;
-    const Thing& begin = *ListenerAt(connection.port, accepted);
+    const Begin begin = BeginAt(connection.port, accepted);
+    if (begin.listener == nullptr || !Admits(begin.guard, connection.peer)) continue;
     // It drains, but what was settled may hold again by now.
+    bool trusted = false;
     for (size_t i = std::max(from, accepted); i <= to; ++i) {
       if (!Breaks(begin, i)) moments.insert(i);
+      trusted = trusted || !GuardChanged(begin, i);
     }
+    // No request begins when who may connect changed.
+    if (!trusted) continue;
     // What it followed last decides: before the first break, and before the last one. If no worker saw that, what was
     // before it.
     const auto decides = [&](size_t last) {
@@ -119,12 +173,13 @@ std::vector<size_t> Law::Deciding(const Followed& connection, size_t from, size_
 
 namespace {
 
-const Goal* GoalOf(const Thing& routes, const std::string& host, const std::string& path) {
+const Goal* GoalOf(const Thing& routes, const Thing* runtime, const std::string& host, const std::string& path) {
   for (const std::string& domain : {host, std::string("*")}) {
     for (const Host& candidate : routes.hosts) {
       if (candidate.domain != domain) continue;
       for (const Goal& goal : candidate.goals) {
-        if (absl::StartsWith(path, goal.prefix)) return &goal;
+        const bool off = runtime != nullptr && std::count(runtime->off.begin(), runtime->off.end(), goal.runtime) > 0;
+        if (absl::StartsWith(path, goal.prefix) && !off) return &goal;
       }
       return nullptr;
     }
@@ -159,15 +214,31 @@ std::string Say(const Outcome& outcome) {
 
 }  // namespace
 
-bool Law::Decides(const Thing& listener, const Thing* routes, const std::string& host, const std::string& path,
-                  size_t routed, size_t to, const Answer& answer, std::string* allowed) const {
+bool Law::Filters(const Thing& listener, const Question& question, size_t decided, const Answer& answer, bool* fits,
+                  std::string* allowed) const {
+  if (listener.filter.empty()) return false;
+  const Thing* filter = timeline_.state(decided).Find(Kind::kExtension, listener.filter);
+  const int status = filter != nullptr ? filter->status : listener.filter_status;
+  if (status != 0 && !question.wants_fault) return false;
+  const int expected = status == 0 ? 500 : status;
+  const std::string version = absl::StrCat(listener.name, ".", listener.version);
+  *fits = answer.status == expected && answer.server < 0 && answer.listener == version;
+  absl::StrAppend(allowed, "  moment ", decided, " (", timeline_.moment(decided).cause, "): listener ", version, ": ",
+                  expected, " by its filter\n");
+  return true;
+}
+
+bool Law::Decides(const Thing& listener, const Thing* routes, const Question& question, size_t routed, size_t to,
+                  const Answer& answer, std::string* allowed) const {
   const std::string version = absl::StrCat(listener.name, ".", listener.version);
   const std::string by = absl::StrCat("listener ", version, ", ", routes == nullptr ? "no routes" : routes->Describe());
   const auto allow = [&](size_t moment, const std::string& what) {
     absl::StrAppend(allowed, "  moment ", moment, " (", timeline_.moment(moment).cause, "): ", by, what, "\n");
   };
   const bool same = answer.listener == version;
-  const Goal* goal = routes == nullptr ? nullptr : GoalOf(*routes, host, path);
+  const Goal* goal = routes == nullptr ? nullptr
+                                       : GoalOf(*routes, timeline_.state(routed).Find(Kind::kRuntime, kRuntimeName),
+                                                question.host, question.path);
   if (goal == nullptr) {
     allow(routed, ": 404");
     return same && answer.status == 404 && answer.server < 0;
@@ -185,8 +256,8 @@ bool Law::Decides(const Thing& listener, const Thing* routes, const std::string&
   return false;
 }
 
-std::string Law::Judge(const Followed& connection, const std::string& host, const std::string& path, size_t from,
-                       size_t to, const Answer& answer) const {
+std::string Law::Judge(const Followed& connection, const Question& question, size_t from, size_t to,
+                       const Answer& answer) const {
   std::string allowed;
   for (const size_t decided : Deciding(connection, from, to)) {
     const Thing* listener = ListenerAt(connection.port, decided);
@@ -196,13 +267,21 @@ std::string Law::Judge(const Followed& connection, const std::string& host, cons
       if (then != nullptr) listener = timeline_.state(decided).Find(Kind::kListener, then->name);
     }
     if (listener == nullptr) continue;
+    bool fits = false;
+    if (Filters(*listener, question, decided, answer, &fits, &allowed)) {
+      if (fits) return "";
+      continue;
+    }
     // Its routes are the newest when its headers are there; if there are none any more, those of its begin.
     const Thing* before = nullptr;
+    const Thing* before_runtime = nullptr;
     for (size_t routed = decided; routed <= to; ++routed) {
       const Thing* routes = timeline_.state(routed).Find(Kind::kRoutes, listener->routes);
-      if (routed != decided && (routes == nullptr || routes == before)) continue;
+      const Thing* runtime = timeline_.state(routed).Find(Kind::kRuntime, kRuntimeName);
+      if (routed != decided && (routes == nullptr || (routes == before && runtime == before_runtime))) continue;
       before = routes;
-      if (Decides(*listener, routes, host, path, routed, to, answer, &allowed)) return "";
+      before_runtime = runtime;
+      if (Decides(*listener, routes, question, routed, to, answer, &allowed)) return "";
     }
   }
   return allowed.empty() ? "  nothing at all\n" : allowed;

@@ -56,6 +56,13 @@ struct Followed {
   int port = 0;
   size_t opened = 0;           // the certain moment when it began
   size_t accepted = SIZE_MAX;  // the possible moment when its peer had certainly taken it
+  int peer = -1;               // TLS: which client it is
+};
+
+// What is asked.
+struct Question {
+  std::string host, path;
+  bool wants_fault = false;
 };
 
 // What the timeline allows. All are given the moments between which something happened: `from` was certain when it
@@ -68,22 +75,38 @@ class Law {
   bool MayRefuse(int port, size_t from, size_t to) const;
   // A connection may be asked to end, or ended: its listener went, or changed what was settled with its peer.
   bool MayEnd(const Followed& connection, size_t to) const;
+  // A request on it may be lost, or the connection: who may connect changed, or does not let it in.
+  bool MayLose(const Followed& connection, size_t to) const;
+  // It may have seen this certificate.
+  bool MayShow(const Followed& connection, int certificate) const;
   // It must: whatever moment accepted it, there is a certain reason. Returns since when; max: it need not.
   MonotonicTime MustEnd(const Followed& connection) const;
   // "", or what was allowed instead.
-  std::string Judge(const Followed& connection, const std::string& host, const std::string& path, size_t from,
-                    size_t to, const Answer& answer) const;
+  std::string Judge(const Followed& connection, const Question& question, size_t from, size_t to,
+                    const Answer& answer) const;
 
  private:
   const Thing* ListenerAt(int port, size_t moment) const;
+  // How a listener accepted.
+  struct Begin {
+    const Thing* listener = nullptr;  // null: nobody listened
+    std::string guard;
+  };
+  Begin BeginAt(int port, size_t moment) const;
+  // Whom a listener lets in: "plain", "missing" (a secret: nobody), "anybody", or clients.
+  std::string GuardOf(const Thing& listener, size_t moment) const;
+  bool GuardChanged(const Begin& begin, size_t moment) const;
   // Whether a connection that `moment` accepted follows its listener at `later` still.
   bool Follows(int port, size_t moment, size_t later) const;
   // Whether what was settled with a peer of this listener does not hold at `moment`.
-  bool Breaks(const Thing& listener, size_t moment) const;
+  bool Breaks(const Begin& begin, size_t moment) const;
   // Whether these routes lead to the answer, by what clusters are from the moment `routed` to `to`; adds what is
   // allowed.
-  bool Decides(const Thing& listener, const Thing* routes, const std::string& host, const std::string& path,
-               size_t routed, size_t to, const Answer& answer, std::string* allowed) const;
+  bool Decides(const Thing& listener, const Thing* routes, const Question& question, size_t routed, size_t to,
+               const Answer& answer, std::string* allowed) const;
+  // The same of its filter: true if that answers; `allowed` says what, `fits` whether it is that.
+  bool Filters(const Thing& listener, const Question& question, size_t decided, const Answer& answer, bool* fits,
+               std::string* allowed) const;
   // The moments whose listener may decide.
   std::vector<size_t> Deciding(const Followed& connection, size_t from, size_t to) const;
 

@@ -42,7 +42,7 @@ class TimelineTest : public testing::Test {
     timeline_.Observe(At(5), 3, 3);
   }
   std::string Judge(const std::string& listener) const {
-    return law_.Judge({1, 1, 1}, "a.test", "/", 3, 3, NotFoundBy(listener));
+    return law_.Judge({1, 1, 1}, {"a.test", "/"}, 3, 3, NotFoundBy(listener));
   }
 
   Timeline timeline_;
