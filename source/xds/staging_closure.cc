@@ -114,21 +114,27 @@ void StagingGraph::ReleaseNeeds(const ResourceKey& owner, const Needs& needs) {
 
 // Not before an update is whole: what one resource of it lets go, another may want, and the server, which sees the same
 // subscriptions as before, would not send it again.
+// What goes lets others go and comes here again: the outermost call does all, so that many that go at once need no more
+// stack than one.
 void StagingGraph::LetOrphansGo() {
-  while (!orphans_.empty()) {
-    const ResourceKey key = *orphans_.begin();
-    orphans_.erase(orphans_.begin());
-    const ResourceNode* node = Find(key);
-    if (node == nullptr || !node->wanted_by.empty()) continue;
-    if (node->source != nullptr) node->source->Unwant(key.type, key.name);
-    Drop(key);
-  }
-  const std::set<std::string> leaving = leaving_;
-  for (const std::string& cluster : leaving) {
-    TryLeave(cluster);
-    const ResourceNode* node = Find({ResourceType::kCluster, cluster});
-    if (node == nullptr || !node->leaving) leaving_.erase(cluster);
-  }
+  if (std::exchange(letting_go_, true)) return;
+  do {
+    while (!orphans_.empty()) {
+      const ResourceKey key = *orphans_.begin();
+      orphans_.erase(orphans_.begin());
+      const ResourceNode* node = Find(key);
+      if (node == nullptr || !node->wanted_by.empty()) continue;
+      if (node->source != nullptr) node->source->Unwant(key.type, key.name);
+      Drop(key);
+    }
+    const std::set<std::string> leaving = leaving_;
+    for (const std::string& cluster : leaving) {
+      TryLeave(cluster);
+      const ResourceNode* node = Find({ResourceType::kCluster, cluster});
+      if (node == nullptr || !node->leaving) leaving_.erase(cluster);
+    }
+  } while (!orphans_.empty());
+  letting_go_ = false;
 }
 
 void StagingGraph::StartWaiting(ResourceNode& node, std::unique_ptr<Staged> staged) {

@@ -227,6 +227,7 @@ class StagingGraph final : public UpdateSink {
   Keys orphans_;                   // nobody subscribes to them any more; they go when the update that runs is whole
   std::set<std::string> leaving_;  // clusters that their source dropped, until they go or come again
   bool updating_ = false;          // an update runs
+  bool letting_go_ = false;        // so does LetOrphansGo
   uint64_t updates_ = 0;
   bool seeding_ = false;
   Counters counters_;

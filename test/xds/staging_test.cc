@@ -366,5 +366,28 @@ TEST(StagingTest, UpdatesAreCountedUnderTheirPublishedNames) {
   EXPECT_EQ(cds.update_failure.value(), 1u);
 }
 
+TEST(StagingTest, VeryManyThatGoAtOnceNeedNoMoreStackThanOne) {
+  Scene scene;
+  scene.graph->WatchAll(T::kCluster, *scene.stream, seconds(15));
+  Update come, go;
+  come.type = go.type = T::kCluster;
+  for (uint64_t i = 0; i < 40'000; ++i) {
+    const std::string name = absl::StrCat("c", i);
+    come.updated.push_back(
+        {.name = name, .version = "1", .message = std::make_shared<ClusterProto>(EdsCluster(name)), .hash = i + 1});
+    go.removed.push_back(name);
+  }
+  std::sort(go.removed.begin(), go.removed.end());
+  const auto known = [&] {
+    size_t rows = 0;
+    scene.graph->ForEach([&rows](const ResourceRow&) { ++rows; });
+    return rows;
+  };
+  EXPECT_TRUE(scene.graph->OnUpdate(come).empty());
+  EXPECT_EQ(known(), 80'000u);
+  EXPECT_TRUE(scene.graph->OnUpdate(go).empty());
+  EXPECT_EQ(known(), 0u);
+}
+
 }  // namespace
 }  // namespace outrigger::xds
