@@ -57,7 +57,7 @@ void Found::Finish() {
   runtime_keys.erase(std::unique(runtime_keys.begin(), runtime_keys.end()), runtime_keys.end());
   asked_keys =
       absl::string_view(reinterpret_cast<const char*>(runtime_keys.data()), runtime_keys.size() * sizeof(uint64_t));
-  runtime_keys = {};
+  runtime_keys = std::vector<uint64_t>();  // gives its room back, as {} would not
   subscriptions.shrink_to_fit();
   // By slot, not by address: in this order they are given back, and the next names take them.
   std::sort(clusters.begin(), clusters.end(),

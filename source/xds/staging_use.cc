@@ -40,7 +40,7 @@ void StagingGraph::Published(uint64_t generation) {
   }
   std::vector<ResourceKey>& keys = in_flight_[generation];
   keys.insert(keys.end(), std::make_move_iterator(unpublished_.begin()), std::make_move_iterator(unpublished_.end()));
-  unpublished_ = {};  // after a large update there may be room for very many
+  unpublished_ = std::vector<ResourceKey>();  // gives its room back, as {} would not
   SettleUses();
 }
 
