@@ -1,7 +1,6 @@
 #include "source/config/build_context.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/base.pb.h"
@@ -55,9 +54,7 @@ void Found::Finish() {
   unique(dependencies.files);
   std::sort(runtime_keys.begin(), runtime_keys.end());
   runtime_keys.erase(std::unique(runtime_keys.begin(), runtime_keys.end()), runtime_keys.end());
-  asked_keys =
-      absl::string_view(reinterpret_cast<const char*>(runtime_keys.data()), runtime_keys.size() * sizeof(uint64_t));
-  runtime_keys = std::vector<uint64_t>();  // gives its room back, as {} would not
+  runtime_keys.shrink_to_fit();
   subscriptions.shrink_to_fit();
   // By slot, not by address: in this order they are given back, and the next names take them.
   std::sort(clusters.begin(), clusters.end(),
@@ -66,18 +63,13 @@ void Found::Finish() {
 }
 
 bool Found::AskedAny(const std::set<uint64_t>& keys) const {
-  absl::string_view asked = asked_keys;
-  for (uint64_t key = 0; asked.size() >= sizeof(key); asked.remove_prefix(sizeof(key))) {
-    std::memcpy(&key, asked.data(), sizeof(key));
-    if (keys.count(key) != 0) return true;
-  }
-  return false;
+  return std::any_of(runtime_keys.begin(), runtime_keys.end(), [&](uint64_t key) { return keys.count(key) != 0; });
 }
 
 bool Found::empty() const {
   return dependencies.subscriptions.empty() && dependencies.clusters.empty() && dependencies.files.empty() &&
          clusters.empty() && routes.empty() && warnings.empty() && clusters_of_extension.empty() && conflicts.empty() &&
-         runtime_keys.empty() && asked_keys.empty();
+         runtime_keys.empty();
 }
 
 const Found& FoundOfPart::None() {

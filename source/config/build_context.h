@@ -70,10 +70,8 @@ struct Found {
   // What discovered configurations name, by their own name.
   std::map<std::string, std::set<std::string>, std::less<>> clusters_of_extension;
   std::vector<std::string> conflicts;  // discovered, but of a type that is not taken: prefixes of statistics
-  // What it asked of the runtime values, so that it is compiled again when they change. Finished, they are in
-  // `asked_keys`, which all share that asked the same.
+  // What it asked of the runtime values, so that it is compiled again when they change.
   std::vector<uint64_t> runtime_keys;
-  SharedText asked_keys;
   static constexpr uint64_t kAllRuntimeKeys = 0;
   static uint64_t HashOfKey(absl::string_view key) { return StableHash(key) | 1; }
   bool AskedAny(const std::set<uint64_t>& keys) const;
