@@ -115,7 +115,7 @@ TEST_F(RouterDrainTest, AConnectionThatLivedLongEnoughWaitsForTheDrainTimeoutOnl
 
 TEST_F(RouterDrainTest, AConnectionThatLivedLongEnoughAnswersTheRequestOnItsWay) {
   listener_.hcm = [](filters::hcm::HcmConfig& hcm) {
-    hcm.max_connection_duration = milliseconds(20);
+    hcm.max_connection_duration = milliseconds(300);
     hcm.drain_timeout = seconds(600);
   };
   Start(Ok);
