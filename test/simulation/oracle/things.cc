@@ -13,6 +13,7 @@
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 #include "envoy/service/runtime/v3/rtds.pb.h"
+#include "source/extension/values.h"
 
 namespace outrigger::simulation::oracle {
 namespace {
@@ -25,6 +26,15 @@ using envoy::config::listener::v3::Listener;
 using envoy::config::route::v3::RouteConfiguration;
 using envoy::extensions::transport_sockets::tls::v3::Secret;
 using HttpConnectionManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
+
+// The entries of maps in order: PackFrom writes them as they happen to lie in memory, and one thing would have other
+// bytes each time it is sent, which the proxy takes for a change.
+google::protobuf::Any Packed(const google::protobuf::Message& message) {
+  google::protobuf::Any any;
+  any.set_type_url(absl::StrCat("type.googleapis.com/", message.GetDescriptor()->full_name()));
+  any.set_value(extension::CanonicalBytes(message));
+  return any;
+}
 
 void FillSource(const Thing& thing, ConfigSource* source) {
   source->mutable_ads();
@@ -255,37 +265,29 @@ std::string Thing::Describe() const {
 }
 
 google::protobuf::Any Wire(const Thing& thing, bool http2_servers, const Papers& papers) {
-  google::protobuf::Any any;
   switch (thing.kind) {
     case Kind::kCluster:
-      any.PackFrom(WireCluster(thing, http2_servers));
-      break;
+      return Packed(WireCluster(thing, http2_servers));
     case Kind::kEndpoints: {
       ClusterLoadAssignment out;
       out.set_cluster_name(thing.name);
       FillEndpoints(thing, &out);
       // What tells versions with the same servers apart.
       out.mutable_policy()->mutable_overprovisioning_factor()->set_value(static_cast<uint32_t>(140 + thing.version));
-      any.PackFrom(out);
-      break;
+      return Packed(out);
     }
     case Kind::kRoutes:
-      any.PackFrom(WireRoutes(thing));
-      break;
+      return Packed(WireRoutes(thing));
     case Kind::kListener:
-      any.PackFrom(WireListener(thing));
-      break;
+      return Packed(WireListener(thing));
     case Kind::kExtension:
-      any.PackFrom(WireExtension(thing));
-      break;
+      return Packed(WireExtension(thing));
     case Kind::kRuntime:
-      any.PackFrom(WireRuntime(thing));
-      break;
+      return Packed(WireRuntime(thing));
     case Kind::kSecret:
-      any.PackFrom(WireSecret(thing, papers));
-      break;
+      return Packed(WireSecret(thing, papers));
   }
-  return any;
+  return {};
 }
 
 }  // namespace outrigger::simulation::oracle
