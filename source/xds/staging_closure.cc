@@ -113,11 +113,12 @@ void StagingGraph::ReleaseNeeds(const ResourceKey& owner, const Needs& needs) {
 }
 
 // Not before an update is whole: what one resource of it lets go, another may want, and the server, which sees the same
-// subscriptions as before, would not send it again.
+// subscriptions as before, would not send it again. Nor between two that go live together: a cluster that the first
+// does not need any more, the second may name.
 // What goes lets others go and comes here again: the outermost call does all, so that many that go at once need no more
 // stack than one.
 void StagingGraph::LetOrphansGo() {
-  if (std::exchange(letting_go_, true)) return;
+  if (waking_ > 0 || std::exchange(letting_go_, true)) return;
   do {
     while (!orphans_.empty()) {
       const ResourceKey key = *orphans_.begin();
@@ -249,19 +250,14 @@ void StagingGraph::SetActive(ResourceNode& node, std::unique_ptr<Staged> staged)
   }
   if (before == nullptr) return;
   const Staged* now = node.active.get();
-  std::vector<std::string> left;
   for (const std::string& cluster : before->needs.clusters) {
-    if (!Names(now, cluster)) {
-      auto at = named_by_.find(cluster);
-      if (at != named_by_.end()) {
-        at->second.erase(key);
-        if (at->second.empty()) named_by_.erase(at);
-      }
-    }
-    left.push_back(cluster);  // also those still named: they may have waited for this one to move
+    if (Names(now, cluster)) continue;
+    auto at = named_by_.find(cluster);
+    if (at == named_by_.end()) continue;
+    at->second.erase(key);
+    if (at->second.empty()) named_by_.erase(at);
   }
   ReleaseNeeds(key, before->needs);
-  for (const std::string& cluster : left) TryLeave(cluster);
 }
 
 void StagingGraph::WakeDependants(const ResourceKey& key) {
@@ -271,10 +267,13 @@ void StagingGraph::WakeDependants(const ResourceKey& key) {
     auto at = waiting_for_.find(key.name);
     if (at != waiting_for_.end()) dependants.insert(at->second.begin(), at->second.end());
   }
+  ++waking_;
   for (const ResourceKey& dependant : dependants) {
     const absl::Status ignored = TryActivate(dependant);  // shown with the resource
     (void)ignored;
   }
+  --waking_;
+  if (!updating_) LetOrphansGo();
 }
 
 void StagingGraph::Drop(const ResourceKey& asked) {

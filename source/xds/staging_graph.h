@@ -228,6 +228,7 @@ class StagingGraph final : public UpdateSink {
   std::set<std::string> leaving_;  // clusters that their source dropped, until they go or come again
   bool updating_ = false;          // an update runs
   bool letting_go_ = false;        // so does LetOrphansGo
+  int waking_ = 0;                 // dependants of something go live, nested
   uint64_t updates_ = 0;
   bool seeding_ = false;
   Counters counters_;

@@ -219,6 +219,25 @@ TEST(StagingTest, WhatWasRemovedWhileThereWasNoStreamDoesNotStayForEver) {
   EXPECT_TRUE(scene.target.Has(T::kCluster, "named"));
 }
 
+TEST(StagingTest, AClusterThatLeavesIsStillThereForAllTablesThatGoLiveAtOnce) {
+  Scene scene;
+  scene.WatchBoth();
+  scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r1")});
+  scene.Say<RouteProto>(T::kRoutes, "v1", {Routes("r1", "late")});
+  scene.Say<ClusterProto>(T::kCluster, "v1", {EdsCluster("late")});
+  scene.Say<ListenerProto>(T::kListener, "v2", {Listener("in", "r1"), Listener("other", "r2")});
+  RouteProto changed = Routes("r1", "late");
+  changed.mutable_virtual_hosts(0)->add_domains("changed.test");
+  scene.Say<RouteProto>(T::kRoutes, "v2", {changed, Routes("r2", "late")});
+  scene.SayNothing(T::kCluster, "v2");
+  scene.Run(StagingGraph::kLeaving * 2);
+  EXPECT_FALSE(scene.target.Has(T::kRoutes, "r2"));
+  scene.Run(StagingGraph::kLeaving * 2);  // its endpoints are not waited for any more
+  EXPECT_LT(scene.target.IndexOf("+CDS late@v1"), scene.target.IndexOf("+RDS r2@v2"));
+  EXPECT_LT(scene.target.IndexOf("+RDS r2@v2"), scene.target.IndexOf("-CDS late"));
+  EXPECT_FALSE(scene.target.Has(T::kCluster, "late"));
+}
+
 TEST(StagingTest, AClusterThatComesBackWhileItIsHeldStays) {
   Scene scene;
   scene.WatchBoth();

@@ -314,7 +314,7 @@ void Scene::OnResponse(const Said& said, const std::string& version, const std::
     return held == topic.held.end() || held->second != beat.second;
   });
   const LinearModel::Verdict verdict = model_.OnResponse(Now(), heard, topic.asked);
-  NoteHeld(said, version);
+  NoteHeld(said, version, verdict != LinearModel::Verdict::kIgnored);
   std::string what = absl::StrCat(WordOf(said.kind), " ", version, ":");
   for (const ThingPtr& thing : said.things) absl::StrAppend(&what, " ", thing->Describe());
   if (!said.removed.empty()) absl::StrAppend(&what, " gone: ", absl::StrJoin(said.removed, " "));
@@ -337,12 +337,11 @@ void Scene::OnResponse(const Said& said, const std::string& version, const std::
   if (!refused) topic.version = version;
 }
 
-void Scene::NoteHeld(const Said& said, const std::string& version) {
+void Scene::NoteHeld(const Said& said, const std::string& version, bool heard) {
   const bool delta = form_ == Form::kDelta;
   std::map<std::string, std::string>& held = topics_[static_cast<size_t>(said.kind)].held;
   const bool broken = std::any_of(said.things.begin(), said.things.end(),
                                   [](const ThingPtr& thing) { return thing->fault == Fault::kRule; });
-  const bool heard = IsRoot(said.kind) ? model_.wants_all(said.kind) : topics_[static_cast<size_t>(said.kind)].asked;
   if (heard && !broken) {
     for (const ThingPtr& thing : said.things) {
       const bool own = delta || said.ttl > Duration::zero();

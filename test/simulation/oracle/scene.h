@@ -60,7 +60,7 @@ class Scene final : public Witness {
   void Tick();
   bool Look();  // after each step; false
   void PassTime();
-  void NoteHeld(const Said& said, const std::string& version);
+  void NoteHeld(const Said& said, const std::string& version, bool heard);
   void ForgetUnwanted();
   void CheckFirst(const Asked& asked, const Topic& topic);
   void CheckAnswer(const Asked& asked, Topic& topic);
