@@ -25,6 +25,7 @@ ALL_TYPES = [
     "//api/envoy/extensions/filters/http/router/v3:v3_cc",
     "//api/envoy/extensions/filters/http/upstream_codec/v3:v3_cc",
     "//api/envoy/extensions/filters/listener/http_inspector/v3:v3_cc",
+    "//api/envoy/extensions/filters/listener/local_ratelimit/v3:v3_cc",
     "//api/envoy/extensions/filters/listener/original_dst/v3:v3_cc",
     "//api/envoy/extensions/filters/listener/proxy_protocol/v3:v3_cc",
     "//api/envoy/extensions/filters/listener/tls_inspector/v3:v3_cc",

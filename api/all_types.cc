@@ -60,6 +60,7 @@
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/http/upstream_codec/v3/upstream_codec.pb.h"
 #include "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.pb.h"
+#include "envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit.pb.h"
 #include "envoy/extensions/filters/listener/original_dst/v3/original_dst.pb.h"
 #include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb.h"
@@ -213,6 +214,7 @@ std::vector<const google::protobuf::Descriptor*> AllTypes() {
       ::envoy::extensions::filters::http::router::v3::Router::descriptor(),
       ::envoy::extensions::filters::http::upstream_codec::v3::UpstreamCodec::descriptor(),
       ::envoy::extensions::filters::listener::http_inspector::v3::HttpInspector::descriptor(),
+      ::envoy::extensions::filters::listener::local_ratelimit::v3::LocalRateLimit::descriptor(),
       ::envoy::extensions::filters::listener::original_dst::v3::OriginalDst::descriptor(),
       ::envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol::descriptor(),
       ::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector::descriptor(),

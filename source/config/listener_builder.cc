@@ -7,6 +7,7 @@
 #include "source/config/discovered_filter.h"
 #include "source/config/factory_lookup.h"
 #include "source/extension/matchers.h"
+#include "source/extension/runtime.h"
 #include "source/extension/values.h"
 #include "source/schema/typed_struct.h"
 
@@ -178,6 +179,14 @@ absl::StatusOr<std::shared_ptr<const model::Listener>> BuildListener(const liste
       most != nullptr && most->as_number() != nullptr && *most->as_number() >= 0) {
     out->connection_limit = static_cast<uint64_t>(std::min(*most->as_number(), 1e18));
   }
+  const std::string ours = absl::StrCat("outrigger.resource_limits.listener.", proto.name(), ".");
+  const auto limit = [&](absl::string_view key, uint64_t by_default) {
+    const double set = extension::RuntimeNumber(static_cast<double>(by_default), absl::StrCat(ours, key), context);
+    return set >= 0 ? static_cast<uint64_t>(std::min(set, 1e12)) : by_default;
+  };
+  out->handshake_limit = limit("handshake_limit", model::Listener::kHandshakeLimit);
+  out->first_byte_timeout =
+      milliseconds(limit("first_byte_timeout_ms", static_cast<uint64_t>(ToMillis(model::Listener::kFirstByteTimeout))));
   out->ignore_global_conn_limit = proto.ignore_global_conn_limit();
   out->bypass_overload = proto.bypass_overload_manager();
   out->metadata = extension::MetadataOf(proto.metadata());

@@ -5,6 +5,7 @@
 #include "source/filters/http/on_demand/factory.h"
 #include "source/filters/http/rbac/factory.h"
 #include "source/filters/listener/http_inspector/factory.h"
+#include "source/filters/listener/local_ratelimit/factory.h"
 #include "source/filters/listener/original_dst/factory.h"
 #include "source/filters/listener/tls_inspector/factory.h"
 #include "source/filters/network/http_connection_manager/config.h"
@@ -19,7 +20,8 @@ extension::FactoryTable AllExtensions() {
   table.http = {&router::kFactory, &filters::kHttpRbacFactory, &filters::kFaultFactory, &filters::kBufferFactory,
                 &filters::kOnDemandFactory};
   table.network = {&filters::hcm::kFactory, &filters::kTcpProxyFactory, &filters::kNetworkRbacFactory};
-  table.listener = {&filters::kTlsInspectorFactory, &filters::kHttpInspectorFactory, &filters::kOriginalDstFactory};
+  table.listener = {&filters::kTlsInspectorFactory, &filters::kHttpInspectorFactory, &filters::kOriginalDstFactory,
+                    &filters::kLocalRateLimitFactory};
   return table;
 }
 

@@ -44,6 +44,15 @@ double RuntimeNumber(double by_default, absl::string_view key, const FactoryCont
   return !key.empty() && NumberOf(context.Runtime(key), &number) ? number : by_default;
 }
 
+bool RuntimeFlag(bool by_default, absl::string_view key, const FactoryContext& context) {
+  const Value* value = key.empty() ? nullptr : context.Runtime(key);
+  if (value == nullptr) return by_default;
+  if (const bool* flag = value->as_bool(); flag != nullptr) return *flag;
+  const std::string* text = value->as_string();
+  if (text == nullptr || (*text != "true" && *text != "false")) return by_default;
+  return *text == "true";
+}
+
 bool FractionOf(const Value* value, Fraction* out) {
   double number = 0;
   if (NumberOf(value, &number)) {

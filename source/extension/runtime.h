@@ -17,6 +17,8 @@ Fraction RuntimeFraction(const envoy::config::core::v3::RuntimeFractionalPercent
                          const FactoryContext& context);
 double RuntimeNumber(double by_default, absl::string_view key, const FactoryContext& context);
 
+bool RuntimeFlag(bool by_default, absl::string_view key, const FactoryContext& context);
+
 // A number, which may be written as text; false: it is none.
 bool NumberOf(const Value* value, double* out);
 

@@ -58,6 +58,8 @@ class DownstreamContext {
   class DrainHandler {
    public:
     virtual void OnDrain() = 0;
+    // Later, once: whoever cannot be asked, because he says nothing, need not be waited for any longer.
+    virtual void OnDrainIdle() {}
     // Current() is null from now on. The last chain that it was and the Snapshot that has it decide about requests that
     // come all the same; both are valid during the call.
     virtual void OnUnfollowed(const FilterChain& /*last*/, const Snapshot& /*its*/) {}
@@ -119,9 +121,10 @@ struct FilterChain {
   FilterChainMatch match;
   std::shared_ptr<const tls::ServerContext> tls;  // null: plain
   bool tls_unavailable = false;  // its secret has not come (timed out): accept and close, counted, never plaintext
-  bool filter_config_missing = false;       // a filter's discovered configuration has not come: accept and close
-  std::vector<NetworkFilterSpec> filters;   // the last one is terminal
-  Duration transport_timeout = seconds(0);  // handshake limit; 0: none
+  bool filter_config_missing = false;      // a filter's discovered configuration has not come: accept and close
+  std::vector<NetworkFilterSpec> filters;  // the last one is terminal
+  static constexpr Duration kTransportTimeout = seconds(60);  // where the configuration says nothing
+  Duration transport_timeout = kTransportTimeout;             // handshake limit; 0: none
   // Law 9: hash of everything decided at connection time (transport socket without certificates, network filters' own).
   uint64_t connection_hash = 0;
   uint64_t trust_hash = 0;  // of the validation settings; a change of trust always drains
@@ -170,6 +173,13 @@ struct Listener {
   bool ignore_global_conn_limit = false;
   bool bypass_overload = false;            // its connections and requests are not refused for overload
   uint64_t connection_limit = UINT64_MAX;  // run-time key envoy.resource_limits.listener.NAME.connection_limit
+  // Run-time keys outrigger.resource_limits.listener.NAME.: handshake_limit (0: none) is how many newcomers a worker
+  // has at most in TLS handshakes, and as many in listener filters: the one that has taken longest makes room.
+  // first_byte_timeout_ms (0: none) is how long an HTTP client may say nothing at all.
+  static constexpr uint64_t kHandshakeLimit = 4096;
+  static constexpr Duration kFirstByteTimeout = seconds(60);
+  uint64_t handshake_limit = kHandshakeLimit;
+  Duration first_byte_timeout = kFirstByteTimeout;
   Metadata metadata;
   observe::StatsScope<observe::ListenerStats> stats;  // "listener.ADDRESS."
   observe::StatsScope<observe::SslStats> ssl_stats;   // "listener.ADDRESS.ssl."

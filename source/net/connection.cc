@@ -211,7 +211,8 @@ void Connection::OnTimer() {
     written_at_timer_ = stats_.bytes_written;
     return ArmTimer(flush_timeout_);
   }
-  FinishClose(Flushed() ? close_info_ : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
+  FinishClose((stats_.linger_expired = Flushed()) ? close_info_
+                                                  : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
 }
 
 void Connection::ArmTimer(Duration delay) {
@@ -291,15 +292,16 @@ void Connection::OfferAgain() {
 void Connection::DiscardInput() {
   Buffer scrap;
   size_t budget = kReadPerTurn;
-  while (readable_ && !peer_ended_ && budget > 0) {
+  while (readable_ && !peer_ended_ && budget > 0 && stats_.lingered < kMostLingered) {
     const IoOutcome got = transport_->Read(scrap, std::min(budget, kReadSize));
     budget -= std::min<size_t>(budget, got.bytes);
     scrap.Clear();
+    stats_.lingered += static_cast<uint32_t>(got.bytes);
     if (got.status == IoStatus::kClosed) return FinishClose(end_sent_ ? close_info_ : BrokenReason());
     if (got.status == IoStatus::kEnd) peer_ended_ = true;
     if (got.bytes == 0) break;
   }
-  if (peer_ended_) return dispatcher_.AtEndOfTurn(*this);
+  if (peer_ended_ || stats_.lingered >= kMostLingered) return dispatcher_.AtEndOfTurn(*this);
   if (readable_) dispatcher_.AtNextTurn(*this);
 }
 
@@ -372,9 +374,9 @@ void Connection::AfterFlush(IoStatus status) {
   }
   if (!output_.empty() && !writable_) CompactIfWasteful(output_);
   if (!closing_) return CheckBothEnded();
-
   const bool flushed = Flushed();
-  if (flushed && (!linger_ || peer_ended_)) return FinishClose(close_info_);
+  const bool heard = peer_ended_ || stats_.lingered >= kMostLingered;  // nothing more of it is wanted
+  if (flushed && (!linger_ || heard)) return FinishClose(close_info_);
   if (flush_timeout_ <= Duration::zero()) {
     return FinishClose(flushed ? close_info_ : CloseInfo{CloseReason::kWriteStalled, 0, "flush_timeout"});
   }
@@ -382,7 +384,7 @@ void Connection::AfterFlush(IoStatus status) {
     written_at_timer_ = stats_.bytes_written;
     ArmTimer(flush_timeout_);
   }
-  if (linger_ && readable_) DiscardInput();
+  if (linger_ && readable_ && !heard) DiscardInput();
 }
 
 bool Connection::Flushed() const { return output_.empty() && end_sent_ && !transport_->wants_write(); }

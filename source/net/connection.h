@@ -71,6 +71,7 @@ class Connection final : public event::IoHandler,
   static constexpr size_t kFlushNow = 256 * 1024;
   static constexpr uint32_t kDefaultBufferLimit = 1024 * 1024;  // Envoy's per_connection_buffer_limit_bytes default
   static constexpr int kMostFlushExtensions = 120;              // flush timeouts that progress may buy
+  static constexpr uint32_t kMostLingered = 16 * 1024 * 1024;   // discarded of one that lingers; then it is closed
   // What a handler may leave in input() without pausing; above it reading stops until it takes some and resumes.
   static constexpr size_t kMostLeftInput = 1024 * 1024;
 
@@ -78,6 +79,8 @@ class Connection final : public event::IoHandler,
     uint64_t bytes_read = 0;
     uint64_t bytes_written = 0;
     uint32_t read_pauses = 0;
+    uint32_t lingered = 0;        // bytes discarded after Close(kLinger)
+    bool linger_expired = false;  // everything was sent, but the peer did not end in the flush timeout
   };
 
   // An accepted socket, or (second form) any connected descriptor, whose addresses are asked; takes ownership of fd.
@@ -121,7 +124,8 @@ class Connection final : public event::IoHandler,
     kFlush,   // what was written is sent first, then close; OnClosed comes from the loop, at the end of this turn or
               // later
     kLinger,  // as kFlush, then waits for the peer's end too, discarding what it sends: the last response is not lost
-              // to a reset because a request body was still on its way
+              // to a reset because a request body was still on its way. At most kMostLingered bytes and the flush
+              // timeout
     kNow,     // drops output; OnClosed is called now
     kReset,   // as kNow, and the peer gets an RST
   };

@@ -44,7 +44,7 @@ void ListenerFilterRun::RunFilters() {
     if (!accepted_) {
       accepted_ = true;
       const ListenerFilter::Verdict verdict = filter.OnAccept(dispatcher_.engine(), socket_);
-      if (verdict == ListenerFilter::Verdict::kClose) return Finish(Outcome::kRefused);
+      if (verdict == ListenerFilter::Verdict::kClose) return Finish(Outcome::kTurnedAway);
       if (verdict == ListenerFilter::Verdict::kContinue) continue;
     }
     if (!Look(filter)) return;

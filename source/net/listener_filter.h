@@ -19,7 +19,7 @@ class ListenerFilter {
   enum class Verdict : uint8_t {
     kContinue,  // done, the next filter's turn
     kNeedMore,  // from OnAccept: wants to see bytes. From OnBytes: wants more of them
-    kClose,     // refuse this connection
+    kClose,     // refuse this connection; from OnAccept: turn it away, which is no fault of its own
   };
   virtual ~ListenerFilter() = default;
   // Once, before any byte was looked at.
@@ -32,6 +32,8 @@ class ListenerFilter {
   }
   // The socket could not be read while this filter waited for bytes; the connection is closed.
   virtual void OnReadError() {}
+  // Why OnAccept said kClose, for the listener's log; static text.
+  virtual const char* refusal() const { return "listener_filter_refused"; }
   virtual size_t max_bytes() const { return 0; }  // at most ListenerFilterRun::kMostPeeked
 };
 
@@ -46,7 +48,8 @@ class ListenerFilterRun final : public event::IoHandler, public event::Deferred,
     kDone,        // the socket is handed over
     kTimedOut,    // the same, if continue_on_timeout
     kTimeout,     // closed (as are those below): Envoy's downstream_pre_cx_timeout
-    kRefused,     // a filter said kClose
+    kRefused,     // a filter said kClose about the bytes
+    kTurnedAway,  // a filter said kClose before it saw any, for refusal()
     kPeerClosed,  // ended while a filter waited: downstream_listener_filter_remote_close
     kError,       // the socket broke: downstream_listener_filter_error
   };
@@ -73,6 +76,7 @@ class ListenerFilterRun final : public event::IoHandler, public event::Deferred,
   void Start();
   void Cancel();  // closes the socket; the owner is not called (it is going away)
   const AcceptedSocket& socket() const { return socket_; }
+  const char* refusal() const { return next_ < filters_.size() ? filters_[next_]->refusal() : ""; }
 
  private:
   void OnReady(uint32_t ready_bits) override;

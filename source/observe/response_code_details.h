@@ -73,6 +73,7 @@ inline constexpr absl::string_view kRbacDenied = "rbac_access_denied_matched_pol
 
 // Why the proxy closed a connection itself (%CONNECTION_TERMINATION_DETAILS%, and inside downstream_local_disconnect).
 inline constexpr absl::string_view kCloseOnIdleTimeout = "on_idle_timeout";
+inline constexpr absl::string_view kCloseFirstByteTimeout = "first_byte_timeout";
 inline constexpr absl::string_view kCloseDrained = "deferred_close_on_drained_connection";
 inline constexpr absl::string_view kCloseTcpIdleTimeout = "tcp_session_idle_timeout";
 inline constexpr absl::string_view kCloseMaxConnectionDuration = "max_connection_duration_reached";

@@ -98,13 +98,15 @@ void DownstreamConnection::Recheck(const std::shared_ptr<const model::Snapshot>&
     return;
   }
   const MonotonicTime now = worker().dispatcher().now();
-  PlanDrain(now, std::min(drain_end_, now + owner_.drain_time()));
+  const MonotonicTime end = std::min(drain_end_, now + owner_.drain_time());
+  PlanDrain(now, owner_.DrainMoment(end), end);
 }
 
-void DownstreamConnection::PlanDrain(MonotonicTime ask, MonotonicTime end) {
+void DownstreamConnection::PlanDrain(MonotonicTime ask, MonotonicTime idle, MonotonicTime end) {
   if (closed_) return;
   drain_end_ = end;
-  drain_due_ = drain_asked_ ? end : ask;
+  drain_idle_ = idle;
+  drain_due_ = drain_asked_ ? std::min(idle, end) : ask;
   const MonotonicTime now = worker().dispatcher().now();
   if (!drain_asked_ && ask <= now) OnDrainDue(now);
 }
@@ -116,8 +118,12 @@ void DownstreamConnection::ForgetDrain() {
 
 void DownstreamConnection::OnDrainDue(MonotonicTime now) {
   if (drain_end_ <= now) return CloseNow();
-  drain_due_ = drain_end_;
   Drain();
+  if (drain_idle_ <= now && !closed_) {
+    drain_idle_ = MonotonicTime::max();
+    if (drain_handler_ != nullptr) drain_handler_->OnDrainIdle();
+  }
+  drain_due_ = std::min(drain_idle_, drain_end_);
 }
 
 void DownstreamConnection::Drain() {
@@ -130,7 +136,13 @@ void DownstreamConnection::CloseNow() {
   if (!closed_) connection_->Close(net::Connection::CloseMode::kNow, {net::CloseReason::kLocal, 0, "drain_time_over"});
 }
 
+void DownstreamConnection::GiveUpHandshake() {
+  if (closed_) return;
+  connection_->Close(net::Connection::CloseMode::kNow, {net::CloseReason::kTransportFailed, 0, "handshake_limit"});
+}
+
 void DownstreamConnection::OnConnectionReady() {
+  owner_.OnHandshakeOver(*this);
   if (chain_->tls != nullptr) owner_.FoldTlsStats();
 }
 

@@ -13,6 +13,7 @@
 namespace outrigger::server {
 
 class WorkerListener;
+struct HandshakeTag;  // of the list of those that are not ready yet
 
 // An accepted connection with its filter chain. Owned by its WorkerListener until it closed. Follows its slot (law 9):
 // the chain that new requests use is looked up in the newest Snapshot, as long as everything decided at connection time
@@ -20,7 +21,8 @@ class WorkerListener;
 class DownstreamConnection final : public model::DownstreamContext,
                                    public net::FilterChainOnConnection::Owner,
                                    public event::Deferred,
-                                   public ListHook<> {
+                                   public ListHook<>,
+                                   public ListHook<HandshakeTag> {
  public:
   DownstreamConnection(WorkerListener& listener, std::unique_ptr<net::Connection> connection,
                        std::shared_ptr<const model::FilterChain> chain, model::SnapshotPin pin);
@@ -36,13 +38,14 @@ class DownstreamConnection final : public model::DownstreamContext,
   void LoseListener(const std::shared_ptr<const model::Snapshot>& before);
   // Finish what runs, then close.
   void Drain();
-  // Drain() at `ask`, CloseNow() at `end`, by the owner's clock (OnDrainDue when drain_due() came). ForgetDrain: unless
-  // asked already.
-  void PlanDrain(MonotonicTime ask, MonotonicTime end);
+  // Drain() at `ask`; from `idle` on it need not wait for a client that says nothing; CloseNow() at `end`. By the
+  // owner's clock (OnDrainDue when drain_due() came). ForgetDrain: unless asked already.
+  void PlanDrain(MonotonicTime ask, MonotonicTime idle, MonotonicTime end);
   void ForgetDrain();
   MonotonicTime drain_due() const { return drain_due_; }
   void OnDrainDue(MonotonicTime now);
   void CloseNow();
+  void GiveUpHandshake();  // others need its place
   // Overload.
   void OnLimitsScaled();
   void FindHeavyStreams(uint64_t least, std::vector<HeavyStream>& out) {
@@ -85,6 +88,7 @@ class DownstreamConnection final : public model::DownstreamContext,
   uint64_t current_generation_ = 0;
   MonotonicTime opened_;
   MonotonicTime drain_due_ = MonotonicTime::max();  // the next step of draining
+  MonotonicTime drain_idle_ = MonotonicTime::max();
   MonotonicTime drain_end_ = MonotonicTime::max();
   uint8_t held_ = 0;
   bool drain_asked_ = false;

@@ -126,7 +126,11 @@ void Worker::ReportUse() {
 
 WorkerListener* Worker::FindListener(model::ListenerSlot slot) {
   WorkerListener* found = FindListener(slot.index);
-  return found != nullptr && found->slot() == slot ? found : nullptr;
+  if (found != nullptr && found->slot() == slot) return found;
+  // One that goes still takes who was on his way to it.
+  const auto leaving =
+      std::find_if(leaving_.begin(), leaving_.end(), [slot](const auto& l) { return l->slot() == slot; });
+  return leaving == leaving_.end() ? nullptr : leaving->get();
 }
 
 void Worker::HandOver(model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) {

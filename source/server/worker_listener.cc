@@ -79,7 +79,8 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
 
 void WorkerListener::LoseSlot(std::shared_ptr<const model::Snapshot> before) {
   connections_.ForEach([&before](DownstreamConnection& connection) { connection.LoseListener(before); });
-  if (!runs_.empty()) last_followed_ = std::move(before);
+  const bool awaited = config_->exact_balance && neighbours_.peers != nullptr;  // some may be on their way from others
+  if (!runs_.empty() || awaited) last_followed_ = std::move(before);
 }
 
 void WorkerListener::StopAccepting() {
@@ -109,14 +110,16 @@ void WorkerListener::EndDrain() {
 }
 
 void WorkerListener::PlanDrain(DownstreamConnection& connection) {
+  const MonotonicTime ask = DrainMoment(drain_ends_);
+  connection.PlanDrain(ask, ask, drain_ends_);
+}
+
+MonotonicTime WorkerListener::DrainMoment(MonotonicTime end) {
   const MonotonicTime now = worker_.dispatcher().now();
   // The last tenth is for those who were asked late: a busy client hears it with its next answer.
-  const auto left = std::max<int64_t>(0, ToMillis(drain_ends_ - now) * 9 / 10);
-  MonotonicTime ask = now;
-  if (drain_.gradual && left > 0) {
-    ask += milliseconds(worker_.dispatcher().engine().RandomBits() % static_cast<uint64_t>(left));
-  }
-  connection.PlanDrain(ask, drain_ends_);
+  const auto left = std::max<int64_t>(0, ToMillis(end - now) * 9 / 10);
+  if (!drain_.gradual || left == 0) return now;
+  return now + milliseconds(worker_.dispatcher().engine().RandomBits() % static_cast<uint64_t>(left));
 }
 
 void WorkerListener::OnSecond() {
@@ -227,16 +230,47 @@ void WorkerListener::Adopt(net::AcceptedSocket socket) {
   net::ListenerFilterRun::Options options;
   options.timeout = config_->listener_filters_timeout;
   options.continue_on_timeout = config_->continue_on_listener_filters_timeout;
+  MakeRoomForRun();
+  ++run_count_;
   stats_->downstream_pre_cx_active.Add(1);
   auto* run = new net::ListenerFilterRun(worker_.dispatcher(), std::move(socket), std::move(filters), options, *this);
   runs_.PushBack(*run);
   run->Start();
 }
 
+void WorkerListener::MakeRoomForRun() {
+  while (config_->handshake_limit > 0 && run_count_ >= config_->handshake_limit) {
+    net::ListenerFilterRun& oldest = runs_.PopFront();
+    --run_count_;
+    stats_->downstream_pre_cx_active.Sub(1);
+    stats_->downstream_pre_cx_overflow.Inc();
+    Log(nullptr, http::LogEvent::kConnectionRefused, "listener_filters_limit", Duration::zero());
+    Leave(oldest.socket().held);
+    oldest.Cancel();
+    worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&oldest));
+  }
+}
+
+void WorkerListener::MakeRoomForHandshake() {
+  while (config_->handshake_limit > 0 && handshake_count_ >= config_->handshake_limit) {
+    stats_->downstream_cx_handshake_overflow.Inc();
+    handshakes_.front().GiveUpHandshake();  // leaves the list
+  }
+}
+
+void WorkerListener::OnHandshakeOver(DownstreamConnection& connection) {
+  auto& hook = static_cast<ListHook<HandshakeTag>&>(connection);
+  if (!hook.linked()) return;
+  hook.Unlink();
+  --handshake_count_;
+  stats_->downstream_cx_handshakes_active.Sub(1);
+}
+
 void WorkerListener::OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
                                            net::ListenerFilterRun::Outcome outcome) {
   using Outcome = net::ListenerFilterRun::Outcome;
   run.Unlink();
+  --run_count_;
   worker_.dispatcher().DestroyLater(std::unique_ptr<event::Deferred>(&run));
   stats_->downstream_pre_cx_active.Sub(1);
   switch (outcome) {
@@ -250,6 +284,9 @@ void WorkerListener::OnListenerFiltersDone(net::ListenerFilterRun& run, net::Acc
     case Outcome::kError:
     case Outcome::kRefused:
       stats_->downstream_listener_filter_error.Inc();
+      break;
+    case Outcome::kTurnedAway:  // the filter has counted it
+      Log(nullptr, http::LogEvent::kConnectionRefused, run.refusal(), Duration::zero());
       break;
     case Outcome::kDone:
       break;
@@ -277,7 +314,9 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
     return Leave(socket.held);
   }
   std::unique_ptr<net::Transport> transport;
-  if (chain->tls != nullptr) {
+  const bool shakes_hands = chain->tls != nullptr;
+  if (shakes_hands) {
+    MakeRoomForHandshake();
     transport = tls::MakeServerTransport({.context = chain->tls, .stats = &tls_stats_});
   } else {
     transport = std::make_unique<net::RawTransport>();
@@ -291,13 +330,19 @@ void WorkerListener::MakeConnection(net::AcceptedSocket socket) {
   made->SetHeld(held);
   connections_.PushBack(*made);
   ++connection_count_;
+  if (shakes_hands) {
+    handshakes_.PushBack(*made);
+    ++handshake_count_;
+    stats_->downstream_cx_handshakes_active.Add(1);
+  }
   if (draining_) PlanDrain(*made);
   made->Start();
   if (last_followed_ != nullptr) made->LoseListener(last_followed_);
 }
 
 void WorkerListener::OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length) {
-  connection.Unlink();
+  static_cast<ListHook<>&>(connection).Unlink();
+  OnHandshakeOver(connection);
   --connection_count_;
   Leave(connection.held());
   if (worker_stats_ != nullptr) worker_stats_->downstream_cx_active.Dec();

@@ -71,6 +71,8 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   // Connections are asked to end as the plan says, those that come later too; what is left at its end is closed.
   void BeginDrain(const DrainPlan& plan);
   void EndDrain();
+  // When one of many connections that drain until `end` has its turn: now, or some moment well before the end.
+  MonotonicTime DrainMoment(MonotonicTime end);
   bool Watches(const ListenSockets& sockets) const;
   void OnSecond();  // asks those whose time has come, closes what outstayed it
   void CloseConnections();
@@ -87,7 +89,8 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   bool accepting() const { return !listeners_.empty(); }
   uint64_t TakeOutOfDescriptors() { return std::exchange(out_of_descriptors_, 0); }
   bool idle() const { return listeners_.empty() && connection_count_ == 0 && runs_.empty(); }
-  void FoldTlsStats();  // what TLS counted since the last time becomes visible
+  void FoldTlsStats();                                     // what TLS counted since the last time becomes visible
+  void OnHandshakeOver(DownstreamConnection& connection);  // well or not
   void OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length);
   void Dump(DumpWriter& out) const;
   // A socket that another worker accepted and chose this one for (connection_balance_config.exact_balance).
@@ -105,6 +108,9 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   bool Admit(net::AcceptedSocket& socket);
   bool RefusedForOverload(net::AcceptedSocket& socket);
   void Leave(uint8_t held);
+  // A newcomer needs a place among those who shake hands, or whose listener filters run: the oldest gives way.
+  void MakeRoomForHandshake();
+  void MakeRoomForRun();
   void CountLoad(int64_t delta);
   void PlanDrain(DownstreamConnection& connection);
   // To the listener's own access logs: connections, not requests.
@@ -123,7 +129,9 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   IntrusiveList<net::ListenerFilterRun, net::ListenerFilterRunTag> runs_;
   std::shared_ptr<const model::Snapshot> last_followed_;  // the slot is gone, but some were being accepted
   IntrusiveList<DownstreamConnection> connections_;
+  IntrusiveList<DownstreamConnection, HandshakeTag> handshakes_;  // the oldest first, as runs_
   size_t connection_count_ = 0;
+  uint64_t handshake_count_ = 0, run_count_ = 0;
   uint64_t load_ = 0;  // connections and those whose listener filters run
   bool stopping_ = false;
   bool paused_ = false;

@@ -107,6 +107,47 @@ TEST_F(ListenerLimitsTest, TheProcessTakesAsManyConnectionsAsItsLimitSaysButForL
   EXPECT_TRUE(WaitFor([&] { return !Refused("in"); }));
 }
 
+// A bucket of two for both workers, which nothing fills again.
+std::string RateLimit(const std::string& more) {
+  return absl::StrCat(R"yaml(    listener_filters:
+    - name: rate
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit
+        stat_prefix: rate
+        token_bucket: {max_tokens: 2, tokens_per_fill: 1, fill_interval: 86400s}
+)yaml",
+                      more);
+}
+
+TEST_F(ListenerLimitsTest, AListenerTakesAsManyInATimeAsItsBucketHasTokens) {
+  Start(Listener("in", RateLimit("")) + Listener("other", ""));
+  auto first = Served("in");
+  auto second = Served("in");
+  EXPECT_TRUE(Refused("in"));
+  EXPECT_EQ(proxy_->Stat("listener_local_ratelimit.rate.rate_limited"), 1);
+  EXPECT_EQ(proxy_->Stat("listener.in.downstream_listener_filter_error"), 0);
+  EXPECT_EQ(proxy_->Stat("listener.in.downstream_pre_cx_active"), 0);
+  Served("other");
+  first.reset();
+  EXPECT_TRUE(Refused("in")) << "a token is of a connection, not lent to it";
+}
+
+TEST_F(ListenerLimitsTest, ARuntimeKeySwitchesTheBucketOff) {
+  Start(Listener("in", RateLimit("        runtime_enabled: {default_value: true, runtime_key: rate.on}\n")),
+        "layered_runtime: {layers: [{name: s, static_layer: {rate: {on: false}}}]}\n");
+  for (int i = 0; i < 4; ++i) Served("in");
+  EXPECT_EQ(proxy_->Stat("listener_local_ratelimit.rate.rate_limited"), 0);
+}
+
+TEST_F(ListenerLimitsTest, RuntimeKeysSayHowLongAndHowManyNewcomersMaySayNothing) {
+  Start(Listener("in", ""),
+        "layered_runtime: {layers: [{name: s, static_layer: {outrigger: {resource_limits: {listener: {in: "
+        "{first_byte_timeout_ms: 50, handshake_limit: 1}}}}}}]}\n");
+  Client silent(proxy_->port("in"));
+  EXPECT_TRUE(WaitFor([&] { return proxy_->Stat("http.in.downstream_cx_first_byte_timeout") == 1; }));
+  EXPECT_EQ(proxy_->Stat("listener.in.downstream_cx_handshakes_active"), 0) << "it shakes no hands";
+}
+
 TEST_F(ListenerLimitsTest, ALimitOfZeroTakesNone) {
   Start(Listener("in", ""),
         "layered_runtime: {layers: [{name: s, static_layer: {envoy: {resource_limits: {listener: {in: "

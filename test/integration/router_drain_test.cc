@@ -72,6 +72,7 @@ void Ok(Peer& peer, int) {
 // --- HTTP/1 clients
 
 TEST_F(RouterDrainTest, AnIdleConnectionThatDrainsAnswersItsNextRequestAndSaysClose) {
+  listener_.hcm = [](filters::hcm::HcmConfig& hcm) { hcm.drain_timeout = seconds(600); };
   Start(Ok);
   Get();
   proxy_.worker().Drain(nullptr, {seconds(600), false});
@@ -86,6 +87,7 @@ TEST_F(RouterDrainTest, AnIdleConnectionThatDrainsAnswersItsNextRequestAndSaysCl
 }
 
 TEST_F(RouterDrainTest, AConnectionThatSaidNothingYetIsAnsweredInTheDrainToo) {
+  listener_.hcm = [](filters::hcm::HcmConfig& hcm) { hcm.drain_timeout = seconds(600); };
   Start(Ok);
   ASSERT_TRUE(Until([&] { return proxy_.Stat("http.test.downstream_cx_active") == 1; }));
   proxy_.worker().Drain(nullptr, {seconds(600), false});

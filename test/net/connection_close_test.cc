@@ -147,6 +147,31 @@ TEST_F(ConnectionCloseTest, LingeringLosesNoAnswerToUnreadInput) {
   EXPECT_EQ(b_->recorder.closed->reason, CloseReason::kLocal);
 }
 
+TEST_F(ConnectionCloseTest, LingeringEndsWithTheMostItDiscards) {
+  (*a_)->SetWriteLimits(0);
+  (*b_)->SetFlushTimeout(hours(1));
+  b_->recorder.on_data = [&](Buffer& input, bool) {
+    input.Clear();
+    if (!(*b_)->closing()) (*b_)->Close(CloseMode::kLinger);
+  };
+  (*a_)->Write(std::string(64 * 1024 * 1024, 'r'));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return b_->recorder.closes == 1; }));
+  EXPECT_EQ(b_->recorder.closed->reason, CloseReason::kLocal);
+  EXPECT_GE((*b_)->stats().lingered, Connection::kMostLingered);
+  EXPECT_LE((*b_)->stats().lingered, Connection::kMostLingered + Connection::kReadPerTurn);
+  EXPECT_FALSE((*b_)->stats().linger_expired);
+}
+
+TEST_F(ConnectionCloseTest, LingeringEndsWithItsTime) {
+  (*b_)->SetFlushTimeout(milliseconds(20));
+  (*b_)->Write("bye");
+  (*b_)->Close(CloseMode::kLinger);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return b_->recorder.closes == 1; }));
+  EXPECT_EQ(b_->recorder.closed->reason, CloseReason::kLocal);
+  EXPECT_TRUE((*b_)->stats().linger_expired);
+  EXPECT_EQ((*b_)->stats().lingered, 0u);
+}
+
 TEST_F(ConnectionCloseTest, AnEndThatComesWhilePausedIsToldAfterTheBytes) {
   (*b_)->PauseReading();
   (*a_)->Write("bytes");

@@ -21,10 +21,12 @@
   COUNTER(downstream_cx_destroy_remote)                                         \
   COUNTER(downstream_cx_destroy_remote_active_rq)                               \
   COUNTER(downstream_cx_drain_close)                                            \
+  COUNTER(downstream_cx_first_byte_timeout)                                     \
   COUNTER(downstream_cx_http1_total)                                            \
   COUNTER(downstream_cx_http2_total)                                            \
   COUNTER(downstream_cx_http3_total)                                            \
   COUNTER(downstream_cx_idle_timeout)                                           \
+  COUNTER(downstream_cx_lingering_overflow)                                     \
   COUNTER(downstream_cx_max_duration_reached)                                   \
   COUNTER(downstream_cx_max_requests_reached)                                   \
   COUNTER(downstream_cx_overload_disable_keepalive)                             \

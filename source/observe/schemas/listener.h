@@ -11,9 +11,11 @@
 //   OriginalDstStats      "original_dst."
 //   ProxyProtocolStats    "proxy_proto."
 //   HttpInspectorStats    "http_inspector."
+//   ListenerRateLimitStats "listener_local_ratelimit.<stat_prefix>."
 #define OUTRIGGER_LISTENER_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(connections_accepted_per_socket_event_dropped)                 \
   COUNTER(downstream_cx_destroy)                                         \
+  COUNTER(downstream_cx_handshake_overflow)                              \
   COUNTER(downstream_cx_overflow)                                        \
   COUNTER(downstream_cx_overload_reject)                                 \
   COUNTER(downstream_cx_total)                                           \
@@ -21,12 +23,14 @@
   COUNTER(downstream_global_cx_overflow)                                 \
   COUNTER(downstream_listener_filter_error)                              \
   COUNTER(downstream_listener_filter_remote_close)                       \
+  COUNTER(downstream_pre_cx_overflow)                                    \
   COUNTER(downstream_pre_cx_timeout)                                     \
   COUNTER(extension_config_missing)                                      \
   COUNTER(global_cx_overflow)                                            \
   COUNTER(network_extension_config_missing)                              \
   COUNTER(no_filter_chain_match)                                         \
   GAUGE(downstream_cx_active)                                            \
+  GAUGE(downstream_cx_handshakes_active)                                 \
   GAUGE(downstream_pre_cx_active)                                        \
   HISTOGRAM(connections_accepted_per_socket_event, kUnspecified)         \
   HISTOGRAM(downstream_cx_length_ms, kMilliseconds)
@@ -68,6 +72,8 @@
   COUNTER(http_not_found)                                                      \
   COUNTER(read_error)
 
+#define OUTRIGGER_LISTENER_RATE_LIMIT_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) COUNTER(rate_limited)
+
 #define OUTRIGGER_PROXY_PROTOCOL_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   COUNTER(downstream_cx_proxy_proto_error)                                     \
   COUNTER(not_found_allowed)                                                   \
@@ -84,6 +90,7 @@ OUTRIGGER_STATS_BLOCK(ListenerWorkerStats, OUTRIGGER_LISTENER_WORKER_STATS)
 OUTRIGGER_STATS_BLOCK(ListenerManagerStats, OUTRIGGER_LISTENER_MANAGER_STATS)
 OUTRIGGER_STATS_BLOCK(TlsInspectorStats, OUTRIGGER_TLS_INSPECTOR_STATS)
 OUTRIGGER_STATS_BLOCK(HttpInspectorStats, OUTRIGGER_HTTP_INSPECTOR_STATS)
+OUTRIGGER_STATS_BLOCK(ListenerRateLimitStats, OUTRIGGER_LISTENER_RATE_LIMIT_STATS)
 OUTRIGGER_STATS_BLOCK(ProxyProtocolStats, OUTRIGGER_PROXY_PROTOCOL_STATS)
 OUTRIGGER_STATS_BLOCK(OriginalDstStats, OUTRIGGER_ORIGINAL_DST_STATS)
 }  // namespace outrigger::observe

@@ -130,6 +130,7 @@ void ProxyConfig::SetListener(Listener wanted) {
   listener->stats = registry_.Register<observe::ListenerStats>("listener.test.");
   listener->ssl_stats = registry_.Register<observe::SslStats>("listener.test.ssl.");
   listener->default_chain = chain;
+  if (wanted.listener) wanted.listener(*listener);
   listener_ = listener;
 }
 

@@ -34,6 +34,7 @@ class ProxyConfig {
     std::shared_ptr<const tls::ServerContext> tls;
     std::function<void(filters::hcm::HcmConfig&)> hcm;
     std::function<void(model::FilterChain&)> chain;
+    std::function<void(model::Listener&)> listener;
   };
   explicit ProxyConfig(observe::StatsRegistry& registry) : registry_(registry) {}
 

@@ -73,7 +73,10 @@ MonotonicTime ConnectionManager::CheckStream(http::Stream& stream, MonotonicTime
 
 // The time starts with the head's first byte, when HTTP/1 has no stream yet: who sends half a head holds nothing for
 // long.
-void ConnectionManager::OnHeadBegun() { LimitHead(accepted_config_->request_headers_timeout); }
+void ConnectionManager::OnHeadBegun() {
+  head_begun_ = true;
+  LimitHead(accepted_config_->request_headers_timeout);
+}
 
 void ConnectionManager::LimitHead(Duration limit) {
   if (limit <= Duration::zero() || head_ends_ != MonotonicTime::max()) return;
@@ -98,6 +101,16 @@ void ConnectionManager::OnTimer() {
   if (closed_) return;
   streams_.ForEach([&](http::Stream& stream) { next = std::min(next, CheckStream(stream, now)); });
   if (closed_) return;
+  WatchUntil(std::min(next, CheckConnection(now)));
+}
+
+// Ends the connection if one of its limits has passed; otherwise says when the next one may.
+MonotonicTime ConnectionManager::CheckConnection(MonotonicTime now) {
+  if (first_byte_ends_ <= now) {
+    stats_->downstream_cx_first_byte_timeout.Inc();
+    return EndIdle(net::CloseReason::kIdleTimeout, details::kCloseFirstByteTimeout);
+  }
+  MonotonicTime next = first_byte_ends_;
   const HcmConfig& config = *accepted_config_;
   if (config.max_connection_duration > Duration::zero()) {
     const MonotonicTime limit =
@@ -106,20 +119,14 @@ void ConnectionManager::OnTimer() {
       next = std::min(next, limit);
     } else if (!drain_begun_) {
       stats_->downstream_cx_max_duration_reached.Inc();
-      if (session_ == nullptr) {
-        return connection_.Close(net::Connection::CloseMode::kFlush,
-                                 {net::CloseReason::kLocal, 0, details::kCloseMaxConnectionDuration.data()});
-      }
+      if (session_ == nullptr) return EndIdle(net::CloseReason::kLocal, details::kCloseMaxConnectionDuration);
       BeginDrain();
       EndWhenIdle();
-      if (closed_) return;
+      if (closed_) return MonotonicTime::max();
     }
   }
-  if (streams_.empty() && idle_ends_ != MonotonicTime::max()) {
-    if (idle_ends_ <= now) {
-      return connection_.Close(net::Connection::CloseMode::kFlush,
-                               {net::CloseReason::kLocal, 0, details::kCloseDrained.data()});
-    }
+  if (streams_.empty() && !head_begun_ && idle_ends_ != MonotonicTime::max()) {
+    if (idle_ends_ <= now) return EndIdle(net::CloseReason::kLocal, details::kCloseDrained);
     next = std::min(next, idle_ends_);
   }
   if (streams_.empty() && config.idle_timeout > Duration::zero()) {
@@ -129,12 +136,19 @@ void ConnectionManager::OnTimer() {
       next = std::min(next, limit);
     } else {
       stats_->downstream_cx_idle_timeout.Inc();
-      const net::CloseInfo why{net::CloseReason::kIdleTimeout, 0, details::kCloseOnIdleTimeout.data()};
-      if (session_ != nullptr && session_->protocol() == http::Protocol::kHttp2 && !drain_begun_) return BeginDrain();
-      return connection_.Close(net::Connection::CloseMode::kFlush, why);
+      if (session_ == nullptr || session_->protocol() != http::Protocol::kHttp2 || drain_begun_) {
+        return EndIdle(net::CloseReason::kIdleTimeout, details::kCloseOnIdleTimeout);
+      }
+      BeginDrain();
     }
   }
-  WatchUntil(next);
+  return next;
+}
+
+MonotonicTime ConnectionManager::EndIdle(net::CloseReason reason, absl::string_view detail) {
+  first_byte_ends_ = idle_ends_ = MonotonicTime::max();
+  connection_.Close(net::Connection::CloseMode::kFlush, {reason, 0, detail.data()});
+  return MonotonicTime::max();
 }
 
 void ConnectionManager::BeginDrain() {
@@ -148,9 +162,9 @@ void ConnectionManager::OnDrain() {
   if (context_.trust_changed()) return EndWithoutMore();
   if (!drain_begun_) stats_->downstream_cx_drain_close.Inc();
   BeginDrain();
-  // The process ends at once: an idle client does not keep it for the whole drain time.
-  if (worker_.facts().draining.load(std::memory_order_relaxed)) EndWhenIdle();
 }
+
+void ConnectionManager::OnDrainIdle() { EndWhenIdle(); }
 
 // The newest that it followed, not what accepted it: no request is decided by anything older than that.
 void ConnectionManager::OnUnfollowed(const model::FilterChain& last, const model::Snapshot& its) {
@@ -170,10 +184,10 @@ void ConnectionManager::EndWithoutMore() {
   }
 }
 
-// An idle HTTP/1 connection stays until its next response, which says close, or until its listener's drain
-// time is over: closing it would lose the request that is on its way.
+// Who says nothing more cannot be told: an HTTP/1 connection on which no request begins for drain_timeout from now on
+// is closed, as one is that was idle for long. (HTTP/2 closes by itself.)
 void ConnectionManager::EndWhenIdle() {
-  if (closed_ || session_ == nullptr || session_->protocol() == http::Protocol::kHttp2) return;
+  if (closed_ || (session_ != nullptr && session_->protocol() == http::Protocol::kHttp2)) return;
   idle_ends_ = worker_.dispatcher().now() + accepted_config_->drain_timeout;
   WatchUntil(idle_ends_);
 }
@@ -266,7 +280,11 @@ void ConnectionManager::OnSessionClosed(const net::CloseInfo& why) {
                                                     : stats_->downstream_cx_http1_active)
         .Sub(1);
   }
-  if (why.reason == net::CloseReason::kWriteStalled) stats_->downstream_cx_delayed_close_timeout.Inc();
+  const net::Connection::Stats& end = connection_.stats();
+  if (why.reason == net::CloseReason::kWriteStalled || end.linger_expired) {
+    stats_->downstream_cx_delayed_close_timeout.Inc();
+  }
+  if (end.lingered >= net::Connection::kMostLingered) stats_->downstream_cx_lingering_overflow.Inc();
   CountBytes();
   stats_->downstream_cx_length_ms.Record(static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - opened_)));
   if (session_ != nullptr) worker_.dispatcher().DestroyLater(std::move(session_));

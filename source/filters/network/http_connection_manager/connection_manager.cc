@@ -65,7 +65,12 @@ ConnectionManager::Verdict ConnectionManager::OnNewConnection(net::FilterChainOn
   if (config.max_connection_duration > Duration::zero())
     first = std::min(first,
                      opened_ + overload_.Shorten(overload::TimerKind::kConnectionMax, config.max_connection_duration));
+  if (const Duration limit = context_.listener().first_byte_timeout; limit > Duration::zero()) {
+    first_byte_ends_ = worker_.dispatcher().now() + limit;
+    first = std::min(first, first_byte_ends_);
+  }
   WatchUntil(first);
+  if (context_.draining()) EndWhenIdle();
   return Verdict::kContinue;
 }
 
@@ -93,7 +98,8 @@ void ConnectionManager::MakeSession(http::Protocol protocol) {
   http::CodecOptions options = config.codec_options;
   options.stream_buffer_limit = context_.listener().buffer_limit;
   if (protocol == http::Protocol::kHttp2) {
-    head_ends_ = MonotonicTime::max();  // the session limits the rest of the preface by itself
+    // The session limits the rest of the preface by itself, and drains by itself.
+    head_ends_ = first_byte_ends_ = idle_ends_ = MonotonicTime::max();
     session_ = http::MakeHttp2Server(connection_, *this, options, config.http2, codec_counters_);
     stats_->downstream_cx_http2_total.Inc();
     stats_->downstream_cx_http2_active.Add(1);
@@ -118,6 +124,7 @@ void ConnectionManager::OnBelowWriteLow() {
 }
 
 void ConnectionManager::OnData(Buffer& input, bool end) {
+  first_byte_ends_ = MonotonicTime::max();
   if (session_ == nullptr) {
     const size_t n = std::min(input.size(), kHttp2Preface.size());
     ChooseCodec(input.Linearize(n), end);
@@ -158,6 +165,7 @@ const HcmConfig& ConnectionManager::CurrentConfig() {
 http::StreamReceiver& ConnectionManager::OnStream(http::StreamSender& sender) {
   const HcmConfig& config = CurrentConfig();
   head_ends_ = MonotonicTime::max();
+  head_begun_ = false;
   auto* stream = new http::Stream(*this, worker_.dispatcher(), worker_, sender, context_.listener().buffer_limit);
   // What is pinned: the Snapshot that holds `config`; if the slot is gone, this manager keeps what it followed last.
   stream->SetPin(worker_.Pin());

@@ -37,6 +37,7 @@ class ConnectionManager final : public net::NetworkFilter,
   void OnBelowWriteLow() override;
   void OnClosed(const net::CloseInfo& why) override;
   void OnDrain() override;
+  void OnDrainIdle() override;
   void OnUnfollowed(const model::FilterChain& last, const model::Snapshot& its) override;
   void OnLimitsScaled() override;
   void FindHeavyStreams(uint64_t least, std::vector<model::DownstreamContext::HeavyStream>& out) override;
@@ -95,9 +96,11 @@ class ConnectionManager final : public net::NetworkFilter,
   MonotonicTime CheckStream(http::Stream& stream, MonotonicTime now);
   void LimitHead(Duration limit);
   MonotonicTime CheckHead(MonotonicTime now);
+  MonotonicTime CheckConnection(MonotonicTime now);
+  MonotonicTime EndIdle(net::CloseReason reason, absl::string_view detail);
   void BeginDrain();
   void EndWithoutMore();
-  void EndWhenIdle();  // HTTP/1: closes if nothing comes within drain_timeout (HTTP/2 closes by itself)
+  void EndWhenIdle();
 
   std::shared_ptr<const HcmConfig> accepted_config_;  // codec settings; decided at connection time
   // What decides once no chain is followed any more: null before.
@@ -115,12 +118,14 @@ class ConnectionManager final : public net::NetworkFilter,
   event::Timer timer_;
   MonotonicTime opened_;
   MonotonicTime idle_since_;
-  MonotonicTime idle_ends_ = MonotonicTime::max();  // draining: an idle connection closes then
+  MonotonicTime idle_ends_ = MonotonicTime::max();        // draining: an idle connection closes then
+  MonotonicTime first_byte_ends_ = MonotonicTime::max();  // nothing came yet; HTTP/2 says something at once
   MonotonicTime head_ends_ = MonotonicTime::max();  // a request's head must be there by then, and no stream exists yet
   uint64_t counted_read_ = 0, counted_written_ = 0;
   uint32_t requests_ = 0;
   bool drain_begun_ = false;
-  bool aborting_ = false;  // overload: what is being read now is not served
+  bool head_begun_ = false;  // some of a request's head came, and no stream exists yet
+  bool aborting_ = false;    // overload: what is being read now is not served
   bool closed_ = false;
   bool ssl_ = false;
 };
