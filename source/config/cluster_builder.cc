@@ -201,32 +201,41 @@ uint64_t ConnectionHash(const cluster_v3::Cluster& proto, const model::ClusterCo
 namespace {
 
 // What the runtime values say instead of the numbers of one priority.
-void ReplaceByRuntime(const cluster_v3::Cluster& proto, int priority, BuildContext& context, BuiltCluster::Limit* limit,
-                      std::optional<double>* budget, uint32_t* least_retries) {
+void ReplaceByRuntime(const cluster_v3::Cluster& proto, int priority, BuildContext& context,
+                      model::BreakerSettings* limit) {
   const std::string prefix = absl::StrCat("circuit_breakers.", proto.name(), priority == 0 ? ".default." : ".high.");
-  const auto whole = [&](absl::string_view key, auto* number) {
+  const auto whole = [&](absl::string_view key, uint32_t* number) {
     double given = 0;
     if (!extension::NumberOf(context.Runtime(absl::StrCat(prefix, key)), &given) || !(given >= 0)) return;
-    *number = static_cast<std::remove_reference_t<decltype(*number)>>(std::min(given, 4294967295.0));
+    *number = static_cast<uint32_t>(std::min(given, 4294967295.0));
   };
   whole("max_connections", &limit->connections);
   whole("max_pending_requests", &limit->pending);
   whole("max_requests", &limit->requests);
   whole("max_retries", &limit->retries);
-  if (!budget->has_value()) return;
-  *budget = std::clamp(extension::RuntimeNumber(**budget, prefix + "retry_budget.budget_percent", context), 0.0, 100.0);
-  whole("retry_budget.min_retry_concurrency", least_retries);
+  if (!limit->budget_percent.has_value()) return;
+  limit->budget_percent = std::clamp(
+      extension::RuntimeNumber(*limit->budget_percent, prefix + "retry_budget.budget_percent", context), 0.0, 100.0);
+  whole("retry_budget.min_retry_concurrency", &limit->budget_min_concurrency);
+}
+
+}  // namespace
+
+namespace {
+
+// What workers read without a lock never changes: another budget is another breaker.
+bool SameBreaker(const model::BreakerSettings& a, const model::BreakerSettings& b) {
+  return a.budget_percent == b.budget_percent && a.track_remaining == b.track_remaining &&
+         (!a.budget_percent.has_value() || a.budget_min_concurrency == b.budget_min_concurrency);
 }
 
 }  // namespace
 
 void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterConfig* before, BuildContext& context,
                         model::ClusterConfig* out, BuiltCluster* built) {
+  model::BreakerSettings wanted[2];
   for (int i = 0; i < 2; ++i) {
-    BuiltCluster::Limit limit{nullptr, 1024, 1024, 1024, 3};
-    std::optional<double> budget;
-    uint32_t least_retries = 3;
-    bool track = false;
+    model::BreakerSettings& limit = wanted[i];
     bool given = false;
     for (const auto& threshold : proto.circuit_breakers().thresholds()) {
       // Of several for one priority the first counts, as published.
@@ -235,27 +244,26 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
       if (threshold.has_max_pending_requests()) limit.pending = threshold.max_pending_requests().value();
       if (threshold.has_max_requests()) limit.requests = threshold.max_requests().value();
       if (threshold.has_max_retries()) limit.retries = threshold.max_retries().value();
-      track = threshold.track_remaining();
+      limit.track_remaining = threshold.track_remaining();
       if (!threshold.has_retry_budget()) continue;
-      const auto& proto_budget = threshold.retry_budget();
-      budget = proto_budget.has_budget_percent() ? proto_budget.budget_percent().value() : 20.0;
-      if (proto_budget.has_min_retry_concurrency()) least_retries = proto_budget.min_retry_concurrency().value();
+      const auto& budget = threshold.retry_budget();
+      limit.budget_percent = budget.has_budget_percent() ? budget.budget_percent().value() : 20.0;
+      if (budget.has_min_retry_concurrency()) limit.budget_min_concurrency = budget.min_retry_concurrency().value();
     }
-    ReplaceByRuntime(proto, i, context, &limit, &budget, &least_retries);
-    auto& breaker = out->circuit_breakers.by_priority[i];
-    if (before != nullptr) breaker = before->circuit_breakers.by_priority[i];
-    // What workers read without a lock never changes: another budget is another breaker.
-    if (breaker == nullptr || breaker->retry_budget_percent != budget || breaker->track_remaining != track ||
-        (budget.has_value() && breaker->retry_budget_min_concurrency != least_retries)) {
-      breaker = std::make_shared<model::CircuitBreaker>(limit.connections, limit.pending, limit.requests,
-                                                        budget.has_value() ? least_retries : limit.retries);
-      breaker->retry_budget_percent = budget;
-      breaker->retry_budget_min_concurrency = least_retries;
-      breaker->track_remaining = track;
-      continue;
-    }
-    limit.breaker = breaker;
-    built->limits.push_back(std::move(limit));
+    ReplaceByRuntime(proto, i, context, &limit);
+  }
+  model::CircuitBreakers* const known = before == nullptr ? nullptr : before->circuit_breakers.get();
+  bool same[2];
+  for (size_t i = 0; i < 2; ++i) same[i] = known != nullptr && SameBreaker(known->settings(i), wanted[i]);
+  if (same[0] && same[1]) {
+    out->circuit_breakers = before->circuit_breakers;
+  } else {
+    out->circuit_breakers = std::make_shared<model::CircuitBreakers>(wanted[0], wanted[1]);
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    if (!same[i]) continue;
+    if (!same[1 - i]) out->circuit_breakers->Put(i, known->Get(i));
+    built->limits.push_back({i, wanted[i]});
   }
   for (const auto& threshold : proto.circuit_breakers().per_host_thresholds()) {
     if (!threshold.has_max_connections()) continue;
@@ -265,27 +273,16 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
 }
 
 void RegisterStats(absl::string_view cluster, observe::StatsRegistry& stats, model::ClusterConfig* out) {
-  const std::string prefix = absl::StrCat("cluster.", cluster, ".");
-  const auto under = [&prefix](absl::string_view more) { return absl::StrCat(prefix, more); };
-  out->stats = stats.Register<observe::ClusterStats>(prefix);
-  if (out->protocol != model::UpstreamProtocol::kHttp2) {
-    out->http1_stats = stats.Register<observe::Http1Stats>(under("http1."));
-  }
-  if (out->protocol != model::UpstreamProtocol::kHttp1) {
-    out->http2_stats = stats.Register<observe::Http2Stats>(under("http2."));
-  }
+  using observe::ClusterScope;
+  out->stats = stats.Register<ClusterScope>(absl::StrCat("cluster.", cluster, "."));
+  if (out->protocol != model::UpstreamProtocol::kHttp2) out->stats.Show(ClusterScope::kHttp1);
+  if (out->protocol != model::UpstreamProtocol::kHttp1) out->stats.Show(ClusterScope::kHttp2);
   for (const model::UpstreamTransport& transport : out->transports) {
-    if (transport.tls != nullptr) out->ssl_stats = stats.Register<observe::SslStats>(under("ssl."));
+    if (transport.tls != nullptr) out->stats.Show(ClusterScope::kSsl);
   }
-  for (const auto& [i, name] : {std::pair(0, "circuit_breakers.default."), std::pair(1, "circuit_breakers.high.")}) {
-    out->breaker_stats[i] = stats.Register<observe::ClusterBreakerStats>(under(name));
-    if (!out->circuit_breakers.by_priority[i]->track_remaining) continue;
-    out->remaining_stats[i] = stats.Register<observe::ClusterRemainingStats>(under(name));
+  for (size_t i = 0; i < 2; ++i) {
+    if (out->circuit_breakers->settings(i).track_remaining) out->stats.Show(ClusterScope::kRemaining[i]);
   }
-  out->internal_stats = stats.Register<observe::AlternateCodeStats>(under("internal."));
-  out->external_stats = stats.Register<observe::AlternateCodeStats>(under("external."));
-  out->canary_stats = stats.Register<observe::AlternateCodeStats>(under("canary."));
-  out->retry_stats = stats.Register<observe::AlternateCodeStats>(under("retry."));
 }
 
 namespace {

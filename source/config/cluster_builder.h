@@ -17,12 +17,13 @@ struct BuiltCluster {
   std::vector<bool> missing_transports;
   bool single_endpoint = false;
   bool dns = false;
-  // New numbers for limits that are taken over from the version before: to be set when this one comes into use.
-  struct Limit {
-    std::shared_ptr<model::CircuitBreaker> breaker;
-    uint64_t connections, pending, requests, retries;
+  // New numbers for circuit breakers that are taken over from the version before: to be set when this one comes into
+  // use.
+  struct Limits {
+    size_t priority;
+    model::BreakerSettings settings;
   };
-  std::vector<Limit> limits;
+  std::vector<Limits> limits;
 };
 
 // `before`: the version in use, whose circuit breakers are kept, or null.

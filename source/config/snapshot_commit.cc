@@ -53,7 +53,8 @@ P SnapshotBuilder::State::Exchange(PartMap<P>& parts, const std::string& name, P
 }
 
 void SnapshotBuilder::State::Count(const ClusterPart& part, const model::Membership& members) {
-  observe::ClusterStats& stats = environment.stats.main().Get(part.built.config->stats);
+  observe::ClusterUpdateStats& stats =
+      environment.stats.main().Get(part.built.config->stats, observe::ClusterScope::kUpdates);
   const auto set = [](observe::Gauge& gauge, uint64_t n) { gauge.Set(static_cast<int64_t>(n)); };
   stats.membership_change.Inc();
   set(stats.membership_total, members.total);
@@ -76,11 +77,8 @@ void SnapshotBuilder::State::PutEndpoints(ClusterPart& part, std::shared_ptr<con
 
 void SnapshotBuilder::State::Commit(ClusterPart part) {
   Tell(part);
-  for (const BuiltCluster::Limit& limit : part.built.limits) {
-    limit.breaker->max_connections.SetLimit(limit.connections);
-    limit.breaker->max_pending.SetLimit(limit.pending);
-    limit.breaker->max_requests.SetLimit(limit.requests);
-    if (!limit.breaker->retry_budget_percent.has_value()) limit.breaker->max_retries.SetLimit(limit.retries);
+  for (const BuiltCluster::Limits& limits : part.built.limits) {
+    part.built.config->circuit_breakers->SetLimits(limits.priority, limits.settings);
   }
   const std::string name = part.proto->name();
   part.Pack();

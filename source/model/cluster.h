@@ -7,18 +7,16 @@
 #include <string>
 #include <vector>
 
-#include "source/base/shared_limit.h"
 #include "source/base/time.h"
 #include "source/base/value.h"
 #include "source/http/codec.h"
 #include "source/http/filter.h"
+#include "source/model/circuit_breakers.h"
 #include "source/model/endpoint.h"
 #include "source/model/slot.h"
 #include "source/net/address.h"
 #include "source/net/socket_options.h"
 #include "source/observe/schemas/cluster.h"
-#include "source/observe/schemas/http_codec.h"
-#include "source/observe/schemas/ssl.h"
 #include "source/observe/stats.h"
 #include "source/tls/client_context.h"
 
@@ -26,22 +24,6 @@ namespace outrigger::model {
 
 enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
 enum class ClusterType : uint8_t { kStatic, kStrictDns, kLogicalDns, kEds, kOriginalDst };
-enum class RoutingPriority : uint8_t { kDefault, kHigh };
-
-// Limits of one routing priority, shared by all workers; survive updates of the cluster (the counts in use stay true).
-struct CircuitBreaker {
-  explicit CircuitBreaker(uint64_t connections, uint64_t pending, uint64_t requests, uint64_t retries)
-      : max_connections(connections), max_pending(pending), max_requests(requests), max_retries(retries) {}
-  SharedLimit max_connections, max_pending, max_requests, max_retries;
-  std::optional<double> retry_budget_percent;  // instead of max_retries
-  uint32_t retry_budget_min_concurrency = 3;
-  // In use, for the retry budget: sums that workers add deltas to, refreshed through their leases.
-  SharedLimit budget_active{UINT64_MAX}, budget_retries{UINT64_MAX};
-  bool track_remaining = false;
-};
-struct CircuitBreakers {
-  std::shared_ptr<CircuitBreaker> by_priority[2];  // RoutingPriority
-};
 
 struct LbConfig {
   LbPolicy policy = LbPolicy::kRoundRobin;
@@ -84,8 +66,8 @@ struct ClusterConfig {
   ClusterType type = ClusterType::kStatic;
   Duration connect_timeout = seconds(5);
   LbConfig lb;
-  CircuitBreakers circuit_breakers;
-  uint32_t per_host_max_connections = 0;  // 0: none
+  std::shared_ptr<CircuitBreakers> circuit_breakers;  // null: the defaults, on each worker by itself
+  uint32_t per_host_max_connections = 0;              // 0: none
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   http::CodecOptions codec;
   http::Http1Options http1;
@@ -107,15 +89,7 @@ struct ClusterConfig {
   Metadata metadata;
   std::shared_ptr<const http::FilterChainSpec> upstream_filters;  // null: none
   bool close_connections_on_host_health_failure = false;
-  observe::StatsScope<observe::ClusterStats> stats;  // "cluster.NAME."
-  observe::StatsScope<observe::Http1Stats>
-      http1_stats;  // "cluster.NAME.http1."; these may be empty: then nobody reads them
-  observe::StatsScope<observe::Http2Stats> http2_stats;                    // "cluster.NAME.http2."
-  observe::StatsScope<observe::SslStats> ssl_stats;                        // "cluster.NAME.ssl."
-  observe::StatsScope<observe::ClusterBreakerStats> breaker_stats[2];      // by RoutingPriority
-  observe::StatsScope<observe::ClusterRemainingStats> remaining_stats[2];  // empty without track_remaining
-  // Responses once more, by who asked, who answered and whether they were retried.
-  observe::StatsScope<observe::AlternateCodeStats> internal_stats, external_stats, canary_stats, retry_stats;
+  observe::StatsScope<observe::ClusterScope> stats;  // "cluster.NAME."; may be empty: then nobody reads them
 };
 
 // One version of a cluster as workers see it, at its slot of the Snapshot.

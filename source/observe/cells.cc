@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
 
 #include "source/base/mutex.h"
 
@@ -19,22 +23,31 @@ constexpr uint64_t PowerOfTen(int n) {
 
 }  // namespace
 
-Text::~Text() { delete text_.load(std::memory_order_relaxed); }
+struct Text::Held {
+  uint32_t size;
+  char bytes[1];  // and on
+};
+
+Text::~Text() { std::free(text_.load(std::memory_order_relaxed)); }
 
 void Text::Set(absl::string_view text) {
+  const size_t size = std::min<size_t>(text.size(), UINT32_MAX);
   MutexLock lock(g_text_mutex);
-  std::string* held = text_.load(std::memory_order_relaxed);
-  if (held == nullptr) {
-    text_.store(new std::string(text), std::memory_order_relaxed);
-  } else {
-    held->assign(text.data(), text.size());
+  Held* held = text_.load(std::memory_order_relaxed);
+  if (held == nullptr || held->size != size) {
+    std::free(held);
+    held = static_cast<Held*>(std::malloc(offsetof(Held, bytes) + size));
+    text_.store(held, std::memory_order_relaxed);
+    if (held == nullptr) return;
+    held->size = static_cast<uint32_t>(size);
   }
+  std::memcpy(held->bytes, text.data(), size);
 }
 
 std::string Text::value() const {
   MutexLock lock(g_text_mutex);
-  const std::string* held = text_.load(std::memory_order_relaxed);
-  return held == nullptr ? std::string() : *held;
+  const Held* held = text_.load(std::memory_order_relaxed);
+  return held == nullptr ? std::string() : std::string(held->bytes, held->size);
 }
 
 Histogram::~Histogram() {
@@ -96,6 +109,29 @@ uint64_t Histogram::CountAt(int bin) const {
 }
 
 bool Histogram::HasDecade(int decade) const { return chunks_[decade].load(std::memory_order_relaxed) != nullptr; }
+
+RareHistogram::~RareHistogram() {
+  for (Few* few = first_.load(std::memory_order_relaxed); few != nullptr;) {
+    delete std::exchange(few, few->next.load(std::memory_order_relaxed));
+  }
+}
+
+void RareHistogram::Record(uint64_t value) {
+  const auto bin = static_cast<uint64_t>(Histogram::BinOf(value));
+  sum_.store(sum_.load(std::memory_order_relaxed) + std::min(value, Histogram::kLargest), std::memory_order_relaxed);
+  std::atomic<Few*>* link = &first_;
+  for (Few* few = link->load(std::memory_order_relaxed); few != nullptr; few = link->load(std::memory_order_relaxed)) {
+    for (auto& cell : few->cells) {
+      const uint64_t held = cell.load(std::memory_order_relaxed);
+      if (held != 0 && held >> kCountBits != bin) continue;
+      return cell.store(held == 0 ? bin << kCountBits | 1 : held + 1, std::memory_order_relaxed);
+    }
+    link = &few->next;
+  }
+  Few* made = new Few();
+  made->cells[0].store(bin << kCountBits | 1, std::memory_order_relaxed);
+  link->store(made, std::memory_order_release);
+}
 
 CodeCounters::~CodeCounters() {
   for (auto& codes : codes_) delete codes.load(std::memory_order_relaxed);

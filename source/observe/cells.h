@@ -46,12 +46,16 @@ class Gauge {
 // A text that main sets (a version, a server's name). Writes and reads take one process-wide lock: never on a request.
 class Text {
  public:
+  Text() = default;
+  Text(const Text&) = delete;
+  Text& operator=(const Text&) = delete;
   ~Text();
   void Set(absl::string_view text);
   std::string value() const;
 
  private:
-  std::atomic<std::string*> text_{nullptr};
+  struct Held;
+  std::atomic<Held*> text_{nullptr};
 };
 
 // A distribution of non-negative integers in log-linear bins with two significant digits: 0..99 exactly, then 90 bins
@@ -88,6 +92,42 @@ class Histogram {
   };
   Chunk* Make(int decade);
   std::array<std::atomic<Chunk*>, kDecades> chunks_{};
+  std::atomic<uint64_t> sum_{0};
+};
+
+// As a Histogram, for what is counted rarely (an update of configuration): memory comes with each few bins that are in
+// use, and finding one of them takes a walk.
+class RareHistogram {
+ public:
+  RareHistogram() = default;
+  RareHistogram(const RareHistogram&) = delete;
+  RareHistogram& operator=(const RareHistogram&) = delete;
+  ~RareHistogram();
+
+  void Record(uint64_t value);
+
+  // Reading, any thread: each bin once, in no order.
+  bool used() const { return first_.load(std::memory_order_acquire) != nullptr; }
+  uint64_t sum() const { return sum_.load(std::memory_order_relaxed); }
+  template <class F>
+  void ForEachBin(F&& f) const {
+    for (const Few* few = first_.load(std::memory_order_acquire); few != nullptr;
+         few = few->next.load(std::memory_order_acquire)) {
+      for (const auto& cell : few->cells) {
+        const uint64_t held = cell.load(std::memory_order_relaxed);
+        if (held != 0) f(static_cast<int>(held >> kCountBits), held & kCountMask);
+      }
+    }
+  }
+
+ private:
+  static constexpr int kCountBits = 48;
+  static constexpr uint64_t kCountMask = (uint64_t{1} << kCountBits) - 1;
+  struct Few {
+    std::array<std::atomic<uint64_t>, 2> cells{};  // the bin above, its count below; 0: free
+    std::atomic<Few*> next{nullptr};
+  };
+  std::atomic<Few*> first_{nullptr};
   std::atomic<uint64_t> sum_{0};
 };
 

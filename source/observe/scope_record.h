@@ -14,46 +14,55 @@ namespace outrigger::observe {
 
 // One worker's cells of one scope.
 struct ScopeRecord::PerWorker {
-  explicit PerWorker(const StatSchema& block_schema) : schema(block_schema), block(block_schema.construct()) {}
-  ~PerWorker() { schema.destroy(block); }
+  explicit PerWorker(const StatGroup& of_group) : group(of_group) {}
+  ~PerWorker();
   PerWorker(const PerWorker&) = delete;
   PerWorker& operator=(const PerWorker&) = delete;
 
+  void* block(size_t member) const {
+    return member < kFirst ? first[member] : rest == nullptr ? nullptr : rest[member - kFirst];
+  }
+  // Null: that member has no block.
   template <class Cell>
-  const Cell& At(const StatField& field) const {
-    return *reinterpret_cast<const Cell*>(static_cast<const char*>(block) + field.offset);
+  const Cell* At(size_t member, const StatField& field) const {
+    const char* const in = static_cast<const char*>(block(member));
+    return in == nullptr ? nullptr : reinterpret_cast<const Cell*>(in + field.offset);
   }
 
-  const StatSchema& schema;
-  void* const block;
+  static constexpr size_t kFirst = 2;
+  const StatGroup& group;
+  void* first[kFirst] = {};
+  std::unique_ptr<void*[]> rest;
   using Dynamic = absl::flat_hash_map<std::string, std::unique_ptr<Counter>>;
-  std::unique_ptr<Dynamic> dynamic;  // of most scopes none; inserted by the worker, under the lock
+  std::unique_ptr<Dynamic> dynamic;  // inserted by the worker, under the lock
 };
 
 // Counts of the counters and distributions of a scope, zeros left out.
 class CellCounts {
  public:
-  void Put(const StatField& field, uint32_t detail, uint64_t count);
-  void PutTotals(const StatField& field, const HistogramTotals& totals);
-  uint64_t CounterOf(const StatField& field) const { return CodeOf(field, 0); }
-  uint64_t CodeOf(const StatField& field, uint32_t status) const;
-  void AddTo(const StatField& field, HistogramTotals& totals) const;
+  void Put(size_t member, const StatField& field, uint32_t detail, uint64_t count);
+  void PutTotals(size_t member, const StatField& field, const HistogramTotals& totals);
+  uint64_t CounterOf(size_t member, const StatField& field) const { return CodeOf(member, field, 0); }
+  uint64_t CodeOf(size_t member, const StatField& field, uint32_t status) const;
+  void AddTo(size_t member, const StatField& field, HistogramTotals& totals) const;
   bool empty() const { return cells_.empty(); }
   void Trim() { cells_.shrink_to_fit(); }
 
  private:
   struct Cell {
-    uint16_t offset;                 // of the field: what it is known by
+    uint16_t field;                  // what it is known by: member and offset
     uint16_t detail;                 // a bin, or a status, or kSum
     uint32_t count_high, count_low;  // 12 bytes in all
     uint64_t count() const { return uint64_t{count_high} << 32 | count_low; }
   };
+  static uint16_t FieldOf(size_t member, const StatField& field) {
+    return static_cast<uint16_t>(member << 12 | field.offset / 8);
+  }
   static constexpr uint16_t kSum = UINT16_MAX;
   std::vector<Cell> cells_;  // by field, then detail
 };
 
-// What readers add, subtract and compare with; made when first needed. Most names of a large mesh have one, for the
-// time that one update took: it is to be small.
+// What readers add, subtract and compare with; made when first needed.
 struct ScopeRecord::Baseline {
   // What counters and distributions added up to when cells were freed. Levels and texts are not kept: they are of
   // something that is there.
@@ -64,13 +73,26 @@ struct ScopeRecord::Baseline {
   CellCounts last;      // the values of that interval
 };
 
-// What the cells of `record` hold and what it had folded before, for a record that has no cells yet.
-std::unique_ptr<ScopeRecord::Baseline> Fold(const ScopeRecord& record);
+inline bool IsDistribution(const StatField& field) {
+  return field.kind == StatKind::kHistogram || field.kind == StatKind::kRareHistogram;
+}
+
+// f(member's index, field) for all fields of a record's group.
+template <class F>
+void ForEachField(const StatGroup& group, F&& f) {
+  for (size_t member = 0; member < group.members.size(); ++member) {
+    for (const StatField& field : group.members[member].schema->fields) f(member, field);
+  }
+}
+
+// Frees all cells, and keeps what they counted.
+void Fold(ScopeRecord& record);
 
 // Sums over all workers and what was folded.
-uint64_t SumCounter(const ScopeRecord& record, const StatField& field);
-uint64_t SumCode(const ScopeRecord& record, const StatField& field, uint32_t status);
-HistogramTotals SumHistogram(const ScopeRecord& record, const StatField& field);
+uint64_t SumCounter(const ScopeRecord& record, size_t member, const StatField& field);
+uint64_t SumCode(const ScopeRecord& record, size_t member, const StatField& field, uint32_t status);
+HistogramTotals SumHistogram(const ScopeRecord& record, size_t member, const StatField& field);
 std::map<std::string, uint64_t> SumDynamic(const ScopeRecord& record);
+bool HasBlock(const ScopeRecord& record, size_t member);  // of some worker
 
 }  // namespace outrigger::observe

@@ -26,30 +26,49 @@ constexpr uint64_t kFoldEvery = 64;
 // And of many names: this share of them, so that a name costs the same however many there are.
 constexpr uint64_t kFoldShare = 8;
 
-// The same name without cells.
-std::unique_ptr<ScopeRecord> Folded(const ScopeRecord& record, uint32_t generation) {
-  auto made = std::make_unique<ScopeRecord>(record.prefix, record.schema, record.slot, generation);
-  made->retired_at = record.retired_at;
-  made->baseline = Fold(record);
-  return made;
-}
-
 }  // namespace
 
-ScopeRecord::ScopeRecord(std::string scope_prefix, const StatSchema& scope_schema, uint32_t scope_slot,
+ScopeRecord::ScopeRecord(std::string scope_prefix, const StatGroup& scope_group, uint32_t scope_slot,
                          uint32_t scope_generation)
-    : prefix(std::move(scope_prefix)), schema(scope_schema), slot(scope_slot), generation(scope_generation) {}
+    : prefix(std::move(scope_prefix)),
+      group(scope_group),
+      slot(scope_slot),
+      generation(scope_generation),
+      shown(scope_group.shown) {}
 
 ScopeRecord::~ScopeRecord() = default;
 
-void* WorkerStats::Make(ScopeRecord& record) {
+ScopeRecord::PerWorker::~PerWorker() {
+  for (size_t i = 0; i < group.members.size(); ++i) {
+    if (void* const made = block(i); made != nullptr) group.members[i].schema->destroy(made);
+  }
+}
+
+ScopeRecord::PerWorker& WorkerStats::OwnerOf(ScopeRecord& record) {
+  if (record.slot < entries_.size() && entries_[record.slot].generation == record.generation)
+    return *entries_[record.slot].owner;
   MutexLock lock(registry_.mutex_);
   if (record.blocks.size() <= index_) record.blocks.resize(index_ + 1);
   std::unique_ptr<ScopeRecord::PerWorker>& mine = record.blocks[index_];
-  if (mine == nullptr) mine = std::make_unique<ScopeRecord::PerWorker>(record.schema);
+  if (mine == nullptr) mine = std::make_unique<ScopeRecord::PerWorker>(record.group);
   if (entries_.size() <= record.slot) entries_.resize(std::max<size_t>(record.slot + 1, entries_.size() * 2));
-  entries_[record.slot] = Entry{record.generation, mine->block, mine.get()};
-  return mine->block;
+  entries_[record.slot] = Entry{record.generation, {mine->first[0], mine->first[1]}, mine->rest.get(), mine.get()};
+  return *mine;
+}
+
+void* WorkerStats::Make(ScopeRecord& record, uint32_t member) {
+  const StatSchema& schema = *record.group.members[member].schema;
+  if ((record.shown.load(std::memory_order_relaxed) >> member & 1) == 0) return Nowhere(schema);
+  ScopeRecord::PerWorker& mine = OwnerOf(record);
+  if (void* const there = mine.block(member); there != nullptr) return there;
+  void* const made = schema.construct();
+  Entry& entry = entries_[record.slot];
+  MutexLock lock(registry_.mutex_);
+  if (member < kFirst) return entry.first[member] = mine.first[member] = made;
+  const size_t others = record.group.members.size() - kFirst;
+  if (mine.rest == nullptr) mine.rest = std::make_unique<void*[]>(others);  // value-initialised
+  entry.others = mine.rest.get();
+  return mine.rest[member - kFirst] = made;
 }
 
 void* WorkerStats::Nowhere(const StatSchema& schema) {
@@ -64,8 +83,7 @@ WorkerStats::~WorkerStats() {
 
 Counter& WorkerStats::DynamicIn(ScopeRecord* record, absl::string_view local_name) {
   if (record == nullptr) return dropped_;
-  if (record->slot >= entries_.size() || entries_[record->slot].generation != record->generation) Make(*record);
-  ScopeRecord::PerWorker& mine = *entries_[record->slot].owner;
+  ScopeRecord::PerWorker& mine = OwnerOf(*record);
   // Only this thread inserts, so it may look without the lock that readers and the insertion take.
   if (mine.dynamic != nullptr) {
     auto at = mine.dynamic->find(local_name);
@@ -96,13 +114,15 @@ WorkerStats& StatsRegistry::AddWorker(absl::string_view name) {
   return *workers_.back();
 }
 
-ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatSchema& schema) {
+ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatGroup& group) {
   MutexLock lock(mutex_);
-  Key key{CleanPrefix(prefix), &schema};
-  auto at = scopes_.find(key);
+  std::string clean = CleanPrefix(prefix);
+  auto at = scopes_.find(Key{clean, &group});
   if (at != scopes_.end()) {
-    at->second->retired_at = 0;
-    return at->second.get();
+    ScopeRecord& found = **at;
+    found.retired_at = 0;
+    if (found.refs.load(std::memory_order_acquire) == 0) found.shown.store(group.shown, std::memory_order_relaxed);
+    return &found;
   }
   const uint64_t fold_every = std::max<uint64_t>(kFoldEvery, std::bit_floor(scopes_.size() / kFoldShare));
   if (++registered_ % fold_every == 0) ForgetOldest();
@@ -113,37 +133,56 @@ ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatSchema& sch
   } else {
     generations_.push_back(0);
   }
-  auto made = std::make_unique<ScopeRecord>(key.first, schema, slot, ++generations_[slot]);
-  return scopes_.emplace(std::move(key), std::move(made)).first->second.get();
+  auto made = std::make_unique<ScopeRecord>(std::move(clean), group, slot, ++generations_[slot]);
+  return scopes_.insert(std::move(made)).first->get();
 }
 
 // A scope without references cannot gain one but through Find(), which runs under the same lock; its last user let go
 // with a release that the load here acquires. So what is removed here has no user left.
-void StatsRegistry::ForgetOldest() {
-  std::vector<std::pair<uint64_t, Scopes::iterator>> retired;
-  for (auto at = scopes_.begin(); at != scopes_.end(); ++at) {
-    std::unique_ptr<ScopeRecord>& record = at->second;
+size_t StatsRegistry::ForgetOldest() {
+  std::vector<ScopeRecord*> retired;
+  for (const std::unique_ptr<ScopeRecord>& record : scopes_) {
     if (record->refs.load(std::memory_order_acquire) != 0) {
       record->retired_at = 0;
       continue;
     }
     if (record->retired_at == 0) record->retired_at = registered_;
+    retired.push_back(record.get());
+  }
+  size_t forgotten = 0;
+  if (retired.size() > kRetiredScopes) {
+    std::stable_sort(retired.begin(), retired.end(),
+                     [](const ScopeRecord* a, const ScopeRecord* b) { return a->retired_at < b->retired_at; });
+    forgotten = retired.size() - kRetiredScopes;
+    for (size_t i = 0; i < forgotten; ++i) {
+      free_slots_.push_back(retired[i]->slot);
+      scopes_.erase(scopes_.find(Key{retired[i]->prefix, &retired[i]->group}));
+    }
+  }
+  for (size_t i = forgotten; i < retired.size(); ++i) {
+    if (retired[i]->blocks.empty()) continue;
     // Workers remember cells by slot and generation: another generation, so that none finds what was freed.
-    if (!record->blocks.empty()) record = Folded(*record, ++generations_[record->slot]);
-    retired.emplace_back(record->retired_at, at);
+    retired[i]->generation = ++generations_[retired[i]->slot];
+    Fold(*retired[i]);
   }
-  if (retired.size() <= kRetiredScopes) return;
-  std::stable_sort(retired.begin(), retired.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  retired.resize(retired.size() - kRetiredScopes);
-  for (auto& [age, at] : retired) {
-    free_slots_.push_back(at->second->slot);
-    scopes_.erase(at);
-  }
+  return forgotten;
+}
+
+size_t StatsRegistry::ForgetRetired() {
+  MutexLock lock(mutex_);
+  return ForgetOldest();
 }
 
 size_t StatsRegistry::scope_count() const {
   MutexLock lock(mutex_);
   return scopes_.size();
+}
+
+size_t StatsRegistry::retired_count() const {
+  MutexLock lock(mutex_);
+  return static_cast<size_t>(std::count_if(scopes_.begin(), scopes_.end(), [](const auto& record) {
+    return record->refs.load(std::memory_order_acquire) == 0;
+  }));
 }
 
 }  // namespace outrigger::observe

@@ -3,13 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "source/base/mutex.h"
@@ -21,16 +22,17 @@ class StatsRegistry;
 class WorkerStats;
 struct StatsSnapshot;
 
-// What the registry keeps for one (prefix, schema): private to stats.cc but for the two numbers the hot path needs.
+// What the registry keeps for one (prefix, group): private to stats.cc but for the two numbers the hot path needs.
 struct ScopeRecord {
-  ScopeRecord(std::string scope_prefix, const StatSchema& scope_schema, uint32_t scope_slot, uint32_t scope_generation);
+  ScopeRecord(std::string scope_prefix, const StatGroup& scope_group, uint32_t scope_slot, uint32_t scope_generation);
   ~ScopeRecord();
   const std::string prefix;
-  const StatSchema& schema;
+  const StatGroup& group;
   const uint32_t slot;
-  const uint32_t generation;
+  uint32_t generation;  // another one when its blocks were freed; only while nobody refers to it
   std::atomic<uint32_t> refs{0};
-  uint64_t retired_at = 0;  // by the registry's count of registrations; 0: in use when last looked at
+  std::atomic<uint32_t> shown;  // a bit for each member that is there
+  uint64_t retired_at = 0;      // by the registry's count of registrations; 0: in use when last looked at
   struct PerWorker;
   std::vector<std::unique_ptr<PerWorker>> blocks;  // by worker index; under the registry's mutex
   struct Baseline;
@@ -40,8 +42,8 @@ struct ScopeRecord {
 // A counted reference to a name. Counts and blocks live at least as long as some reference does; without one the name
 // is no longer shown, but its counts come back if it is registered again (see kRetiredScopes). Copying and dropping is
 // an atomic operation on a shared line: hold it where the configuration is held (a compiled cluster, a pool), do not
-// copy it per request.
-template <class Block>
+// copy it per request. `Owner` is a block or a group of them.
+template <class Owner>
 class StatsScope {
  public:
   StatsScope() = default;
@@ -57,6 +59,11 @@ class StatsScope {
   }
   explicit operator bool() const { return record_ != nullptr; }
   absl::string_view prefix() const { return record_ == nullptr ? absl::string_view() : record_->prefix; }
+  // From now on the names of this member are there. What is counted of one that is not goes nowhere. Main.
+  template <class Block>
+  void Show(MemberOf<Block> member) const {
+    if (record_ != nullptr) record_->shown.fetch_or(1u << member.index, std::memory_order_relaxed);
+  }
 
  private:
   friend class WorkerStats;
@@ -71,21 +78,30 @@ class WorkerStats final {
  public:
   // The block of `scope`, made at the first call (takes the registry's lock once per scope and worker). Valid while
   // some StatsScope of that name lives. An empty scope gives a block that nobody reads.
-  template <class Block>
-  Block& Get(const StatsScope<Block>& scope) {
+  template <class Owner>
+  auto& Get(const StatsScope<Owner>& scope) {
+    return Get(scope, Owner::Main());
+  }
+  template <class Owner, class Block>
+  Block& Get(const StatsScope<Owner>& scope, MemberOf<Block> member) {
     const ScopeRecord* record = scope.record_;
     if (record != nullptr && record->slot < entries_.size() && entries_[record->slot].generation == record->generation)
         [[likely]] {
-      return *static_cast<Block*>(entries_[record->slot].block);
+      const Entry& entry = entries_[record->slot];
+      void* const block = member.index < kFirst     ? entry.first[member.index]
+                          : entry.others == nullptr ? nullptr
+                                                    : entry.others[member.index - kFirst];
+      if (block != nullptr) [[likely]]
+        return *static_cast<Block*>(block);
     }
-    return *static_cast<Block*>(record == nullptr ? Nowhere(Block::Schema()) : Make(*scope.record_));
+    return *static_cast<Block*>(record == nullptr ? Nowhere(Block::Schema()) : Make(*scope.record_, member.index));
   }
 
   // A counter whose local name is known only at run time ("ssl.ciphers.X"). Finding it costs a hash lookup; the first
   // use of a name takes the registry's lock. At most kDynamicNames names per scope and worker: further ones share one
   // uncounted cell and `stats.overflow` goes up. Keep the reference where the name repeats.
-  template <class Block>
-  Counter& Dynamic(const StatsScope<Block>& scope, absl::string_view local_name) {
+  template <class Owner>
+  Counter& Dynamic(const StatsScope<Owner>& scope, absl::string_view local_name) {
     return DynamicIn(scope.record_, local_name);
   }
   static constexpr size_t kDynamicNames = 512;
@@ -96,15 +112,18 @@ class WorkerStats final {
  private:
   friend class StatsRegistry;
   friend struct std::default_delete<WorkerStats>;
+  static constexpr uint32_t kFirst = 2;
   struct Entry {
-    uint32_t generation = 0;  // generations of scopes start at 1
-    void* block = nullptr;
+    uint32_t generation = 0;   // generations of scopes start at 1
+    void* first[kFirst] = {};  // by member; of most groups there are no others
+    void** others = nullptr;   // from kFirst on
     ScopeRecord::PerWorker* owner = nullptr;
   };
   WorkerStats(StatsRegistry& registry, std::string name, uint32_t index)
       : registry_(registry), name_(std::move(name)), index_(index) {}
   ~WorkerStats();
-  void* Make(ScopeRecord& record);
+  ScopeRecord::PerWorker& OwnerOf(ScopeRecord& record);
+  void* Make(ScopeRecord& record, uint32_t member);
   void* Nowhere(const StatSchema& schema);
   Counter& DynamicIn(ScopeRecord* record, absl::string_view local_name);
 
@@ -120,9 +139,9 @@ class WorkerStats final {
 class StatsRegistry final {
  public:
   // Names without a reference that keep their counts; of more, the longest without one is forgotten. For what goes and
-  // soon comes back (a cluster has about ten such names, each of some hundred bytes); memory is to be flat however
+  // soon comes back (some hundred bytes each); memory is to be flat however
   // often configuration changes.
-  static constexpr size_t kRetiredScopes = 256;
+  static constexpr size_t kRetiredScopes = 128;
 
   StatsRegistry();
   ~StatsRegistry();
@@ -132,14 +151,17 @@ class StatsRegistry final {
   // Registers `prefix` (with its final dot: "cluster.foo.") or finds it again. Characters that would break the output
   // formats (':', control characters) become '_', as published: "listener.[::1]:80." → "listener.[__1]_80.".
   // Main thread.
-  template <class Block>
-  StatsScope<Block> Register(absl::string_view prefix) {
-    return StatsScope<Block>(Find(prefix, Block::Schema()));
+  template <class Owner>
+  StatsScope<Owner> Register(absl::string_view prefix) {
+    return StatsScope<Owner>(Find(prefix, Owner::Group()));
   }
 
   WorkerStats& main() { return *main_; }
   WorkerStats& AddWorker(absl::string_view name);  // before the worker's thread starts
 
+  // Frees what names hold that nobody refers to, but for kRetiredScopes of them. Registering does it too, now and then;
+  // this is for when much was removed and nothing comes. The number of names that were forgotten. Main.
+  size_t ForgetRetired();
   // Ends an interval: histograms show the values since the last call next to all values. Main, each
   // stats_flush_interval.
   void EndInterval();
@@ -148,16 +170,29 @@ class StatsRegistry final {
   // writers. See stats_reader.h.
   StatsSnapshot Read() const;
   size_t scope_count() const;
+  size_t retired_count() const;  // names that nobody refers to
 
  private:
   friend class WorkerStats;
-  ScopeRecord* Find(absl::string_view prefix, const StatSchema& schema);
-  void ForgetOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  ScopeRecord* Find(absl::string_view prefix, const StatGroup& group);
+  size_t ForgetOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Counter& OverflowIn(WorkerStats& worker);
 
-  static constexpr uint64_t kSweepEvery = 256;  // registrations between two looks for what to forget
-  using Key = std::pair<std::string, const StatSchema*>;
-  using Scopes = std::map<Key, std::unique_ptr<ScopeRecord>>;
+  struct Key {
+    absl::string_view prefix;
+    const StatGroup* group;
+  };
+  struct ByName {
+    using is_transparent = void;
+    static Key KeyOf(const std::unique_ptr<ScopeRecord>& record) { return {record->prefix, &record->group}; }
+    static const Key& KeyOf(const Key& key) { return key; }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      const Key x = KeyOf(a), y = KeyOf(b);
+      return x.prefix != y.prefix ? x.prefix < y.prefix : std::less<>()(x.group, y.group);
+    }
+  };
+  using Scopes = absl::btree_set<std::unique_ptr<ScopeRecord>, ByName>;
   mutable Mutex mutex_;
   Scopes scopes_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_slots_ ABSL_GUARDED_BY(mutex_);

@@ -24,55 +24,65 @@ HistogramTotals Difference(const HistogramTotals& now, const HistogramTotals& be
   return difference;
 }
 
+// Whether its names are there.
+bool Shown(const ScopeRecord& record, size_t member) {
+  if ((record.shown.load(std::memory_order_relaxed) >> member & 1) == 0) return false;
+  return !record.group.members[member].schema->when_used || HasBlock(record, member);
+}
+
 // f(local name, counter's sum over workers), for every kind of counter. Codes and run-time names that were never
 // counted do not exist.
 template <class F>
 void ForEachCounter(const ScopeRecord& record, F&& f) {
-  for (const StatField& field : record.schema.fields) {
-    if (field.kind == StatKind::kCounter) f(field.name, SumCounter(record, field));
-    if (field.kind != StatKind::kCodes) continue;
+  ForEachField(record.group, [&](size_t member, const StatField& field) {
+    if (!Shown(record, member)) return;
+    const absl::string_view suffix = record.group.members[member].suffix;
+    if (field.kind == StatKind::kCounter) f(absl::StrCat(suffix, field.name), SumCounter(record, member, field));
+    if (field.kind != StatKind::kCodes) return;
     for (uint32_t hundreds = 1; hundreds <= CodeCounters::kClasses; ++hundreds) {
       uint64_t of_class = 0;
       for (uint32_t status = hundreds * 100; status < hundreds * 100 + 100; ++status) {
-        const uint64_t of_code = SumCode(record, field, status);
-        if (of_code != 0) f(absl::StrCat(field.name, "_", status), of_code);
+        const uint64_t of_code = SumCode(record, member, field, status);
+        if (of_code != 0) f(absl::StrCat(suffix, field.name, "_", status), of_code);
         of_class += of_code;
       }
-      if (of_class != 0) f(absl::StrCat(field.name, "_", hundreds, "xx"), of_class);
+      if (of_class != 0) f(absl::StrCat(suffix, field.name, "_", hundreds, "xx"), of_class);
     }
-  }
+  });
   for (const auto& [name, value] : SumDynamic(record)) f(name, value);
 }
 
-void ReadGauge(const ScopeRecord& record, const StatField& field, StatsSnapshot& out) {
+std::string NameOf(const ScopeRecord& record, size_t member, const StatField& field) {
+  return absl::StrCat(record.prefix, record.group.members[member].suffix, field.name);
+}
+
+void ReadGauge(const ScopeRecord& record, size_t member, const StatField& field, StatsSnapshot& out) {
   int64_t level = 0;
   bool used = false;
   for (const auto& worker : record.blocks) {
-    if (worker == nullptr) continue;
-    level += worker->At<Gauge>(field).value();
-    used = used || worker->At<Gauge>(field).used();
+    const Gauge* const gauge = worker == nullptr ? nullptr : worker->At<Gauge>(member, field);
+    if (gauge == nullptr) continue;
+    level += gauge->value();
+    used = used || gauge->used();
   }
-  out.numbers.push_back({absl::StrCat(record.prefix, field.name), level, StatKind::kGauge, used});
+  out.numbers.push_back({NameOf(record, member, field), level, StatKind::kGauge, used});
 }
 
-void ReadHistogram(const ScopeRecord& record, const StatField& field, StatsSnapshot& out) {
-  StatsSnapshot::Distribution made{absl::StrCat(record.prefix, field.name), field.unit, false, {}, {}};
-  made.cumulative = SumHistogram(record, field);
+void ReadHistogram(const ScopeRecord& record, size_t member, const StatField& field, StatsSnapshot& out) {
+  StatsSnapshot::Distribution made{NameOf(record, member, field), field.unit, false, {}, {}};
+  made.cumulative = SumHistogram(record, member, field);
   made.used = made.cumulative.count != 0;
-  if (record.baseline != nullptr) record.baseline->last.AddTo(field, made.interval);
+  if (record.baseline != nullptr) record.baseline->last.AddTo(member, field, made.interval);
   out.distributions.push_back(std::move(made));
 }
 
-void ReadText(const ScopeRecord& record, const StatField& field, StatsSnapshot& out) {
+void ReadText(const ScopeRecord& record, size_t member, const StatField& field, StatsSnapshot& out) {
   std::string text;
   for (const auto& worker : record.blocks) {
-    if (worker != nullptr) text += worker->At<Text>(field).value();  // only main's is ever set
+    const Text* const held = worker == nullptr ? nullptr : worker->At<Text>(member, field);
+    if (held != nullptr) text += held->value();  // only main's is ever set
   }
-  out.texts.push_back({absl::StrCat(record.prefix, field.name), std::move(text)});
-}
-
-bool HasBlock(const ScopeRecord& record) {
-  return std::any_of(record.blocks.begin(), record.blocks.end(), [](const auto& block) { return block != nullptr; });
+  out.texts.push_back({NameOf(record, member, field), std::move(text)});
 }
 
 void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
@@ -85,25 +95,26 @@ void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
     out.numbers.push_back(
         {absl::StrCat(record.prefix, name), static_cast<int64_t>(value - before), StatKind::kCounter, value != before});
   });
-  for (const StatField& field : record.schema.fields) {
-    if (field.kind == StatKind::kGauge) ReadGauge(record, field, out);
-    if (field.kind == StatKind::kHistogram) ReadHistogram(record, field, out);
-    if (field.kind == StatKind::kText) ReadText(record, field, out);
-  }
+  ForEachField(record.group, [&](size_t member, const StatField& field) {
+    if (!Shown(record, member)) return;
+    if (field.kind == StatKind::kGauge) ReadGauge(record, member, field, out);
+    if (IsDistribution(field)) ReadHistogram(record, member, field, out);
+    if (field.kind == StatKind::kText) ReadText(record, member, field, out);
+  });
 }
 
 // The values of distributions since the last time, and where they are now.
 void EndIntervalOf(ScopeRecord& record) {
   CellCounts ended_at, last;
-  for (const StatField& field : record.schema.fields) {
-    if (field.kind != StatKind::kHistogram) continue;
-    const HistogramTotals now = SumHistogram(record, field);
-    if (now.count == 0) continue;
+  ForEachField(record.group, [&](size_t member, const StatField& field) {
+    if (!IsDistribution(field)) return;
+    const HistogramTotals now = SumHistogram(record, member, field);
+    if (now.count == 0) return;
     HistogramTotals before;
-    if (record.baseline != nullptr) record.baseline->ended_at.AddTo(field, before);
-    last.PutTotals(field, Difference(now, before));
-    ended_at.PutTotals(field, now);
-  }
+    if (record.baseline != nullptr) record.baseline->ended_at.AddTo(member, field, before);
+    last.PutTotals(member, field, Difference(now, before));
+    ended_at.PutTotals(member, field, now);
+  });
   if (record.baseline == nullptr && ended_at.empty()) return;
   if (record.baseline == nullptr) record.baseline = std::make_unique<ScopeRecord::Baseline>();
   ended_at.Trim();
@@ -142,10 +153,8 @@ StatsSnapshot StatsRegistry::Read() const {
   StatsSnapshot out;
   {
     MutexLock lock(mutex_);
-    for (const auto& [key, record] : scopes_) {
-      if (record->refs.load(std::memory_order_acquire) == 0) continue;
-      if (record->schema.when_used && !HasBlock(*record)) continue;
-      ReadScope(*record, out);
+    for (const auto& record : scopes_) {
+      if (record->refs.load(std::memory_order_acquire) != 0) ReadScope(*record, out);
     }
   }
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
@@ -158,16 +167,15 @@ StatsSnapshot StatsRegistry::Read() const {
 void StatsRegistry::EndInterval() {
   MutexLock lock(mutex_);
   ForgetOldest();  // when much was removed, nothing may be registered for long
-  for (auto& [key, record] : scopes_) {
-    if (record->refs.load(std::memory_order_acquire) == 0) continue;
-    EndIntervalOf(*record);
+  for (const auto& record : scopes_) {
+    if (record->refs.load(std::memory_order_acquire) != 0 && !record->blocks.empty()) EndIntervalOf(*record);
   }
 }
 
 void StatsRegistry::ResetCounters() {
   MutexLock lock(mutex_);
-  for (auto& [key, record] : scopes_) {
-    ForEachCounter(*record, [&, &record = record](absl::string_view name, uint64_t value) {
+  for (const auto& record : scopes_) {
+    ForEachCounter(*record, [&](absl::string_view name, uint64_t value) {
       if (value == 0) return;
       if (record->baseline == nullptr) record->baseline = std::make_unique<ScopeRecord::Baseline>();
       auto& reset = record->baseline->reset;

@@ -5,19 +5,57 @@
 
 namespace outrigger::observe {
 
-uint64_t SumCounter(const ScopeRecord& record, const StatField& field) {
-  uint64_t sum = record.baseline == nullptr ? 0 : record.baseline->folded.CounterOf(field);
+namespace {
+
+// f(cell) for that cell of each worker that has it.
+template <class Cell, class F>
+void ForEachCell(const ScopeRecord& record, size_t member, const StatField& field, F&& f) {
   for (const auto& worker : record.blocks) {
-    if (worker != nullptr) sum += worker->At<Counter>(field).value();
+    const Cell* const cell = worker == nullptr ? nullptr : worker->At<Cell>(member, field);
+    if (cell != nullptr) f(*cell);
   }
+}
+
+void AddHistograms(const ScopeRecord& record, size_t member, const StatField& field, HistogramTotals& totals) {
+  for (int decade = 0; decade < Histogram::kDecades; ++decade) {
+    const int first = decade == 0 ? 0 : Histogram::kFirstBins + (decade - 1) * Histogram::kBins;
+    const int last = first + (decade == 0 ? Histogram::kFirstBins : Histogram::kBins);
+    std::vector<const Histogram*> present;
+    ForEachCell<Histogram>(record, member, field, [&](const Histogram& histogram) {
+      if (histogram.HasDecade(decade)) present.push_back(&histogram);
+    });
+    for (int bin = first; !present.empty() && bin < last; ++bin) {
+      uint64_t count = 0;
+      for (const Histogram* histogram : present) count += histogram->CountAt(bin);
+      if (count == 0) continue;
+      totals.bins.emplace_back(bin, count);
+      totals.count += count;
+    }
+  }
+  ForEachCell<Histogram>(record, member, field, [&](const Histogram& histogram) { totals.sum += histogram.sum(); });
+}
+
+void AddToBin(HistogramTotals& totals, int bin, uint64_t count) {
+  auto at = std::lower_bound(totals.bins.begin(), totals.bins.end(), std::pair<int, uint64_t>(bin, 0));
+  if (at != totals.bins.end() && at->first == bin) {
+    at->second += count;
+  } else {
+    totals.bins.insert(at, {bin, count});
+  }
+  totals.count += count;
+}
+
+}  // namespace
+
+uint64_t SumCounter(const ScopeRecord& record, size_t member, const StatField& field) {
+  uint64_t sum = record.baseline == nullptr ? 0 : record.baseline->folded.CounterOf(member, field);
+  ForEachCell<Counter>(record, member, field, [&](const Counter& counter) { sum += counter.value(); });
   return sum;
 }
 
-uint64_t SumCode(const ScopeRecord& record, const StatField& field, uint32_t status) {
-  uint64_t sum = record.baseline == nullptr ? 0 : record.baseline->folded.CodeOf(field, status);
-  for (const auto& worker : record.blocks) {
-    if (worker != nullptr) sum += worker->At<CodeCounters>(field).OfCode(status);
-  }
+uint64_t SumCode(const ScopeRecord& record, size_t member, const StatField& field, uint32_t status) {
+  uint64_t sum = record.baseline == nullptr ? 0 : record.baseline->folded.CodeOf(member, field, status);
+  ForEachCell<CodeCounters>(record, member, field, [&](const CodeCounters& codes) { sum += codes.OfCode(status); });
   return sum;
 }
 
@@ -33,91 +71,80 @@ std::map<std::string, uint64_t> SumDynamic(const ScopeRecord& record) {
   return sums;
 }
 
-HistogramTotals SumHistogram(const ScopeRecord& record, const StatField& field) {
+HistogramTotals SumHistogram(const ScopeRecord& record, size_t member, const StatField& field) {
   HistogramTotals totals;
-  for (int decade = 0; decade < Histogram::kDecades; ++decade) {
-    const int first = decade == 0 ? 0 : Histogram::kFirstBins + (decade - 1) * Histogram::kBins;
-    const int last = first + (decade == 0 ? Histogram::kFirstBins : Histogram::kBins);
-    std::vector<const Histogram*> present;
-    for (const auto& worker : record.blocks) {
-      if (worker != nullptr && worker->At<Histogram>(field).HasDecade(decade)) {
-        present.push_back(&worker->At<Histogram>(field));
-      }
-    }
-    for (int bin = first; !present.empty() && bin < last; ++bin) {
-      uint64_t count = 0;
-      for (const Histogram* histogram : present) count += histogram->CountAt(bin);
-      if (count == 0) continue;
-      totals.bins.emplace_back(bin, count);
-      totals.count += count;
-    }
+  if (field.kind == StatKind::kHistogram) {
+    AddHistograms(record, member, field, totals);
+  } else {
+    ForEachCell<RareHistogram>(record, member, field, [&](const RareHistogram& histogram) {
+      histogram.ForEachBin([&](int bin, uint64_t count) { AddToBin(totals, bin, count); });
+      totals.sum += histogram.sum();
+    });
   }
-  for (const auto& worker : record.blocks) {
-    if (worker != nullptr) totals.sum += worker->At<Histogram>(field).sum();
-  }
-  if (record.baseline != nullptr) record.baseline->folded.AddTo(field, totals);
+  if (record.baseline != nullptr) record.baseline->folded.AddTo(member, field, totals);
   return totals;
+}
+
+bool HasBlock(const ScopeRecord& record, size_t member) {
+  return std::any_of(record.blocks.begin(), record.blocks.end(),
+                     [&](const auto& worker) { return worker != nullptr && worker->block(member) != nullptr; });
 }
 
 // --- what is kept apart from cells ---
 
-void CellCounts::Put(const StatField& field, uint32_t detail, uint64_t count) {
+void CellCounts::Put(size_t member, const StatField& field, uint32_t detail, uint64_t count) {
   if (count == 0) return;
-  cells_.push_back({static_cast<uint16_t>(field.offset), static_cast<uint16_t>(detail),
-                    static_cast<uint32_t>(count >> 32), static_cast<uint32_t>(count)});
+  cells_.push_back({FieldOf(member, field), static_cast<uint16_t>(detail), static_cast<uint32_t>(count >> 32),
+                    static_cast<uint32_t>(count)});
 }
 
-void CellCounts::PutTotals(const StatField& field, const HistogramTotals& totals) {
-  for (const auto& [bin, count] : totals.bins) Put(field, static_cast<uint32_t>(bin), count);
-  Put(field, kSum, totals.sum);
+void CellCounts::PutTotals(size_t member, const StatField& field, const HistogramTotals& totals) {
+  for (const auto& [bin, count] : totals.bins) Put(member, field, static_cast<uint32_t>(bin), count);
+  Put(member, field, kSum, totals.sum);
 }
 
-std::unique_ptr<ScopeRecord::Baseline> Fold(const ScopeRecord& record) {
-  auto next = std::make_unique<ScopeRecord::Baseline>();
-  for (const StatField& field : record.schema.fields) {
-    if (field.kind == StatKind::kCounter) next->folded.Put(field, 0, SumCounter(record, field));
-    if (field.kind == StatKind::kCodes) {
-      for (uint32_t status = 100; status < 600; ++status)
-        next->folded.Put(field, status, SumCode(record, field, status));
-    }
-    if (field.kind != StatKind::kHistogram) continue;
-    const HistogramTotals totals = SumHistogram(record, field);
-    next->folded.PutTotals(field, totals);
-    next->ended_at.PutTotals(field, totals);  // what is folded belongs to no interval to come
+uint64_t CellCounts::CodeOf(size_t member, const StatField& field, uint32_t status) const {
+  const uint16_t wanted = FieldOf(member, field);
+  for (const Cell& cell : cells_) {
+    if (cell.field == wanted && cell.detail == status) return cell.count();
   }
+  return 0;
+}
+
+void CellCounts::AddTo(size_t member, const StatField& field, HistogramTotals& totals) const {
+  const uint16_t wanted = FieldOf(member, field);
+  for (const Cell& cell : cells_) {
+    if (cell.field != wanted) continue;
+    if (cell.detail == kSum) {
+      totals.sum += cell.count();
+    } else {
+      AddToBin(totals, cell.detail, cell.count());
+    }
+  }
+}
+
+void Fold(ScopeRecord& record) {
+  auto next = std::make_unique<ScopeRecord::Baseline>();
+  ForEachField(record.group, [&](size_t member, const StatField& field) {
+    if (field.kind == StatKind::kCounter) next->folded.Put(member, field, 0, SumCounter(record, member, field));
+    if (field.kind == StatKind::kCodes) {
+      for (uint32_t status = 100; status < 600; ++status) {
+        next->folded.Put(member, field, status, SumCode(record, member, field, status));
+      }
+    }
+    if (!IsDistribution(field)) return;
+    const HistogramTotals totals = SumHistogram(record, member, field);
+    next->folded.PutTotals(member, field, totals);
+    next->ended_at.PutTotals(member, field, totals);  // what is folded belongs to no interval to come
+  });
   next->folded.Trim();
   next->ended_at.Trim();
   if (const auto dynamic = SumDynamic(record); !dynamic.empty()) {
     next->folded_dynamic = std::make_unique<ScopeRecord::Baseline::Names>(dynamic.begin(), dynamic.end());
   }
-  if (record.baseline != nullptr && record.baseline->reset != nullptr) {
-    next->reset = std::make_unique<ScopeRecord::Baseline::Names>(*record.baseline->reset);
-  }
-  return next;
-}
-
-uint64_t CellCounts::CodeOf(const StatField& field, uint32_t status) const {
-  for (const Cell& cell : cells_) {
-    if (cell.offset == field.offset && cell.detail == status) return cell.count();
-  }
-  return 0;
-}
-
-void CellCounts::AddTo(const StatField& field, HistogramTotals& totals) const {
-  for (const Cell& cell : cells_) {
-    if (cell.offset != field.offset) continue;
-    if (cell.detail == kSum) {
-      totals.sum += cell.count();
-      continue;
-    }
-    auto at = std::lower_bound(totals.bins.begin(), totals.bins.end(), std::pair<int, uint64_t>(cell.detail, 0));
-    if (at != totals.bins.end() && at->first == cell.detail) {
-      at->second += cell.count();
-    } else {
-      totals.bins.insert(at, {cell.detail, cell.count()});
-    }
-    totals.count += cell.count();
-  }
+  if (record.baseline != nullptr) next->reset = std::move(record.baseline->reset);
+  record.baseline = std::move(next);
+  decltype(record.blocks)().swap(record.blocks);
 }
 
 }  // namespace outrigger::observe

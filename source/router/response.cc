@@ -30,7 +30,7 @@ void Router::OnAttemptHeaders(Attempt& attempt, HeaderMap& headers, bool end) {
   http::UpstreamInfo& info = stream_.info().upstream;
   info.first_byte_received = worker_.dispatcher().now();
   if (MayRetry() && retry_->WantsRetry(headers, end) && ReserveRetry()) {
-    CountAlternate(cluster_->config().retry_stats, headers.status());
+    CountAlternate(observe::ClusterScope::kRetry, headers.status());
     Duration pause{0};
     event::Engine& engine = worker_.dispatcher().engine();
     const bool limited = retry_->RateLimitedBackOff(headers, worker_.dispatcher().wall_now(), engine, &pause);
@@ -137,17 +137,17 @@ void Router::ResponseComplete() {
   global_timeout_.Unlink();
   const auto taken = static_cast<uint64_t>(ToMillis(worker_.dispatcher().now() - stream_.info().start));
   cluster_stats().upstream_rq_time.Record(taken);
-  worker_.stats().Get(OriginStats()).upstream_rq_time.Record(taken);
-  if (canary_) worker_.stats().Get(cluster_->config().canary_stats).upstream_rq_time.Record(taken);
+  const auto& scope = cluster_->config().stats;
+  worker_.stats().Get(scope, OriginStats()).upstream_rq_time.Record(taken);
+  if (canary_) worker_.stats().Get(scope, observe::ClusterScope::kCanary).upstream_rq_time.Record(taken);
 }
 
-const observe::StatsScope<observe::AlternateCodeStats>& Router::OriginStats() const {
-  const model::ClusterConfig& config = cluster_->config();
-  return stream_.info().internal_request ? config.internal_stats : config.external_stats;
+observe::MemberOf<observe::AlternateCodeStats> Router::OriginStats() const {
+  return stream_.info().internal_request ? observe::ClusterScope::kInternal : observe::ClusterScope::kExternal;
 }
 
-void Router::CountAlternate(const observe::StatsScope<observe::AlternateCodeStats>& scope, uint32_t status) {
-  observe::AlternateCodeStats& stats = worker_.stats().Get(scope);
+void Router::CountAlternate(observe::MemberOf<observe::AlternateCodeStats> which, uint32_t status) {
+  observe::AlternateCodeStats& stats = worker_.stats().Get(cluster_->config().stats, which);
   stats.upstream_rq_completed.Inc();
   stats.upstream_rq.Inc(status);
 }
@@ -156,7 +156,7 @@ void Router::CountCode(uint32_t status) {
   cluster_stats().upstream_rq_completed.Inc();
   cluster_stats().upstream_rq.Inc(status);
   CountAlternate(OriginStats(), status);
-  if (canary_) CountAlternate(cluster_->config().canary_stats, status);
+  if (canary_) CountAlternate(observe::ClusterScope::kCanary, status);
 }
 
 // --- a CONNECT that ends here

@@ -126,8 +126,8 @@ class Router final : public http::Filter {
   void AnswerReset(http::ResetReason reason, absl::string_view transport_failure);
   void GiveUp();  // ends everything of this request that is still running
   void CountCode(uint32_t status);
-  const observe::StatsScope<observe::AlternateCodeStats>& OriginStats() const;
-  void CountAlternate(const observe::StatsScope<observe::AlternateCodeStats>& scope, uint32_t status);
+  observe::MemberOf<observe::AlternateCodeStats> OriginStats() const;
+  void CountAlternate(observe::MemberOf<observe::AlternateCodeStats> which, uint32_t status);
   observe::ClusterStats& cluster_stats() { return cluster_->stats(); }
 
   const RouterConfig& config_;

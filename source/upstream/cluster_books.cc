@@ -10,6 +10,8 @@
 
 namespace outrigger::upstream {
 
+using observe::ClusterScope;
+
 Breaker::Breaker(std::shared_ptr<model::CircuitBreaker> shared)
     : shared_(std::move(shared)),
       connections(shared_->max_connections),
@@ -53,21 +55,20 @@ ClusterBooks::ClusterBooks(WorkerContext& of_worker, std::shared_ptr<const model
     : worker(of_worker),
       config(std::move(first)),
       stats(&worker.stats().Get(config->stats)),
-      http2_stats(&worker.stats().Get(config->http2_stats)) {
-  for (size_t i = 0; i < 2; ++i) {
-    std::shared_ptr<model::CircuitBreaker> shared = config->circuit_breakers.by_priority[i];
-    if (shared == nullptr) shared = std::make_shared<model::CircuitBreaker>(1024, 1024, 1024, 3);
-    breakers[i] = std::make_unique<Breaker>(std::move(shared));
-  }
+      http2_stats(&worker.stats().Get(config->stats, ClusterScope::kHttp2)) {
+  model::CircuitBreakers own;
+  model::CircuitBreakers& shared = config->circuit_breakers == nullptr ? own : *config->circuit_breakers;
+  for (size_t i = 0; i < 2; ++i) breakers[i] = std::make_unique<Breaker>(shared.Get(i));
 }
 
 void ClusterBooks::Update(std::shared_ptr<const model::ClusterConfig> next) {
   config = std::move(next);
   stats = &worker.stats().Get(config->stats);
-  http2_stats = &worker.stats().Get(config->http2_stats);
+  http2_stats = &worker.stats().Get(config->stats, ClusterScope::kHttp2);
+  if (config->circuit_breakers == nullptr) return;
   for (size_t i = 0; i < 2; ++i) {
-    const std::shared_ptr<model::CircuitBreaker>& shared = config->circuit_breakers.by_priority[i];
-    if (shared == nullptr || shared == breakers[i]->shared()) continue;
+    const std::shared_ptr<model::CircuitBreaker> shared = config->circuit_breakers->Get(i);
+    if (shared == breakers[i]->shared()) continue;
     if (breakers[i]->in_use()) {
       breakers[i]->CopyLimits(*shared);
     } else {
@@ -84,7 +85,7 @@ bool Moved(const http::CodecCounters& counters) {
 }  // namespace
 
 void ClusterBooks::Fold() {
-  if (Moved(http1)) FoldCodec(http1, worker.stats().Get(config->http1_stats));
+  if (Moved(http1)) FoldCodec(http1, worker.stats().Get(config->stats, ClusterScope::kHttp1));
   if (Moved(http2)) FoldCodec(http2, *http2_stats);
   if (std::memcmp(&tls, &tls_seen_, sizeof(tls)) != 0) FoldTls();
 }
@@ -100,7 +101,7 @@ void ClusterBooks::FoldCodec(http::CodecCounters& counters, CodecStats& to) {
 }
 
 void ClusterBooks::FoldTls() {
-  observe::SslStats& to = worker.stats().Get(config->ssl_stats);
+  observe::SslStats& to = worker.stats().Get(config->stats, ClusterScope::kSsl);
   to.handshake.Add(tls.handshake - tls_seen_.handshake);
   to.connection_error.Add(tls.connection_error - tls_seen_.connection_error);
   to.session_reused.Add(tls.session_reused - tls_seen_.session_reused);
@@ -114,7 +115,7 @@ void ClusterBooks::FoldTls() {
                          const auto& seen) {
     for (size_t i = 0; i < names.size() && i < now.size(); ++i) {
       if (now[i] != seen[i])
-        worker.stats().Dynamic(config->ssl_stats, absl::StrCat(kind, names[i])).Add(now[i] - seen[i]);
+        worker.stats().Dynamic(config->stats, absl::StrCat("ssl.", kind, names[i])).Add(now[i] - seen[i]);
     }
   };
   table("ciphers.", tls::CipherNames(), tls.ciphers, tls_seen_.ciphers);

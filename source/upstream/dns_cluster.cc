@@ -18,7 +18,7 @@ struct DnsCluster::Name {
 };
 
 DnsCluster::DnsCluster(event::Dispatcher& dispatcher, std::vector<Target> targets, const model::DnsConfig& config,
-                       observe::ClusterStats* stats, Resolved resolved)
+                       observe::ClusterUpdateStats* stats, Resolved resolved)
     : dispatcher_(dispatcher), config_(config), stats_(stats), resolved_(std::move(resolved)) {
   for (Target& target : targets) names_.push_back(std::make_unique<Name>(*this, std::move(target), names_.size()));
   for (const auto& name : names_) Ask(*name);

@@ -34,7 +34,7 @@ class DnsCluster {
 
   // `stats` (update_*) outlives it; may be null.
   DnsCluster(event::Dispatcher& dispatcher, std::vector<Target> targets, const model::DnsConfig& config,
-             observe::ClusterStats* stats, Resolved resolved);
+             observe::ClusterUpdateStats* stats, Resolved resolved);
   ~DnsCluster();
   DnsCluster(const DnsCluster&) = delete;
   bool all_answered() const;  // each target was answered, or failed, at least once
@@ -48,7 +48,7 @@ class DnsCluster {
 
   event::Dispatcher& dispatcher_;
   const model::DnsConfig config_;
-  observe::ClusterStats* stats_;
+  observe::ClusterUpdateStats* stats_;
   Resolved resolved_;
   std::vector<std::unique_ptr<Name>> names_;
 };

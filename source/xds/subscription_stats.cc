@@ -36,10 +36,11 @@ SubscriptionCells SubscriptionCells::OfCluster(observe::StatsRegistry& stats, ab
   SubscriptionCells made;
   made.cells_ = std::make_unique<Cells>();
   Cells& cells = *made.cells_;
-  cells.cluster_scope = stats.Register<observe::ClusterStats>(absl::StrCat("cluster.", cluster, "."));
-  cells.cluster = &stats.main().Get(cells.cluster_scope);
-  cells.endpoints_scope = stats.Register<observe::EndpointUpdateStats>(absl::StrCat("cluster.", cluster, "."));
-  cells.endpoints = &stats.main().Get(cells.endpoints_scope);
+  using observe::ClusterScope;
+  cells.cluster_scope = stats.Register<ClusterScope>(absl::StrCat("cluster.", cluster, "."));
+  cells.cluster_scope.Show(ClusterScope::kEndpoints);
+  cells.cluster = &stats.main().Get(cells.cluster_scope, ClusterScope::kUpdates);
+  cells.endpoints = &stats.main().Get(cells.cluster_scope, ClusterScope::kEndpoints);
   return made;
 }
 

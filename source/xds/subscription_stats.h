@@ -40,12 +40,11 @@ class SubscriptionCells {
   // Most nodes count nothing of their own.
   struct Cells {
     observe::StatsScope<observe::SubscriptionStats> scope;
-    observe::StatsScope<observe::ClusterStats> cluster_scope;
-    observe::StatsScope<observe::EndpointUpdateStats> endpoints_scope;
+    observe::StatsScope<observe::ClusterScope> cluster_scope;
     observe::StatsScope<observe::RdsStats> routes_scope;
     observe::StatsScope<observe::ExtensionConfigStats> extension_scope;
     observe::SubscriptionStats* block = nullptr;
-    observe::ClusterStats* cluster = nullptr;
+    observe::ClusterUpdateStats* cluster = nullptr;
     observe::EndpointUpdateStats* endpoints = nullptr;
     observe::RdsStats* routes = nullptr;
     observe::ExtensionConfigStats* extension = nullptr;

@@ -48,10 +48,10 @@ TEST_F(RuntimeLayersTest, ALayerReplacesItselfAsAWholeAndLaterOnesWin) {
 
 TEST_F(RuntimeLayersTest, CircuitBreakersFollowTheirKeysWhileTheyAreInUse) {
   ASSERT_TRUE(Load(kLayers).ok());
-  const std::shared_ptr<model::CircuitBreaker> breaker = Backend().circuit_breakers.by_priority[0];
+  const std::shared_ptr<model::CircuitBreaker> breaker = Backend().circuit_breakers->Get(0);
   EXPECT_EQ(breaker->max_connections.limit(), 7u);
   Tell("{circuit_breakers: {backend: {default: {max_connections: 3, max_requests: '5'}}}}");
-  EXPECT_EQ(Backend().circuit_breakers.by_priority[0], breaker);
+  EXPECT_EQ(Backend().circuit_breakers->Get(0), breaker);
   EXPECT_EQ(breaker->max_connections.limit(), 3u);
   EXPECT_EQ(breaker->max_requests.limit(), 5u);
   Tell("{circuit_breakers: {backend: {default: {max_connections: -1, max_requests: {numerator: 1}}}}}");

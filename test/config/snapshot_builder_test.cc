@@ -47,7 +47,7 @@ TEST_F(SnapshotBuilderTest, ABootstrapBecomesAListenerWithRoutesToAClusterWithEn
   EXPECT_EQ(cluster->config->connect_timeout, seconds(1));
   ASSERT_EQ(cluster->endpoints->priorities.size(), 1u);
   ASSERT_EQ(cluster->endpoints->priorities[0].size(), 2u);
-  EXPECT_EQ(stats_.main().Get(cluster->config->stats).membership_healthy.value(), 2);
+  EXPECT_EQ(stats_.main().Get(cluster->config->stats, observe::ClusterScope::kUpdates).membership_healthy.value(), 2);
   EXPECT_EQ(cluster->endpoints->priorities[0].At(1).weight, 3u);
   const model::Listener* listener = ListenerOf(*snapshot, "in");
   ASSERT_NE(listener, nullptr);
@@ -79,8 +79,8 @@ TEST_F(SnapshotBuilderTest, AChangedClusterKeepsSlotEndpointsAndLimits) {
   EXPECT_TRUE(before.slot == after.slot);
   EXPECT_EQ(before.endpoints, after.endpoints);
   EXPECT_EQ(before.config->connection_hash, after.config->connection_hash);
-  EXPECT_EQ(before.config->circuit_breakers.by_priority[0], after.config->circuit_breakers.by_priority[0]);
-  EXPECT_EQ(after.config->circuit_breakers.by_priority[0]->max_requests.limit(), 7u);
+  EXPECT_EQ(before.config->circuit_breakers, after.config->circuit_breakers);
+  EXPECT_EQ(after.config->circuit_breakers->settings(0).requests, 7u);
 }
 
 TEST_F(SnapshotBuilderTest, ARefusedResourceChangesNothing) {
@@ -360,7 +360,7 @@ typed_extension_protocol_options:
   EXPECT_EQ(config.lb.choice_count, 4u);
   EXPECT_TRUE(config.lb.locality_weighted);
   EXPECT_EQ(config.lb.healthy_panic_threshold, 10.0);
-  EXPECT_EQ(*config.circuit_breakers.by_priority[0]->retry_budget_percent, 30.0);
+  EXPECT_EQ(*config.circuit_breakers->Get(0)->retry_budget_percent, 30.0);
   EXPECT_EQ(config.bind_to.IpString(), "127.0.0.1");
   EXPECT_EQ(config.idle_timeout, seconds(7));
   EXPECT_EQ(config.max_requests_per_connection, 3u);

@@ -240,8 +240,8 @@ std::map<ResponseFlag, Row> Table() {
   set(ResponseFlag::kUpstreamOverflow, [](Rig& rig) {
     rig.Backend(Silent);
     rig.cluster.change = [](model::ClusterConfig& cluster) {
-      for (auto& breaker : cluster.circuit_breakers.by_priority)
-        breaker = std::make_shared<model::CircuitBreaker>(1, 0, 1, 0);
+      for (size_t i = 0; i < 2; ++i)
+        cluster.circuit_breakers->Put(i, std::make_shared<model::CircuitBreaker>(1, 0, 1, 0));
     };
     return rig.Call();
   });

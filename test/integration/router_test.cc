@@ -297,8 +297,8 @@ TEST_F(RouterTest, NeverRetriesWithoutAPolicy) {
 
 TEST_F(RouterTest, AnswersUoWhenTheCircuitBreakerIsOpen) {
   options_.cluster = [](model::ClusterConfig& cluster) {
-    for (auto& breaker : cluster.circuit_breakers.by_priority)
-      breaker = std::make_shared<model::CircuitBreaker>(1, 0, 1, 0);
+    for (size_t i = 0; i < 2; ++i)
+      cluster.circuit_breakers->Put(i, std::make_shared<model::CircuitBreaker>(1, 0, 1, 0));
   };
   Start([](Peer& peer, int) {
     peer.ReadRequest();

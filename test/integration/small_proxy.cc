@@ -81,11 +81,9 @@ SmallProxy::SmallProxy(Options options) : main_(event::MakeEpollEngine()) {
 
   auto cluster_config = std::make_shared<model::ClusterConfig>();
   cluster_config->name = "backend";
-  cluster_config->stats = registry_.Register<observe::ClusterStats>("cluster.backend.");
-  cluster_config->http2_stats = registry_.Register<observe::Http2Stats>("cluster.backend.http2.");
-  for (auto& breaker : cluster_config->circuit_breakers.by_priority) {
-    breaker = std::make_shared<model::CircuitBreaker>(1024, 1024, 1024, 3);
-  }
+  cluster_config->stats = registry_.Register<observe::ClusterScope>("cluster.backend.");
+  cluster_config->stats.Show(observe::ClusterScope::kHttp2);
+  cluster_config->circuit_breakers = std::make_shared<model::CircuitBreakers>();
   cluster_config->transports.emplace_back();
   if (options.cluster) options.cluster(*cluster_config);
   auto endpoints = std::make_shared<model::EndpointSet>();

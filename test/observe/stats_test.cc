@@ -41,10 +41,10 @@ TEST(StatsTest, CountsOfAllWorkersAreSummed) {
 
   first.Get(scope).upstream_cx_total.Inc();
   second.Get(scope).upstream_cx_total.Add(4);
-  registry.main().Get(scope).membership_total.Set(3);
+  registry.main().Get(scope).lb_subsets_active.Set(3);
 
   EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.upstream_cx_total"), 5);
-  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.membership_total"), 3);
+  EXPECT_EQ(NumberOf(registry.Read(), "cluster.a.lb_subsets_active"), 3);
 }
 
 TEST(StatsTest, AGaugeRaisedOnOneWorkerAndLoweredOnAnotherIsTheirSum) {
@@ -95,7 +95,7 @@ TEST(StatsTest, ANameThatWasFoldedComesBackWithAllItsCountsAndItsWorkersCountOn)
     registry.EndInterval();
     registry.EndInterval();  // an empty one: what comes back belongs to none either
     scope = {};
-    for (int i = 0; i < 200; ++i) registry.Register<BufferStats>(absl::StrCat("s", names++, "."));
+    for (int i = 0; i < 100; ++i) registry.Register<BufferStats>(absl::StrCat("s", names++, "."));
     scope = registry.Register<ClusterStats>("cluster.a.");
     registry.EndInterval();
   };
@@ -130,7 +130,7 @@ TEST(StatsTest, AResetReachesFoldedNamesAndOneBeforeStaysReset) {
   WorkerStats& worker = registry.AddWorker("worker_0");
   int names = 0;
   const auto fold = [&] {
-    for (int i = 0; i < 200; ++i) registry.Register<BufferStats>(absl::StrCat("s", names++, "."));
+    for (int i = 0; i < 100; ++i) registry.Register<BufferStats>(absl::StrCat("s", names++, "."));
   };
   {
     StatsScope<ClusterStats> scope = registry.Register<ClusterStats>("cluster.a.");
@@ -175,6 +175,77 @@ TEST(StatsTest, NamesThatNobodyRefersToAreForgottenWithTheInterval) {
   scopes.clear();
   registry.EndInterval();
   EXPECT_EQ(registry.scope_count(), all - 2000 + StatsRegistry::kRetiredScopes);
+}
+
+TEST(StatsTest, AGroupIsOneNameWhoseBlocksAreMadeWhenTheyAreWrittenTo) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  StatsScope<ClusterScope> scope = registry.Register<ClusterScope>("cluster.a.");
+  EXPECT_EQ(registry.scope_count(), 2u) << "with the registry's own";
+  StatsSnapshot snapshot = registry.Read();
+  for (const char* name : {"upstream_rq_total", "membership_total", "circuit_breakers.high.cx_open"}) {
+    EXPECT_EQ(NumberOf(snapshot, absl::StrCat("cluster.a.", name)), 0) << name;
+  }
+  EXPECT_NE(DistributionOf(snapshot, "cluster.a.upstream_rq_time"), nullptr);
+  for (const char* name : {"http2.rx_reset", "internal.upstream_rq_completed", "ssl.handshake", "update_time"}) {
+    EXPECT_EQ(NumberOf(snapshot, absl::StrCat("cluster.a.", name)), -1) << name;
+  }
+
+  worker.Get(scope, ClusterScope::kHttp2).rx_reset.Inc();  // not shown yet: nobody reads it
+  scope.Show(ClusterScope::kHttp2);
+  worker.Get(scope, ClusterScope::kHttp2).rx_reset.Add(2);
+  worker.Get(scope, ClusterScope::kInternal).upstream_rq_completed.Inc();
+  worker.Get(scope, ClusterScope::kBreakers[1]).cx_open.Set(1);
+  worker.Get(scope).upstream_rq_total.Add(5);
+  registry.main().Get(scope, ClusterScope::kUpdates).membership_total.Set(3);
+  worker.Dynamic(scope, "ssl.ciphers.X").Inc();
+  snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.http2.rx_reset"), 2);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.internal.upstream_rq_completed"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.external.upstream_rq_completed"), -1);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.circuit_breakers.high.cx_open"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.circuit_breakers.default.cx_open"), 0);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_total"), 5);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.membership_total"), 3);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.ssl.ciphers.X"), 1);
+}
+
+TEST(StatsTest, AFoldedGroupKeepsTheCountsOfItsMembersApart) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  StatsScope<ClusterScope> scope = registry.Register<ClusterScope>("cluster.a.");
+  scope.Show(ClusterScope::kEndpoints);
+  worker.Get(scope, ClusterScope::kInternal).upstream_rq.Inc(200);
+  worker.Get(scope, ClusterScope::kExternal).upstream_rq.Inc(503);
+  worker.Get(scope).upstream_rq.Inc(404);
+  registry.main().Get(scope, ClusterScope::kEndpoints).update_duration.Record(7);
+  registry.ResetCounters();
+  worker.Get(scope).upstream_rq.Inc(404);
+  scope = {};
+  EXPECT_EQ(registry.retired_count(), 1u);
+  EXPECT_EQ(registry.ForgetRetired(), 0u);  // few enough to be remembered, without cells
+  scope = registry.Register<ClusterScope>("cluster.a.");
+  scope.Show(ClusterScope::kEndpoints);
+  worker.Get(scope, ClusterScope::kInternal).upstream_rq.Inc(200);
+  worker.Get(scope, ClusterScope::kExternal).upstream_rq.Inc(503);
+  const StatsSnapshot snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_404"), 1);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.internal.upstream_rq_200"), 1) << "one before the reset, one after";
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.external.upstream_rq_503"), 1);
+  ASSERT_NE(DistributionOf(snapshot, "cluster.a.update_duration"), nullptr);
+  EXPECT_EQ(DistributionOf(snapshot, "cluster.a.update_duration")->cumulative.count, 1u);
+}
+
+TEST(StatsTest, NamesThatNobodyRefersToAreForgottenOnDemand) {
+  StatsRegistry registry;
+  std::vector<StatsScope<ClusterScope>> scopes;
+  for (int i = 0; i < 5000; ++i) scopes.push_back(registry.Register<ClusterScope>(absl::StrCat("cluster.", i, ".")));
+  for (const auto& scope : scopes) registry.main().Get(scope, ClusterScope::kUpdates).update_attempt.Inc();
+  EXPECT_EQ(registry.ForgetRetired(), 0u);
+  scopes.clear();
+  EXPECT_EQ(registry.retired_count(), 5000u);
+  EXPECT_EQ(registry.ForgetRetired(), 5000u - StatsRegistry::kRetiredScopes);
+  EXPECT_EQ(registry.retired_count(), StatsRegistry::kRetiredScopes);
 }
 
 TEST(StatsTest, ResponseCodesAppearWhenFirstCountedByCodeAndClass) {
@@ -298,6 +369,31 @@ TEST(HistogramTest, QuantilesAreWithinTwoDigitsOfTheTruth) {
   EXPECT_EQ(time->cumulative.CountUpTo(1), 1u);
   EXPECT_EQ(time->cumulative.CountUpTo(25), 25u);
   EXPECT_EQ(time->cumulative.CountUpTo(1e9), 10000u);
+}
+
+TEST(HistogramTest, OneForRareValuesTellsTheSame) {
+  StatsRegistry registry;
+  StatsScope<ClusterScope> scope = registry.Register<ClusterScope>("cluster.a.");
+  scope.Show(ClusterScope::kEndpoints);
+  RareHistogram& rare = registry.main().Get(scope, ClusterScope::kEndpoints).update_duration;
+  Histogram& usual = registry.main().Get(scope).upstream_rq_time;
+  for (const uint64_t value : {5, 1, 5, 0, 120000, 77, 7700, 5, 0}) {
+    rare.Record(value);
+    usual.Record(value);
+  }
+  registry.EndInterval();
+  rare.Record(9);
+  registry.EndInterval();
+  const StatsSnapshot snapshot = registry.Read();
+  const auto* one = DistributionOf(snapshot, "cluster.a.update_duration");
+  const auto* other = DistributionOf(snapshot, "cluster.a.upstream_rq_time");
+  ASSERT_TRUE(one != nullptr && other != nullptr);
+  EXPECT_EQ(one->cumulative.count, 10u);
+  EXPECT_EQ(one->cumulative.sum, other->cumulative.sum + 9);
+  EXPECT_EQ(one->cumulative.CountUpTo(5), other->cumulative.CountUpTo(5));
+  EXPECT_EQ(one->cumulative.Quantile(1), other->cumulative.Quantile(1));
+  EXPECT_EQ(one->interval.count, 1u);
+  EXPECT_EQ(one->interval.sum, 9u);
 }
 
 TEST(HistogramTest, AnIntervalHoldsOnlyWhatWasRecordedInIt) {

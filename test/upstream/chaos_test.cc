@@ -30,7 +30,7 @@ struct Chaos {
     world.config->http2.max_concurrent_streams = 3;
     world.config->idle_timeout = milliseconds(30);
     world.config->connect_timeout = milliseconds(200);
-    world.config->circuit_breakers.by_priority[0] = limits;
+    world.config->circuit_breakers->Put(0, limits);
     for (size_t i = 0; i < 3; ++i) records.push_back(Record(servers[i]->address(), i + 1));
     world.Start(Some());
   }

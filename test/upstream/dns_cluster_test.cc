@@ -22,7 +22,7 @@ struct Answers {
 struct Bench {
   event::SimulatedWorld world{1, event::FaultPlan::None()};
   std::unique_ptr<event::Dispatcher> loop = world.MakeDispatcher();
-  observe::ClusterStats stats;
+  observe::ClusterUpdateStats stats;
   model::DnsConfig config;
   Answers answers;
   bool Until(const std::function<bool()>& done) { return world.RunUntil(done, hours(1)); }

@@ -140,8 +140,9 @@ struct World {
     if (shared == nullptr) own_loop = std::make_unique<event::Dispatcher>(event::MakeEpollEngine());
     loop = shared != nullptr ? shared : own_loop.get();
     config->name = "c";
-    config->stats = registry.Register<observe::ClusterStats>("cluster.c.");
-    config->http2_stats = registry.Register<observe::Http2Stats>("cluster.c.http2.");
+    config->stats = registry.Register<observe::ClusterScope>("cluster.c.");
+    config->stats.Show(observe::ClusterScope::kHttp2);
+    config->circuit_breakers = std::make_shared<model::CircuitBreakers>();
   }
   ~World() {
     context.reset();

@@ -189,7 +189,7 @@ TEST(UpstreamLifecycleTest, LimitsHoldForAllWorkersTogether) {
   FakeUpstream server(*one.loop, true);
   for (World* world : {&one, &two}) {
     world->config->protocol = model::UpstreamProtocol::kHttp2;
-    world->config->circuit_breakers.by_priority[0] = limits;
+    world->config->circuit_breakers->Put(0, limits);
     world->Start(SetOf({Record(server.address(), 1)}));
   }
   Wish first, second, third;
@@ -207,11 +207,11 @@ TEST(UpstreamLifecycleTest, LimitsHoldForAllWorkersTogether) {
 TEST(UpstreamLifecycleTest, RetriesHaveALimitAndABudget) {
   World world;
   auto limits = Limits(1024, 1024, 1024, 1);
-  world.config->circuit_breakers.by_priority[0] = limits;
+  world.config->circuit_breakers->Put(0, limits);
   auto budget = Limits(1024, 1024, 1024, 1);
   budget->retry_budget_percent = 20.0;
   budget->retry_budget_min_concurrency = 2;
-  world.config->circuit_breakers.by_priority[1] = budget;
+  world.config->circuit_breakers->Put(1, budget);
   world.Start(SetOf({}));
   WorkerCluster& cluster = world.cluster();
   const auto priority = model::RoutingPriority::kDefault, high = model::RoutingPriority::kHigh;
@@ -252,7 +252,7 @@ struct Tunnel final : TcpRequest {
 TEST(UpstreamLifecycleTest, ATcpRequestGetsAConnectionOfItsOwn) {
   World world;
   FakeUpstream server(*world.loop, false);
-  world.config->circuit_breakers.by_priority[0] = Limits(1, 1024, 1024);
+  world.config->circuit_breakers->Put(0, Limits(1, 1024, 1024));
   world.Start(SetOf({Record(server.address(), 1)}));
   Tunnel tunnel, refused;
   world.cluster().Request(world.cluster().Pick({}), tunnel, {});
@@ -271,7 +271,7 @@ TEST(UpstreamLifecycleTest, ATcpRequestGetsAConnectionOfItsOwn) {
 TEST(UpstreamLifecycleTest, ACancelledTcpRequestGivesItsPlaceBack) {
   World world;
   FakeUpstream server(*world.loop, false);
-  world.config->circuit_breakers.by_priority[0] = Limits(1, 1, 1);
+  world.config->circuit_breakers->Put(0, Limits(1, 1, 1));
   world.Start(SetOf({Record(server.address(), 1)}));
   {
     Tunnel gone;
@@ -290,7 +290,7 @@ TEST(UpstreamLifecycleTest, GivingUpAtAnyMomentLeavesNothingBehind) {
       World world;
       FakeUpstream server(*world.loop, http2);
       if (http2) world.config->protocol = model::UpstreamProtocol::kHttp2;
-      world.config->circuit_breakers.by_priority[0] = Limits(4, 4, 4);
+      world.config->circuit_breakers->Put(0, Limits(4, 4, 4));
       world.Start(SetOf({Record(server.address(), 1)}));
       server.Echo();
       {

@@ -159,7 +159,7 @@ TEST(PoolTest, ACancelledWaitIsNotHeardOf) {
 TEST(PoolTest, TheRequestLimitOfOneMeansOneAndTheNextIsRefusedAtOnce) {
   World world;
   FakeUpstream server(*world.loop, false);
-  world.config->circuit_breakers.by_priority[0] = Limits(1024, 1024, 1);
+  world.config->circuit_breakers->Put(0, Limits(1024, 1024, 1));
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish first, second, third;
   world.Ask(first);
@@ -178,7 +178,7 @@ TEST(PoolTest, RequestsBeyondTheConnectionLimitWaitForAFreeConnection) {
   World world;
   FakeUpstream server(*world.loop, false);
   server.Echo();
-  world.config->circuit_breakers.by_priority[0] = Limits(1, 1, 1024);
+  world.config->circuit_breakers->Put(0, Limits(1, 1, 1024));
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish first, second, third;
   world.Ask(first);
@@ -241,7 +241,7 @@ TEST(PoolTest, BytesBehindAResponseAreNotTheNextRequestsAnswer) {
   liar.loop = world.loop;
   net::TcpListener listener(*world.loop, socket, 0, 0, liar);
   listener.Start();
-  world.config->circuit_breakers.by_priority[0] = Limits(1, 8, 8);
+  world.config->circuit_breakers->Put(0, Limits(1, 8, 8));
   world.Start(SetOf({Record(socket->address(), 1)}));
   Wish first, second;
   world.Ask(first);

@@ -21,7 +21,7 @@ struct TlsWorld : World {
   TlsWorld() {
     server_spec.certificates.push_back(authority.Dns("server.example"));
     client_spec.validation = authority.Trusting();
-    config->ssl_stats = registry.Register<observe::SslStats>("cluster.c.ssl.");
+    config->stats.Show(observe::ClusterScope::kSsl);
   }
   void Serve(FakeUpstream& server) {
     auto built = tls::ServerContext::Build(server_spec);
@@ -36,7 +36,7 @@ struct TlsWorld : World {
     config->transports.push_back({"", *built, {}});
     Start(std::move(endpoints));
   }
-  observe::SslStats& ssl() { return registry.main().Get(config->ssl_stats); }
+  observe::SslStats& ssl() { return registry.main().Get(config->stats, observe::ClusterScope::kSsl); }
 };
 
 TEST(TlsPoolTest, AlpnChoosesTheProtocol) {

@@ -367,12 +367,12 @@ TEST(StagingTest, UpdatesAreCountedUnderTheirPublishedNames) {
   EXPECT_EQ(cds.update_rejected.value(), 1u);
   EXPECT_EQ(cds.version_text.value(), "v1");
   EXPECT_TRUE(cds.update_duration.used());
-  const auto cluster = scene.stats.Register<observe::ClusterStats>("cluster.a.");
-  EXPECT_EQ(scene.stats.main().Get(cluster).update_success.value(), 1u);
-  EXPECT_NE(scene.stats.main().Get(cluster).version.value(), 0);
-  const auto endpoints = scene.stats.Register<observe::EndpointUpdateStats>("cluster.a.");
-  EXPECT_TRUE(scene.stats.main().Get(endpoints).update_duration.used());
-  EXPECT_EQ(scene.stats.main().Get(endpoints).version_text.value(), "e1");
+  const auto cluster = scene.stats.Register<observe::ClusterScope>("cluster.a.");
+  EXPECT_EQ(scene.stats.main().Get(cluster, observe::ClusterScope::kUpdates).update_success.value(), 1u);
+  EXPECT_NE(scene.stats.main().Get(cluster, observe::ClusterScope::kUpdates).version.value(), 0);
+  const auto& endpoints = scene.stats.main().Get(cluster, observe::ClusterScope::kEndpoints);
+  EXPECT_TRUE(endpoints.update_duration.used());
+  EXPECT_EQ(endpoints.version_text.value(), "e1");
   scene.Say<ListenerProto>(T::kListener, "v1", {Listener("in", "r")});
   for (const char* version : {"r1", "r2"}) {  // the second changes nothing
     scene.Say<RouteProto>(T::kRoutes, version, {Routes("r", "a")});

@@ -1,10 +1,15 @@
 // Thread: any (constant tables)
 #pragma once
 
+#include "source/observe/schemas/http_codec.h"
+#include "source/observe/schemas/ssl.h"
 #include "source/observe/stats_block.h"
 
 // Statistics of a cluster, under Envoy's published names. Prefixes:
+//   ClusterScope          "cluster.<name>.": the group of all of them
 //   ClusterStats          "cluster.<name>."
+//   ClusterUpdateStats    the same: what main counts. Most clusters of a large mesh carry no request: nothing but this
+//                         is ever made for them.
 //   ClusterBreakerStats   "cluster.<name>.circuit_breakers.<default|high>."
 //   ClusterRemainingStats the same, with track_remaining
 //   OutlierStats          "cluster.<name>.outlier_detection."
@@ -14,9 +19,6 @@
 //   SslStats (ssl.h)      "cluster.<name>.ssl."
 // <name> is alt_stat_name if the cluster has one.
 #define OUTRIGGER_CLUSTER_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
-  COUNTER(assignment_stale)                                             \
-  COUNTER(assignment_timeout_received)                                  \
-  COUNTER(assignment_use_cached)                                        \
   COUNTER(bind_errors)                                                  \
   COUNTER(lb_healthy_panic)                                             \
   COUNTER(lb_local_cluster_not_ok)                                      \
@@ -32,15 +34,8 @@
   COUNTER(lb_zone_routing_all_directly)                                 \
   COUNTER(lb_zone_routing_cross_zone)                                   \
   COUNTER(lb_zone_routing_sampled)                                      \
-  COUNTER(membership_change)                                            \
   COUNTER(original_dst_host_invalid)                                    \
   COUNTER(retry_or_shadow_abandoned)                                    \
-  COUNTER(update_attempt)                                               \
-  COUNTER(update_empty)                                                 \
-  COUNTER(update_failure)                                               \
-  COUNTER(update_no_rebuild)                                            \
-  COUNTER(update_rejected)                                              \
-  COUNTER(update_success)                                               \
   COUNTER(upstream_cx_close_notify)                                     \
   COUNTER(upstream_cx_connect_attempts_exceeded)                        \
   COUNTER(upstream_cx_connect_fail)                                     \
@@ -97,21 +92,40 @@
   COUNTER(upstream_rq_total)                                            \
   COUNTER(upstream_rq_tx_reset)                                         \
   GAUGE(lb_subsets_active)                                              \
-  GAUGE(max_host_weight)                                                \
-  GAUGE(membership_degraded)                                            \
-  GAUGE(membership_excluded)                                            \
-  GAUGE(membership_healthy)                                             \
-  GAUGE(membership_total)                                               \
   GAUGE(upstream_cx_active)                                             \
   GAUGE(upstream_cx_rx_bytes_buffered)                                  \
   GAUGE(upstream_cx_tx_bytes_buffered)                                  \
   GAUGE(upstream_rq_active)                                             \
   GAUGE(upstream_rq_pending_active)                                     \
-  GAUGE(version)                                                        \
   HISTOGRAM(upstream_cx_connect_ms, kMilliseconds)                      \
   HISTOGRAM(upstream_cx_length_ms, kMilliseconds)                       \
   HISTOGRAM(upstream_rq_time, kMilliseconds)                            \
   CODES(upstream_rq)
+
+#define OUTRIGGER_CLUSTER_UPDATE_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(assignment_stale)                                                    \
+  COUNTER(assignment_timeout_received)                                         \
+  COUNTER(assignment_use_cached)                                               \
+  COUNTER(membership_change)                                                   \
+  COUNTER(update_attempt)                                                      \
+  COUNTER(update_empty)                                                        \
+  COUNTER(update_failure)                                                      \
+  COUNTER(update_no_rebuild)                                                   \
+  COUNTER(update_rejected)                                                     \
+  COUNTER(update_success)                                                      \
+  GAUGE(max_host_weight)                                                       \
+  GAUGE(membership_degraded)                                                   \
+  GAUGE(membership_excluded)                                                   \
+  GAUGE(membership_healthy)                                                    \
+  GAUGE(membership_total)                                                      \
+  GAUGE(version)
+
+// Beside the cluster's too, of one whose endpoints come by EDS.
+#define OUTRIGGER_ENDPOINT_UPDATE_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
+  COUNTER(init_fetch_timeout)                                                   \
+  GAUGE(update_time)                                                            \
+  HISTOGRAM(update_duration, kMilliseconds)                                     \
+  TEXT(version_text)
 
 #define OUTRIGGER_CLUSTER_BREAKER_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
   GAUGE(cx_open)                                                                \
@@ -181,6 +195,8 @@
 
 namespace outrigger::observe {
 OUTRIGGER_STATS_BLOCK(ClusterStats, OUTRIGGER_CLUSTER_STATS)
+OUTRIGGER_STATS_BLOCK(ClusterUpdateStats, OUTRIGGER_CLUSTER_UPDATE_STATS)
+OUTRIGGER_STATS_BLOCK_RARE(EndpointUpdateStats, OUTRIGGER_ENDPOINT_UPDATE_STATS)
 OUTRIGGER_STATS_BLOCK(ClusterBreakerStats, OUTRIGGER_CLUSTER_BREAKER_STATS)
 OUTRIGGER_STATS_BLOCK(ClusterRemainingStats, OUTRIGGER_CLUSTER_REMAINING_STATS)
 OUTRIGGER_STATS_BLOCK(ClusterTimeoutBudgetStats, OUTRIGGER_CLUSTER_TIMEOUT_BUDGET_STATS)
@@ -188,4 +204,40 @@ OUTRIGGER_STATS_BLOCK(ClusterSizeStats, OUTRIGGER_CLUSTER_SIZE_STATS)
 OUTRIGGER_STATS_BLOCK_WHEN_USED(AlternateCodeStats, OUTRIGGER_ALTERNATE_CODE_STATS)
 OUTRIGGER_STATS_BLOCK(OutlierStats, OUTRIGGER_OUTLIER_STATS)
 OUTRIGGER_STATS_BLOCK(HealthCheckStats, OUTRIGGER_HEALTH_CHECK_STATS)
+
+// Everything of a cluster. Shown from the start: what has no condition here.
+struct ClusterScope {
+  static constexpr MemberOf<ClusterUpdateStats> kUpdates{0};
+  static constexpr MemberOf<EndpointUpdateStats> kEndpoints{1};  // shown if they come by EDS
+  static constexpr MemberOf<ClusterStats> kRequests{2};
+  static constexpr MemberOf<Http1Stats> kHttp1{3};                              // shown if connections may speak it
+  static constexpr MemberOf<Http2Stats> kHttp2{4};                              // likewise
+  static constexpr MemberOf<SslStats> kSsl{5};                                  // shown with TLS
+  static constexpr MemberOf<ClusterBreakerStats> kBreakers[2] = {{6}, {7}};     // by routing priority
+  static constexpr MemberOf<ClusterRemainingStats> kRemaining[2] = {{8}, {9}};  // shown with track_remaining
+  // Responses once more, by who asked, who answered and whether they were retried: each shown when used.
+  static constexpr MemberOf<AlternateCodeStats> kInternal{10}, kExternal{11}, kCanary{12}, kRetry{13};
+  static constexpr uint32_t kAlways = 1 << 0 | 1 << 2 | 3 << 6 | 15 << 10;
+  static constexpr MemberOf<ClusterStats> Main() { return kRequests; }
+  static const StatGroup& Group() {
+    static const StatMember kMembers[] = {
+        {"", &ClusterUpdateStats::Schema()},
+        {"", &EndpointUpdateStats::Schema()},
+        {"", &ClusterStats::Schema()},
+        {"http1.", &Http1Stats::Schema()},
+        {"http2.", &Http2Stats::Schema()},
+        {"ssl.", &SslStats::Schema()},
+        {"circuit_breakers.default.", &ClusterBreakerStats::Schema()},
+        {"circuit_breakers.high.", &ClusterBreakerStats::Schema()},
+        {"circuit_breakers.default.", &ClusterRemainingStats::Schema()},
+        {"circuit_breakers.high.", &ClusterRemainingStats::Schema()},
+        {"internal.", &AlternateCodeStats::Schema()},
+        {"external.", &AlternateCodeStats::Schema()},
+        {"canary.", &AlternateCodeStats::Schema()},
+        {"retry.", &AlternateCodeStats::Schema()},
+    };
+    static const StatGroup kGroup{kMembers, kAlways};
+    return kGroup;
+  }
+};
 }  // namespace outrigger::observe

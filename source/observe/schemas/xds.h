@@ -6,8 +6,7 @@
 // Statistics of configuration subscriptions. Prefixes:
 //   SubscriptionStats     "listener_manager.lds.", "cluster_manager.cds.", "http.<stat_prefix>.rds.<route config>.",
 //                         "sds.<secret>.", "cluster.<name>.client_ssl_socket_factory..." as published per type.
-//                         (Endpoint updates of a cluster are in ClusterStats: update_attempt, update_success ...)
-//   EndpointUpdateStats   "cluster.<name>." of a cluster whose endpoints come by EDS: what ClusterStats does not have
+//                         (Endpoint updates of a cluster are in its group: ClusterScope::kUpdates, kEndpoints)
 //   ControlPlaneStats     "control_plane." of ADS; a stream of one type: "cluster_manager.cds.control_plane.",
 //                         "listener_manager.lds.control_plane.", "control_plane.eds." and so on. rate_limit_enforced
 //                         counts the requests that rate_limit_settings held back, pending_requests those it holds back.
@@ -25,12 +24,6 @@
   GAUGE(update_time)                                                         \
   GAUGE(version)                                                             \
   HISTOGRAM(update_duration, kMilliseconds)                                  \
-  TEXT(version_text)
-
-#define OUTRIGGER_ENDPOINT_UPDATE_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
-  COUNTER(init_fetch_timeout)                                                   \
-  GAUGE(update_time)                                                            \
-  HISTOGRAM(update_duration, kMilliseconds)                                     \
   TEXT(version_text)
 
 #define OUTRIGGER_RDS_STATS(COUNTER, GAUGE, HISTOGRAM, CODES, TEXT) \
@@ -73,7 +66,6 @@
 
 namespace outrigger::observe {
 OUTRIGGER_STATS_BLOCK(SubscriptionStats, OUTRIGGER_SUBSCRIPTION_STATS)
-OUTRIGGER_STATS_BLOCK(EndpointUpdateStats, OUTRIGGER_ENDPOINT_UPDATE_STATS)
 OUTRIGGER_STATS_BLOCK(RdsStats, OUTRIGGER_RDS_STATS)
 OUTRIGGER_STATS_BLOCK(ExtensionConfigStats, OUTRIGGER_EXTENSION_CONFIG_STATS)
 OUTRIGGER_STATS_BLOCK(ControlPlaneStats, OUTRIGGER_CONTROL_PLANE_STATS)

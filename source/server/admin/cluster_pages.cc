@@ -57,16 +57,15 @@ HealthStatus EdsHealth(uint32_t flags) {
   return envoy::config::core::v3::HEALTHY;
 }
 
-void BreakerText(absl::string_view cluster, absl::string_view priority, const model::CircuitBreaker* breaker,
+void BreakerText(absl::string_view cluster, absl::string_view priority, const model::BreakerSettings& breaker,
                  std::string* out) {
-  if (breaker == nullptr) return;
   const auto line = [&](absl::string_view name, uint64_t value) {
     absl::StrAppend(out, cluster, "::", priority, "::", name, "::", value, "\n");
   };
-  line("max_connections", breaker->max_connections.limit());
-  line("max_pending_requests", breaker->max_pending.limit());
-  line("max_requests", breaker->max_requests.limit());
-  line("max_retries", breaker->max_retries.limit());
+  line("max_connections", breaker.connections);
+  line("max_pending_requests", breaker.pending);
+  line("max_requests", breaker.requests);
+  line("max_retries", breaker.retries);
 }
 
 // What all workers together did with an endpoint.
@@ -146,8 +145,10 @@ AdminResponse Text(Server& server) {
     const model::ClusterConfig& config = *cluster->config;
     absl::StrAppend(&text, config.name,
                     "::observability_name::", config.alt_stat_name.empty() ? config.name : config.alt_stat_name, "\n");
-    BreakerText(config.name, "default_priority", config.circuit_breakers.by_priority[0].get(), &text);
-    BreakerText(config.name, "high_priority", config.circuit_breakers.by_priority[1].get(), &text);
+    for (size_t i = 0; config.circuit_breakers != nullptr && i < 2; ++i) {
+      BreakerText(config.name, i == 0 ? "default_priority" : "high_priority", config.circuit_breakers->settings(i),
+                  &text);
+    }
     absl::StrAppend(&text, config.name, "::added_via_api::", dynamic.contains(config.name) ? "true" : "false", "\n");
     if (!config.eds_service_name.empty())
       absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_service_name, "\n");
@@ -189,15 +190,14 @@ void FillEndpoint(const model::Locality& locality, size_t priority, const model:
   out.mutable_locality()->set_sub_zone(locality.sub_zone);
 }
 
-void FillBreaker(const model::CircuitBreaker* breaker, envoy::config::core::v3::RoutingPriority priority,
+void FillBreaker(const model::BreakerSettings& breaker, envoy::config::core::v3::RoutingPriority priority,
                  envoy::config::cluster::v3::CircuitBreakers& out) {
-  if (breaker == nullptr) return;
   auto& thresholds = *out.add_thresholds();
   thresholds.set_priority(priority);
-  thresholds.mutable_max_connections()->set_value(static_cast<uint32_t>(breaker->max_connections.limit()));
-  thresholds.mutable_max_pending_requests()->set_value(static_cast<uint32_t>(breaker->max_pending.limit()));
-  thresholds.mutable_max_requests()->set_value(static_cast<uint32_t>(breaker->max_requests.limit()));
-  thresholds.mutable_max_retries()->set_value(static_cast<uint32_t>(breaker->max_retries.limit()));
+  thresholds.mutable_max_connections()->set_value(breaker.connections);
+  thresholds.mutable_max_pending_requests()->set_value(breaker.pending);
+  thresholds.mutable_max_requests()->set_value(breaker.requests);
+  thresholds.mutable_max_retries()->set_value(breaker.retries);
 }
 
 AdminResponse Json(Server& server) {
@@ -210,10 +210,11 @@ AdminResponse Json(Server& server) {
     status.set_observability_name(config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
     status.set_added_via_api(dynamic.contains(config.name));
     status.set_eds_service_name(config.eds_service_name);
-    FillBreaker(config.circuit_breakers.by_priority[0].get(), envoy::config::core::v3::DEFAULT,
-                *status.mutable_circuit_breakers());
-    FillBreaker(config.circuit_breakers.by_priority[1].get(), envoy::config::core::v3::HIGH,
-                *status.mutable_circuit_breakers());
+    for (size_t i = 0; config.circuit_breakers != nullptr && i < 2; ++i) {
+      FillBreaker(config.circuit_breakers->settings(i),
+                  i == 0 ? envoy::config::core::v3::DEFAULT : envoy::config::core::v3::HIGH,
+                  *status.mutable_circuit_breakers());
+    }
     for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
       cluster->endpoints->priorities[p].ForEach(
           [&](const model::LocalityEndpoints& locality, const model::Endpoint& endpoint) {

@@ -186,7 +186,7 @@ TEST_F(TcpProxyTest, AnotherAttemptMayReachAnotherEndpoint) {
 }
 
 TEST_F(TcpProxyTest, RefusesBeyondTheCircuitBreaker) {
-  p_.upstream.config->circuit_breakers.by_priority[0] = upstream::Limits(0, 10, 10);
+  p_.upstream.config->circuit_breakers->Put(0, upstream::Limits(0, 10, 10));
   p_.Start(Filters());
   p_.ConnectClient();
   ASSERT_TRUE(p_.Closed());

@@ -11,12 +11,13 @@ namespace outrigger::simulation {
 void ProxyConfig::SetCluster(const std::string& name, Cluster wanted) {
   auto config = std::make_shared<model::ClusterConfig>();
   config->name = name;
-  config->stats = registry_.Register<observe::ClusterStats>(absl::StrCat("cluster.", name, "."));
-  config->ssl_stats = registry_.Register<observe::SslStats>(absl::StrCat("cluster.", name, ".ssl."));
-  config->http2_stats = registry_.Register<observe::Http2Stats>(absl::StrCat("cluster.", name, ".http2."));
-  model::CircuitBreakers& breakers = breakers_[name];
-  for (auto& breaker : breakers.by_priority) {
-    if (breaker == nullptr) breaker = std::make_shared<model::CircuitBreaker>(1024, 1024, 1024, 1024);
+  config->stats = registry_.Register<observe::ClusterScope>(absl::StrCat("cluster.", name, "."));
+  config->stats.Show(observe::ClusterScope::kSsl);
+  config->stats.Show(observe::ClusterScope::kHttp2);
+  std::shared_ptr<model::CircuitBreakers>& breakers = breakers_[name];
+  if (breakers == nullptr) {
+    const model::BreakerSettings wide{1024, 1024, 1024, 1024};
+    breakers = std::make_shared<model::CircuitBreakers>(wide, wide);
   }
   config->circuit_breakers = breakers;
   config->protocol = wanted.protocol;

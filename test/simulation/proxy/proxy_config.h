@@ -65,7 +65,7 @@ class ProxyConfig {
   std::map<std::string, Known> clusters_;
   std::map<std::string, model::ClusterSlot> slots_;  // of every name that ever was: a name keeps its slot
   std::map<std::string, model::EndpointRef> records_;
-  std::map<std::string, model::CircuitBreakers> breakers_;
+  std::map<std::string, std::shared_ptr<model::CircuitBreakers>> breakers_;
   std::vector<Route> routes_;
   bool has_routes_ = true;
   std::shared_ptr<const model::Listener> listener_;
