@@ -8,12 +8,14 @@
 #include <vector>
 
 #include "source/base/hash.h"
+#include "source/base/shared_value.h"
 #include "source/config/environment.h"
 #include "source/config/origins.h"
 #include "source/config/resource.h"
 #include "source/config/slot_table.h"
 #include "source/extension/factory.h"
 #include "source/extension/fault.h"
+#include "source/model/cluster.h"
 
 namespace envoy::extensions::transport_sockets::tls::v3 {
 class Secret;
@@ -42,6 +44,7 @@ struct NameTables {
   RouteNames routes;
   ListenerNames listeners;
   SourceTable sources;
+  SharedValues<model::ClusterSettings> settings;
 };
 
 // A filter's configuration that was discovered; null: not yet.

@@ -75,8 +75,8 @@ absl::Status SetDnsCluster(const google::protobuf::Any& any, model::ClusterConfi
   OUTRIGGER_TRY("typed_config", schema::UnpackInto(any, dns));
   namespace dns_v3 = envoy::extensions::clusters::common::dns::v3;
   OUTRIGGER_TRY("typed_config.typed_dns_resolver_config", CheckResolver(dns.typed_dns_resolver_config()));
-  SetDns(dns, &out->dns);
-  out->dns.family =
+  SetDns(dns, &out->settings.Edit().dns);
+  out->settings.Edit().dns.family =
       FamilyOf(dns.dns_lookup_family(), dns_v3::V4_ONLY, dns_v3::V6_ONLY, dns_v3::V4_PREFERRED, dns_v3::ALL);
   built->dns = true;
   built->single_endpoint = dns.all_addresses_in_single_endpoint();
@@ -88,8 +88,8 @@ absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, mo
                      BuiltCluster* built) {
   using C = cluster_v3::Cluster;
   OUTRIGGER_TRY("typed_dns_resolver_config", CheckResolver(proto.typed_dns_resolver_config()));
-  SetDns(proto, &out->dns);
-  out->dns.family = FamilyOf(proto.dns_lookup_family(), C::V4_ONLY, C::V6_ONLY, C::V4_PREFERRED, C::ALL);
+  SetDns(proto, &out->settings.Edit().dns);
+  out->settings.Edit().dns.family = FamilyOf(proto.dns_lookup_family(), C::V4_ONLY, C::V6_ONLY, C::V4_PREFERRED, C::ALL);
   if (proto.has_cluster_type()) {
     OUTRIGGER_TRY("cluster_type", SetDnsCluster(proto.cluster_type().typed_config(), out, built));
   } else {
@@ -117,12 +117,12 @@ absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, mo
   } else {
     if (proto.has_load_assignment())
       return Fault("load_assignment", "a cluster of type EDS gets its endpoints elsewhere");
-    out->eds_service_name = EdsNameOf(proto);
+    if (EdsNameOf(proto) != proto.name()) out->other_eds_name = EdsNameOf(proto);
     const auto& source = proto.eds_cluster_config().eds_config();
     if (source.config_source_specifier_case() == core::ConfigSource::CONFIG_SOURCE_SPECIFIER_NOT_SET) {
       return Fault("eds_cluster_config.eds_config", "names no source to fetch endpoints from");
     }
-    context.Subscribe(ResourceKind::kEndpoints, out->eds_service_name, source);
+    context.Subscribe(ResourceKind::kEndpoints, EdsNameOf(proto), source);
   }
   if (out->type == model::ClusterType::kLogicalDns && proto.cluster_discovery_type_case() == C::kType) {
     int endpoints = 0;
@@ -137,24 +137,25 @@ absl::Status SetTransports(const cluster_v3::Cluster& proto, BuildContext& conte
                            BuiltCluster* built) {
   OUTRIGGER_ASSIGN(auto first, "transport_socket",
                    ClientTransportOf(proto.has_transport_socket(), proto.transport_socket(), context));
-  out->transports.push_back({"", first.context, {}});
+  std::vector<model::UpstreamTransport>& transports = out->transports.Edit();
+  transports.push_back({"", first.context, {}});
   built->missing_transports.push_back(first.missing);
   for (int i = 0; i < proto.transport_socket_matches_size(); ++i) {
     const auto& match = proto.transport_socket_matches(i);
     const std::string path = Item("transport_socket_matches", i);
-    for (const auto& other : out->transports) {
+    for (const auto& other : transports) {
       if (other.name == match.name())
         return Fault(path + ".name", absl::StrCat("a second match \"", match.name(), "\""));
     }
     OUTRIGGER_ASSIGN(auto made, path + ".transport_socket",
                      ClientTransportOf(match.has_transport_socket(), match.transport_socket(), context));
-    out->transports.push_back({match.name(), made.context, extension::ToStruct(match.match())});
+    transports.push_back({match.name(), made.context, extension::ToStruct(match.match())});
     built->missing_transports.push_back(made.missing);
   }
   return absl::OkStatus();
 }
 
-absl::Status SetSockets(const cluster_v3::Cluster& proto, model::ClusterConfig* out) {
+absl::Status SetSockets(const cluster_v3::Cluster& proto, model::ClusterSettings* out) {
   if (proto.has_upstream_bind_config()) {
     const auto& bind = proto.upstream_bind_config();
     if (bind.has_source_address()) {
@@ -184,9 +185,9 @@ uint64_t ConnectionHash(const cluster_v3::Cluster& proto, const model::ClusterCo
   *decides.mutable_upstream_bind_config() = proto.upstream_bind_config();
   *decides.mutable_upstream_connection_options() = proto.upstream_connection_options();
   *decides.mutable_upstream_http_protocol_options() = proto.upstream_http_protocol_options();
-  uint64_t hash = StableHashMix(extension::HashOf(decides), static_cast<uint64_t>(config.protocol));
-  for (size_t i = 0; i < config.transports.size(); ++i) {
-    const auto& transport = config.transports[i];
+  uint64_t hash = StableHashMix(extension::HashOf(decides), static_cast<uint64_t>(config.settings->protocol));
+  for (size_t i = 0; i < config.transports->size(); ++i) {
+    const auto& transport = (*config.transports)[i];
     hash = StableHash(transport.name, hash);
     hash = StableHash(transport.tls != nullptr ? absl::string_view(transport.tls->settings_hash())
                       : missing[i]             ? "missing"
@@ -267,7 +268,7 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
   }
   for (const auto& threshold : proto.circuit_breakers().per_host_thresholds()) {
     if (!threshold.has_max_connections()) continue;
-    out->per_host_max_connections = threshold.max_connections().value();
+    out->settings.Edit().per_host_max_connections = threshold.max_connections().value();
     break;
   }
 }
@@ -275,9 +276,9 @@ void SetCircuitBreakers(const cluster_v3::Cluster& proto, const model::ClusterCo
 void RegisterStats(absl::string_view cluster, observe::StatsRegistry& stats, model::ClusterConfig* out) {
   using observe::ClusterScope;
   out->stats = stats.Register<ClusterScope>(absl::StrCat("cluster.", cluster, "."));
-  if (out->protocol != model::UpstreamProtocol::kHttp2) out->stats.Show(ClusterScope::kHttp1);
-  if (out->protocol != model::UpstreamProtocol::kHttp1) out->stats.Show(ClusterScope::kHttp2);
-  for (const model::UpstreamTransport& transport : out->transports) {
+  if (out->settings->protocol != model::UpstreamProtocol::kHttp2) out->stats.Show(ClusterScope::kHttp1);
+  if (out->settings->protocol != model::UpstreamProtocol::kHttp1) out->stats.Show(ClusterScope::kHttp2);
+  for (const model::UpstreamTransport& transport : *out->transports) {
     if (transport.tls != nullptr) out->stats.Show(ClusterScope::kSsl);
   }
   for (size_t i = 0; i < 2; ++i) {
@@ -296,6 +297,25 @@ absl::Status CheckPerHost(const cluster_v3::CircuitBreakers& breakers) {
   return absl::OkStatus();
 }
 
+bool IsPlain(const std::vector<model::UpstreamTransport>& transports) {
+  return transports.size() == 1 && transports[0].name.empty() && transports[0].tls == nullptr;
+}
+
+// Of what differs most: equal ones are looked for among those that have it in common.
+uint64_t HashOf(const model::ClusterSettings& settings) {
+  uint64_t hash = static_cast<uint64_t>(settings.connect_timeout.count());
+  for (const Duration time : {settings.idle_timeout, settings.max_connection_duration, settings.max_stream_duration}) {
+    hash = StableHashMix(hash, static_cast<uint64_t>(time.count()));
+  }
+  for (const uint32_t number :
+       {static_cast<uint32_t>(settings.protocol), static_cast<uint32_t>(settings.lb.policy), settings.buffer_limit,
+        settings.max_requests_per_connection, settings.per_host_max_connections, settings.http2.max_concurrent_streams,
+        settings.http2.initial_stream_window_size, settings.maintenance_numerator, settings.keepalive.time_s}) {
+    hash = StableHashMix(hash, number);
+  }
+  return StableHash(settings.override_auto_sni_header, hash);
+}
+
 }  // namespace
 
 absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, const model::ClusterConfig* before,
@@ -307,23 +327,26 @@ absl::StatusOr<BuiltCluster> BuildCluster(const cluster_v3::Cluster& proto, cons
   config->origin = context.origin();
   config->resource_origin = context.resource_origin();
   config->content_hash = extension::HashOf(proto);
-  if (proto.has_connect_timeout()) config->connect_timeout = DurationOf(proto.connect_timeout());
+  model::ClusterSettings& settings = config->settings.Edit();  // shared by nobody until it is done
+  if (proto.has_connect_timeout()) settings.connect_timeout = DurationOf(proto.connect_timeout());
   OUTRIGGER_TRY("", SetType(proto, context, config.get(), &built));
-  OUTRIGGER_TRY("", SetLoadBalancing(proto, context, config.get()));
-  OUTRIGGER_TRY("", SetProtocols(proto, context, config.get()));
+  OUTRIGGER_TRY("", SetLoadBalancing(proto, context, &settings));
+  OUTRIGGER_TRY("", SetProtocols(proto, context, &settings));
   OUTRIGGER_TRY("", SetTransports(proto, context, config.get(), &built));
-  OUTRIGGER_TRY("", SetSockets(proto, config.get()));
+  OUTRIGGER_TRY("", SetSockets(proto, &settings));
   OUTRIGGER_TRY("circuit_breakers", CheckPerHost(proto.circuit_breakers()));
   SetCircuitBreakers(proto, before, context, config.get(), &built);
-  config->metadata = extension::MetadataOf(proto.metadata());
-  config->close_connections_on_host_health_failure = proto.close_connections_on_host_health_failure();
+  if (proto.has_metadata()) config->metadata.Edit() = extension::MetadataOf(proto.metadata());
+  settings.close_connections_on_host_health_failure = proto.close_connections_on_host_health_failure();
   extension::Fraction maintenance;
   if (extension::FractionOf(context.Runtime(absl::StrCat("upstream.maintenance_mode.", proto.name())), &maintenance)) {
-    config->maintenance_numerator = maintenance.numerator;
-    config->maintenance_denominator = maintenance.denominator;
+    settings.maintenance_numerator = maintenance.numerator;
+    settings.maintenance_denominator = maintenance.denominator;
   }
-  config->codec.stream_buffer_limit = config->buffer_limit;
+  settings.codec.stream_buffer_limit = settings.buffer_limit;
   config->connection_hash = ConnectionHash(proto, *config, built.missing_transports);
+  if (IsPlain(*config->transports)) config->transports = {};
+  context.names().settings.Share(HashOf(settings), &config->settings);
   const std::string& stat_name = proto.alt_stat_name().empty() ? proto.name() : proto.alt_stat_name();
   RegisterStats(stat_name, context.stats(), config.get());
   built.config = std::move(config);

@@ -38,9 +38,9 @@ const std::string& EdsNameOf(const envoy::config::cluster::v3::Cluster& proto);
 
 // The parts, by file: load balancing, circuit breakers, protocols, DNS.
 absl::Status SetLoadBalancing(const envoy::config::cluster::v3::Cluster& proto, const BuildContext& context,
-                              model::ClusterConfig* out);
+                              model::ClusterSettings* out);
 absl::Status SetProtocols(const envoy::config::cluster::v3::Cluster& proto, BuildContext& context,
-                          model::ClusterConfig* out);
+                          model::ClusterSettings* out);
 void SetCircuitBreakers(const envoy::config::cluster::v3::Cluster& proto, const model::ClusterConfig* before,
                         BuildContext& context, model::ClusterConfig* out, BuiltCluster* built);
 

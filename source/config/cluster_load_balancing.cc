@@ -74,7 +74,7 @@ absl::Status SetPolicies(const cluster_v3::LoadBalancingPolicy& policies, int de
 }  // namespace
 
 absl::Status SetLoadBalancing(const cluster_v3::Cluster& proto, const BuildContext& context,
-                              model::ClusterConfig* out) {
+                              model::ClusterSettings* out) {
   model::LbConfig& lb = out->lb;
   const auto& common = proto.common_lb_config();
   if (common.has_healthy_panic_threshold()) lb.healthy_panic_threshold = common.healthy_panic_threshold().value();

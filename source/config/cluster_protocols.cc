@@ -20,7 +20,7 @@ namespace {
 
 constexpr absl::string_view kOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-void SetCommon(const core::HttpProtocolOptions& common, model::ClusterConfig* out) {
+void SetCommon(const core::HttpProtocolOptions& common, model::ClusterSettings* out) {
   if (common.has_idle_timeout()) out->idle_timeout = DurationOf(common.idle_timeout());
   if (common.has_max_connection_duration()) out->max_connection_duration = DurationOf(common.max_connection_duration());
   if (common.has_max_stream_duration()) out->max_stream_duration = DurationOf(common.max_stream_duration());
@@ -30,7 +30,7 @@ void SetCommon(const core::HttpProtocolOptions& common, model::ClusterConfig* ou
   extension::SetCodecOptions(common, &out->codec);
 }
 
-void SetUpstream(const core::UpstreamHttpProtocolOptions& options, model::ClusterConfig* out) {
+void SetUpstream(const core::UpstreamHttpProtocolOptions& options, model::ClusterSettings* out) {
   out->auto_sni = options.auto_sni();
   out->auto_san_validation = options.auto_san_validation();
   out->override_auto_sni_header = absl::AsciiStrToLower(options.override_auto_sni_header());
@@ -38,13 +38,13 @@ void SetUpstream(const core::UpstreamHttpProtocolOptions& options, model::Cluste
 
 // One of the three protocol choices: each has options of both codecs.
 template <class Options>
-absl::Status SetBoth(const Options& options, model::ClusterConfig* out) {
+absl::Status SetBoth(const Options& options, model::ClusterSettings* out) {
   OUTRIGGER_TRY("http_protocol_options", extension::SetHttp1Options(options.http_protocol_options(), &out->http1));
   extension::SetHttp2Options(options.http2_protocol_options(), &out->http2);
   return absl::OkStatus();
 }
 
-absl::Status SetExplicit(const ProtocolOptions& options, model::ClusterConfig* out) {
+absl::Status SetExplicit(const ProtocolOptions& options, model::ClusterSettings* out) {
   switch (options.upstream_protocol_options_case()) {
     case ProtocolOptions::kExplicitHttpConfig:
       out->protocol = options.explicit_http_config().has_http2_protocol_options() ? model::UpstreamProtocol::kHttp2
@@ -82,7 +82,7 @@ absl::Status CheckFilters(const ProtocolOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status SetDeprecated(const cluster_v3::Cluster& proto, model::ClusterConfig* out) {
+absl::Status SetDeprecated(const cluster_v3::Cluster& proto, model::ClusterSettings* out) {
   SetCommon(proto.common_http_protocol_options(), out);
   SetUpstream(proto.upstream_http_protocol_options(), out);
   OUTRIGGER_TRY("http_protocol_options", extension::SetHttp1Options(proto.http_protocol_options(), &out->http1));
@@ -99,7 +99,7 @@ absl::Status SetDeprecated(const cluster_v3::Cluster& proto, model::ClusterConfi
 
 }  // namespace
 
-absl::Status SetProtocols(const cluster_v3::Cluster& proto, BuildContext&, model::ClusterConfig* out) {
+absl::Status SetProtocols(const cluster_v3::Cluster& proto, BuildContext&, model::ClusterSettings* out) {
   OUTRIGGER_TRY("", SetDeprecated(proto, out));
   for (const auto& [key, any] : proto.typed_extension_protocol_options()) {
     const std::string path = Item("typed_extension_protocol_options", key);

@@ -45,8 +45,8 @@ bool Matches(const Value::Struct& match, const Metadata& metadata) {
 
 int32_t TransportFor(const model::ClusterConfig& cluster, const Metadata& endpoint, const Metadata& locality) {
   const Metadata& metadata = endpoint.count("envoy.transport_socket_match") > 0 ? endpoint : locality;
-  for (size_t i = 1; i < cluster.transports.size(); ++i) {
-    if (Matches(cluster.transports[i].match, metadata)) return static_cast<int32_t>(i);
+  for (size_t i = 1; i < cluster.transports->size(); ++i) {
+    if (Matches((*cluster.transports)[i].match, metadata)) return static_cast<int32_t>(i);
   }
   return -1;
 }
@@ -129,7 +129,7 @@ class EndpointSpecs {
 
 absl::StatusOr<model::EndpointSetSpec> BuildEndpoints(const EndpointInput& input) {
   model::EndpointSetSpec out;
-  if (input.cluster != nullptr) out.per_host_max_connections = input.cluster->per_host_max_connections;
+  if (input.cluster != nullptr) out.per_host_max_connections = input.cluster->settings->per_host_max_connections;
   if (input.assignment == nullptr) return out;
   if (input.assignment->policy().has_overprovisioning_factor()) {
     out.overprovisioning_factor = input.assignment->policy().overprovisioning_factor().value();
@@ -147,7 +147,7 @@ absl::StatusOr<model::EndpointSetSpec> BuildEndpoints(const EndpointInput& input
 absl::optional<model::EndpointPatch> BuildPatch(const EndpointInput& input,
                                                 const schema::AssignmentDifference& difference) {
   model::EndpointPatch patch;
-  patch.per_host_max_connections = input.cluster->per_host_max_connections;
+  patch.per_host_max_connections = input.cluster->settings->per_host_max_connections;
   EndpointSpecs specs(input);
   for (const schema::AssignmentDifference::Part& part : difference.parts) {
     endpoint_v3::LocalityLbEndpoints head;

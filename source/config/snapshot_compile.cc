@@ -120,8 +120,8 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
         *key.mutable_load_assignment() = part.proto->load_assignment();
         *key.mutable_transport_socket_matches() = part.proto->transport_socket_matches();
         for (auto& match : *key.mutable_transport_socket_matches()) match.clear_transport_socket();
-        part.endpoints_key = StableHash(part.built.config->eds_service_name, extension::HashOf(key));
-        part.endpoints_key = StableHashMix(part.endpoints_key, part.built.config->per_host_max_connections);
+        part.endpoints_key = StableHash(part.built.config->eds_name(), extension::HashOf(key));
+        part.endpoints_key = StableHashMix(part.endpoints_key, part.built.config->settings->per_host_max_connections);
         for (const bool missing : part.built.missing_transports)
           part.endpoints_key = StableHashMix(part.endpoints_key, missing);
         return FindEndpoints(part);

@@ -16,7 +16,8 @@ schema::KeptMessage KeptOf(const EndpointsPart& part) {
 ShownMessage SnapshotBuilder::State::ShownOf(const EndpointsPart& part) { return ShownMessage(KeptOf(part)); }
 
 std::shared_ptr<const SnapshotBuilder::State::Assignment> SnapshotBuilder::State::EdsOf(const ClusterPart& part) const {
-  const auto at = endpoints.find(part.built.config->eds_service_name);
+  if (part.built.config->type != model::ClusterType::kEds) return nullptr;
+  const auto at = endpoints.find(part.built.config->eds_name());
   return at == endpoints.end() ? nullptr : std::static_pointer_cast<const Assignment>(KeptOf(at->second).Get());
 }
 

@@ -14,6 +14,7 @@ struct CodecOptions {
   uint32_t max_header_count = 100;        // common_http_protocol_options.max_headers_count
   enum class Underscores : uint8_t { kAllow, kReject, kDropHeader } headers_with_underscores = Underscores::kAllow;
   uint32_t stream_buffer_limit = 1024 * 1024;  // above: OnAboveWriteHigh / PauseReading by the layer above
+  friend bool operator==(const CodecOptions& a, const CodecOptions& b) = default;
 };
 struct Http1Options {
   bool accept_http_10 = false;
@@ -24,6 +25,7 @@ struct Http1Options {
   bool preserve_case = false;         // header_key_format: stateful preserve_case formatter
   bool proper_case = false;           // header_key_format: proper_case_words
   bool send_fully_qualified_url = false;
+  friend bool operator==(const Http1Options& a, const Http1Options& b) = default;
 };
 struct Http2Options {
   uint32_t hpack_table_size = 4096;
@@ -50,6 +52,7 @@ struct Http2Options {
   uint32_t max_session_memory = 16 * 1024 * 1024;  // what the framer of a connection may hold: tables, queues, blocks
   Duration preface_timeout = seconds(10);          // server: from connect to the client's first SETTINGS; 0: none
   Duration early_answer_grace = seconds(1);        // server: for the rest of a request that was answered before its end
+  friend bool operator==(const Http2Options& a, const Http2Options& b) = default;
 };
 
 // Counters the codecs move; owned by the session's owner, one per worker and stats scope (see observe/).

@@ -1,6 +1,7 @@
 // Thread: any
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "source/base/mutex.h"
 #include "source/base/shared_limit.h"
+#include "source/base/shared_value.h"
 
 namespace outrigger::model {
 
@@ -31,6 +33,7 @@ struct BreakerSettings {
   uint32_t budget_min_concurrency = 3;  // with a budget
   bool track_remaining = false;
   std::optional<double> budget_percent;
+  friend bool operator==(const BreakerSettings& a, const BreakerSettings& b) = default;
 };
 
 // The breakers of one cluster, from its first version to its last. One is nearly a kilobyte (each limit has a cache
@@ -38,7 +41,7 @@ struct BreakerSettings {
 class CircuitBreakers {
  public:
   CircuitBreakers() = default;
-  CircuitBreakers(const BreakerSettings& usual, const BreakerSettings& high) : settings_{usual, high} {}
+  CircuitBreakers(const BreakerSettings& usual, const BreakerSettings& high) { Set({usual, high}); }
 
   // Made now if it was not yet. Takes a lock: not per request.
   std::shared_ptr<CircuitBreaker> Get(size_t priority);
@@ -51,8 +54,11 @@ class CircuitBreakers {
   void Put(size_t priority, std::shared_ptr<CircuitBreaker> breaker);
 
  private:
-  BreakerSettings settings_[2] ABSL_GUARDED_BY(mutex());
-  std::shared_ptr<CircuitBreaker> made_[2] ABSL_GUARDED_BY(mutex());
+  using Both = std::array<BreakerSettings, 2>;
+  using Made = std::array<std::shared_ptr<CircuitBreaker>, 2>;
+  void Set(const Both& settings);
+  Shared<Both> settings_ ABSL_GUARDED_BY(mutex());
+  std::unique_ptr<Made> made_ ABSL_GUARDED_BY(mutex());
   static Mutex& mutex();  // one for all: taken when a worker begins with a cluster and when configuration changes
 };
 

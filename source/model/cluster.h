@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "source/base/shared_value.h"
 #include "source/base/time.h"
 #include "source/base/value.h"
 #include "source/http/codec.h"
@@ -33,6 +34,7 @@ struct LbConfig {
   double healthy_panic_threshold = 50.0;  // percent; 0 disables panic
   bool fail_traffic_on_panic = false;
   bool close_connections_on_host_set_change = false;
+  friend bool operator==(const LbConfig& a, const LbConfig& b) = default;
 };
 
 // Which codec upstream connections speak (HttpProtocolOptions).
@@ -52,22 +54,15 @@ struct DnsConfig {
   Duration failure_base{0}, failure_max{0};  // 0: refresh_rate
   Duration jitter{0};
   bool respect_ttl = false;
+  friend bool operator==(const DnsConfig& a, const DnsConfig& b) = default;
 };
 
-// Everything of a cluster but its endpoints. Immutable; a change makes a new one and pools follow law 9.
-struct ClusterConfig {
-  std::string name;
-  std::string alt_stat_name;  // observability name if set
-  std::string eds_service_name;
-  OriginId origin = 0;
-  std::shared_ptr<const ResourceOrigin> resource_origin;  // explains it; null: nobody knows
-  uint64_t content_hash = 0;                              // of the resource: identical updates are no-ops
-  uint64_t connection_hash = 0;  // of what is decided at connection time: equal means pools stay
-  ClusterType type = ClusterType::kStatic;
+// What clusters have in common: in most meshes thousands are configured alike but for their names, so equal ones are kept
+// once.
+struct ClusterSettings {
   Duration connect_timeout = seconds(5);
   LbConfig lb;
-  std::shared_ptr<CircuitBreakers> circuit_breakers;  // null: the defaults, on each worker by itself
-  uint32_t per_host_max_connections = 0;              // 0: none
+  uint32_t per_host_max_connections = 0;  // 0: none
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   http::CodecOptions codec;
   http::Http1Options http1;
@@ -81,15 +76,32 @@ struct ClusterConfig {
   bool auto_sni = false, auto_san_validation = false;
   std::string override_auto_sni_header;
   uint32_t buffer_limit = 1024 * 1024;
-  std::vector<UpstreamTransport> transports;  // [0] the default; then the matches in order
   net::SocketOptions socket_options;
   net::Address bind_to;
   net::Keepalive keepalive;
   DnsConfig dns;
-  Metadata metadata;
-  std::shared_ptr<const http::FilterChainSpec> upstream_filters;  // null: none
   bool close_connections_on_host_health_failure = false;
-  observe::StatsScope<observe::ClusterScope> stats;  // "cluster.NAME."; may be empty: then nobody reads them
+  friend bool operator==(const ClusterSettings& a, const ClusterSettings& b) = default;
+};
+
+// Everything of a cluster but its endpoints. Immutable; a change makes a new one and pools follow law 9.
+struct ClusterConfig {
+  std::string name;
+  std::string alt_stat_name;                              // observability name if set
+  std::string other_eds_name;                             // what EDS calls it, if that is not its name
+  OriginId origin = 0;
+  ClusterType type = ClusterType::kStatic;
+  std::shared_ptr<const ResourceOrigin> resource_origin;  // explains it; null: nobody knows
+  uint64_t content_hash = 0;                              // of the resource: identical updates are no-ops
+  uint64_t connection_hash = 0;  // of what is decided at connection time: equal means pools stay
+  Shared<ClusterSettings> settings;
+  Shared<std::vector<UpstreamTransport>> transports;  // [0] the default; then the matches in order; none: plain
+  Shared<Metadata> metadata;
+  std::shared_ptr<CircuitBreakers> circuit_breakers;  // null: the defaults, on each worker by itself
+  observe::StatsScope<observe::ClusterScope> stats;   // "cluster.NAME."; may be empty: then nobody reads them
+
+  // Of a cluster of type EDS.
+  const std::string& eds_name() const { return other_eds_name.empty() ? name : other_eds_name; }
 };
 
 // One version of a cluster as workers see it, at its slot of the Snapshot.

@@ -17,6 +17,9 @@ struct SocketOption {
   std::string value;  // the bytes
   State state = State::kPreBind;
   const char* what = "";  // static text for errors
+  friend bool operator==(const SocketOption& a, const SocketOption& b) {
+    return a.level == b.level && a.name == b.name && a.value == b.value && a.state == b.state;
+  }
 };
 using SocketOptions = std::vector<SocketOption>;
 
@@ -29,6 +32,7 @@ struct Keepalive {
   uint32_t probes = 0;
   uint32_t time_s = 0;
   uint32_t interval_s = 0;
+  friend bool operator==(const Keepalive& a, const Keepalive& b) = default;
 };
 void AddKeepalive(const Keepalive& keepalive, SocketOptions& to);
 void AddNoDelay(SocketOptions& to);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "source/base/mutex.h"
 
 namespace outrigger::observe {
@@ -23,25 +24,52 @@ constexpr uint64_t PowerOfTen(int n) {
 
 }  // namespace
 
+// The same text is kept once: thousands of clusters have a version in common.
 struct Text::Held {
+  uint32_t uses;
   uint32_t size;
   char bytes[1];  // and on
+  absl::string_view text() const { return {bytes, size}; }
 };
 
-Text::~Text() { std::free(text_.load(std::memory_order_relaxed)); }
+// Under the lock.
+struct Text::Kept {
+  static absl::flat_hash_map<absl::string_view, Held*>& All() {
+    static auto* const all = new absl::flat_hash_map<absl::string_view, Held*>();
+    return *all;
+  }
+  static Held* Find(absl::string_view text) {
+    const auto at = All().find(text);
+    if (at != All().end()) {
+      ++at->second->uses;
+      return at->second;
+    }
+    auto* const held = static_cast<Held*>(std::malloc(offsetof(Held, bytes) + text.size()));
+    if (held == nullptr) return nullptr;
+    held->uses = 1;
+    held->size = static_cast<uint32_t>(text.size());
+    std::memcpy(held->bytes, text.data(), text.size());
+    All().emplace(held->text(), held);
+    return held;
+  }
+  static void Drop(Held* held) {
+    if (held == nullptr || --held->uses != 0) return;
+    All().erase(held->text());
+    std::free(held);
+  }
+};
+
+Text::~Text() {
+  if (text_.load(std::memory_order_relaxed) == nullptr) return;
+  MutexLock lock(g_text_mutex);
+  Kept::Drop(text_.load(std::memory_order_relaxed));
+}
 
 void Text::Set(absl::string_view text) {
-  const size_t size = std::min<size_t>(text.size(), UINT32_MAX);
   MutexLock lock(g_text_mutex);
-  Held* held = text_.load(std::memory_order_relaxed);
-  if (held == nullptr || held->size != size) {
-    std::free(held);
-    held = static_cast<Held*>(std::malloc(offsetof(Held, bytes) + size));
-    text_.store(held, std::memory_order_relaxed);
-    if (held == nullptr) return;
-    held->size = static_cast<uint32_t>(size);
-  }
-  std::memcpy(held->bytes, text.data(), size);
+  Held* const before = text_.load(std::memory_order_relaxed);
+  text_.store(Kept::Find(text.substr(0, UINT32_MAX)), std::memory_order_relaxed);
+  Kept::Drop(before);
 }
 
 std::string Text::value() const {

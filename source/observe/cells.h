@@ -43,7 +43,8 @@ class Gauge {
   std::atomic<int64_t> raw_{0};
 };
 
-// A text that main sets (a version, a server's name). Writes and reads take one process-wide lock: never on a request.
+// A text that main sets (a version, a server's name). Equal ones take memory once. Writes and
+// reads take one process-wide lock: never on a request.
 class Text {
  public:
   Text() = default;
@@ -55,6 +56,7 @@ class Text {
 
  private:
   struct Held;
+  struct Kept;
   std::atomic<Held*> text_{nullptr};
 };
 

@@ -6,36 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "source/observe/stats.h"
 #include "source/observe/stats_reader.h"
 
 namespace outrigger::observe {
-
-// One worker's cells of one scope.
-struct ScopeRecord::PerWorker {
-  explicit PerWorker(const StatGroup& of_group) : group(of_group) {}
-  ~PerWorker();
-  PerWorker(const PerWorker&) = delete;
-  PerWorker& operator=(const PerWorker&) = delete;
-
-  void* block(size_t member) const {
-    return member < kFirst ? first[member] : rest == nullptr ? nullptr : rest[member - kFirst];
-  }
-  // Null: that member has no block.
-  template <class Cell>
-  const Cell* At(size_t member, const StatField& field) const {
-    const char* const in = static_cast<const char*>(block(member));
-    return in == nullptr ? nullptr : reinterpret_cast<const Cell*>(in + field.offset);
-  }
-
-  static constexpr size_t kFirst = 2;
-  const StatGroup& group;
-  void* first[kFirst] = {};
-  std::unique_ptr<void*[]> rest;
-  using Dynamic = absl::flat_hash_map<std::string, std::unique_ptr<Counter>>;
-  std::unique_ptr<Dynamic> dynamic;  // inserted by the worker, under the lock
-};
 
 // Counts of the counters and distributions of a scope, zeros left out.
 class CellCounts {

@@ -36,21 +36,28 @@ ScopeRecord::ScopeRecord(std::string scope_prefix, const StatGroup& scope_group,
       generation(scope_generation),
       shown(scope_group.shown) {}
 
-ScopeRecord::~ScopeRecord() = default;
-
-ScopeRecord::PerWorker::~PerWorker() {
-  for (size_t i = 0; i < group.members.size(); ++i) {
-    if (void* const made = block(i); made != nullptr) group.members[i].schema->destroy(made);
+ScopeRecord::~ScopeRecord() {
+  of_main.Free(group);
+  for (const auto& worker : of_workers) {
+    if (worker != nullptr) worker->Free(group);
   }
 }
 
+void ScopeRecord::PerWorker::Free(const StatGroup& group) {
+  for (size_t i = 0; i < group.members.size(); ++i) {
+    if (void* const made = block(i); made != nullptr) group.members[i].schema->destroy(made);
+  }
+  *this = PerWorker();
+}
+
 ScopeRecord::PerWorker& WorkerStats::OwnerOf(ScopeRecord& record) {
+  if (index_ == 0) return record.of_main;
   if (record.slot < entries_.size() && entries_[record.slot].generation == record.generation)
     return *entries_[record.slot].owner;
   MutexLock lock(registry_.mutex_);
-  if (record.blocks.size() <= index_) record.blocks.resize(index_ + 1);
-  std::unique_ptr<ScopeRecord::PerWorker>& mine = record.blocks[index_];
-  if (mine == nullptr) mine = std::make_unique<ScopeRecord::PerWorker>(record.group);
+  if (record.of_workers.size() <= index_) record.of_workers.resize(index_ + 1);
+  std::unique_ptr<ScopeRecord::PerWorker>& mine = record.of_workers[index_];
+  if (mine == nullptr) mine = std::make_unique<ScopeRecord::PerWorker>();
   if (entries_.size() <= record.slot) entries_.resize(std::max<size_t>(record.slot + 1, entries_.size() * 2));
   entries_[record.slot] = Entry{record.generation, {mine->first[0], mine->first[1]}, mine->rest.get(), mine.get()};
   return *mine;
@@ -62,13 +69,19 @@ void* WorkerStats::Make(ScopeRecord& record, uint32_t member) {
   ScopeRecord::PerWorker& mine = OwnerOf(record);
   if (void* const there = mine.block(member); there != nullptr) return there;
   void* const made = schema.construct();
-  Entry& entry = entries_[record.slot];
   MutexLock lock(registry_.mutex_);
-  if (member < kFirst) return entry.first[member] = mine.first[member] = made;
-  const size_t others = record.group.members.size() - kFirst;
-  if (mine.rest == nullptr) mine.rest = std::make_unique<void*[]>(others);  // value-initialised
+  if (member < kFirst) {
+    mine.first[member] = made;
+  } else {
+    const size_t others = record.group.members.size() - kFirst;
+    if (mine.rest == nullptr) mine.rest = std::make_unique<void*[]>(others);  // value-initialised
+    mine.rest[member - kFirst] = made;
+  }
+  if (index_ == 0) return made;
+  Entry& entry = entries_[record.slot];
+  if (member < kFirst) entry.first[member] = made;
   entry.others = mine.rest.get();
-  return mine.rest[member - kFirst] = made;
+  return made;
 }
 
 void* WorkerStats::Nowhere(const StatSchema& schema) {
@@ -160,7 +173,7 @@ size_t StatsRegistry::ForgetOldest() {
     }
   }
   for (size_t i = forgotten; i < retired.size(); ++i) {
-    if (retired[i]->blocks.empty()) continue;
+    if (!retired[i]->HasCells()) continue;
     // Workers remember cells by slot and generation: another generation, so that none finds what was freed.
     retired[i]->generation = ++generations_[retired[i]->slot];
     Fold(*retired[i]);

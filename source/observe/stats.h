@@ -33,8 +33,37 @@ struct ScopeRecord {
   std::atomic<uint32_t> refs{0};
   std::atomic<uint32_t> shown;  // a bit for each member that is there
   uint64_t retired_at = 0;      // by the registry's count of registrations; 0: in use when last looked at
-  struct PerWorker;
-  std::vector<std::unique_ptr<PerWorker>> blocks;  // by worker index; under the registry's mutex
+  // One thread's cells of it.
+  struct PerWorker {
+    void* block(size_t member) const {
+      return member < kFirst ? first[member] : rest == nullptr ? nullptr : rest[member - kFirst];
+    }
+    // Null: that member has no block.
+    template <class Cell>
+    const Cell* At(size_t member, const StatField& field) const {
+      const char* const in = static_cast<const char*>(block(member));
+      return in == nullptr ? nullptr : reinterpret_cast<const Cell*>(in + field.offset);
+    }
+    void Free(const StatGroup& group);
+    bool empty() const { return first[0] == nullptr && first[1] == nullptr && rest == nullptr && dynamic == nullptr; }
+
+    static constexpr size_t kFirst = 2;  // of most groups there are no others
+    void* first[kFirst] = {};
+    std::unique_ptr<void*[]> rest;
+    using Dynamic = absl::flat_hash_map<std::string, std::unique_ptr<Counter>>;
+    std::unique_ptr<Dynamic> dynamic;  // inserted by that thread, under the lock
+  };
+  // Written under the registry's mutex, by the thread whose they are. Main counts of every name, a worker of few.
+  PerWorker of_main;
+  std::vector<std::unique_ptr<PerWorker>> of_workers;  // by worker index
+  template <class F>
+  void ForEachThread(F&& f) const {
+    f(of_main);
+    for (const auto& worker : of_workers) {
+      if (worker != nullptr) f(*worker);
+    }
+  }
+  bool HasCells() const { return !of_main.empty() || !of_workers.empty(); }
   struct Baseline;
   std::unique_ptr<Baseline> baseline;  // what a reset subtracts and where the last interval ended
 };
@@ -85,15 +114,10 @@ class WorkerStats final {
   template <class Owner, class Block>
   Block& Get(const StatsScope<Owner>& scope, MemberOf<Block> member) {
     const ScopeRecord* record = scope.record_;
-    if (record != nullptr && record->slot < entries_.size() && entries_[record->slot].generation == record->generation)
-        [[likely]] {
-      const Entry& entry = entries_[record->slot];
-      void* const block = member.index < kFirst     ? entry.first[member.index]
-                          : entry.others == nullptr ? nullptr
-                                                    : entry.others[member.index - kFirst];
-      if (block != nullptr) [[likely]]
-        return *static_cast<Block*>(block);
-    }
+    void* const block = record == nullptr ? nullptr : index_ == 0 ? record->of_main.block(member.index)
+                                                                  : BlockOf(*record, member.index);
+    if (block != nullptr) [[likely]]
+      return *static_cast<Block*>(block);
     return *static_cast<Block*>(record == nullptr ? Nowhere(Block::Schema()) : Make(*scope.record_, member.index));
   }
 
@@ -112,13 +136,19 @@ class WorkerStats final {
  private:
   friend class StatsRegistry;
   friend struct std::default_delete<WorkerStats>;
-  static constexpr uint32_t kFirst = 2;
+  static constexpr uint32_t kFirst = ScopeRecord::PerWorker::kFirst;
+  // What a worker remembers of a scope, so that it needs no lock. Main has its cells in the scope.
   struct Entry {
     uint32_t generation = 0;   // generations of scopes start at 1
-    void* first[kFirst] = {};  // by member; of most groups there are no others
+    void* first[kFirst] = {};  // by member
     void** others = nullptr;   // from kFirst on
     ScopeRecord::PerWorker* owner = nullptr;
   };
+  void* BlockOf(const ScopeRecord& record, uint32_t member) const {
+    if (record.slot >= entries_.size() || entries_[record.slot].generation != record.generation) return nullptr;
+    const Entry& entry = entries_[record.slot];
+    return member < kFirst ? entry.first[member] : entry.others == nullptr ? nullptr : entry.others[member - kFirst];
+  }
   WorkerStats(StatsRegistry& registry, std::string name, uint32_t index)
       : registry_(registry), name_(std::move(name)), index_(index) {}
   ~WorkerStats();

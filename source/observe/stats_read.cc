@@ -59,12 +59,12 @@ std::string NameOf(const ScopeRecord& record, size_t member, const StatField& fi
 void ReadGauge(const ScopeRecord& record, size_t member, const StatField& field, StatsSnapshot& out) {
   int64_t level = 0;
   bool used = false;
-  for (const auto& worker : record.blocks) {
-    const Gauge* const gauge = worker == nullptr ? nullptr : worker->At<Gauge>(member, field);
-    if (gauge == nullptr) continue;
+  record.ForEachThread([&](const ScopeRecord::PerWorker& cells) {
+    const Gauge* const gauge = cells.At<Gauge>(member, field);
+    if (gauge == nullptr) return;
     level += gauge->value();
     used = used || gauge->used();
-  }
+  });
   out.numbers.push_back({NameOf(record, member, field), level, StatKind::kGauge, used});
 }
 
@@ -78,10 +78,8 @@ void ReadHistogram(const ScopeRecord& record, size_t member, const StatField& fi
 
 void ReadText(const ScopeRecord& record, size_t member, const StatField& field, StatsSnapshot& out) {
   std::string text;
-  for (const auto& worker : record.blocks) {
-    const Text* const held = worker == nullptr ? nullptr : worker->At<Text>(member, field);
-    if (held != nullptr) text += held->value();  // only main's is ever set
-  }
+  const Text* const held = record.of_main.At<Text>(member, field);  // nobody else sets any
+  if (held != nullptr) text = held->value();
   out.texts.push_back({NameOf(record, member, field), std::move(text)});
 }
 
@@ -168,7 +166,7 @@ void StatsRegistry::EndInterval() {
   MutexLock lock(mutex_);
   ForgetOldest();  // when much was removed, nothing may be registered for long
   for (const auto& record : scopes_) {
-    if (record->refs.load(std::memory_order_acquire) != 0 && !record->blocks.empty()) EndIntervalOf(*record);
+    if (record->refs.load(std::memory_order_acquire) != 0 && record->HasCells()) EndIntervalOf(*record);
   }
 }
 

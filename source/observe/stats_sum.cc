@@ -10,10 +10,10 @@ namespace {
 // f(cell) for that cell of each worker that has it.
 template <class Cell, class F>
 void ForEachCell(const ScopeRecord& record, size_t member, const StatField& field, F&& f) {
-  for (const auto& worker : record.blocks) {
-    const Cell* const cell = worker == nullptr ? nullptr : worker->At<Cell>(member, field);
+  record.ForEachThread([&](const ScopeRecord::PerWorker& cells) {
+    const Cell* const cell = cells.At<Cell>(member, field);
     if (cell != nullptr) f(*cell);
-  }
+  });
 }
 
 void AddHistograms(const ScopeRecord& record, size_t member, const StatField& field, HistogramTotals& totals) {
@@ -64,10 +64,10 @@ std::map<std::string, uint64_t> SumDynamic(const ScopeRecord& record) {
   if (record.baseline != nullptr && record.baseline->folded_dynamic != nullptr) {
     for (const auto& [name, count] : *record.baseline->folded_dynamic) sums[name] = count;
   }
-  for (const auto& worker : record.blocks) {
-    if (worker == nullptr || worker->dynamic == nullptr) continue;
-    for (const auto& [name, counter] : *worker->dynamic) sums[name] += counter->value();
-  }
+  record.ForEachThread([&](const ScopeRecord::PerWorker& cells) {
+    if (cells.dynamic == nullptr) return;
+    for (const auto& [name, counter] : *cells.dynamic) sums[name] += counter->value();
+  });
   return sums;
 }
 
@@ -86,8 +86,9 @@ HistogramTotals SumHistogram(const ScopeRecord& record, size_t member, const Sta
 }
 
 bool HasBlock(const ScopeRecord& record, size_t member) {
-  return std::any_of(record.blocks.begin(), record.blocks.end(),
-                     [&](const auto& worker) { return worker != nullptr && worker->block(member) != nullptr; });
+  bool has = false;
+  record.ForEachThread([&](const ScopeRecord::PerWorker& cells) { has = has || cells.block(member) != nullptr; });
+  return has;
 }
 
 // --- what is kept apart from cells ---
@@ -144,7 +145,11 @@ void Fold(ScopeRecord& record) {
   }
   if (record.baseline != nullptr) next->reset = std::move(record.baseline->reset);
   record.baseline = std::move(next);
-  decltype(record.blocks)().swap(record.blocks);
+  record.of_main.Free(record.group);
+  for (const auto& worker : record.of_workers) {
+    if (worker != nullptr) worker->Free(record.group);
+  }
+  decltype(record.of_workers)().swap(record.of_workers);
 }
 
 }  // namespace outrigger::observe

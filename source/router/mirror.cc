@@ -112,7 +112,7 @@ void Mirror::OwnerGone(bool request_complete) {
 void Mirror::OnStreamReady(http::StreamSender& sender, const upstream::ConnectionFacts& /*facts*/) {
   if (over_) return sender.Reset(ResetReason::kLocalReset);
   sender_ = &sender;
-  const Duration longest = cluster_.config().max_stream_duration;
+  const Duration longest = cluster_.config().settings->max_stream_duration;
   if (longest > Duration::zero()) worker_.dispatcher().Arm(longest_, longest);
   Flush();
 }

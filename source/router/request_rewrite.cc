@@ -89,8 +89,8 @@ void RewriteHostFor(http::Stream& stream, const model::ForwardAction& action, ab
 }
 
 absl::string_view ServerNameSource(const model::ClusterConfig& cluster, const HeaderMap& headers) {
-  if (!cluster.override_auto_sni_header.empty()) {
-    const absl::string_view given = headers.Get(http::HeaderName(cluster.override_auto_sni_header));
+  if (!cluster.settings->override_auto_sni_header.empty()) {
+    const absl::string_view given = headers.Get(http::HeaderName(cluster.settings->override_auto_sni_header));
     if (!given.empty()) return given;
   }
   return headers.authority();

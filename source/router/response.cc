@@ -313,7 +313,7 @@ void Router::AnswerTimeout(absl::string_view why, ResponseFlag flag) {
 }
 
 Duration Router::StreamDuration() const {
-  return timeouts_.stream >= Duration::zero() ? timeouts_.stream : cluster_->config().max_stream_duration;
+  return timeouts_.stream >= Duration::zero() ? timeouts_.stream : cluster_->config().settings->max_stream_duration;
 }
 
 // max_stream_duration of the cluster: independent of all other limits, also when the response is already under way.

@@ -57,7 +57,7 @@ FilterStatus Router::OnRequestHeaders(http::Stream& stream, HeaderMap& headers, 
   if (!config_.strict_check_headers.empty() && !PassesStrictCheck(headers)) return FilterStatus::kAnswered;
   stream.info().upstream.cluster = cluster_->config().name;
   stream.info().upstream.cluster_stat_name = cluster_->config().alt_stat_name;
-  if (cluster_->config().maintenance_numerator > 0 && UnderMaintenance()) return FilterStatus::kAnswered;
+  if (cluster_->config().settings->maintenance_numerator > 0 && UnderMaintenance()) return FilterStatus::kAnswered;
   PrepareRequest(headers);
   StartMirrors(headers, end);
   if (end) RequestEnded();
@@ -90,7 +90,7 @@ bool Router::ChooseCluster(HeaderMap& headers) {
 bool Router::UnderMaintenance() {
   const model::ClusterConfig& config = cluster_->config();
   const uint64_t random = stream_.dispatcher().engine().RandomBits();
-  if (random % config.maintenance_denominator >= config.maintenance_numerator) return false;
+  if (random % config.settings->maintenance_denominator >= config.settings->maintenance_numerator) return false;
   over_ = true;
   stream_.info().flags.Set(ResponseFlag::kUpstreamOverflow);
   cluster_stats().upstream_rq_maintenance_mode.Inc();
@@ -186,7 +186,7 @@ void Router::StartAttempt() {
   info.host = &picked.record->address();
   info.host_name = picked.record->hostname();
   info.host_metadata = picked.endpoint->metadata.get();
-  info.cluster_metadata = &cluster_->config().metadata;
+  info.cluster_metadata = &*cluster_->config().metadata;
   info.cluster_origin = {cluster_->config().resource_origin.get(), cluster_->config().origin};
   info.attempts = attempts_;
   HeaderMap& headers = stream_.request_headers();

@@ -48,7 +48,7 @@ void DnsResolution::Begin(const std::string& name, Followed& followed) {
   std::vector<upstream::DnsCluster::Target> targets;
   for (const config::DnsTarget& target : followed.targets) targets.push_back({target.host, target.port});
   followed.names = std::make_unique<upstream::DnsCluster>(
-      dispatcher_, std::move(targets), followed.config->dns,
+      dispatcher_, std::move(targets), followed.config->settings->dns,
       &stats_.Get(followed.config->stats, observe::ClusterScope::kUpdates),
       [this, name](size_t target, const std::vector<net::Address>& addresses) { OnResolved(name, target, addresses); });
 }

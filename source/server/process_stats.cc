@@ -73,7 +73,7 @@ std::vector<CertificateUse> CertificatesOf(const model::Snapshot& snapshot) {
   for (uint32_t i = 0; i < snapshot.clusters.size(); ++i) {
     const model::Cluster* cluster = snapshot.clusters.Get(i);
     if (cluster == nullptr) continue;
-    for (const model::UpstreamTransport& transport : cluster->config->transports) {
+    for (const model::UpstreamTransport& transport : *cluster->config->transports) {
       if (transport.tls == nullptr || !seen.insert(&transport.tls->credentials()).second) continue;
       uses.push_back({&transport.tls->authorities(), &transport.tls->certificates()});
     }

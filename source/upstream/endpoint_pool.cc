@@ -202,8 +202,8 @@ uint32_t EndpointPool::AssumedStreams() const {
   const bool http2 =
       key_.protocol == UpstreamProtocol::kHttp2 || (key_.protocol == UpstreamProtocol::kAuto && spoke_http2_);
   if (!http2) return 1;
-  const uint32_t most = books_.config->max_requests_per_connection;
-  const uint32_t streams = std::max<uint32_t>(books_.config->http2.max_concurrent_streams, 1);
+  const uint32_t most = books_.config->settings->max_requests_per_connection;
+  const uint32_t streams = std::max<uint32_t>(books_.config->settings->http2.max_concurrent_streams, 1);
   return most == 0 ? streams : std::min(streams, most);
 }
 
@@ -237,7 +237,7 @@ bool EndpointPool::ShedsConnection() {
 bool EndpointPool::MayOpen(bool* leased, bool* host_leased, bool force_first) {
   if (has_connections() && ShedsConnection()) return false;
   const bool first = force_first && !has_connections();
-  if (books_.config->per_host_max_connections > 0) {
+  if (books_.config->settings->per_host_max_connections > 0) {
     *host_leased = endpoint_.host_connections.TryAcquire();
     if (!*host_leased && !first) {
       books_.stats->upstream_cx_overflow.Inc();
@@ -268,10 +268,10 @@ bool EndpointPool::Open() {
 std::unique_ptr<net::Connection> EndpointPool::Connect(const model::ClusterConfig& config) const {
   net::Connection::ConnectOptions options;
   options.remote = endpoint_.record->address();
-  options.bind_to = config.bind_to;
-  options.timeout = config.connect_timeout;
-  options.keepalive = config.keepalive;
-  options.socket_options = &config.socket_options;
+  options.bind_to = config.settings->bind_to;
+  options.timeout = config.settings->connect_timeout;
+  options.keepalive = config.settings->keepalive;
+  options.socket_options = &config.settings->socket_options;
   return net::Connection::Connect(books_.worker.dispatcher(), options, MakeTransport(config));
 }
 
@@ -280,15 +280,15 @@ std::unique_ptr<net::Transport> EndpointPool::MakeTransport(const model::Cluster
   static const auto* const kHttp2Only = new std::vector<std::string>{"h2"};
   static const auto* const kBoth = new std::vector<std::string>{"h2", "http/1.1"};
   const size_t index = endpoint_.transport < 0 ? 0 : static_cast<size_t>(endpoint_.transport);
-  if (index >= config.transports.size() || config.transports[index].tls == nullptr)
+  if (index >= config.transports->size() || (*config.transports)[index].tls == nullptr)
     return std::make_unique<net::RawTransport>();
-  const tls::ClientContext& context = *config.transports[index].tls;
+  const tls::ClientContext& context = *(*config.transports)[index].tls;
   tls::ClientTransportOptions options;
-  options.context = config.transports[index].tls;
-  if (config.auto_sni) options.sni = key_.server_name;
+  options.context = (*config.transports)[index].tls;
+  if (config.settings->auto_sni) options.sni = key_.server_name;
   if (context.auto_host_sni() && !endpoint_.record->hostname().empty())
     options.sni = std::string(endpoint_.record->hostname());
-  if (config.auto_san_validation) options.verify_dns = key_.server_name;
+  if (config.settings->auto_san_validation) options.verify_dns = key_.server_name;
   if (context.alpn().empty()) {
     options.alpn = key_.protocol == UpstreamProtocol::kHttp2  ? kHttp2Only
                    : key_.protocol == UpstreamProtocol::kAuto ? kBoth

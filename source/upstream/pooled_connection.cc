@@ -23,7 +23,7 @@ std::string ConnectFailureText(const net::Connection& connection, const net::Clo
 namespace {
 // The configured source address was not to be had: only binding fails with these.
 void CountBindError(const ClusterBooks& books, const net::CloseInfo& why) {
-  if (books.config->bind_to.kind() == net::Address::Kind::kNone) return;
+  if (books.config->settings->bind_to.kind() == net::Address::Kind::kNone) return;
   if (why.error == EADDRNOTAVAIL || why.error == EADDRINUSE) books.stats->bind_errors.Inc();
 }
 }  // namespace
@@ -60,7 +60,7 @@ void ConnectionAccount::GiveBack() {
 
 void ConnectionAccount::Watch(net::Connection& connection) {
   observe::ClusterStats& stats = *endpoint_.books.stats;
-  connection.SetWriteLimits(config->buffer_limit);
+  connection.SetWriteLimits(config->settings->buffer_limit);
   connection.SetBufferGauges(stats.upstream_cx_rx_bytes_buffered, stats.upstream_cx_tx_bytes_buffered);
 }
 
@@ -135,14 +135,14 @@ void PooledConnection::OnConnected() {
   pool_.spoke_http2_ = http2;
   if (http2) {
     books.stats->upstream_cx_http2_total.Inc();
-    session_ = http::MakeHttp2Client(*connection_, *this, config.codec, config.http2, books.http2);
+    session_ = http::MakeHttp2Client(*connection_, *this, config.settings->codec, config.settings->http2, books.http2);
   } else {
     books.stats->upstream_cx_http1_total.Inc();
-    session_ = http::MakeHttp1Client(*connection_, *this, config.codec, config.http1, books.http1);
+    session_ = http::MakeHttp1Client(*connection_, *this, config.settings->codec, config.settings->http1, books.http1);
   }
-  if (config.max_connection_duration > Duration::zero()) {
+  if (config.settings->max_connection_duration > Duration::zero()) {
     longest_life_ = std::make_unique<event::Timer>([this] { OnLongestLife(); });
-    dispatcher.Arm(*longest_life_, config.max_connection_duration);
+    dispatcher.Arm(*longest_life_, config.settings->max_connection_duration);
   }
   connection_->SetHandler(session_.get());
   session_->OnConnected();
@@ -195,7 +195,7 @@ http::StreamSender* PooledConnection::NewStream(http::StreamReceiver& receiver) 
   ++streams_;
   ++requests_;
   if (session_->protocol() == http::Protocol::kHttp2) pool_.books().http2_stats->streams_active.Inc();
-  const uint32_t most = account_.config->max_requests_per_connection;
+  const uint32_t most = account_.config->settings->max_requests_per_connection;
   if (most != 0 && requests_ >= most && !retired_) {
     pool_.books().stats->upstream_cx_max_requests.Inc();
     retired_ = true;
@@ -274,7 +274,7 @@ void PooledConnection::CloseIfRetired() {
 void PooledConnection::BeginIdle() {
   WorkerContext& worker = pool_.books().worker;
   idle_since_ = worker.dispatcher().now();
-  Duration longest = account_.config->idle_timeout;
+  Duration longest = account_.config->settings->idle_timeout;
   const Duration before = pool_.endpoint().idle_limit.Ours(idle_since_);
   before_peer_ = before > Duration::zero() && (longest <= Duration::zero() || before < longest);
   if (before_peer_) longest = before;

@@ -23,7 +23,7 @@ using model::UpstreamProtocol;
 namespace {
 
 UpstreamProtocol DefaultProtocol(const model::ClusterConfig& config) {
-  return config.protocol == UpstreamProtocol::kUseDownstream ? UpstreamProtocol::kHttp1 : config.protocol;
+  return config.settings->protocol == UpstreamProtocol::kUseDownstream ? UpstreamProtocol::kHttp1 : config.settings->protocol;
 }
 
 // The host of an authority as a server name: no port, lower case; "" for IP addresses, which are never sent as SNI (RFC
@@ -97,7 +97,7 @@ LiveEndpoint& WorkerCluster::State::Live(const model::Endpoint& endpoint) {
 void WorkerCluster::State::Rebuild() {
   built_epoch = Epoch();
   built = true;
-  balancer.Build(books.config->lb, *endpoints, *this, books.worker.dispatcher().engine().RandomBits());
+  balancer.Build(books.config->settings->lb, *endpoints, *this, books.worker.dispatcher().engine().RandomBits());
   if (!endpoints->SumsHold()) NoteHealth();
 }
 
@@ -110,7 +110,7 @@ void WorkerCluster::State::NoteHealth(LiveEndpoint& endpoint) {
   const bool unhealthy = IsUnhealthy(endpoint);
   if (unhealthy == std::exchange(endpoint.unhealthy, unhealthy) || !unhealthy) return;
   endpoint.Drain(!endpoint.present);
-  if (books.config->close_connections_on_host_health_failure) endpoint.CloseDedicated();
+  if (books.config->settings->close_connections_on_host_health_failure) endpoint.CloseDedicated();
 }
 
 // Looks at what differs between the versions, not at all that is there.
@@ -125,7 +125,7 @@ void WorkerCluster::State::Adopt(std::shared_ptr<const model::EndpointSet> next)
     if (LiveEndpoint* came = is == nullptr ? nullptr : Known(*is); came != nullptr)
       changed[is->record->id] = {came, is};
   });
-  const bool reconnect = books.config->lb.close_connections_on_host_set_change;
+  const bool reconnect = books.config->settings->lb.close_connections_on_host_set_change;
   for (auto& [id, change] : changed) {
     auto& [endpoint, is] = change;
     endpoint->present = is != nullptr;
@@ -197,9 +197,9 @@ void WorkerCluster::Request(const Picked& picked, StreamRequest& request, const 
   const model::ClusterConfig& config = *state_->books.config;
   EndpointPool* pool = picked.pool;
   absl::string_view name;
-  if (config.auto_sni || config.auto_san_validation) name = ServerName(options.authority, state_->name_scratch);
+  if (config.settings->auto_sni || config.settings->auto_san_validation) name = ServerName(options.authority, state_->name_scratch);
   UpstreamProtocol protocol = pool->key().protocol;
-  if (config.protocol == UpstreamProtocol::kUseDownstream && options.downstream_protocol == http::Protocol::kHttp2) {
+  if (config.settings->protocol == UpstreamProtocol::kUseDownstream && options.downstream_protocol == http::Protocol::kHttp2) {
     protocol = UpstreamProtocol::kHttp2;
   }
   if (!name.empty() || protocol != pool->key().protocol || options.priority != pool->key().priority) {

@@ -30,12 +30,12 @@ class CompiledFieldsTest : public ConfigTest {
     const auto& filters = ListenerWith("", fields).chains[0]->filters;
     return *static_cast<const filters::hcm::HcmConfig*>(filters.back().config.get());
   }
-  const model::ClusterConfig& ClusterWith(absl::string_view fields) {
+  const model::ClusterSettings& ClusterWith(absl::string_view fields) {
     const auto set = builder_->Set(Yaml<Cluster>(absl::StrCat(kBackend, fields)), {"1", false});
     EXPECT_TRUE(set.ok()) << set.status();
     snapshot_ = builder_->Build();
     for (uint32_t i = 0; i < snapshot_->clusters.size(); ++i) {
-      if (snapshot_->clusters.Get(i) != nullptr) return *snapshot_->clusters.Get(i)->config;
+      if (snapshot_->clusters.Get(i) != nullptr) return *snapshot_->clusters.Get(i)->config->settings;
     }
     std::abort();
   }
@@ -159,7 +159,7 @@ TEST_F(CompiledFieldsTest, OfTheCodecs) {
 }
 
 TEST_F(CompiledFieldsTest, OfACluster) {
-  const model::ClusterConfig& made = ClusterWith(R"(
+  const model::ClusterSettings& made = ClusterWith(R"(
 lb_policy: LEAST_REQUEST
 least_request_lb_config: {choice_count: 4, active_request_bias: {default_value: 0.5, runtime_key: nobody.sets.it}}
 common_lb_config:
@@ -187,7 +187,7 @@ upstream_connection_options: {tcp_keepalive: {keepalive_probes: 4, keepalive_tim
 }
 
 TEST_F(CompiledFieldsTest, OfTheProtocolOfACluster) {
-  const model::ClusterConfig& made = ClusterWith(R"(
+  const model::ClusterSettings& made = ClusterWith(R"(
 typed_extension_protocol_options:
   envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

@@ -134,9 +134,9 @@ class IncrementalBuildTest : public ConfigTest {
       if (cluster == nullptr) continue;
       EXPECT_EQ(snapshot.FindCluster(cluster->config->name), cluster);
       EXPECT_EQ(snapshot.Find(cluster->slot), cluster);
-      const auto& transport = cluster->config->transports[0];
+      const auto& transports = *cluster->config->transports;
       std::string line = absl::StrCat("cluster ", cluster->config->name, " ", cluster->config->content_hash, " ",
-                                      cluster->config->connection_hash, transport.tls == nullptr ? " plain" : " tls");
+                                      cluster->config->connection_hash, transports.empty() || transports[0].tls == nullptr ? " plain" : " tls");
       std::multiset<std::string> members;  // their order tells the history
       for (const model::PrioritySet& priority : cluster->endpoints->priorities) {
         priority.ForEach([&members](const model::LocalityEndpoints&, const model::Endpoint& endpoint) {

@@ -35,15 +35,15 @@ class RuntimeLayersTest : public ConfigTest {
 TEST_F(RuntimeLayersTest, ALayerReplacesItselfAsAWholeAndLaterOnesWin) {
   const absl::Status loaded = Load(kLayers);
   ASSERT_TRUE(loaded.ok()) << loaded;
-  EXPECT_EQ(Backend().maintenance_numerator, 10u);
+  EXPECT_EQ(Backend().settings->maintenance_numerator, 10u);
   Tell("{upstream.maintenance_mode.backend: 20, other: 1}");
-  EXPECT_EQ(Backend().maintenance_numerator, 20u);
+  EXPECT_EQ(Backend().settings->maintenance_numerator, 20u);
   EXPECT_TRUE(builder_->ModifyRuntime({{"upstream.maintenance_mode.backend", "30"}}).ok());
-  EXPECT_EQ(Backend().maintenance_numerator, 30u);
+  EXPECT_EQ(Backend().settings->maintenance_numerator, 30u);
   Tell("{}");
-  EXPECT_EQ(Backend().maintenance_numerator, 30u);
+  EXPECT_EQ(Backend().settings->maintenance_numerator, 30u);
   EXPECT_TRUE(builder_->ModifyRuntime({{"upstream.maintenance_mode.backend", ""}}).ok());
-  EXPECT_EQ(Backend().maintenance_numerator, 10u) << "what the layer said before is gone with it";
+  EXPECT_EQ(Backend().settings->maintenance_numerator, 10u) << "what the layer said before is gone with it";
 }
 
 TEST_F(RuntimeLayersTest, CircuitBreakersFollowTheirKeysWhileTheyAreInUse) {
@@ -77,8 +77,8 @@ TEST_F(RuntimeLayersTest, WhatOneSetsByHandIsReadAsWhatItLooksLike) {
                   ->ModifyRuntime(
                       {{"upstream.maintenance_mode.backend", "{\"numerator\": 5, \"denominator\": \"TEN_THOUSAND\"}"}})
                   .ok());
-  EXPECT_EQ(Backend().maintenance_numerator, 5u);
-  EXPECT_EQ(Backend().maintenance_denominator, 10000u);
+  EXPECT_EQ(Backend().settings->maintenance_numerator, 5u);
+  EXPECT_EQ(Backend().settings->maintenance_denominator, 10000u);
   EXPECT_TRUE(builder_->runtime().overridden());
 }
 

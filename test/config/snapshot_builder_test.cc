@@ -44,7 +44,7 @@ TEST_F(SnapshotBuilderTest, ABootstrapBecomesAListenerWithRoutesToAClusterWithEn
   const auto snapshot = builder_->Build();
   const model::Cluster* cluster = snapshot->FindCluster("backend");
   ASSERT_NE(cluster, nullptr);
-  EXPECT_EQ(cluster->config->connect_timeout, seconds(1));
+  EXPECT_EQ(cluster->config->settings->connect_timeout, seconds(1));
   ASSERT_EQ(cluster->endpoints->priorities.size(), 1u);
   ASSERT_EQ(cluster->endpoints->priorities[0].size(), 2u);
   EXPECT_EQ(stats_.main().Get(cluster->config->stats, observe::ClusterScope::kUpdates).membership_healthy.value(), 2);
@@ -313,7 +313,7 @@ transport_socket:
   ASSERT_TRUE(secret.ok()) << secret.status().message();
   const auto with = builder_->Build();
   EXPECT_EQ(with->FindCluster("backend")->endpoints->priorities[0].size(), 2u);
-  EXPECT_NE(with->FindCluster("backend")->config->transports[0].tls, nullptr);
+  EXPECT_NE((*with->FindCluster("backend")->config->transports)[0].tls, nullptr);
 }
 
 TEST_F(SnapshotBuilderTest, DnsClustersSayWhatToResolveAndTakeTheAnswers) {
@@ -356,17 +356,17 @@ typed_extension_protocol_options:
                                         given_);
   ASSERT_TRUE(set.ok()) << set.status().message();
   const model::ClusterConfig& config = *builder_->Build()->FindCluster("backend")->config;
-  EXPECT_EQ(config.lb.policy, model::LbPolicy::kLeastRequest);
-  EXPECT_EQ(config.lb.choice_count, 4u);
-  EXPECT_TRUE(config.lb.locality_weighted);
-  EXPECT_EQ(config.lb.healthy_panic_threshold, 10.0);
+  EXPECT_EQ(config.settings->lb.policy, model::LbPolicy::kLeastRequest);
+  EXPECT_EQ(config.settings->lb.choice_count, 4u);
+  EXPECT_TRUE(config.settings->lb.locality_weighted);
+  EXPECT_EQ(config.settings->lb.healthy_panic_threshold, 10.0);
   EXPECT_EQ(*config.circuit_breakers->Get(0)->retry_budget_percent, 30.0);
-  EXPECT_EQ(config.bind_to.IpString(), "127.0.0.1");
-  EXPECT_EQ(config.idle_timeout, seconds(7));
-  EXPECT_EQ(config.max_requests_per_connection, 3u);
-  EXPECT_TRUE(config.auto_sni);
-  EXPECT_EQ(config.protocol, model::UpstreamProtocol::kHttp2);
-  EXPECT_EQ(config.http2.max_concurrent_streams, 17u);
+  EXPECT_EQ(config.settings->bind_to.IpString(), "127.0.0.1");
+  EXPECT_EQ(config.settings->idle_timeout, seconds(7));
+  EXPECT_EQ(config.settings->max_requests_per_connection, 3u);
+  EXPECT_TRUE(config.settings->auto_sni);
+  EXPECT_EQ(config.settings->protocol, model::UpstreamProtocol::kHttp2);
+  EXPECT_EQ(config.settings->http2.max_concurrent_streams, 17u);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ std::string Framed(absl::string_view message) {
 // One HTTP/2 server that a test makes answer, and a channel to it.
 struct Pair {
   explicit Pair(bool http2 = true) : server(*world.loop, http2) {
-    world.config->protocol = http2 ? model::UpstreamProtocol::kHttp2 : model::UpstreamProtocol::kHttp1;
+    world.config->settings.Edit().protocol = http2 ? model::UpstreamProtocol::kHttp2 : model::UpstreamProtocol::kHttp1;
     server.on_stream = [this](Exchange& e) {
       if (on_stream) on_stream(e);
     };

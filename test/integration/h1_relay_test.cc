@@ -65,8 +65,8 @@ class H1RelayTest : public testing::Test {
       if (change) change(hcm.http1);
     };
     options.cluster = [change](model::ClusterConfig& cluster) {
-      cluster.http1.enable_trailers = true;
-      if (change) change(cluster.http1);
+      cluster.settings.Edit().http1.enable_trailers = true;
+      if (change) change(cluster.settings.Edit().http1);
     };
     proxy_ = std::make_unique<SmallProxy>(options);
   }

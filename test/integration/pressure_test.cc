@@ -50,10 +50,11 @@ class PressureTest : public testing::TestWithParam<int> {
       options.backend_port = port;
       const bool to_backend = i == 0;
       options.cluster = [to_backend](model::ClusterConfig& cluster) {
-        if (!to_backend) cluster.protocol = model::UpstreamProtocol::kHttp2;
-        cluster.http2.initial_stream_window_size = cluster.http2.initial_connection_window_size = 256 * 1024;
-        cluster.buffer_limit = 256 * 1024;
-        cluster.codec.stream_buffer_limit = 256 * 1024;
+        if (!to_backend) cluster.settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
+        model::ClusterSettings& settings = cluster.settings.Edit();
+        settings.http2.initial_stream_window_size = settings.http2.initial_connection_window_size = 256 * 1024;
+        settings.buffer_limit = 256 * 1024;
+        settings.codec.stream_buffer_limit = 256 * 1024;
       };
       options.hcm = [](filters::hcm::HcmConfig& hcm) {
         hcm.http2.initial_stream_window_size = hcm.http2.initial_connection_window_size = 256 * 1024;

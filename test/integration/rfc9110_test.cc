@@ -445,7 +445,7 @@ TEST_F(Rfc9110Test, EachLimitOfTimeHasItsFlagAndItsDetail) {
        "upstream_per_try_timeout", 504},
       {"idle try", nullptr, retry([&](auto& policy) { policy.per_try_idle_timeout = kShort; }), nullptr, get, "UT",
        "upstream_per_try_idle_timeout", 504},
-      {"upstream stream", nullptr, nullptr, [&](auto& cluster) { cluster.max_stream_duration = kShort; }, get, "UMSDR",
+      {"upstream stream", nullptr, nullptr, [&](auto& cluster) { cluster.settings.Edit().max_stream_duration = kShort; }, get, "UMSDR",
        "upstream_max_stream_duration_reached", 504},
       {"stream", [&](auto& hcm) { hcm.max_stream_duration = kShort; }, nullptr, nullptr, get, "DT",
        "max_duration_timeout", 504},

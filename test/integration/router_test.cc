@@ -239,7 +239,7 @@ TEST_F(RouterTest, TriesAgainWhenOneTryTakesTooLong) {
 }
 
 TEST_F(RouterTest, AnswersUmsdrWhenTheClustersStreamDurationPasses) {
-  options_.cluster = [](model::ClusterConfig& cluster) { cluster.max_stream_duration = milliseconds(50); };
+  options_.cluster = [](model::ClusterConfig& cluster) { cluster.settings.Edit().max_stream_duration = milliseconds(50); };
   Start([](Peer& peer, int) {
     peer.ReadRequest();
     peer.WaitForEnd();
@@ -251,7 +251,9 @@ TEST_F(RouterTest, AnswersUmsdrWhenTheClustersStreamDurationPasses) {
 }
 
 TEST_F(RouterTest, CutsAnAnswerOffThatOutlivesTheClustersStreamDuration) {
-  options_.cluster = [](model::ClusterConfig& cluster) { cluster.max_stream_duration = milliseconds(300); };
+  options_.cluster = [](model::ClusterConfig& cluster) {
+    cluster.settings.Edit().max_stream_duration = milliseconds(300);
+  };
   options_.route = [](model::ForwardAction& route) { route.timeout = Duration::zero(); };  // independent of it
   Start([](Peer& peer, int) {
     peer.ReadRequest();

@@ -84,7 +84,7 @@ SmallProxy::SmallProxy(Options options) : main_(event::MakeEpollEngine()) {
   cluster_config->stats = registry_.Register<observe::ClusterScope>("cluster.backend.");
   cluster_config->stats.Show(observe::ClusterScope::kHttp2);
   cluster_config->circuit_breakers = std::make_shared<model::CircuitBreakers>();
-  cluster_config->transports.emplace_back();
+  cluster_config->transports.Edit().emplace_back();
   if (options.cluster) options.cluster(*cluster_config);
   auto endpoints = std::make_shared<model::EndpointSet>();
   endpoints->version = 1;

@@ -238,8 +238,8 @@ TEST_F(TlsHopTest, NothingIsCopiedForNobody) {
 
 TEST_F(TlsHopTest, AHeaderSaysTheServersNameInsteadOfTheAuthority) {
   front_cluster_ = [](model::ClusterConfig& cluster) {
-    cluster.auto_sni = true;
-    cluster.override_auto_sni_header = "x-server";
+    cluster.settings.Edit().auto_sni = true;
+    cluster.settings.Edit().override_auto_sni_header = "x-server";
   };
   Start();
   Call named;

@@ -73,8 +73,8 @@ class TunnelTest : public testing::TestWithParam<int> {
     };
     options.cluster = [to_http2](model::ClusterConfig& cluster) {
       if (!to_http2) return;
-      cluster.protocol = model::UpstreamProtocol::kHttp2;
-      cluster.http2.allow_connect = true;
+      cluster.settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
+      cluster.settings.Edit().http2.allow_connect = true;
     };
     return options;
   }

@@ -26,10 +26,10 @@ struct Chaos {
         };
       };
     }
-    if (http2) world.config->protocol = model::UpstreamProtocol::kHttp2;
-    world.config->http2.max_concurrent_streams = 3;
-    world.config->idle_timeout = milliseconds(30);
-    world.config->connect_timeout = milliseconds(200);
+    if (http2) world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
+    world.config->settings.Edit().http2.max_concurrent_streams = 3;
+    world.config->settings.Edit().idle_timeout = milliseconds(30);
+    world.config->settings.Edit().connect_timeout = milliseconds(200);
     world.config->circuit_breakers->Put(0, limits);
     for (size_t i = 0; i < 3; ++i) records.push_back(Record(servers[i]->address(), i + 1));
     world.Start(Some());
@@ -51,7 +51,7 @@ struct Chaos {
       case 0: {
         auto config = std::make_shared<model::ClusterConfig>(*world.config);
         config->connection_hash = random.Below(2);
-        config->max_requests_per_connection = static_cast<uint32_t>(random.Below(4));
+        config->settings.Edit().max_requests_per_connection = static_cast<uint32_t>(random.Below(4));
         return world.context->Publish(world.Snapshot(Some(), config));
       }
       case 1:

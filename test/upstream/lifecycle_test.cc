@@ -122,7 +122,7 @@ TEST(UpstreamLifecycleTest, AnIdleConnectionIsClosedInTime) {
   World world;
   FakeUpstream server(*world.loop, false);
   server.Echo();
-  world.config->idle_timeout = milliseconds(20);
+  world.config->settings.Edit().idle_timeout = milliseconds(20);
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish wish;
   world.Ask(wish);
@@ -135,8 +135,8 @@ TEST(UpstreamLifecycleTest, AnIdleConnectionIsClosedInTime) {
 TEST(UpstreamLifecycleTest, AConnectionIsRetiredAtItsLongestLife) {
   World world;
   FakeUpstream server(*world.loop, true);
-  world.config->protocol = model::UpstreamProtocol::kHttp2;
-  world.config->max_connection_duration = milliseconds(20);
+  world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
+  world.config->settings.Edit().max_connection_duration = milliseconds(20);
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish running, next;
   world.Ask(running);
@@ -150,7 +150,7 @@ TEST(UpstreamLifecycleTest, AConnectionIsRetiredAtItsLongestLife) {
 TEST(UpstreamLifecycleTest, GoawayMovesNewRequestsToAnotherConnection) {
   World world;
   FakeUpstream server(*world.loop, true);
-  world.config->protocol = model::UpstreamProtocol::kHttp2;
+  world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish running;
   world.Ask(running);
@@ -188,7 +188,7 @@ TEST(UpstreamLifecycleTest, LimitsHoldForAllWorkersTogether) {
   World two(one.loop);
   FakeUpstream server(*one.loop, true);
   for (World* world : {&one, &two}) {
-    world->config->protocol = model::UpstreamProtocol::kHttp2;
+    world->config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
     world->config->circuit_breakers->Put(0, limits);
     world->Start(SetOf({Record(server.address(), 1)}));
   }
@@ -289,7 +289,7 @@ TEST(UpstreamLifecycleTest, GivingUpAtAnyMomentLeavesNothingBehind) {
     for (int turns = 0; turns < 12; ++turns) {
       World world;
       FakeUpstream server(*world.loop, http2);
-      if (http2) world.config->protocol = model::UpstreamProtocol::kHttp2;
+      if (http2) world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
       world.config->circuit_breakers->Put(0, Limits(4, 4, 4));
       world.Start(SetOf({Record(server.address(), 1)}));
       server.Echo();
@@ -327,7 +327,7 @@ TEST(UpstreamLifecycleTest, TheDownstreamsProtocolIsUsedWhereConfigured) {
   World world;
   FakeUpstream server(*world.loop, true);
   server.Echo();
-  world.config->protocol = model::UpstreamProtocol::kUseDownstream;
+  world.config->settings.Edit().protocol = model::UpstreamProtocol::kUseDownstream;
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish wish;
   StreamOptions options;
@@ -342,7 +342,7 @@ TEST(UpstreamLifecycleTest, PerHostConnectionsAreLimitedOverAllPools) {
   FakeUpstream server(*world.loop, false);
   auto record = Record(server.address(), 1);
   record->LimitConnections(2);
-  world.config->per_host_max_connections = 2;
+  world.config->settings.Edit().per_host_max_connections = 2;
   world.Start(SetOf({record}));
   Wish wishes[3];
   for (Wish& wish : wishes) world.Ask(wish);

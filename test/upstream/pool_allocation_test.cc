@@ -99,7 +99,7 @@ void CountExchanges(bool http2) {
   ASSERT_TRUE(socket->Listen().ok());
   net::TcpListener listener(*world.loop, socket, 0, 0, server);
   listener.Start();
-  if (http2) world.config->protocol = model::UpstreamProtocol::kHttp2;
+  if (http2) world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
   world.Start(SetOf({Record(socket->address(), 1)}));
   Client client;
   const auto run = [&](int n) {

@@ -34,7 +34,7 @@ TEST(PoolTest, AnHttp1ConnectionIsReusedForTheNextRequest) {
 
 TEST(PoolTest, NamesThatClientsChooseDoNotUseUpThePools) {
   World world;
-  world.config->auto_sni = true;
+  world.config->settings.Edit().auto_sni = true;
   FakeUpstream server(*world.loop, false);
   server.Echo();
   world.Start(SetOf({Record(server.address(), 1)}));
@@ -82,7 +82,7 @@ TEST(PoolTest, ConnectionsAreOpenedSomeAtATime) {
 TEST(PoolTest, Http2RequestsShareOneConnection) {
   World world;
   FakeUpstream server(*world.loop, true);
-  world.config->protocol = model::UpstreamProtocol::kHttp2;
+  world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish wishes[5];
   for (Wish& wish : wishes) world.Ask(wish);
@@ -97,8 +97,8 @@ TEST(PoolTest, Http2RequestsShareOneConnection) {
 TEST(PoolTest, AFullHttp2ConnectionIsJoinedByAnother) {
   World world;
   FakeUpstream server(*world.loop, true);
-  world.config->protocol = model::UpstreamProtocol::kHttp2;
-  world.config->http2.max_concurrent_streams = 2;
+  world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
+  world.config->settings.Edit().http2.max_concurrent_streams = 2;
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish wishes[5];
   for (Wish& wish : wishes) world.Ask(wish);
@@ -109,7 +109,7 @@ TEST(PoolTest, AFullHttp2ConnectionIsJoinedByAnother) {
 TEST(PoolTest, ASourceAddressThatIsNotOursIsCounted) {
   World world;
   FakeUpstream server(*world.loop, false);
-  world.config->bind_to = *net::Address::ParseIp("192.0.2.1", 0);
+  world.config->settings.Edit().bind_to = *net::Address::ParseIp("192.0.2.1", 0);
   world.Start(SetOf({Record(server.address(), 1)}));
   Wish wish;
   world.Ask(wish);
@@ -197,7 +197,7 @@ TEST(PoolTest, AConnectionIsClosedAfterItsMostRequests) {
   World world;
   FakeUpstream server(*world.loop, false);
   server.Echo();
-  world.config->max_requests_per_connection = 2;
+  world.config->settings.Edit().max_requests_per_connection = 2;
   world.Start(SetOf({Record(server.address(), 1)}));
   for (int i = 0; i < 3; ++i) {
     Wish wish;

@@ -33,7 +33,7 @@ struct TlsWorld : World {
   void StartTls(std::shared_ptr<model::EndpointSet> endpoints) {
     auto built = tls::ClientContext::Build(client_spec);
     OUTRIGGER_CHECK(built.ok());
-    config->transports.push_back({"", *built, {}});
+    config->transports.Edit().push_back({"", *built, {}});
     Start(std::move(endpoints));
   }
   observe::SslStats& ssl() { return registry.main().Get(config->stats, observe::ClusterScope::kSsl); }
@@ -42,7 +42,7 @@ struct TlsWorld : World {
 TEST(TlsPoolTest, AlpnChoosesTheProtocol) {
   for (const bool http2 : {true, false}) {
     TlsWorld world;
-    world.config->protocol = model::UpstreamProtocol::kAuto;
+    world.config->settings.Edit().protocol = model::UpstreamProtocol::kAuto;
     world.server_spec.alpn = {http2 ? "h2" : "http/1.1"};
     FakeUpstream server(*world.loop, http2);
     world.Serve(server);
@@ -75,7 +75,7 @@ TEST(TlsPoolTest, ACertificateThatIsNotTrustedFailsTheRequestWithTheReason) {
 
 TEST(TlsPoolTest, TheRequestsAuthorityIsTheNameAndMustBeInTheCertificate) {
   TlsWorld world;
-  world.config->auto_sni = world.config->auto_san_validation = true;
+  world.config->settings.Edit().auto_sni = world.config->settings.Edit().auto_san_validation = true;
   FakeUpstream server(*world.loop, false);
   world.Serve(server);
   world.StartTls(SetOf({Record(server.address(), 1)}));
@@ -100,7 +100,7 @@ TEST(TlsPoolTest, AnEndpointMayHaveAnotherTransport) {
   set->priorities[0].Add({.record = Record(server.address(), 1), .transport_socket_match = 1});
   auto built = tls::ClientContext::Build(world.client_spec);
   ASSERT_TRUE(built.ok());
-  world.config->transports = {{"", *built, {}}, {"plain", nullptr, {}}};
+  world.config->transports.Edit() = {{"", *built, {}}, {"plain", nullptr, {}}};
   world.Start(set);
   Wish wish;
   world.Ask(wish);
@@ -110,7 +110,7 @@ TEST(TlsPoolTest, AnEndpointMayHaveAnotherTransport) {
 
 TEST(TlsPoolTest, APeerThatNeverAnswersTimesOut) {
   TlsWorld world;
-  world.config->connect_timeout = milliseconds(30);
+  world.config->settings.Edit().connect_timeout = milliseconds(30);
   net::ListenOptions options;
   auto socket = *net::ListenSocket::Bind(world.loop->engine(), *net::Address::ParseIp("127.0.0.1", 0), options, 1);
   ASSERT_TRUE(socket->Listen().ok());  // nobody accepts

@@ -26,7 +26,7 @@ class ControlPlaneTest : public testing::Test, public SourceDirectory {
     server_ = *std::move(server);
   }
   void Connect() {
-    world_.config->protocol = model::UpstreamProtocol::kHttp2;
+    world_.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
     world_.Start(upstream::SetOf(
         {upstream::Record(*net::Address::ParseIp("127.0.0.1", static_cast<uint16_t>(server_->port())), 1)}));
     transport_ = std::make_unique<server::GrpcTransport>(MakeChannel(), outrigger::grpc::CallOptions{});

@@ -150,8 +150,8 @@ AdminResponse Text(Server& server) {
                   &text);
     }
     absl::StrAppend(&text, config.name, "::added_via_api::", dynamic.contains(config.name) ? "true" : "false", "\n");
-    if (!config.eds_service_name.empty())
-      absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_service_name, "\n");
+    if (config.type == model::ClusterType::kEds)
+      absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_name(), "\n");
     for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
       cluster->endpoints->priorities[p].ForEach(
           [&](const model::LocalityEndpoints& locality, const model::Endpoint& endpoint) {
@@ -209,7 +209,7 @@ AdminResponse Json(Server& server) {
     status.set_name(config.name);
     status.set_observability_name(config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
     status.set_added_via_api(dynamic.contains(config.name));
-    status.set_eds_service_name(config.eds_service_name);
+    if (config.type == model::ClusterType::kEds) status.set_eds_service_name(config.eds_name());
     for (size_t i = 0; config.circuit_breakers != nullptr && i < 2; ++i) {
       FillBreaker(config.circuit_breakers->settings(i),
                   i == 0 ? envoy::config::core::v3::DEFAULT : envoy::config::core::v3::HIGH,

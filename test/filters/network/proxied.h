@@ -58,7 +58,7 @@ class Proxied final : public net::TcpListener::Owner,
 
   Proxied()
       : simulated(3, event::FaultPlan::None()), loop(simulated.MakeDispatcher()), upstream(loop.get()), server(*loop) {
-    upstream.config->connect_timeout = seconds(2);
+    upstream.config->settings.Edit().connect_timeout = seconds(2);
     socket_ = *net::ListenSocket::Bind(loop->engine(), *net::Address::ParseIp("127.0.0.1", 0), {}, 1);
     OUTRIGGER_CHECK(socket_->Listen().ok());
     listener_ = std::make_unique<net::TcpListener>(*loop, socket_, 0, 0, *this);

@@ -102,7 +102,7 @@ TEST_F(TcpProxyTest, AServerMaySpeakFirst) {
 
 TEST_F(TcpProxyTest, ASlowServerSlowsTheClient) {
   p_.server.on_accepted = [](TcpServer::Accepted& accepted) { accepted.connection->PauseReading(); };
-  p_.upstream.config->buffer_limit = 64 * 1024;
+  p_.upstream.config->settings.Edit().buffer_limit = 64 * 1024;
   Open();
   const std::string much(4 << 20, 'x');
   p_.client->Write(much);

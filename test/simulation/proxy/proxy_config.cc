@@ -20,10 +20,10 @@ void ProxyConfig::SetCluster(const std::string& name, Cluster wanted) {
     breakers = std::make_shared<model::CircuitBreakers>(wide, wide);
   }
   config->circuit_breakers = breakers;
-  config->protocol = wanted.protocol;
-  config->http1.enable_trailers = true;
-  config->transports.emplace_back();
-  config->transports[0].tls = wanted.tls;
+  config->settings.Edit().protocol = wanted.protocol;
+  config->settings.Edit().http1.enable_trailers = true;
+  config->transports.Edit().emplace_back();
+  config->transports.Edit()[0].tls = wanted.tls;
   config->connection_hash =
       StableHash(wanted.tls == nullptr ? "" : wanted.tls->settings_hash(), static_cast<uint64_t>(wanted.protocol));
   if (wanted.change) wanted.change(*config);

@@ -122,7 +122,7 @@ void TcpProxy::OnUpstreamReady(const upstream::ConnectionFacts& facts) {
 void TcpProxy::NoteMetadata(const upstream::WorkerCluster& cluster, const upstream::Picked& picked) {
   cluster_config_ = cluster.share_config();
   host_metadata_ = picked.endpoint->metadata;
-  info_.upstream.cluster_metadata = &cluster_config_->metadata;
+  info_.upstream.cluster_metadata = &*cluster_config_->metadata;
   info_.upstream.host_metadata = host_metadata_.get();
   info_.upstream.cluster_origin = {cluster_config_->resource_origin.get(), cluster_config_->origin};
 }
