@@ -10,7 +10,8 @@
 
 namespace outrigger {
 
-// A value that many hold and few have for themselves. One that was never edited is T as it is made, and takes no memory.
+// A value that many hold and few have for themselves. One that was never edited is T as it is made, and takes no
+// memory.
 template <class T>
 class Shared {
  public:

@@ -89,7 +89,8 @@ absl::Status SetType(const cluster_v3::Cluster& proto, BuildContext& context, mo
   using C = cluster_v3::Cluster;
   OUTRIGGER_TRY("typed_dns_resolver_config", CheckResolver(proto.typed_dns_resolver_config()));
   SetDns(proto, &out->settings.Edit().dns);
-  out->settings.Edit().dns.family = FamilyOf(proto.dns_lookup_family(), C::V4_ONLY, C::V6_ONLY, C::V4_PREFERRED, C::ALL);
+  out->settings.Edit().dns.family =
+      FamilyOf(proto.dns_lookup_family(), C::V4_ONLY, C::V6_ONLY, C::V4_PREFERRED, C::ALL);
   if (proto.has_cluster_type()) {
     OUTRIGGER_TRY("cluster_type", SetDnsCluster(proto.cluster_type().typed_config(), out, built));
   } else {

@@ -57,8 +57,8 @@ struct DnsConfig {
   friend bool operator==(const DnsConfig& a, const DnsConfig& b) = default;
 };
 
-// What clusters have in common: in most meshes thousands are configured alike but for their names, so equal ones are kept
-// once.
+// What clusters have in common: in most meshes thousands are configured alike but for their names, so equal ones are
+// kept once.
 struct ClusterSettings {
   Duration connect_timeout = seconds(5);
   LbConfig lb;
@@ -87,8 +87,8 @@ struct ClusterSettings {
 // Everything of a cluster but its endpoints. Immutable; a change makes a new one and pools follow law 9.
 struct ClusterConfig {
   std::string name;
-  std::string alt_stat_name;                              // observability name if set
-  std::string other_eds_name;                             // what EDS calls it, if that is not its name
+  std::string alt_stat_name;   // observability name if set
+  std::string other_eds_name;  // what EDS calls it, if that is not its name
   OriginId origin = 0;
   ClusterType type = ClusterType::kStatic;
   std::shared_ptr<const ResourceOrigin> resource_origin;  // explains it; null: nobody knows

@@ -114,8 +114,9 @@ class WorkerStats final {
   template <class Owner, class Block>
   Block& Get(const StatsScope<Owner>& scope, MemberOf<Block> member) {
     const ScopeRecord* record = scope.record_;
-    void* const block = record == nullptr ? nullptr : index_ == 0 ? record->of_main.block(member.index)
-                                                                  : BlockOf(*record, member.index);
+    void* const block = record == nullptr ? nullptr
+                        : index_ == 0     ? record->of_main.block(member.index)
+                                          : BlockOf(*record, member.index);
     if (block != nullptr) [[likely]]
       return *static_cast<Block*>(block);
     return *static_cast<Block*>(record == nullptr ? Nowhere(Block::Schema()) : Make(*scope.record_, member.index));

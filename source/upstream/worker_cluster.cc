@@ -23,7 +23,8 @@ using model::UpstreamProtocol;
 namespace {
 
 UpstreamProtocol DefaultProtocol(const model::ClusterConfig& config) {
-  return config.settings->protocol == UpstreamProtocol::kUseDownstream ? UpstreamProtocol::kHttp1 : config.settings->protocol;
+  return config.settings->protocol == UpstreamProtocol::kUseDownstream ? UpstreamProtocol::kHttp1
+                                                                       : config.settings->protocol;
 }
 
 // The host of an authority as a server name: no port, lower case; "" for IP addresses, which are never sent as SNI (RFC
@@ -197,9 +198,11 @@ void WorkerCluster::Request(const Picked& picked, StreamRequest& request, const 
   const model::ClusterConfig& config = *state_->books.config;
   EndpointPool* pool = picked.pool;
   absl::string_view name;
-  if (config.settings->auto_sni || config.settings->auto_san_validation) name = ServerName(options.authority, state_->name_scratch);
+  if (config.settings->auto_sni || config.settings->auto_san_validation)
+    name = ServerName(options.authority, state_->name_scratch);
   UpstreamProtocol protocol = pool->key().protocol;
-  if (config.settings->protocol == UpstreamProtocol::kUseDownstream && options.downstream_protocol == http::Protocol::kHttp2) {
+  if (config.settings->protocol == UpstreamProtocol::kUseDownstream &&
+      options.downstream_protocol == http::Protocol::kHttp2) {
     protocol = UpstreamProtocol::kHttp2;
   }
   if (!name.empty() || protocol != pool->key().protocol || options.priority != pool->key().priority) {

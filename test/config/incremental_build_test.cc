@@ -136,7 +136,8 @@ class IncrementalBuildTest : public ConfigTest {
       EXPECT_EQ(snapshot.Find(cluster->slot), cluster);
       const auto& transports = *cluster->config->transports;
       std::string line = absl::StrCat("cluster ", cluster->config->name, " ", cluster->config->content_hash, " ",
-                                      cluster->config->connection_hash, transports.empty() || transports[0].tls == nullptr ? " plain" : " tls");
+                                      cluster->config->connection_hash,
+                                      transports.empty() || transports[0].tls == nullptr ? " plain" : " tls");
       std::multiset<std::string> members;  // their order tells the history
       for (const model::PrioritySet& priority : cluster->endpoints->priorities) {
         priority.ForEach([&members](const model::LocalityEndpoints&, const model::Endpoint& endpoint) {

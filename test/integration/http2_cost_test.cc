@@ -162,7 +162,9 @@ SmallProxy::Options Http2Options(uint16_t port, bool to_upstreams) {
   options.backend_port = port;
   options.hcm = [](filters::hcm::HcmConfig& hcm) { hcm.codec = filters::hcm::CodecType::kHttp2; };
   if (to_upstreams) {
-    options.cluster = [](model::ClusterConfig& cluster) { cluster.settings.Edit().protocol = model::UpstreamProtocol::kHttp2; };
+    options.cluster = [](model::ClusterConfig& cluster) {
+      cluster.settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
+    };
   }
   return options;
 }

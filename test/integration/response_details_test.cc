@@ -290,7 +290,9 @@ std::string ConnectsToAHostThatNeverAnswers() {
   getsockname(listener, reinterpret_cast<sockaddr*>(&address), &n);
   const Client only(ntohs(address.sin_port));
   Rig rig;
-  rig.cluster.change = [](model::ClusterConfig& cluster) { cluster.settings.Edit().connect_timeout = milliseconds(100); };
+  rig.cluster.change = [](model::ClusterConfig& cluster) {
+    cluster.settings.Edit().connect_timeout = milliseconds(100);
+  };
   rig.Send(ntohs(address.sin_port), Get("/"));
   const std::string logged = rig.Logged();
   close(listener);

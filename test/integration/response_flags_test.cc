@@ -152,7 +152,9 @@ LogRecorder::Line BadEnvoyHeader(Rig& rig) {
 
 LogRecorder::Line UpstreamStreamTooLong(Rig& rig) {
   rig.Backend(Silent);
-  rig.cluster.change = [](model::ClusterConfig& cluster) { cluster.settings.Edit().max_stream_duration = milliseconds(50); };
+  rig.cluster.change = [](model::ClusterConfig& cluster) {
+    cluster.settings.Edit().max_stream_duration = milliseconds(50);
+  };
   return rig.Call();
 }
 

@@ -239,7 +239,9 @@ TEST_F(RouterTest, TriesAgainWhenOneTryTakesTooLong) {
 }
 
 TEST_F(RouterTest, AnswersUmsdrWhenTheClustersStreamDurationPasses) {
-  options_.cluster = [](model::ClusterConfig& cluster) { cluster.settings.Edit().max_stream_duration = milliseconds(50); };
+  options_.cluster = [](model::ClusterConfig& cluster) {
+    cluster.settings.Edit().max_stream_duration = milliseconds(50);
+  };
   Start([](Peer& peer, int) {
     peer.ReadRequest();
     peer.WaitForEnd();

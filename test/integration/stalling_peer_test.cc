@@ -110,7 +110,9 @@ TEST_F(StallingPeerTest, AnAnswerWhoseBodyStopsIsCut) {
 
 // An upstream that spoke HTTP/2 so far.
 TEST_F(StallingPeerTest, GarbageFramesOfAnUpstreamAreAProtocolError) {
-  options_.cluster = [](model::ClusterConfig& cluster) { cluster.settings.Edit().protocol = model::UpstreamProtocol::kHttp2; };
+  options_.cluster = [](model::ClusterConfig& cluster) {
+    cluster.settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
+  };
   Start(
       [](Peer& peer) {
         using namespace http::h2;  // the frames
