@@ -134,7 +134,10 @@ ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatGroup& grou
   if (at != scopes_.end()) {
     ScopeRecord& found = **at;
     found.retired_at = 0;
-    if (found.refs.load(std::memory_order_acquire) == 0) found.shown.store(group.shown, std::memory_order_relaxed);
+    if (found.refs.load(std::memory_order_acquire) == 0) {
+      found.shown.store(group.shown, std::memory_order_relaxed);
+      if (found.HasCells()) FreeCells(found);
+    }
     return &found;
   }
   const uint64_t fold_every = std::max<uint64_t>(kFoldEvery, std::bit_floor(scopes_.size() / kFoldShare));
@@ -173,12 +176,16 @@ size_t StatsRegistry::ForgetOldest() {
     }
   }
   for (size_t i = forgotten; i < retired.size(); ++i) {
-    if (!retired[i]->HasCells()) continue;
-    // Workers remember cells by slot and generation: another generation, so that none finds what was freed.
-    retired[i]->generation = ++generations_[retired[i]->slot];
-    Fold(*retired[i]);
+    if (retired[i]->HasCells()) FreeCells(*retired[i]);
   }
   return forgotten;
+}
+
+// Of a name that nobody refers to. Its counts stay.
+void StatsRegistry::FreeCells(ScopeRecord& record) {
+  // Workers remember cells by slot and generation: another generation, so that none finds what was freed.
+  record.generation = ++generations_[record.slot];
+  Fold(record);
 }
 
 size_t StatsRegistry::ForgetRetired() {

@@ -69,9 +69,9 @@ struct ScopeRecord {
 };
 
 // A counted reference to a name. Counts and blocks live at least as long as some reference does; without one the name
-// is no longer shown, but its counts come back if it is registered again (see kRetiredScopes). Copying and dropping is
-// an atomic operation on a shared line: hold it where the configuration is held (a compiled cluster, a pool), do not
-// copy it per request. `Owner` is a block or a group of them.
+// is no longer shown, but its counts come back if it is registered again (see kRetiredScopes); levels and texts do not:
+// they were of something that is gone. Copying and dropping is an atomic operation on a shared line: hold it where the
+// configuration is held (a compiled cluster, a pool), do not copy it per request. `Owner` is a block or a group of them.
 template <class Owner>
 class StatsScope {
  public:
@@ -122,6 +122,13 @@ class WorkerStats final {
     return *static_cast<Block*>(record == nullptr ? Nowhere(Block::Schema()) : Make(*scope.record_, member.index));
   }
 
+  // Null: nobody has asked for that block yet. Main only.
+  template <class Owner, class Block>
+  Block* IfMade(const StatsScope<Owner>& scope, MemberOf<Block> member) const {
+    const bool here = scope.record_ != nullptr && index_ == 0;
+    return here ? static_cast<Block*>(scope.record_->of_main.block(member.index)) : nullptr;
+  }
+
   // A counter whose local name is known only at run time ("ssl.ciphers.X"). Finding it costs a hash lookup; the first
   // use of a name takes the registry's lock. At most kDynamicNames names per scope and worker: further ones share one
   // uncounted cell and `stats.overflow` goes up. Keep the reference where the name repeats.
@@ -170,8 +177,7 @@ class WorkerStats final {
 class StatsRegistry final {
  public:
   // Names without a reference that keep their counts; of more, the longest without one is forgotten. For what goes and
-  // soon comes back (some hundred bytes each); memory is to be flat however
-  // often configuration changes.
+  // soon comes back (some hundred bytes each); memory is to be flat however often configuration changes.
   static constexpr size_t kRetiredScopes = 128;
 
   StatsRegistry();
@@ -206,6 +212,7 @@ class StatsRegistry final {
  private:
   friend class WorkerStats;
   ScopeRecord* Find(absl::string_view prefix, const StatGroup& group);
+  void FreeCells(ScopeRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   size_t ForgetOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Counter& OverflowIn(WorkerStats& worker);
 

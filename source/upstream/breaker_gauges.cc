@@ -23,7 +23,8 @@ void UpdateBreakerGauges(const model::ClusterConfig& cluster, observe::WorkerSta
     const std::shared_ptr<model::CircuitBreaker> breaker = cluster.circuit_breakers->IfMade(i);
     const model::BreakerSettings most = cluster.circuit_breakers->settings(i);
     const bool closed = most.connections != 0 && most.pending != 0 && most.requests != 0 && most.retries != 0;
-    if (breaker == nullptr && closed && !most.track_remaining) continue;  // all zero, as what was never written
+    const bool told = main.IfMade(cluster.stats, ClusterScope::kBreakers[i]) != nullptr;
+    if (breaker == nullptr && closed && !most.track_remaining && !told) continue;  // all zero, as what is never written
     const auto of = [&](SharedLimit model::CircuitBreaker::*limit) { return breaker ? &(*breaker.*limit) : nullptr; };
     const SharedLimit* const connections = of(&model::CircuitBreaker::max_connections);
     const SharedLimit* const pending = of(&model::CircuitBreaker::max_pending);

@@ -236,6 +236,39 @@ TEST(StatsTest, AFoldedGroupKeepsTheCountsOfItsMembersApart) {
   EXPECT_EQ(DistributionOf(snapshot, "cluster.a.update_duration")->cumulative.count, 1u);
 }
 
+TEST(StatsTest, ANameThatReturnsHasNoLevelsAndTextsOfBefore) {
+  StatsRegistry registry;
+  WorkerStats& worker = registry.AddWorker("worker_0");
+  const auto begin = [&] {
+    StatsScope<ClusterScope> scope = registry.Register<ClusterScope>("cluster.a.");
+    scope.Show(ClusterScope::kEndpoints);
+    return scope;
+  };
+  StatsScope<ClusterScope> scope = begin();
+  registry.main().Get(scope, ClusterScope::kUpdates).membership_total.Set(3);
+  registry.main().Get(scope, ClusterScope::kUpdates).update_success.Inc();
+  registry.main().Get(scope, ClusterScope::kEndpoints).version_text.Set("v7");
+  scope.Show(ClusterScope::kSsl);
+  scope = {};
+  scope = begin();
+  EXPECT_EQ(registry.main().IfMade(scope, ClusterScope::kUpdates), nullptr);
+  StatsSnapshot snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.membership_total"), 0);
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.update_success"), 1) << "counts come back";
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.ssl.handshake"), -1) << "what is shown is the new one's";
+  ASSERT_EQ(snapshot.texts.size(), 1u);
+  EXPECT_EQ(snapshot.texts[0].value, "");
+
+  worker.Get(scope).upstream_rq_active.Inc();  // the worker's cells are new ones too
+  registry.main().Get(scope, ClusterScope::kUpdates).membership_total.Set(4);
+  const StatsScope<ClusterScope> kept = scope;
+  scope = {};
+  scope = begin();
+  snapshot = registry.Read();
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.upstream_rq_active"), 1) << "somebody referred to it all the time";
+  EXPECT_EQ(NumberOf(snapshot, "cluster.a.membership_total"), 4);
+}
+
 TEST(StatsTest, NamesThatNobodyRefersToAreForgottenOnDemand) {
   StatsRegistry registry;
   std::vector<StatsScope<ClusterScope>> scopes;
@@ -420,6 +453,8 @@ TEST(StatsThreadTest, ReadersAndRegistrationMayRunBesideWriters) {
   constexpr int kWriters = 3, kRounds = 2000;
   StatsRegistry registry;
   StatsScope<ClusterStats> shared = registry.Register<ClusterStats>("cluster.shared.");
+  std::vector<StatsScope<ClusterScope>> groups;
+  for (int i = 0; i < 100; ++i) groups.push_back(registry.Register<ClusterScope>(absl::StrCat("cluster.", i, ".")));
   std::vector<WorkerStats*> workers;
   for (int i = 0; i < kWriters; ++i) workers.push_back(&registry.AddWorker(absl::StrCat("worker_", i)));
   std::atomic<int> running{kWriters};
@@ -434,6 +469,10 @@ TEST(StatsThreadTest, ReadersAndRegistrationMayRunBesideWriters) {
         stats.upstream_rq.Inc(200 + round % 300);
         stats.upstream_rq_time.Record(static_cast<uint64_t>(round) * round);
         workers[i]->Dynamic(scope, absl::StrCat("x", round % 40)).Inc();
+        // Blocks of a group are made while others read it.
+        const StatsScope<ClusterScope>& group = groups[static_cast<size_t>(round) % groups.size()];
+        workers[i]->Get(group).upstream_rq_total.Inc();
+        workers[i]->Get(group, ClusterScope::kInternal).upstream_rq.Inc(200);
       }
       running.fetch_sub(1);
     });
@@ -450,6 +489,11 @@ TEST(StatsThreadTest, ReadersAndRegistrationMayRunBesideWriters) {
   uint64_t total = 0;
   for (WorkerStats* worker : workers) total += worker->Get(shared).upstream_cx_total.value();
   EXPECT_EQ(total, static_cast<uint64_t>(kWriters) * kRounds);
+  uint64_t of_groups = 0;
+  for (WorkerStats* worker : workers) {
+    for (const auto& group : groups) of_groups += worker->Get(group).upstream_rq_total.value();
+  }
+  EXPECT_EQ(of_groups, static_cast<uint64_t>(kWriters) * kRounds);
 }
 
 }  // namespace
