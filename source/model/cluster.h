@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "source/base/shared_text.h"
 #include "source/base/shared_value.h"
 #include "source/base/time.h"
 #include "source/base/value.h"
@@ -86,9 +87,9 @@ struct ClusterSettings {
 
 // Everything of a cluster but its endpoints. Immutable; a change makes a new one and pools follow law 9.
 struct ClusterConfig {
-  std::string name;
-  std::string alt_stat_name;   // observability name if set
-  std::string other_eds_name;  // what EDS calls it, if that is not its name
+  SharedText name;
+  SharedText alt_stat_name;   // observability name if set
+  SharedText other_eds_name;  // what EDS calls it, if that is not its name
   OriginId origin = 0;
   ClusterType type = ClusterType::kStatic;
   std::shared_ptr<const ResourceOrigin> resource_origin;  // explains it; null: nobody knows
@@ -101,7 +102,7 @@ struct ClusterConfig {
   observe::StatsScope<observe::ClusterScope> stats;   // "cluster.NAME."; may be empty: then nobody reads them
 
   // Of a cluster of type EDS.
-  const std::string& eds_name() const { return other_eds_name.empty() ? name : other_eds_name; }
+  const SharedText& eds_name() const { return other_eds_name.empty() ? name : other_eds_name; }
 };
 
 // One version of a cluster as workers see it, at its slot of the Snapshot.

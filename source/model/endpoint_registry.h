@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
+#include "source/base/shared_text.h"
 #include "source/model/endpoint.h"
 
 namespace outrigger::model {
@@ -135,7 +136,7 @@ class EndpointRegistry {
              EndpointSet& made, std::vector<EndpointRef>* left);
   std::shared_ptr<const Locality> Share(const Locality& locality);
 
-  absl::flat_hash_map<std::string, std::unique_ptr<Known>> clusters_;
+  absl::flat_hash_map<SharedText, std::unique_ptr<Known>> clusters_;
   struct LocalityLess {
     bool operator()(const Locality& a, const Locality& b) const;
   };

@@ -71,7 +71,8 @@ struct ScopeRecord {
 // A counted reference to a name. Counts and blocks live at least as long as some reference does; without one the name
 // is no longer shown, but its counts come back if it is registered again (see kRetiredScopes); levels and texts do not:
 // they were of something that is gone. Copying and dropping is an atomic operation on a shared line: hold it where the
-// configuration is held (a compiled cluster, a pool), do not copy it per request. `Owner` is a block or a group of them.
+// configuration is held (a compiled cluster, a pool), do not copy it per request. `Owner` is a block or a group of
+// them.
 template <class Owner>
 class StatsScope {
  public:

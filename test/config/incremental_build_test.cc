@@ -135,7 +135,7 @@ class IncrementalBuildTest : public ConfigTest {
       EXPECT_EQ(snapshot.FindCluster(cluster->config->name), cluster);
       EXPECT_EQ(snapshot.Find(cluster->slot), cluster);
       const auto& transports = *cluster->config->transports;
-      std::string line = absl::StrCat("cluster ", cluster->config->name, " ", cluster->config->content_hash, " ",
+      std::string line = absl::StrCat("cluster ", cluster->config->name.str(), " ", cluster->config->content_hash, " ",
                                       cluster->config->connection_hash,
                                       transports.empty() || transports[0].tls == nullptr ? " plain" : " tls");
       std::multiset<std::string> members;  // their order tells the history

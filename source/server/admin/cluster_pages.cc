@@ -68,6 +68,10 @@ void BreakerText(absl::string_view cluster, absl::string_view priority, const mo
   line("max_retries", breaker.retries);
 }
 
+const std::string& ObservabilityName(const model::ClusterConfig& config) {
+  return config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
+}
+
 // What all workers together did with an endpoint.
 struct EndpointUse {
   uint64_t cx_total = 0, cx_connect_fail = 0, rq_total = 0, rq_success = 0, rq_error = 0, rq_timeout = 0;
@@ -143,19 +147,18 @@ AdminResponse Text(Server& server) {
   const std::set<std::string> dynamic = AddedViaApi(server);
   for (const model::Cluster* cluster : SortedClusters(server.context().snapshot())) {
     const model::ClusterConfig& config = *cluster->config;
-    absl::StrAppend(&text, config.name,
-                    "::observability_name::", config.alt_stat_name.empty() ? config.name : config.alt_stat_name, "\n");
+    const std::string& name = config.name;
+    absl::StrAppend(&text, name, "::observability_name::", ObservabilityName(config), "\n");
     for (size_t i = 0; config.circuit_breakers != nullptr && i < 2; ++i) {
-      BreakerText(config.name, i == 0 ? "default_priority" : "high_priority", config.circuit_breakers->settings(i),
-                  &text);
+      BreakerText(name, i == 0 ? "default_priority" : "high_priority", config.circuit_breakers->settings(i), &text);
     }
-    absl::StrAppend(&text, config.name, "::added_via_api::", dynamic.contains(config.name) ? "true" : "false", "\n");
+    absl::StrAppend(&text, name, "::added_via_api::", dynamic.contains(config.name) ? "true" : "false", "\n");
     if (config.type == model::ClusterType::kEds)
-      absl::StrAppend(&text, config.name, "::eds_service_name::", config.eds_name(), "\n");
+      absl::StrAppend(&text, name, "::eds_service_name::", config.eds_name().str(), "\n");
     for (size_t p = 0; p < cluster->endpoints->priorities.size(); ++p) {
       cluster->endpoints->priorities[p].ForEach(
           [&](const model::LocalityEndpoints& locality, const model::Endpoint& endpoint) {
-            EndpointText(config.name, LocalityOf(locality), p, endpoint, &text);
+            EndpointText(name, LocalityOf(locality), p, endpoint, &text);
           });
     }
   }
@@ -206,10 +209,10 @@ AdminResponse Json(Server& server) {
   for (const model::Cluster* cluster : SortedClusters(server.context().snapshot())) {
     const model::ClusterConfig& config = *cluster->config;
     admin::ClusterStatus& status = *all.add_cluster_statuses();
-    status.set_name(config.name);
-    status.set_observability_name(config.alt_stat_name.empty() ? config.name : config.alt_stat_name);
+    status.set_name(config.name.str());
+    status.set_observability_name(ObservabilityName(config));
     status.set_added_via_api(dynamic.contains(config.name));
-    if (config.type == model::ClusterType::kEds) status.set_eds_service_name(config.eds_name());
+    if (config.type == model::ClusterType::kEds) status.set_eds_service_name(config.eds_name().str());
     for (size_t i = 0; config.circuit_breakers != nullptr && i < 2; ++i) {
       FillBreaker(config.circuit_breakers->settings(i),
                   i == 0 ? envoy::config::core::v3::DEFAULT : envoy::config::core::v3::HIGH,
