@@ -10,7 +10,7 @@ void Checkout(benchmark::State& state) {
   World world;
   FakeUpstream server(*world.loop, true);
   server.Echo();
-  world.config->protocol = model::UpstreamProtocol::kHttp2;
+  world.config->settings.Edit().protocol = model::UpstreamProtocol::kHttp2;
   world.Start(SetOf({Record(server.address(), 1)}));
   {
     Wish first;

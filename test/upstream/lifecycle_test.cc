@@ -37,7 +37,7 @@ TEST(UpstreamLifecycleTest, ChangedConnectionSettingsRetireConnections) {
   world.Ask(first);
   ASSERT_TRUE(world.Until([&] { return first.exchange.done(); }));
   auto same = std::make_shared<model::ClusterConfig>(*world.config);
-  same->connect_timeout = seconds(1);
+  same->settings.Edit().connect_timeout = seconds(1);
   world.context->Publish(world.Snapshot(endpoints, same));
   world.Ask(second);
   ASSERT_TRUE(world.Until([&] { return second.exchange.done(); }));
