@@ -1,6 +1,7 @@
 // Thread: immutable values any; Set() on main
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -43,18 +44,20 @@ class PersistentVector {
   }
   // Whether both are the same version.
   bool Is(const PersistentVector& other) const { return size_ == other.size_ && root_ == other.root_; }
-  // In place: what other vectors share is copied first. Grows as needed; a null element is a free slot. From kMost on
-  // nothing happens: the caller refuses the resource before.
+  // In place: what other vectors share is copied first. Grows as needed; a null element is a free slot, and nodes
+  // without any element go: each would hold a page of memory back. From kMost on nothing happens: the caller refuses
+  // the resource before.
   void Set(uint32_t index, std::shared_ptr<const T> value) {
     if (index >= kMost) return;
     if (index >= size_) size_ = index + 1;
-    if (root_ == nullptr) root_ = New(0);
     for (; (index >> (kBits * height_)) >= kFan; ++height_) {
+      if (root_ == nullptr) continue;  // made from here down
       auto* above = static_cast<Inner*>(New(height_ + 1));
       above->below[0] = root_;
       root_ = above;
     }
     root_ = SetIn(root_, height_, index, std::move(value));
+    if (root_ == nullptr) height_ = size_ = 0;
   }
   // Calls f(index, was, is) wherever `after` has another element than `before`, in the order of indices. Costs what
   // changed: what both share is passed over by its pointer.
@@ -117,15 +120,23 @@ class PersistentVector {
       }
     }
   }
+  // Null: nothing is left below it.
   static Node* SetIn(Node* node, uint32_t height, uint32_t index, std::shared_ptr<const T> value) {
     node = Own(node, height);
+    bool empty;
     if (height == 0) {
-      static_cast<Leaf*>(node)->elements[index % kFan] = std::move(value);
-      return node;
+      auto& elements = static_cast<Leaf*>(node)->elements;
+      elements[index % kFan] = std::move(value);
+      empty = elements[index % kFan] == nullptr && std::count(elements.begin(), elements.end(), nullptr) == kFan;
+    } else {
+      auto& below = static_cast<Inner*>(node)->below;
+      Node*& child = below[(index >> (kBits * height)) % kFan];
+      child = SetIn(child, height - 1, index, std::move(value));
+      empty = child == nullptr && std::count(below.begin(), below.end(), nullptr) == kFan;
     }
-    Node*& child = static_cast<Inner*>(node)->below[(index >> (kBits * height)) % kFan];
-    child = SetIn(child, height - 1, index, std::move(value));
-    return node;
+    if (!empty) return node;
+    Unref(node, height);  // ours alone since Own()
+    return nullptr;
   }
   const std::shared_ptr<const T>* Find(uint32_t index) const {
     if (index >= size_) return nullptr;

@@ -76,6 +76,33 @@ TEST(PersistentVectorTest, ChangesAreFoundInOrderWhateverGrewOrShrank) {
   EXPECT_EQ(ChangesOf(before, Vector()).size(), 10u);
 }
 
+TEST(PersistentVectorTest, NodesWithoutElementsGo) {
+  const Vector full = Filled(10000);
+  Vector vector = full;
+  for (uint32_t i = 0; i < 10000; ++i) {
+    if (i != 4321) vector.Set(i, nullptr);
+  }
+  EXPECT_EQ(vector.NodesNotIn(Vector()), 7u);  // those above the one that is left
+  EXPECT_EQ(*vector.Get(4321), 4321);
+  EXPECT_EQ(vector.Get(4320), nullptr);
+  EXPECT_EQ(vector.Get(9999), nullptr);
+  EXPECT_EQ(ChangesOf(full, vector).size(), 9999u);
+  EXPECT_EQ(ChangesOf(vector, full).size(), 9999u);
+  Vector again = vector;
+  again.Set(9999, Of(1));
+  EXPECT_EQ(ChangesOf(vector, again), (std::vector<Change>{{9999, -1, 1}}));
+  vector.Set(4321, nullptr);
+  vector.Set(77, nullptr);  // of what is not there
+  EXPECT_EQ(vector.NodesNotIn(Vector()), 0u);
+  EXPECT_EQ(vector.size(), 0u);
+  EXPECT_TRUE(vector.Is(Vector()));
+  vector.Set(5, Of(5));
+  EXPECT_EQ(vector.size(), 6u);
+  EXPECT_EQ(*vector.Get(5), 5);
+  EXPECT_EQ(*full.Get(5), 5);  // versions share; this one has all of its own
+  EXPECT_EQ(full.size(), 10000u);
+}
+
 TEST(PersistentVectorTest, AChangeCopiesOnePathAndOneThatIsNotSharedCopiesNothing) {
   const Vector before = Filled(10000);
   Vector after = before;

@@ -158,9 +158,9 @@ void ProxyUnderPush::Linger(int seconds) {
 }
 
 namespace {
-// Reads more than the caches of a core hold.
+// Reads more than the caches hold: of the one that cores share, only a part is this process's.
 void EmptyCaches() {
-  static const std::vector<char> memory(size_t{32} << 20, 1);
+  static const std::vector<char> memory(size_t{256} << 20, 1);
   volatile char sum = 0;
   for (size_t i = 0; i < memory.size(); i += 64) sum = static_cast<char>(sum + memory[i]);
 }
