@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "envoy/config/core/v3/base.pb.h"
 #include "envoy/config/core/v3/config_source.pb.h"
@@ -62,14 +63,29 @@ void Found::Finish() {
   clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
 }
 
+std::set<uint64_t> Found::HashesOfChanged(const std::set<std::string>& keys) {
+  std::set<uint64_t> hashes = {kAllRuntimeKeys};
+  for (const absl::string_view key : keys) {
+    hashes.insert(HashOfKey(key));
+    for (size_t i = 0; i < key.size(); ++i) {
+      if (key[i] == '.') hashes.insert(HashOfKey(key.substr(0, i + 1)));  // i < size
+    }
+  }
+  return hashes;
+}
+
+Found::OfExtensions& Found::MutableExtensions() {
+  if (extensions == nullptr) extensions = std::make_unique<OfExtensions>();
+  return *extensions;
+}
+
 bool Found::AskedAny(const std::set<uint64_t>& keys) const {
   return std::any_of(runtime_keys.begin(), runtime_keys.end(), [&](uint64_t key) { return keys.count(key) != 0; });
 }
 
 bool Found::empty() const {
   return dependencies.subscriptions.empty() && dependencies.clusters.empty() && dependencies.files.empty() &&
-         clusters.empty() && routes.empty() && warnings.empty() && clusters_of_extension.empty() && conflicts.empty() &&
-         runtime_keys.empty();
+         clusters.empty() && routes.empty() && warnings.empty() && extensions == nullptr && runtime_keys.empty();
 }
 
 const Found& FoundOfPart::None() {
@@ -86,6 +102,12 @@ void FoundOfPart::Finish() {
   if (some_ == nullptr) return;
   some_->Finish();
   if (some_->empty()) some_ = nullptr;
+}
+
+bool BuildContext::HasRuntimeBelow(absl::string_view prefix) const {
+  found_.runtime_keys.push_back(Found::HashOfKey(prefix));
+  const auto at = environment_.runtime.lower_bound(prefix);
+  return at != environment_.runtime.end() && absl::StartsWith(at->first, prefix);
 }
 
 model::ClusterSlot BuildContext::ClusterSlotOf(absl::string_view name) {

@@ -70,13 +70,20 @@ struct Found {
   std::vector<ClusterNames::Ref> clusters;
   std::vector<RouteNames::Ref> routes;
   std::vector<std::string> warnings;
-  // What discovered configurations name, by their own name.
-  std::map<std::string, std::set<std::string>, std::less<>> clusters_of_extension;
-  std::vector<std::string> conflicts;  // discovered, but of a type that is not taken: prefixes of statistics
-  // What it asked of the runtime values, so that it is compiled again when they change.
+  // Of what was discovered; few have any.
+  struct OfExtensions {
+    std::map<std::string, std::set<std::string>, std::less<>> clusters;  // that it names, by its own name
+    std::vector<std::string> conflicts;  // of a type that is not taken: prefixes of statistics
+  };
+  std::unique_ptr<OfExtensions> extensions;  // null: none
+  OfExtensions& MutableExtensions();
+  // What it asked of the runtime values, so that it is compiled again when they change: keys, and beginnings of keys
+  // with their last dot.
   std::vector<uint64_t> runtime_keys;
   static constexpr uint64_t kAllRuntimeKeys = 0;
   static uint64_t HashOfKey(absl::string_view key) { return StableHash(key) | 1; }
+  // What those have asked for who must know that these changed.
+  static std::set<uint64_t> HashesOfChanged(const std::set<std::string>& keys);
   bool AskedAny(const std::set<uint64_t>& keys) const;
   void Finish();  // sorts and removes duplicates
   bool empty() const;
@@ -138,6 +145,8 @@ class BuildContext final : public extension::FactoryContext {
     const auto at = environment_.runtime.find(key);
     return at == environment_.runtime.end() ? nullptr : &at->second;
   }
+  // Whether any key begins with that ("circuit_breakers.a."). Remembered as one key: for many that hardly anybody sets.
+  bool HasRuntimeBelow(absl::string_view prefix) const;
   const Value::Struct* RuntimeValues() const override {
     found_.runtime_keys.push_back(Found::kAllRuntimeKeys);
     return &environment_.runtime;

@@ -1,5 +1,6 @@
 #include "source/config/cluster_builder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -140,7 +141,7 @@ absl::Status SetTransports(const cluster_v3::Cluster& proto, BuildContext& conte
                    ClientTransportOf(proto.has_transport_socket(), proto.transport_socket(), context));
   std::vector<model::UpstreamTransport>& transports = out->transports.Edit();
   transports.push_back({"", first.context, {}});
-  built->missing_transports.push_back(first.missing);
+  if (first.missing) built->missing_transports.push_back(0);
   for (int i = 0; i < proto.transport_socket_matches_size(); ++i) {
     const auto& match = proto.transport_socket_matches(i);
     const std::string path = Item("transport_socket_matches", i);
@@ -150,8 +151,8 @@ absl::Status SetTransports(const cluster_v3::Cluster& proto, BuildContext& conte
     }
     OUTRIGGER_ASSIGN(auto made, path + ".transport_socket",
                      ClientTransportOf(match.has_transport_socket(), match.transport_socket(), context));
+    if (made.missing) built->missing_transports.push_back(static_cast<uint32_t>(transports.size()));
     transports.push_back({match.name(), made.context, extension::ToStruct(match.match())});
-    built->missing_transports.push_back(made.missing);
   }
   return absl::OkStatus();
 }
@@ -176,7 +177,7 @@ absl::Status SetSockets(const cluster_v3::Cluster& proto, model::ClusterSettings
 
 // Law 9: everything that is decided when a connection is made, but for certificates, which are renewed.
 uint64_t ConnectionHash(const cluster_v3::Cluster& proto, const model::ClusterConfig& config,
-                        const std::vector<bool>& missing) {
+                        const std::vector<uint32_t>& missing) {
   cluster_v3::Cluster decides;
   decides.mutable_typed_extension_protocol_options()->insert(proto.typed_extension_protocol_options().begin(),
                                                              proto.typed_extension_protocol_options().end());
@@ -187,11 +188,12 @@ uint64_t ConnectionHash(const cluster_v3::Cluster& proto, const model::ClusterCo
   *decides.mutable_upstream_connection_options() = proto.upstream_connection_options();
   *decides.mutable_upstream_http_protocol_options() = proto.upstream_http_protocol_options();
   uint64_t hash = StableHashMix(extension::HashOf(decides), static_cast<uint64_t>(config.settings->protocol));
-  for (size_t i = 0; i < config.transports->size(); ++i) {
+  for (uint32_t i = 0; i < config.transports->size(); ++i) {
     const auto& transport = (*config.transports)[i];
+    const bool is_missing = std::binary_search(missing.begin(), missing.end(), i);
     hash = StableHash(transport.name, hash);
     hash = StableHash(transport.tls != nullptr ? absl::string_view(transport.tls->settings_hash())
-                      : missing[i]             ? "missing"
+                      : is_missing             ? "missing"
                                                : "plain",
                       hash);
   }
@@ -205,7 +207,9 @@ namespace {
 // What the runtime values say instead of the numbers of one priority.
 void ReplaceByRuntime(const cluster_v3::Cluster& proto, int priority, BuildContext& context,
                       model::BreakerSettings* limit) {
-  const std::string prefix = absl::StrCat("circuit_breakers.", proto.name(), priority == 0 ? ".default." : ".high.");
+  std::string prefix = absl::StrCat("circuit_breakers.", proto.name(), ".");
+  if (!context.HasRuntimeBelow(prefix)) return;
+  prefix += priority == 0 ? "default." : "high.";
   const auto whole = [&](absl::string_view key, uint32_t* number) {
     double given = 0;
     if (!extension::NumberOf(context.Runtime(absl::StrCat(prefix, key)), &given) || !(given >= 0)) return;

@@ -14,7 +14,7 @@ namespace outrigger::config {
 // A cluster, compiled, but for its endpoints.
 struct BuiltCluster {
   std::shared_ptr<const model::ClusterConfig> config;
-  std::vector<bool> missing_transports;
+  std::vector<uint32_t> missing_transports;  // places in ClusterConfig::transports, rising
   bool single_endpoint = false;
   bool dns = false;
   // New numbers for circuit breakers that are taken over from the version before: to be set when this one comes into

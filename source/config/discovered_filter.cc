@@ -65,7 +65,7 @@ absl::Status AddReceived(const core::ExtensionConfigSource& source, absl::string
   const absl::Status added = Add(source, received.config->typed_config(), name, path, find, context, out);
   if (added.ok() || received.is_new) return extension::Under(path, added);
   context.Warn(absl::StrCat(path, ": \"", name, "\" is not used: ", added.message()));
-  context.found().conflicts.emplace_back(stats_prefix);
+  context.found().MutableExtensions().conflicts.emplace_back(stats_prefix);
   return absl::OkStatus();
 }
 
@@ -134,8 +134,8 @@ absl::Status DiscoveryNotes::Finish() {
                                 "\" itself, which a configuration that is discovered cannot; give it inline"));
   }
   const auto& clusters = found_.dependencies.clusters;
-  found_.clusters_of_extension[discovered_].insert(clusters.begin() + static_cast<ptrdiff_t>(clusters_),
-                                                   clusters.end());
+  found_.MutableExtensions().clusters[discovered_].insert(clusters.begin() + static_cast<ptrdiff_t>(clusters_),
+                                                          clusters.end());
   return absl::OkStatus();
 }
 

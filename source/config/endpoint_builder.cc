@@ -107,8 +107,9 @@ class EndpointSpecs {
     Metadata metadata = extension::MetadataOf(proto.metadata());
     if (input_.cluster != nullptr) spec.transport_socket_match = TransportFor(*input_.cluster, metadata, locality);
     spec.metadata = Shared(std::move(metadata));
-    const size_t transport = spec.transport_socket_match < 0 ? 0 : static_cast<size_t>(spec.transport_socket_match);
-    const bool unusable = transport < input_.missing_transports.size() && input_.missing_transports[transport];
+    const auto transport = static_cast<uint32_t>(std::max(spec.transport_socket_match, 0));
+    const std::vector<uint32_t>& missing = input_.missing_transports;
+    const bool unusable = std::binary_search(missing.begin(), missing.end(), transport);
     if (unusable || addresses.empty() || addresses.size() > 1) left_out_ = true;
     if (unusable || addresses.empty()) return absl::OkStatus();
     if (input_.single_endpoint) addresses.resize(1);

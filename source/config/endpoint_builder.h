@@ -15,7 +15,7 @@ namespace outrigger::config {
 // What endpoints of one cluster are compiled from.
 struct EndpointInput {
   const model::ClusterConfig* cluster = nullptr;  // null: only to check the resource
-  std::vector<bool> missing_transports;           // by index of ClusterConfig::transports: their endpoints are left out
+  std::vector<uint32_t> missing_transports;       // places in ClusterConfig::transports: their endpoints are left out
   const envoy::config::endpoint::v3::ClusterLoadAssignment* assignment = nullptr;  // null: no endpoints (yet)
   const std::vector<std::vector<net::Address>>* resolved = nullptr;                // by DnsTarget; DNS clusters only
   bool single_endpoint = false;  // LOGICAL_DNS, or all_addresses_in_single_endpoint

@@ -41,13 +41,19 @@ struct Part {
   FoundOfPart found;
 };
 
+// The names of a DNS cluster and what they stand for.
+struct DnsNames {
+  std::vector<DnsTarget> targets;
+  std::vector<std::vector<net::Address>> resolved;  // by target
+};
+// There may be very many: what few of them have, few of them hold.
 struct ClusterPart : Part<envoy::config::cluster::v3::Cluster> {
   ClusterNames::Ref name;
   BuiltCluster built;
-  std::vector<DnsTarget> targets;
-  std::vector<std::vector<net::Address>> resolved;  // by target
-  model::EndpointSetSpec endpoints_spec;            // from being compiled to being committed, while `endpoints` is null
-  uint64_t endpoints_key = 0;                       // of what the endpoints depend on beside their own resource
+  std::unique_ptr<DnsNames> dns;  // null: no DNS cluster
+  // From being compiled to being committed, while `endpoints` is null.
+  std::unique_ptr<const model::EndpointSetSpec> endpoints_spec;
+  uint64_t endpoints_key = 0;  // of what the endpoints depend on beside their own resource
   std::shared_ptr<const model::EndpointSet> endpoints;
 };
 struct ListenerPart : Part<envoy::config::listener::v3::Listener> {

@@ -319,18 +319,22 @@ std::vector<std::string> SnapshotBuilder::Files() const { return state_->readers
 
 const std::vector<DnsTarget>* SnapshotBuilder::DnsTargetsOf(absl::string_view cluster) const {
   const auto at = state_->clusters.find(cluster);
-  return at == state_->clusters.end() ? nullptr : &at->second.targets;
+  static const std::vector<DnsTarget>& none = *new std::vector<DnsTarget>;
+  if (at == state_->clusters.end()) return nullptr;
+  return at->second.dns == nullptr ? &none : &at->second.dns->targets;
 }
 
 Outcome SnapshotBuilder::SetResolved(absl::string_view cluster, size_t target,
                                      const std::vector<net::Address>& addresses) {
   const auto at = state_->clusters.find(cluster);
-  if (at == state_->clusters.end() || target >= at->second.resolved.size()) return Outcome::kUnchanged;
+  if (at == state_->clusters.end() || at->second.dns == nullptr) return Outcome::kUnchanged;
   ClusterPart& part = at->second;
+  DnsNames& names = *part.dns;
+  if (target >= names.resolved.size()) return Outcome::kUnchanged;
   std::vector<net::Address> with_port;
-  for (const net::Address& address : addresses) with_port.push_back(address.WithPort(part.targets[target].port));
-  if (part.resolved[target] == with_port) return Outcome::kUnchanged;
-  part.resolved[target] = std::move(with_port);
+  for (const net::Address& address : addresses) with_port.push_back(address.WithPort(names.targets[target].port));
+  if (names.resolved[target] == with_port) return Outcome::kUnchanged;
+  names.resolved[target] = std::move(with_port);
   auto spec = state_->EndpointsOf(part, nullptr);
   if (!spec.ok()) return Outcome::kUnchanged;
   state_->PutEndpoints(part, *spec);

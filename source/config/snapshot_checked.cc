@@ -25,7 +25,7 @@ void SnapshotBuilder::State::KeepChecked(ClusterPart part) {
   // Nobody watches files for what is not in use yet.
   if (!part.found->dependencies.files.empty()) return origins.Retire(part.origin);
   part.Pack();
-  part.endpoints_spec = {};
+  part.endpoints_spec = nullptr;
   part.endpoints = nullptr;
   const model::OriginId before = OriginInUse(clusters, name);
   checked_clusters.insert_or_assign(name, CheckedCluster{std::move(part), inputs, before});

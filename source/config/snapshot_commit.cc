@@ -80,13 +80,14 @@ void SnapshotBuilder::State::Commit(ClusterPart part) {
   for (const BuiltCluster::Limits& limits : part.built.limits) {
     part.built.config->circuit_breakers->SetLimits(limits.priority, limits.settings);
   }
+  part.built.limits = {};
   const std::string name = part.proto->name();
   part.Pack();
   if (clusters.find(name) == clusters.end()) next.cluster_names.Add(name, part.name->slot.index);
   const ClusterPart before = Exchange(clusters, name, std::move(part));
   ClusterPart& now = clusters[name];
   if (now.endpoints == nullptr) {
-    PutEndpoints(now, std::exchange(now.endpoints_spec, {}));
+    PutEndpoints(now, *std::exchange(now.endpoints_spec, nullptr));
     return;
   }
   auto cluster = std::make_shared<model::Cluster>();
@@ -99,9 +100,11 @@ void SnapshotBuilder::State::Commit(ClusterPart part) {
 
 void SnapshotBuilder::State::Commit(ListenerPart part) {
   Tell(part);
-  for (const std::string& prefix : part.found->conflicts) {
-    const auto scope = environment.stats.Register<observe::ExtensionConfigStats>(prefix);
-    environment.stats.main().Get(scope).config_conflict.Inc();
+  if (part.found->extensions != nullptr) {
+    for (const std::string& prefix : part.found->extensions->conflicts) {
+      const auto scope = environment.stats.Register<observe::ExtensionConfigStats>(prefix);
+      environment.stats.main().Get(scope).config_conflict.Inc();
+    }
   }
   if (!recompiling) checked_listeners.erase(part.proto->name());
   next.listeners.Set(part.name->slot.index, part.listener);

@@ -97,7 +97,7 @@ absl::StatusOr<model::EndpointSetSpec> SnapshotBuilder::State::EndpointsOf(const
   }
   const std::shared_ptr<const Cluster> proto = part.Message();
   if (proto->has_load_assignment()) input.assignment = &proto->load_assignment();
-  if (part.built.dns) input.resolved = &part.resolved;
+  if (part.dns != nullptr) input.resolved = &part.dns->resolved;
   OUTRIGGER_ASSIGN(auto spec, "load_assignment", BuildEndpoints(input));
   return spec;
 }
@@ -113,8 +113,9 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
         OUTRIGGER_ASSIGN(part.built, "",
                          BuildCluster(*part.proto, before == nullptr ? nullptr : before->built.config.get(), context));
         if (part.built.dns) {
-          OUTRIGGER_ASSIGN(part.targets, "load_assignment", config::DnsTargetsOf(part.proto->load_assignment()));
-          part.resolved.resize(part.targets.size());
+          part.dns = std::make_unique<DnsNames>();
+          OUTRIGGER_ASSIGN(part.dns->targets, "load_assignment", config::DnsTargetsOf(part.proto->load_assignment()));
+          part.dns->resolved.resize(part.dns->targets.size());
         }
         Cluster key;
         *key.mutable_load_assignment() = part.proto->load_assignment();
@@ -122,23 +123,30 @@ absl::StatusOr<ClusterPart> SnapshotBuilder::State::Compile(std::shared_ptr<cons
         for (auto& match : *key.mutable_transport_socket_matches()) match.clear_transport_socket();
         part.endpoints_key = StableHash(part.built.config->eds_name(), extension::HashOf(key));
         part.endpoints_key = StableHashMix(part.endpoints_key, part.built.config->settings->per_host_max_connections);
-        for (const bool missing : part.built.missing_transports)
+        for (const uint32_t missing : part.built.missing_transports)
           part.endpoints_key = StableHashMix(part.endpoints_key, missing);
         return FindEndpoints(part);
       });
 }
 
+namespace {
+bool SameTargets(const DnsNames* a, const DnsNames* b) {
+  return a == nullptr || b == nullptr ? a == b : a->targets == b->targets;
+}
+}  // namespace
+
 absl::Status SnapshotBuilder::State::FindEndpoints(ClusterPart& part) {
   const auto at = clusters.find(part.proto->name());
   const ClusterPart* before = at == clusters.end() ? nullptr : &at->second;
-  if (before != nullptr && before->targets == part.targets) {
-    part.resolved = before->resolved;
+  if (before != nullptr && SameTargets(before->dns.get(), part.dns.get())) {
+    if (part.dns != nullptr) part.dns->resolved = before->dns->resolved;
     if (before->endpoints_key == part.endpoints_key) {
       part.endpoints = before->endpoints;
       return absl::OkStatus();
     }
   }
-  OUTRIGGER_ASSIGN(part.endpoints_spec, "", EndpointsOf(part, EdsOf(part).get()));
+  OUTRIGGER_ASSIGN(model::EndpointSetSpec spec, "", EndpointsOf(part, EdsOf(part).get()));
+  part.endpoints_spec = std::make_unique<const model::EndpointSetSpec>(std::move(spec));
   return absl::OkStatus();
 }
 

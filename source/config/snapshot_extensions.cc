@@ -46,8 +46,9 @@ absl::StatusOr<ExtensionPart> SnapshotBuilder::State::TryExtension(std::shared_p
   std::set<std::string> clusters;
   for (const auto* parts : {&dependants->listeners, &dependants->checked}) {
     for (const ListenerPart& part : *parts) {
-      const auto at = part.found->clusters_of_extension.find(name);
-      if (at != part.found->clusters_of_extension.end()) clusters.insert(at->second.begin(), at->second.end());
+      if (part.found->extensions == nullptr) continue;
+      const auto at = part.found->extensions->clusters.find(name);
+      if (at != part.found->extensions->clusters.end()) clusters.insert(at->second.begin(), at->second.end());
     }
   }
   made->found.Write().dependencies.clusters.assign(clusters.begin(), clusters.end());

@@ -1,22 +1,11 @@
 // Runtime values are compiled into what asked for them: requests pay nothing, a change compiles those again that asked
 // for a key that changed.
-#include "source/base/hash.h"
 #include "source/config/snapshot_state.h"
 
 namespace outrigger::config {
 
-namespace {
-
-std::set<uint64_t> HashesOf(const std::set<std::string>& keys) {
-  std::set<uint64_t> hashes = {Found::kAllRuntimeKeys};
-  for (const std::string& key : keys) hashes.insert(Found::HashOfKey(key));
-  return hashes;
-}
-
-}  // namespace
-
 SnapshotBuilder::State::Recompiled SnapshotBuilder::State::RecompileForRuntime(const std::set<std::string>& keys) {
-  const std::set<uint64_t> hashes = HashesOf(keys);
+  const std::set<uint64_t> hashes = Found::HashesOfChanged(keys);
   std::vector<Subscribers::Who> who;
   const auto look = [&](ResourceKind kind, const auto& parts) {
     for (const auto& [name, part] : parts) {
@@ -38,7 +27,7 @@ absl::Status SnapshotBuilder::State::RuntimeChanged() {
   Recompiled made = RecompileForRuntime(keys);
   absl::Status errors = made.errors;
   Commit(std::move(made));
-  const std::set<uint64_t> hashes = HashesOf(keys);
+  const std::set<uint64_t> hashes = Found::HashesOfChanged(keys);
   for (const auto& [name, host] : hosts) {
     if (!host.found->AskedAny(hashes)) continue;
     recompiling = true;

@@ -33,63 +33,52 @@ SubscriptionCells SubscriptionCells::OfExtension(observe::StatsRegistry& stats, 
 }
 
 SubscriptionCells SubscriptionCells::OfCluster(observe::StatsRegistry& stats, absl::string_view cluster) {
-  SubscriptionCells made;
-  made.cells_ = std::make_unique<Cells>();
-  Cells& cells = *made.cells_;
   using observe::ClusterScope;
-  cells.cluster_scope = stats.Register<ClusterScope>(absl::StrCat("cluster.", cluster, "."));
-  cells.cluster_scope.Show(ClusterScope::kEndpoints);
-  cells.cluster = &stats.main().Get(cells.cluster_scope, ClusterScope::kUpdates);
-  cells.endpoints = &stats.main().Get(cells.cluster_scope, ClusterScope::kEndpoints);
+  SubscriptionCells made;
+  made.cluster_ = std::make_unique<ClusterCells>();
+  ClusterCells& cells = *made.cluster_;
+  cells.scope = stats.Register<ClusterScope>(absl::StrCat("cluster.", cluster, "."));
+  cells.scope.Show(ClusterScope::kEndpoints);
+  cells.updates = &stats.main().Get(cells.scope, ClusterScope::kUpdates);
+  cells.endpoints = &stats.main().Get(cells.scope, ClusterScope::kEndpoints);
   return made;
 }
 
 void SubscriptionCells::Attempt() {
-  if (cells_ == nullptr) return;
-  if (cells_->block != nullptr) cells_->block->update_attempt.Inc();
-  if (cells_->cluster != nullptr) cells_->cluster->update_attempt.Inc();
+  if (cells_ != nullptr) cells_->block->update_attempt.Inc();
+  if (cluster_ != nullptr) cluster_->updates->update_attempt.Inc();
 }
 
 void SubscriptionCells::Success(absl::string_view version, WallTime now) {
-  if (cells_ == nullptr) return;
-  const auto number = static_cast<int64_t>(StableHash(version) >> 2);  // a gauge holds 63 bits
-  const int64_t at = ToMillis(now.time_since_epoch());
-  if (cells_->cluster != nullptr) {
-    cells_->cluster->update_success.Inc();
-    cells_->cluster->version.Set(number);
-    cells_->endpoints->version_text.Set(version);
-    cells_->endpoints->update_time.Set(at);
-  }
-  if (cells_->block == nullptr) return;
-  cells_->block->update_success.Inc();
-  cells_->block->version.Set(number);
-  cells_->block->version_text.Set(version);
-  cells_->block->update_time.Set(at);
+  const auto count = [&](auto& updates, auto& texts) {
+    updates.update_success.Inc();
+    updates.version.Set(static_cast<int64_t>(StableHash(version) >> 2));  // a gauge holds 63 bits
+    texts.version_text.Set(version);
+    texts.update_time.Set(ToMillis(now.time_since_epoch()));
+  };
+  if (cells_ != nullptr) count(*cells_->block, *cells_->block);
+  if (cluster_ != nullptr) count(*cluster_->updates, *cluster_->endpoints);
 }
 
 void SubscriptionCells::Rejected() {
-  if (cells_ == nullptr) return;
-  if (cells_->block != nullptr) cells_->block->update_rejected.Inc();
-  if (cells_->cluster != nullptr) cells_->cluster->update_rejected.Inc();
-  if (cells_->extension != nullptr) cells_->extension->config_fail.Inc();
+  if (cells_ != nullptr) cells_->block->update_rejected.Inc();
+  if (cells_ != nullptr && cells_->extension != nullptr) cells_->extension->config_fail.Inc();
+  if (cluster_ != nullptr) cluster_->updates->update_rejected.Inc();
 }
 void SubscriptionCells::Failure() {
-  if (cells_ == nullptr) return;
-  if (cells_->block != nullptr) cells_->block->update_failure.Inc();
-  if (cells_->cluster != nullptr) cells_->cluster->update_failure.Inc();
+  if (cells_ != nullptr) cells_->block->update_failure.Inc();
+  if (cluster_ != nullptr) cluster_->updates->update_failure.Inc();
 }
 void SubscriptionCells::Timeout() {
-  if (cells_ == nullptr) return;
-  if (cells_->block != nullptr) cells_->block->init_fetch_timeout.Inc();
-  if (cells_->cluster == nullptr) return;
-  cells_->cluster->assignment_timeout_received.Inc();
-  cells_->endpoints->init_fetch_timeout.Inc();
+  if (cells_ != nullptr) cells_->block->init_fetch_timeout.Inc();
+  if (cluster_ == nullptr) return;
+  cluster_->updates->assignment_timeout_received.Inc();
+  cluster_->endpoints->init_fetch_timeout.Inc();
 }
 void SubscriptionCells::Took(Duration time) {
-  if (cells_ == nullptr) return;
   const auto millis = static_cast<uint64_t>(std::max<int64_t>(0, ToMillis(time)));
-  if (cells_->block != nullptr) cells_->block->update_duration.Record(millis);
-  if (cells_->endpoints != nullptr) cells_->endpoints->update_duration.Record(millis);
+  if (cells_ != nullptr) cells_->block->update_duration.Record(millis);
+  if (cluster_ != nullptr) cluster_->endpoints->update_duration.Record(millis);
 }
 void SubscriptionCells::Reloaded(WallTime now) {
   if (cells_ == nullptr) return;
@@ -99,8 +88,7 @@ void SubscriptionCells::Reloaded(WallTime now) {
   cells_->routes->config_reload_time_ms.Set(ToMillis(now.time_since_epoch()));
 }
 void SubscriptionCells::UsedKept() {
-  if (cells_ == nullptr) return;
-  if (cells_->cluster != nullptr) cells_->cluster->assignment_use_cached.Inc();
+  if (cluster_ != nullptr) cluster_->updates->assignment_use_cached.Inc();
 }
 
 }  // namespace outrigger::xds

@@ -37,19 +37,22 @@ class SubscriptionCells {
   void UsedKept();              // endpoints from before were used for a changed cluster
 
  private:
-  // Most nodes count nothing of their own.
+  // Most nodes count nothing of their own, and most of the others endpoints.
   struct Cells {
     observe::StatsScope<observe::SubscriptionStats> scope;
-    observe::StatsScope<observe::ClusterScope> cluster_scope;
     observe::StatsScope<observe::RdsStats> routes_scope;
     observe::StatsScope<observe::ExtensionConfigStats> extension_scope;
     observe::SubscriptionStats* block = nullptr;
-    observe::ClusterUpdateStats* cluster = nullptr;
-    observe::EndpointUpdateStats* endpoints = nullptr;
     observe::RdsStats* routes = nullptr;
     observe::ExtensionConfigStats* extension = nullptr;
   };
-  std::unique_ptr<Cells> cells_;  // null: none
+  struct ClusterCells {
+    observe::StatsScope<observe::ClusterScope> scope;
+    observe::ClusterUpdateStats* updates = nullptr;
+    observe::EndpointUpdateStats* endpoints = nullptr;
+  };
+  std::unique_ptr<Cells> cells_;           // null: none
+  std::unique_ptr<ClusterCells> cluster_;  // or these
 };
 
 }  // namespace outrigger::xds
