@@ -58,6 +58,8 @@ void Found::Finish() {
   runtime_keys.shrink_to_fit();
   subscriptions.shrink_to_fit();
   // By slot, not by address: in this order they are given back, and the next names take them.
+  if (slots == nullptr) return;
+  auto& clusters = slots->clusters;
   std::sort(clusters.begin(), clusters.end(),
             [](const ClusterNames::Ref& a, const ClusterNames::Ref& b) { return a->slot.index < b->slot.index; });
   clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
@@ -74,6 +76,11 @@ std::set<uint64_t> Found::HashesOfChanged(const std::set<std::string>& keys) {
   return hashes;
 }
 
+Found::Slots& Found::MutableSlots() {
+  if (slots == nullptr) slots = std::make_unique<Slots>();
+  return *slots;
+}
+
 Found::OfExtensions& Found::MutableExtensions() {
   if (extensions == nullptr) extensions = std::make_unique<OfExtensions>();
   return *extensions;
@@ -85,7 +92,7 @@ bool Found::AskedAny(const std::set<uint64_t>& keys) const {
 
 bool Found::empty() const {
   return dependencies.subscriptions.empty() && dependencies.clusters.empty() && dependencies.files.empty() &&
-         clusters.empty() && routes.empty() && warnings.empty() && extensions == nullptr && runtime_keys.empty();
+         slots == nullptr && warnings.empty() && extensions == nullptr && runtime_keys.empty();
 }
 
 const Found& FoundOfPart::None() {
@@ -113,7 +120,7 @@ bool BuildContext::HasRuntimeBelow(absl::string_view prefix) const {
 model::ClusterSlot BuildContext::ClusterSlotOf(absl::string_view name) {
   ClusterNames::Ref ref = names_.clusters.Get(name);
   const model::ClusterSlot slot = ref->slot;
-  found_.clusters.push_back(std::move(ref));
+  found_.MutableSlots().clusters.push_back(std::move(ref));
   found_.dependencies.clusters.emplace_back(name);
   return slot;
 }
@@ -135,7 +142,7 @@ model::OriginId BuildContext::OriginOf(absl::string_view field) {
 }
 
 void BuildContext::Subscribe(ResourceKind kind, absl::string_view name, const core::ConfigSource& source) {
-  found_.dependencies.subscriptions.push_back({kind, name, names_.sources.Share(source), true, ""});
+  found_.dependencies.subscriptions.push_back({kind, /*waits=*/true, name, names_.sources.Share(source)});
 }
 
 std::shared_ptr<const core::ConfigSource> SourceTable::Share(const core::ConfigSource& source) {
@@ -158,7 +165,7 @@ absl::StatusOr<model::RouteTableSlot> BuildContext::SubscribeRoutes(const core::
   }
   RouteNames::Ref ref = names_.routes.Get(name);
   const model::RouteTableSlot slot = ref->slot;
-  found_.routes.push_back(std::move(ref));
+  found_.MutableSlots().routes.push_back(std::move(ref));
   Subscribe(ResourceKind::kRoutes, name, source);
   return slot;
 }

@@ -64,11 +64,16 @@ class SecretProvider {
   virtual bool HasCluster(absl::string_view name) const = 0;
 };
 
-// What a build of one resource found out beside its result. Holds the slots that the result refers to.
+// What a build of one resource found out beside its result.
 struct Found {
   Dependencies dependencies;
-  std::vector<ClusterNames::Ref> clusters;
-  std::vector<RouteNames::Ref> routes;
+  // The slots that the result refers to; clusters have none.
+  struct Slots {
+    std::vector<ClusterNames::Ref> clusters;
+    std::vector<RouteNames::Ref> routes;
+  };
+  std::unique_ptr<Slots> slots;  // null: none
+  Slots& MutableSlots();
   std::vector<std::string> warnings;
   // Of what was discovered; few have any.
   struct OfExtensions {

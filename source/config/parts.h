@@ -74,7 +74,8 @@ struct HostPart : Part<envoy::config::route::v3::VirtualHost> {
 struct EndpointsPart : Part<envoy::config::endpoint::v3::ClusterLoadAssignment> {
   std::shared_ptr<const schema::WireAssignment> wire;
   // From being compiled to being committed: for each cluster of EDS that it serves.
-  std::vector<std::pair<ClusterPart*, model::EndpointSetSpec>> compiled;
+  using Compiled = std::vector<std::pair<ClusterPart*, model::EndpointSetSpec>>;
+  std::unique_ptr<Compiled> compiled;
 };
 using SecretPart = Part<envoy::extensions::transport_sockets::tls::v3::Secret>;
 using ExtensionPart = Part<envoy::config::core::v3::TypedExtensionConfig>;

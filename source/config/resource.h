@@ -48,10 +48,10 @@ struct Subscription {
   // kEndpoints of a cluster; kRoutes and kExtension (a filter's configuration) of a listener; kSecret of both;
   // kVirtualHost, under their own name, of routes that fetch theirs.
   ResourceKind kind = ResourceKind::kEndpoints;
+  bool waits = true;  // false: it is complete enough without (a default stands for what has not come)
   SharedText name;
   std::shared_ptr<const envoy::config::core::v3::ConfigSource> source;
-  bool waits = true;        // false: it is complete enough without (a default stands for what has not come)
-  SharedText stats_prefix;  // of what is counted of it; empty: the usual one of its kind
+  SharedText stats_prefix{};  // of what is counted of it; empty: the usual one of its kind
   friend bool operator==(const Subscription& a, const Subscription& b) { return a.kind == b.kind && a.name == b.name; }
 };
 

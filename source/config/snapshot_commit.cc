@@ -124,7 +124,7 @@ void SnapshotBuilder::State::Commit(RoutesPart part) {
 
 void SnapshotBuilder::State::Commit(EndpointsPart part) {
   Tell(part);
-  const auto compiled = std::exchange(part.compiled, {});
+  const auto compiled = std::exchange(part.compiled, nullptr);
   const std::string name = part.proto->cluster_name();
   if (part.wire == nullptr) {
     part.wire = std::make_shared<const schema::WireAssignment>(
@@ -133,7 +133,8 @@ void SnapshotBuilder::State::Commit(EndpointsPart part) {
   part.proto = nullptr;
   origins.Retire(std::exchange(part.origin, 0));  // nothing in a set of endpoints points to where it came from
   Exchange(endpoints, name, std::move(part));
-  for (const auto& [cluster, spec] : compiled) PutEndpoints(*cluster, spec);
+  if (compiled == nullptr) return;
+  for (const auto& [cluster, spec] : *compiled) PutEndpoints(*cluster, spec);
 }
 
 void SnapshotBuilder::State::Commit(SecretPart part) {

@@ -181,9 +181,10 @@ absl::StatusOr<EndpointsPart> SnapshotBuilder::State::Compile(std::shared_ptr<co
           const auto at = clusters.find(*who.name);
           if (who.kind != ResourceKind::kCluster || at == clusters.end()) continue;
           OUTRIGGER_ASSIGN(auto spec, "", EndpointsOf(at->second, part.proto.get()));
-          part.compiled.emplace_back(&at->second, std::move(spec));
+          if (part.compiled == nullptr) part.compiled = std::make_unique<EndpointsPart::Compiled>();
+          part.compiled->emplace_back(&at->second, std::move(spec));
         }
-        if (!part.compiled.empty()) return absl::OkStatus();
+        if (part.compiled != nullptr) return absl::OkStatus();
         EndpointInput input;  // of no cluster yet: only checked
         input.assignment = part.proto.get();
         return BuildEndpoints(input).status();

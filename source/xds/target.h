@@ -16,10 +16,10 @@ namespace outrigger::xds {
 struct Needs {
   struct Subscription {
     ResourceType type = ResourceType::kEndpoints;
+    bool waits = true;  // false: subscribed to, but used without as long as it has not come
     SharedText name;
     std::shared_ptr<const envoy::config::core::v3::ConfigSource> source;
-    SharedText stats_prefix;  // "http.ingress.rds.routes."; empty: the usual one of the type
-    bool waits = true;        // false: subscribed to, but used without as long as it has not come
+    SharedText stats_prefix{};  // "http.ingress.rds.routes."; empty: the usual one of the type
   };
   std::vector<Subscription> subscriptions;  // it is incomplete without them
   std::vector<std::string> clusters;        // named by its routes

@@ -175,7 +175,8 @@ class RecordingTarget final : public Target {
   }
   static void Want(ResourceType type, const std::string& name, const envoy::config::core::v3::ConfigSource& source,
                    Needs* needs) {
-    needs->subscriptions.push_back({type, name, std::make_shared<envoy::config::core::v3::ConfigSource>(source), ""});
+    needs->subscriptions.push_back(
+        {type, /*waits=*/true, name, std::make_shared<envoy::config::core::v3::ConfigSource>(source)});
   }
   static void NameClusters(const RouteProto& routes, Needs* needs) {
     for (const auto& host : routes.virtual_hosts()) {

@@ -329,7 +329,7 @@ TEST(StagingTest, StaticResourcesAreNeitherReplacedNorRemovedAndTheirNeedsAreFet
   Needs needs;
   auto source = std::make_shared<envoy::config::core::v3::ConfigSource>();
   source->mutable_ads();
-  needs.subscriptions.push_back({T::kEndpoints, "st", source, ""});
+  needs.subscriptions.push_back({T::kEndpoints, /*waits=*/true, "st", source});
   scene.graph->AdoptStatic(T::kCluster, "st", needs);
   EXPECT_FALSE(scene.graph->StaticSettled(T::kCluster));
   scene.WatchBoth();

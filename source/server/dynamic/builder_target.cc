@@ -81,8 +81,8 @@ xds::ResourceType TypeOf(config::ResourceKind kind) {
 xds::Needs NeedsOf(const config::Dependencies& dependencies, const google::protobuf::Message& resource) {
   xds::Needs needs;
   for (const config::Subscription& wanted : dependencies.subscriptions) {
-    xds::Needs::Subscription subscription{TypeOf(wanted.kind), wanted.name, wanted.source, wanted.stats_prefix,
-                                          wanted.waits};
+    xds::Needs::Subscription subscription{TypeOf(wanted.kind), wanted.waits, wanted.name, wanted.source,
+                                          wanted.stats_prefix};
     if (wanted.kind == config::ResourceKind::kRoutes && resource.GetDescriptor() == Listener::descriptor()) {
       subscription.stats_prefix = RoutesPrefix(static_cast<const Listener&>(resource), wanted.name);
     }

@@ -224,8 +224,8 @@ void XdsConfiguration::AdoptRuntime() {
   for (const auto& layer : server_->bootstrap().layered_runtime().layers()) {
     if (!layer.has_rtds_layer()) continue;
     needs.subscriptions.push_back(
-        {xds::ResourceType::kRuntime, layer.rtds_layer().name(),
-         std::make_shared<envoy::config::core::v3::ConfigSource>(layer.rtds_layer().rtds_config()), "runtime.", true});
+        {xds::ResourceType::kRuntime, /*waits=*/true, layer.rtds_layer().name(),
+         std::make_shared<envoy::config::core::v3::ConfigSource>(layer.rtds_layer().rtds_config()), "runtime."});
     const auto source = sources_->SourceFor(xds::ResourceType::kRuntime, layer.rtds_layer().rtds_config());
     if (source.ok()) continue;
     Fail(absl::InvalidArgumentError(absl::StrCat("layered_runtime.layers[\"", layer.name(),
