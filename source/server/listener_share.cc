@@ -10,6 +10,14 @@ void ListenerShare::Register(observe::StatsRegistry& registry, absl::string_view
   }
 }
 
+bool ListenerShare::MayKeep(size_t worker) const {
+  const uint64_t own = loads_[worker].sum() + 1;
+  if (own <= kFew) return true;
+  uint64_t all = 1;
+  for (const Load& load : loads_) all += load.sum();
+  return own * loads_.size() * 100 <= all * (100 + kMostAboveMean);
+}
+
 size_t ListenerShare::Choose(size_t accepted_by) {
   MutexLock lock(mutex_);
   size_t best = accepted_by;

@@ -14,8 +14,8 @@
 
 namespace outrigger::server {
 
-// What the workers share of one listener for as long as it keeps its slot: how many connections it may have, and
-// (exact_balance) how many each worker has, so that whoever accepts one can give it to the least loaded. Made on main.
+// What the workers share of one listener for as long as it keeps its slot: how many connections it may have, and how
+// many each worker has, so that whoever accepts one can give it to the least loaded. Made on main.
 class ListenerShare final {
  public:
   explicit ListenerShare(size_t workers) : loads_(workers) {}
@@ -27,6 +27,12 @@ class ListenerShare final {
   const observe::StatsScope<observe::ListenerWorkerStats>* stats(size_t worker) const {
     return worker < stats_.size() ? &stats_[worker] : nullptr;
   }
+
+  // Whether `worker` may keep one more connection that it accepted without asking: it has few, or not many more than
+  // the mean. So the busiest stays within kMostAboveMean of it, and most connections stay where the kernel put them.
+  bool MayKeep(size_t worker) const;
+  static constexpr uint64_t kFew = 4;
+  static constexpr uint64_t kMostAboveMean = 20;  // percent
 
   // The worker that should have the connection which `accepted_by` accepted: the one with the fewest; among equals
   // `accepted_by` itself, else the first. It counts as being on its way there until Arrived(). Takes the lock.

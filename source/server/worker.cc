@@ -34,7 +34,7 @@ Worker::Worker(Options options, std::unique_ptr<event::Engine> engine, std::shar
 
 Worker::~Worker() {
   StopThread();
-  for (Parcel& parcel : early_) net::CloseAccepted(dispatcher_->engine(), parcel.socket);
+  for (HandedOver& parcel : early_) net::CloseAccepted(dispatcher_->engine(), parcel.socket);
   listeners_.clear();
   leaving_.clear();
 }
@@ -133,25 +133,32 @@ WorkerListener* Worker::FindListener(model::ListenerSlot slot) {
   return leaving == leaving_.end() ? nullptr : leaving->get();
 }
 
-void Worker::HandOver(model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) {
+void Worker::TakeOver(HandedOver socket) {
   // A loop that ends without having run this closes nothing: so does the process.
-  dispatcher_->Post([this, generation, parcel = Parcel{slot, std::move(socket)}]() mutable {
-    if (WorkerListener* listener = FindListener(parcel.slot))
-      return listener->AdoptHandedOver(std::move(parcel.socket));
-    if (generation > context_->generation()) return early_.push_back(std::move(parcel));
-    net::CloseAccepted(dispatcher_->engine(), parcel.socket);  // the listener went meanwhile
+  dispatcher_->Post([this, socket = std::move(socket)]() mutable {
+    if (socket.known->snapshot->generation > context_->generation()) return early_.push_back(std::move(socket));
+    AdoptHandedOver(std::move(socket));
   });
 }
 
 void Worker::AdoptEarly() {
-  for (Parcel& parcel : early_) {
-    if (WorkerListener* listener = FindListener(parcel.slot)) {
-      listener->AdoptHandedOver(std::move(parcel.socket));
-    } else {
-      net::CloseAccepted(dispatcher_->engine(), parcel.socket);
-    }
-  }
-  early_.clear();
+  for (HandedOver& socket : std::exchange(early_, {})) AdoptHandedOver(std::move(socket));
+}
+
+void Worker::AdoptHandedOver(HandedOver handed) {
+  if (WorkerListener* listener = FindListener(handed.slot)) return listener->AdoptHandedOver(std::move(handed.socket));
+  // The listener went meanwhile: what was accepted is served as those that were here when it went.
+  ListenerNeighbours neighbours;
+  if (connections_lease_.has_value()) neighbours.process_connections = &*connections_lease_;
+  const auto& shares = handed.known->listening->shares;
+  if (auto share = shares.find(handed.slot.index); share != shares.end()) neighbours.share = share->second;
+  auto left = std::make_unique<WorkerListener>(*context_, static_cast<size_t>(options_.index),
+                                               handed.known->snapshot->listeners.Share(handed.slot.index),
+                                               options_.drain, std::move(neighbours));
+  left->AdoptHandedOver(std::move(handed.socket));
+  left->LoseSlot(handed.known->snapshot);
+  left->BeginDrain(options_.drain);
+  leaving_.push_back(std::move(left));
 }
 
 void Worker::Drain(std::function<bool(const model::Listener&)> which, DrainPlan plan) {

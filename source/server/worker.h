@@ -32,6 +32,13 @@ struct Publication {
   std::shared_ptr<const Listening> listening = std::make_shared<const Listening>();
 };
 
+// A socket that one worker accepted and another is to have, and where the first knew its listener.
+struct HandedOver {
+  std::shared_ptr<const Publication> known;
+  model::ListenerSlot slot;
+  net::AcceptedSocket socket;
+};
+
 // A thread with its event loop, its listeners and its upstream state. In the simulator there is no thread: the loop is
 // stepped.
 class Worker final {
@@ -52,8 +59,8 @@ class Worker final {
 
   void StartThread();
   void Publish(std::shared_ptr<const Publication> next);
-  // Any thread: a socket that another worker accepted for the listener of `slot`, which it knew in `generation`.
-  void HandOver(model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket);
+  void TakeOver(HandedOver socket);                                                       // any thread
+  const std::shared_ptr<const Publication>& publication() const { return publication_; }  // on the worker
   // Each runs on the worker. (To stop accepting, publish without the sockets.) CloseAll ends what is left.
   void Drain(std::function<bool(const model::Listener&)> which,
              DrainPlan plan);  // also of connections that come while it lasts
@@ -86,6 +93,7 @@ class Worker final {
   void Apply(std::shared_ptr<const Publication> next);
   void ApplyListeners(const std::shared_ptr<const model::Snapshot>& before);  // the Snapshot used until now
   void AdoptEarly();
+  void AdoptHandedOver(HandedOver handed);
   WorkerListener* FindListener(model::ListenerSlot slot);
   void Reap();
   void OnReapTimer();
@@ -99,11 +107,7 @@ class Worker final {
   std::map<uint32_t, std::unique_ptr<WorkerListener>>
       listeners_;                                         // by slot index, in an order that is the same everywhere
   std::vector<std::unique_ptr<WorkerListener>> leaving_;  // removed or replaced, with connections left
-  struct Parcel {
-    model::ListenerSlot slot;
-    net::AcceptedSocket socket;
-  };
-  std::vector<Parcel> early_;  // handed over by a worker that is a generation ahead
+  std::vector<HandedOver> early_;                         // by a worker that is a generation ahead
   event::Timer reap_timer_;
   std::vector<upstream::WorkerContext::OlderPin> reported_;
   bool draining_ = false;

@@ -163,19 +163,22 @@ bool WorkerListener::RefusedForOverload(net::AcceptedSocket& socket) {
   return true;
 }
 
+// What a listener that stops still finds in its queue stays here: the others may have let go of it already.
+bool WorkerListener::Keeps() const {
+  if (stopping_ || neighbours_.peers == nullptr || neighbours_.share == nullptr) return true;
+  return !config_->exact_balance && neighbours_.share->MayKeep(worker_index_);
+}
+
 void WorkerListener::OnAccepted(net::TcpListener& /*listener*/, net::AcceptedSocket socket) {
-  // What a listener that stops still finds in its queue stays here: the others may have let go of it already.
-  const bool balance =
-      config_->exact_balance && neighbours_.peers != nullptr && neighbours_.share != nullptr && !stopping_;
-  if (!balance) return Adopt(std::move(socket));
+  if (Keeps()) return Adopt(std::move(socket));
   const size_t to = neighbours_.share->Choose(worker_index_);
   if (to == worker_index_) return AdoptHandedOver(std::move(socket));
-  neighbours_.peers->HandOver(to, slot(), worker_.generation(), std::move(socket));
+  neighbours_.peers->HandOver(worker_index_, to, slot(), std::move(socket));
 }
 
 void WorkerListener::AdoptHandedOver(net::AcceptedSocket socket) {
   Adopt(std::move(socket));
-  neighbours_.share->Arrived(worker_index_);
+  if (neighbours_.share != nullptr) neighbours_.share->Arrived(worker_index_);
 }
 
 bool WorkerListener::Admit(net::AcceptedSocket& socket) {

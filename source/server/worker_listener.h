@@ -32,8 +32,8 @@ struct DrainPlan {
 // The other workers of the process, for a socket that one of them should have. Any worker.
 class WorkerPeers {
  public:
-  // `generation`: the configuration in which the sender knows the listener.
-  virtual void HandOver(size_t worker, model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) = 0;
+  // On the worker `from`, which accepted it for the listener of `slot`.
+  virtual void HandOver(size_t from, size_t to, model::ListenerSlot slot, net::AcceptedSocket socket) = 0;
 
  protected:
   ~WorkerPeers() = default;
@@ -93,7 +93,7 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   void OnHandshakeOver(DownstreamConnection& connection);  // well or not
   void OnConnectionGone(DownstreamConnection& connection, const net::CloseInfo& why, Duration length);
   void Dump(DumpWriter& out) const;
-  // A socket that another worker accepted and chose this one for (connection_balance_config.exact_balance).
+  // A socket that another worker accepted and chose this one for.
   void AdoptHandedOver(net::AcceptedSocket socket);
 
  private:
@@ -102,6 +102,7 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   void OnOutOfDescriptors() override { ++out_of_descriptors_; }
   void OnListenerFiltersDone(net::ListenerFilterRun& run, net::AcceptedSocket socket,
                              net::ListenerFilterRun::Outcome outcome) override;
+  bool Keeps() const;  // the next socket that it accepts: nobody else is asked
   void Adopt(net::AcceptedSocket socket);
   void MakeConnection(net::AcceptedSocket socket);
   // Counts the newcomer in the limits; false: there is no room, and it was closed.

@@ -50,8 +50,8 @@ void WorkerSet::Publish(std::shared_ptr<const Publication> next) {
   Reap();
 }
 
-void WorkerSet::HandOver(size_t worker, model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) {
-  workers_[worker]->HandOver(slot, generation, std::move(socket));
+void WorkerSet::HandOver(size_t from, size_t to, model::ListenerSlot slot, net::AcceptedSocket socket) {
+  workers_[to]->TakeOver({workers_[from]->publication(), slot, std::move(socket)});
 }
 
 void WorkerSet::OnReport(int worker, uint64_t generation, std::vector<upstream::WorkerContext::OlderPin> older) {

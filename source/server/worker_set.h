@@ -35,7 +35,7 @@ class WorkerSet final : public WorkerPeers {
 
   void Publish(std::shared_ptr<const Publication> next);
   // WorkerPeers: any worker.
-  void HandOver(size_t worker, model::ListenerSlot slot, uint64_t generation, net::AcceptedSocket socket) override;
+  void HandOver(size_t from, size_t to, model::ListenerSlot slot, net::AcceptedSocket socket) override;
   const Publication& current() const { return *publications_.back(); }
   // The oldest generation that some worker uses.
   uint64_t in_use() const;

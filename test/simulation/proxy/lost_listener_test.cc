@@ -97,5 +97,52 @@ TEST_F(LostListenerTest, WhoShakesHandsIsAnsweredByWhatItHadLast) {
   ExpectAnswered(exchange, "two");
 }
 
+// Whom one worker accepts another is to have, and a listener goes meanwhile: in each order of their turns.
+TEST(HandedOverTest, WhoWasAcceptedBeforeTheListenerWentIsAnswered) {
+  int served = 0, refused = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    event::SimulatedWorld world(seed, event::FaultPlan::None());
+    const auto server_loop = world.MakeDispatcher(world.AddHost({"10.0.0.4"}));
+    const auto client_loop = world.MakeDispatcher(world.AddHost({"10.0.0.1"}));
+    TestServer::Options answers;
+    answers.answer = [](const Incoming&) { return Reply(); };
+    TestServer server(*server_loop, *net::Address::ParseIp("10.0.0.4", 8000), answers);
+    SimulatedProxy proxy(world, world.AddHost({"10.0.0.2"}), "10.0.0.2", 15000, 2);
+    ProxyConfig::Cluster cluster;
+    cluster.endpoints = {server.address()};
+    proxy.config().SetCluster("servers", cluster);
+    proxy.config().SetRoutes({{"/", "servers", nullptr}});
+    ProxyConfig::Listener listener;
+    listener.listener = [](model::Listener& made) { made.exact_balance = true; };
+    proxy.config().SetListener(listener);
+    proxy.Start();
+    world.RunFor(milliseconds(10));
+
+    std::vector<std::unique_ptr<TestClient>> clients;
+    std::vector<TestClient::Exchange*> exchanges;
+    for (int i = 0; i < 6; ++i) {
+      clients.push_back(std::make_unique<TestClient>(*client_loop, proxy.address(), TestClient::Options()));
+      exchanges.push_back(&clients.back()->Send({}));
+      world.RunFor(microseconds(20 * (seed % 10)));
+    }
+    proxy.config().RemoveListener();
+    proxy.config().RemoveRoutes();
+    proxy.Publish();
+    for (TestClient::Exchange* exchange : exchanges) {
+      ASSERT_TRUE(world.RunUntil([&] { return exchange->done(); }, seconds(20))) << "seed " << seed;
+      ++(exchange->failed() ? refused : served);
+      if (exchange->failed())
+        EXPECT_EQ(exchange->why(), "connect_failed") << "seed " << seed;
+      else
+        EXPECT_EQ(exchange->response().status, 200u) << "seed " << seed;
+    }
+    clients.clear();
+    proxy.Stop();
+    world.RunUntil([&] { return proxy.stopped(); }, minutes(1));
+  }
+  EXPECT_GT(served, 100);
+  printf("%d served, %d not accepted any more\n", served, refused);
+}
+
 }  // namespace
 }  // namespace outrigger::simulation

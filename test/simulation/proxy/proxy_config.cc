@@ -135,7 +135,8 @@ void ProxyConfig::SetListener(Listener wanted) {
   listener_ = listener;
 }
 
-std::shared_ptr<const server::Publication> ProxyConfig::Build(server::ListenSockets sockets) {
+std::shared_ptr<const server::Publication> ProxyConfig::Build(server::ListenSockets sockets,
+                                                              std::shared_ptr<server::ListenerShare> share) {
   auto snapshot = std::make_shared<model::Snapshot>();
   snapshot->generation = ++generation_;
   for (const auto& [name, known] : clusters_) snapshot->clusters.Set(known.slot.index, known.cluster);
@@ -144,7 +145,10 @@ std::shared_ptr<const server::Publication> ProxyConfig::Build(server::ListenSock
   auto publication = std::make_shared<server::Publication>();
   publication->snapshot = snapshot;
   auto listening = std::make_shared<server::Listening>();
-  if (listener_ != nullptr) listening->sockets[0] = std::move(sockets);
+  if (listener_ != nullptr) {
+    listening->sockets[0] = std::move(sockets);
+    listening->shares[0] = std::move(share);
+  }
   publication->listening = listening;
   return publication;
 }

@@ -47,8 +47,9 @@ class ProxyConfig {
   void RemoveRoutes() { has_routes_ = false; }  // nobody subscribes to them any more
   bool HasCluster(const std::string& name) const { return clusters_.count(name) != 0; }
 
-  // The next generation. `sockets`: of the listener.
-  std::shared_ptr<const server::Publication> Build(server::ListenSockets sockets);
+  // The next generation. `sockets`, `share`: of the listener.
+  std::shared_ptr<const server::Publication> Build(server::ListenSockets sockets,
+                                                   std::shared_ptr<server::ListenerShare> share);
   uint64_t generation() const { return generation_; }
 
  private:

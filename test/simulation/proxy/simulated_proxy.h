@@ -16,10 +16,15 @@ namespace outrigger::simulation {
 
 // A proxy in a simulated world: main and N workers are dispatchers that the world's scheduler runs; the rest is what
 // production runs.
-class SimulatedProxy {
+class SimulatedProxy final : public server::WorkerPeers {
  public:
   SimulatedProxy(event::SimulatedWorld& world, int host, const std::string& ip, uint16_t port, size_t workers)
-      : world_(world), config_(registry_), main_(world.MakeDispatcher(host)), host_(host), worker_count_(workers) {
+      : world_(world),
+        config_(registry_),
+        main_(world.MakeDispatcher(host)),
+        host_(host),
+        worker_count_(workers),
+        share_(std::make_shared<server::ListenerShare>(workers)) {
     auto bound = net::ListenSocket::Bind(main_->engine(), *net::Address::ParseIp(ip, port), {}, workers);
     OUTRIGGER_CHECK(bound.ok());
     socket_ = *bound;
@@ -30,7 +35,7 @@ class SimulatedProxy {
   ProxyConfig& config() { return config_; }
   const net::Address& address() const { return socket_->address(); }
   void Start() {
-    const auto first = config_.Build({socket_});
+    const auto first = config_.Build({socket_}, share_);
     for (size_t i = 0; i < worker_count_; ++i) {
       server::Worker::Options options;
       options.index = static_cast<int>(i);
@@ -38,6 +43,7 @@ class SimulatedProxy {
       options.stats = &registry_.AddWorker(absl::StrCat("worker_", i));
       options.facts = &facts_;
       options.drain = {seconds(30), false};
+      options.peers = this;
       options.in_use = [this](int worker, uint64_t generation, std::vector<upstream::WorkerContext::OlderPin>) {
         const bool swapped = !using_.contains(worker) || using_[worker] != generation;  // else older ones were let go
         using_[worker] = generation;
@@ -51,7 +57,7 @@ class SimulatedProxy {
     }
   }
   void Publish() {
-    const auto next = config_.Build({socket_});
+    const auto next = config_.Build({socket_}, share_);
     for (auto& worker : workers_) worker->Publish(next);
     ++publications_;
   }
@@ -78,6 +84,10 @@ class SimulatedProxy {
   upstream::ProcessFacts& facts() { return facts_; }
 
  private:
+  void HandOver(size_t from, size_t to, model::ListenerSlot slot, net::AcceptedSocket socket) override {
+    workers_[to]->TakeOver({workers_[from]->publication(), slot, std::move(socket)});
+  }
+
   event::SimulatedWorld& world_;
   observe::StatsRegistry registry_;
   upstream::ProcessFacts facts_;
@@ -85,6 +95,7 @@ class SimulatedProxy {
   std::unique_ptr<event::Dispatcher> main_;
   const int host_;
   const size_t worker_count_;
+  const std::shared_ptr<server::ListenerShare> share_;
   std::shared_ptr<net::ListenSocket> socket_;
   std::vector<std::unique_ptr<server::Worker>> workers_;
   size_t publications_ = 0, reports_ = 0;
