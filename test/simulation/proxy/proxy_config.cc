@@ -147,7 +147,7 @@ std::shared_ptr<const server::Publication> ProxyConfig::Build(server::ListenSock
   auto listening = std::make_shared<server::Listening>();
   if (listener_ != nullptr) {
     listening->sockets[0] = std::move(sockets);
-    listening->shares[0] = std::move(share);
+    if (share != nullptr) listening->shares[0] = std::move(share);
   }
   publication->listening = listening;
   return publication;

@@ -47,9 +47,9 @@ class ProxyConfig {
   void RemoveRoutes() { has_routes_ = false; }  // nobody subscribes to them any more
   bool HasCluster(const std::string& name) const { return clusters_.count(name) != 0; }
 
-  // The next generation. `sockets`, `share`: of the listener.
+  // The next generation. `sockets`, `share` (null: of one worker): of the listener.
   std::shared_ptr<const server::Publication> Build(server::ListenSockets sockets,
-                                                   std::shared_ptr<server::ListenerShare> share);
+                                                   std::shared_ptr<server::ListenerShare> share = nullptr);
   uint64_t generation() const { return generation_; }
 
  private:
