@@ -15,6 +15,9 @@ constexpr int kEndOfTurnPasses = 4;
 // run.
 constexpr Duration kShareOfTurn = microseconds(50);
 
+// Of what is to be destroyed at the end of the turn, the list keeps room for so many.
+constexpr size_t kMostKept = 1024;
+
 thread_local const Dispatcher* t_running = nullptr;
 
 class Running {
@@ -210,6 +213,9 @@ void Dispatcher::FreeDeferred() {
     freeing_.swap(deferred_);
     for (auto& object : freeing_) object.reset();
     freeing_.clear();
+  }
+  for (auto* list : {&freeing_, &deferred_}) {  // one that was large gives its memory back
+    if (list->capacity() > kMostKept) std::vector<std::unique_ptr<Deferred>>().swap(*list);
   }
 }
 

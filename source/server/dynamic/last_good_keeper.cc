@@ -1,6 +1,7 @@
 #include "source/server/dynamic/last_good_keeper.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,7 @@ LastGoodKeeper::LastGoodKeeper(Server& server, xds::LastGoodStore store)
       max_age_(store_.settings().max_age),
       self_(std::make_shared<LastGoodKeeper*>(this)),
       write_timer_([this] { OnWriteTimer(); }),
+      collect_timer_([this] { CollectSome(); }),
       published_timer_([this] { OnPublished(); }),
       confirm_timer_([this] { OnConfirmTimer(); }),
       silence_timer_([this] { OnSilence(); }) {
@@ -69,7 +71,7 @@ LastGoodKeeper::LastGoodKeeper(Server& server, xds::LastGoodStore store)
 LastGoodKeeper::~LastGoodKeeper() {
   *self_ = nullptr;
   if (!MayWrite() || graph_ == nullptr) return;
-  if (dirty_ || collected_.has_value() || connected_()) writer_->Write(CollectNow());
+  if (dirty_ || collector_.has_value() || collected_.has_value() || connected_()) writer_->Write(CollectNow());
 }
 
 bool LastGoodKeeper::Load() {
@@ -102,6 +104,7 @@ void LastGoodKeeper::Keep(const xds::StagingGraph& graph, std::function<bool()> 
 }
 
 void LastGoodKeeper::OnChanged() {
+  if (collector_.has_value()) return collector_->Changed();  // and it will be in it
   dirty_ = true;
   Schedule();
 }
@@ -149,30 +152,26 @@ void LastGoodKeeper::Schedule() {
 }
 
 xds::LastGood LastGoodKeeper::CollectNow() const {
-  xds::LastGood content = Collect(*graph_);
+  xds::LastGoodCollector collector(*graph_);
+  collector.Step(std::numeric_limits<size_t>::max());
+  xds::LastGood content = collector.Take();
   content.written = server_.dispatcher().wall_now();
   return content;
 }
 
-xds::LastGood LastGoodKeeper::Collect(const xds::StagingGraph& graph) {
-  xds::LastGood content;
-  content.resources.reserve(graph.size());
-  graph.ForEach([&](const xds::ResourceRow& row) {
-    if (row.is_static || row.active == nullptr) return;
-    const xds::Resource& resource = row.active->resource;
-    if (resource.message == nullptr) return;
-    if (resource.ttl > Duration::zero()) return;       // it is to end when nobody renews it
-    if (graph.IsDemanded(row.type, resource)) return;  // nobody would subscribe to it before a request asks again
-    content.resources.push_back({row.type, resource.name, resource.version, resource.hash, resource.message, ""});
-  });
-  return content;
-}
-
-// What is applied now is published at the end of this turn at the latest: which generation that is, is known then.
 void LastGoodKeeper::OnWriteTimer() {
   dirty_ = false;
   writing_ = true;
-  collected_ = CollectNow();
+  collector_.emplace(*graph_);
+  CollectSome();
+}
+
+// What is applied now is published at the end of this turn at the latest: which generation that is, is known then.
+void LastGoodKeeper::CollectSome() {
+  if (!collector_->Step()) return server_.dispatcher().Arm(collect_timer_, Duration::zero());
+  collected_ = collector_->Take();
+  collected_->written = server_.dispatcher().wall_now();
+  collector_.reset();
   server_.dispatcher().Arm(published_timer_, Duration::zero());
 }
 

@@ -11,6 +11,7 @@
 #include "source/server/dynamic/last_good_stats.h"
 #include "source/server/dynamic/last_good_writer.h"
 #include "source/server/server.h"
+#include "source/xds/last_good_collector.h"
 #include "source/xds/response_decoder.h"
 #include "source/xds/staging_graph.h"
 
@@ -51,8 +52,6 @@ class LastGoodKeeper final {
   void OnLive();     // the start is over: from now on there is something worth keeping
   LastGoodView view() const;
   void RefreshGauges();
-  // What is in use and worth keeping. Shares the messages: costs main names, versions and references.
-  static xds::LastGood Collect(const xds::StagingGraph& graph);
 
  private:
   LastGoodKeeper(Server& server, xds::LastGoodStore store);
@@ -62,6 +61,7 @@ class LastGoodKeeper final {
   void Schedule();
   xds::LastGood CollectNow() const;
   void OnWriteTimer();
+  void CollectSome();
   void OnPublished();
   void OnWritten(const LastGoodWriter::Written& result);
   void OnConfirmTimer();
@@ -83,8 +83,9 @@ class LastGoodKeeper final {
   uint64_t generation_ = 0;
   size_t left_out_ = 0;
   MonotonicTime next_write_{}, write_began_{};
-  absl::optional<xds::LastGood> collected_;  // waits for being in use
-  event::Timer write_timer_, published_timer_, confirm_timer_, silence_timer_;
+  absl::optional<xds::LastGoodCollector> collector_;  // at work, turn by turn
+  absl::optional<xds::LastGood> collected_;           // waits for being in use
+  event::Timer write_timer_, collect_timer_, published_timer_, confirm_timer_, silence_timer_;
 };
 
 }  // namespace outrigger::server

@@ -54,8 +54,8 @@ class ProxyUnderPush {
   void Linger(int seconds);  // real ones: for timers
   // From now on caches are emptied between decoding and the rest: large messages do that themselves.
   void ColdCaches() { cold_ = true; }
-  // CPU seconds of main to collect all that is in use for the last-good store, and to free it again.
-  double Collect() const;
+  // CPU seconds of main for the part that takes longest of collecting what is in use for the last-good store.
+  double LongestCollecting() const;
   // Virtual seconds are not waited for: timers of the graph that hold clusters back are passed over by resending.
   server::Server& server() { return *server_; }
 
