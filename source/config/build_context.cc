@@ -55,8 +55,9 @@ void Found::Finish() {
   unique(dependencies.files);
   std::sort(runtime_keys.begin(), runtime_keys.end());
   runtime_keys.erase(std::unique(runtime_keys.begin(), runtime_keys.end()), runtime_keys.end());
-  runtime_keys.shrink_to_fit();
-  subscriptions.shrink_to_fit();
+  // Copies take what they need. Without exceptions shrink_to_fit does nothing.
+  runtime_keys = std::vector<uint64_t>(runtime_keys);
+  subscriptions = std::vector<Subscription>(subscriptions);
   // By slot, not by address: in this order they are given back, and the next names take them.
   if (slots == nullptr) return;
   auto& clusters = slots->clusters;

@@ -13,9 +13,8 @@ model::OriginId Origins::Add(schema::Origin resource) {
   // As it prints itself: word "NAME" (version VERSION).
   const auto name_at = static_cast<uint32_t>(schema::ResourceWord(resource.type).size() + 2);
   const auto name_size = static_cast<uint32_t>(resource.name.size());
-  std::string text = resource.ToString();
-  text.shrink_to_fit();  // there may be very many
-  auto texts = std::make_shared<ResourceOrigin>(id, std::move(text));
+  const std::string text = resource.ToString();  // a copy takes what it needs: there may be very many
+  auto texts = std::make_shared<ResourceOrigin>(id, text);
   resources_.emplace(id, Resource{&*types_.insert(resource.type).first, name_at, name_size, std::move(texts), {}});
   return id;
 }

@@ -1,6 +1,7 @@
 #include "source/model/endpoint_registry.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <tuple>
 #include <utility>
@@ -9,6 +10,13 @@
 
 namespace outrigger::model {
 namespace {
+
+// shrink_to_fit does nothing without exceptions.
+template <class T>
+void GiveRoomBack(std::vector<T>* list) {
+  if (list->capacity() == list->size()) return;
+  *list = std::vector<T>(std::make_move_iterator(list->begin()), std::make_move_iterator(list->end()));
+}
 
 constexpr uint32_t kEdsFlags = kEdsUnhealthy | kEdsDegraded | kEdsDraining;
 constexpr size_t kSearched = 32;  // so many are searched one by one
@@ -206,10 +214,10 @@ std::shared_ptr<const EndpointSet> EndpointRegistry::Build(absl::string_view clu
     if (locality.priority < kMostPriorities) Add(known, locality, spec.per_host_max_connections, making);
   }
   if (making.set->priorities.empty()) making.set->priorities.resize(1);
-  making.set->priorities.shrink_to_fit();
+  GiveRoomBack(&making.set->priorities);
   for (size_t p = 0; p < making.members.size(); ++p) {
     auto& localities = making.set->priorities[p].localities;
-    localities.shrink_to_fit();
+    GiveRoomBack(&localities);
     for (size_t l = 0; l < localities.size(); ++l)
       localities[l].endpoints = EndpointList(std::move(making.members[p][l]));
   }

@@ -20,7 +20,7 @@ class CellCounts {
   uint64_t CodeOf(size_t member, const StatField& field, uint32_t status) const;
   void AddTo(size_t member, const StatField& field, HistogramTotals& totals) const;
   bool empty() const { return cells_.empty(); }
-  void Trim() { cells_.shrink_to_fit(); }
+  void Trim() { cells_ = std::vector<Cell>(cells_); }  // shrink_to_fit does nothing without exceptions
 
  private:
   struct Cell {

@@ -43,7 +43,7 @@ struct Idle {
 
 TEST(ConfigMemoryTest, AnIdleClusterIsSmallWithAnyNumberOfWorkers) {
   SKIP_WHERE_MALLINFO_KNOWS_NOTHING();
-  constexpr double kMost = 4800;         // bytes
+  constexpr double kMost = 4200;         // bytes
   constexpr double kMostOfWorker = 256;  // for each further one
   const double one = Idle(1).per_cluster(), three = Idle(3).per_cluster();
   std::printf("%.0f bytes per idle cluster, %.0f for each further worker\n", one, (three - one) / 2);
