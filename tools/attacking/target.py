@@ -139,6 +139,12 @@ class Target:
 
     def files_of_its_own(self):
         """Open files but for the connections that it keeps to its backends and the one that asks."""
-        statistics = self.statistics()
-        kept = sum(value for name, value in statistics.items() if name.endswith(".upstream_cx_active"))
-        return len(os.listdir(f"/proc/{self.pid}/fd")) - kept
+        kept = self.kept_upstream()
+        while True:  # none of those opened or closed between the two looks
+            files, before = len(os.listdir(f"/proc/{self.pid}/fd")), kept
+            kept = self.kept_upstream()
+            if kept == before:
+                return files - kept
+
+    def kept_upstream(self):
+        return sum(value for name, value in self.statistics().items() if name.endswith(".upstream_cx_active"))

@@ -99,7 +99,7 @@ TEST_F(LostListenerTest, WhoShakesHandsIsAnsweredByWhatItHadLast) {
 
 // Whom one worker accepts another is to have, and a listener goes meanwhile: in each order of their turns.
 TEST(HandedOverTest, WhoWasAcceptedBeforeTheListenerWentIsAnswered) {
-  int served = 0, refused = 0;
+  int served = 0;
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     event::SimulatedWorld world(seed, event::FaultPlan::None());
     const auto server_loop = world.MakeDispatcher(world.AddHost({"10.0.0.4"}));
@@ -128,20 +128,17 @@ TEST(HandedOverTest, WhoWasAcceptedBeforeTheListenerWentIsAnswered) {
     proxy.config().RemoveListener();
     proxy.config().RemoveRoutes();
     proxy.Publish();
-    for (TestClient::Exchange* exchange : exchanges) {
-      ASSERT_TRUE(world.RunUntil([&] { return exchange->done(); }, seconds(20))) << "seed " << seed;
-      ++(exchange->failed() ? refused : served);
-      if (exchange->failed())
-        EXPECT_EQ(exchange->why(), "connect_failed") << "seed " << seed;
-      else
-        EXPECT_EQ(exchange->response().status, 200u) << "seed " << seed;
+    world.RunFor(seconds(20));
+    for (const TestClient::Exchange* exchange : exchanges) {
+      if (!exchange->done()) continue;  // still in the queue of the socket
+      EXPECT_FALSE(exchange->failed()) << "seed " << seed << ": " << exchange->why();
+      ++served;
     }
     clients.clear();
     proxy.Stop();
     world.RunUntil([&] { return proxy.stopped(); }, minutes(1));
   }
-  EXPECT_GT(served, 100);
-  printf("%d served, %d not accepted any more\n", served, refused);
+  EXPECT_GT(served, 300);
 }
 
 }  // namespace
