@@ -130,23 +130,27 @@ class HttpConnection final : public http::ClientSessionOwner, public event::Defe
   bool Takes() const {
     if (gone_) return false;
     if (!connected_) return load_.options_.http2 || waiting_.empty();
+    if (!load_.options_.http2 && load_.dispatcher_.now() - used_ > kLongestIdle) return false;
     return session_->accepts_streams() && (load_.options_.http2 || session_->active_streams() == 0);
   }
   void Give(Call& call) {
     if (!connected_) return waiting_.push_back(&call);
     call.Send(*session_);
   }
+  // As clients do: a request on a connection that the server may be about to close as idle would cross that.
+  static constexpr Duration kLongestIdle = seconds(5);
 
  private:
   void OnSessionReady() override {
     connected_ = true;
+    used_ = load_.dispatcher_.now();
     while (!waiting_.empty()) {
       Call* call = waiting_.front();
       waiting_.pop_front();
       call->Send(*session_);
     }
   }
-  void OnStreamClosed() override {}
+  void OnStreamClosed() override { used_ = load_.dispatcher_.now(); }
   void OnGoAway() override { gone_ = true; }
   void OnSessionClosed(const net::CloseInfo& why) override {
     gone_ = true;
@@ -161,6 +165,7 @@ class HttpConnection final : public http::ClientSessionOwner, public event::Defe
   std::deque<Call*> waiting_;
   bool connected_ = false;
   bool gone_ = false;
+  MonotonicTime used_{};  // last
 };
 
 HttpLoad::HttpLoad(event::Dispatcher& dispatcher, Options options, Tally& tally)

@@ -219,7 +219,7 @@ TEST_F(QuietClientTest, AFloodOfSilentHandshakesKeepsNobodyOut) {
     for (int i = 0; i < 8; ++i) Connect(false);
     ExpectServed(Connect(true));
   }
-  EXPECT_EQ(Stat("listener.test.downstream_cx_handshakes_active"), 10);
+  EXPECT_EQ(Stat("listener.test.downstream_cx_handshakes_active"), 9);  // the last polite one is through
   EXPECT_GE(Stat("listener.test.downstream_cx_handshake_overflow"), 150);
   ExpectServed(early);
 }
