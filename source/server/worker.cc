@@ -126,11 +126,7 @@ void Worker::ReportUse() {
 
 WorkerListener* Worker::FindListener(model::ListenerSlot slot) {
   WorkerListener* found = FindListener(slot.index);
-  if (found != nullptr && found->slot() == slot) return found;
-  // One that goes still takes who was on his way to it.
-  const auto leaving =
-      std::find_if(leaving_.begin(), leaving_.end(), [slot](const auto& l) { return l->slot() == slot; });
-  return leaving == leaving_.end() ? nullptr : leaving->get();
+  return found != nullptr && found->slot() == slot ? found : nullptr;
 }
 
 void Worker::TakeOver(HandedOver socket) {

@@ -79,8 +79,7 @@ void WorkerListener::Update(std::shared_ptr<const model::Listener> config, const
 
 void WorkerListener::LoseSlot(std::shared_ptr<const model::Snapshot> before) {
   connections_.ForEach([&before](DownstreamConnection& connection) { connection.LoseListener(before); });
-  const bool awaited = config_->exact_balance && neighbours_.peers != nullptr;  // some may be on their way from others
-  if (!runs_.empty() || awaited) last_followed_ = std::move(before);
+  if (!runs_.empty()) last_followed_ = std::move(before);
 }
 
 void WorkerListener::StopAccepting() {
