@@ -99,7 +99,7 @@ void DownstreamConnection::Recheck(const std::shared_ptr<const model::Snapshot>&
   }
   const MonotonicTime now = worker().dispatcher().now();
   const MonotonicTime end = std::min(drain_end_, now + owner_.drain_time());
-  PlanDrain(now, owner_.DrainMoment(end), end);
+  PlanDrain(now, std::max(owner_.DrainMoment(end), owner_.IdleMoment(now, end)), end);
 }
 
 void DownstreamConnection::PlanDrain(MonotonicTime ask, MonotonicTime idle, MonotonicTime end) {

@@ -25,6 +25,8 @@ namespace {
 // Where an accepted socket is counted (AcceptedSocket::held).
 enum Held : uint8_t { kInLoad = 1, kInListenerLimit = 2, kInProcessLimit = 4 };
 
+constexpr Duration kPatience = seconds(60);  // with idle clients, in a gradual drain that lasts long enough
+
 }  // namespace
 
 WorkerListener::WorkerListener(upstream::WorkerContext& worker, size_t worker_index,
@@ -110,7 +112,11 @@ void WorkerListener::EndDrain() {
 
 void WorkerListener::PlanDrain(DownstreamConnection& connection) {
   const MonotonicTime ask = DrainMoment(drain_ends_);
-  connection.PlanDrain(ask, ask, drain_ends_);
+  connection.PlanDrain(ask, IdleMoment(ask, drain_ends_), drain_ends_);
+}
+
+MonotonicTime WorkerListener::IdleMoment(MonotonicTime ask, MonotonicTime end) const {
+  return drain_.gradual && end > ask ? ask + std::min<Duration>(kPatience, (end - ask) / 2) : ask;
 }
 
 MonotonicTime WorkerListener::DrainMoment(MonotonicTime end) {

@@ -73,6 +73,9 @@ class WorkerListener final : public net::TcpListener::Owner, public net::Listene
   void EndDrain();
   // When one of many connections that drain until `end` has its turn: now, or some moment well before the end.
   MonotonicTime DrainMoment(MonotonicTime end);
+  // When one that is asked at `ask` need not be waited for any longer if it says nothing: who asks anything until then
+  // is told, so that hardly any request crosses the close.
+  MonotonicTime IdleMoment(MonotonicTime ask, MonotonicTime end) const;
   bool Watches(const ListenSockets& sockets) const;
   void OnSecond();  // asks those whose time has come, closes what outstayed it
   void CloseConnections();
