@@ -70,6 +70,18 @@ TEST_F(FormatTest, MissingIsADashOrNothing) {
   EXPECT_EQ(Text(""), "");
 }
 
+TEST_F(FormatTest, SaysWhichCommandsItHasWhereverTheyStand) {
+  std::vector<Operator> seen;
+  const auto note = [&seen](const FormatCommand& command) { seen.push_back(command.op); };
+  TextFormat::Create("a %PROTOCOL% b %RESPONSE_CODE%", {})->ForEachCommand(note);
+  EXPECT_EQ(seen, (std::vector<Operator>{Operator::kProtocol, Operator::kResponseCode}));
+  seen.clear();
+  TextFormat().ForEachCommand(note);
+  JsonFormat::Create({{"list", Value(Value::List{S("%DURATION%"), Value(1.0)})}, {"text", S("x%BYTES_SENT%")}}, {})
+      ->ForEachCommand(note);
+  EXPECT_EQ(seen, (std::vector<Operator>{Operator::kDuration, Operator::kBytesSent}));
+}
+
 TEST_F(FormatTest, HeadersHaveAlternativesAndLengths) {
   request_.Add(http::HeaderName("x-a"), "value?q");
   trailers_.Add(http::HeaderName("t"), "trail");
