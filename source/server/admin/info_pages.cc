@@ -131,7 +131,10 @@ AdminResponse Listeners(Server& server, const AdminRequest& request) {
   std::string text;
   for (const model::Listener* listener : SortedListeners(server.context().snapshot())) {
     std::vector<net::Address> addresses = server.sockets().AddressesOf(listener->name);
-    if (addresses.empty()) addresses = listener->addresses;
+    if (addresses.empty()) {  // it does not listen yet, or never: a port that is still to be chosen is no address
+      addresses = listener->addresses;
+      std::erase_if(addresses, [](const net::Address& address) { return address.ip() && address.port() == 0; });
+    }
     admin::ListenerStatus& status = *all.add_listener_statuses();
     status.set_name(listener->name);
     for (size_t i = 0; i < addresses.size(); ++i) {
