@@ -155,11 +155,6 @@ class LiveMesh {
   }
 
  private:
-  // OpenSSL's clock is the world's while the mesh lives.
-  struct Clock {
-    explicit Clock(const event::SimulatedWorld& world) { UseClockOf(&world); }
-    ~Clock() { UseClockOf(nullptr); }
-  };
   void MakeServers() {
     server_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.4"}));
     state_.server_http2 = dice_.OneIn(2);
@@ -281,7 +276,7 @@ dynamic_resources:
   Random dice_;
   const bool make_before_break_;
   event::SimulatedWorld world_;
-  Clock clock_;
+  ClockOf clock_;
   tls::TestAuthority authority_;
   State state_;
   std::unique_ptr<SimulatedControlPlane> control_plane_;

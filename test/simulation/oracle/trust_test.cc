@@ -66,12 +66,6 @@ class Peer {
   event::Timer think_{[this] { Ask(); }};
 };
 
-// OpenSSL's clock is the world's while it lives.
-struct Clock {
-  explicit Clock(const event::SimulatedWorld& world) { UseClockOf(&world); }
-  ~Clock() { UseClockOf(nullptr); }
-};
-
 class TrustScene {
  public:
   explicit TrustScene(uint64_t seed)
@@ -142,7 +136,7 @@ class TrustScene {
   tls::SeededRandom seeded_;
   Random dice_;
   event::SimulatedWorld world_;
-  Clock clock_;
+  ClockOf clock_;
   tls::TestAuthority authority_;
   std::unique_ptr<event::Dispatcher> server_loop_, client_loop_;
   std::unique_ptr<TestServer> server_;

@@ -14,6 +14,11 @@ namespace outrigger::simulation {
 
 // OpenSSL's clock is that of `world` from now on; null: the real one again. A Hop does it for itself.
 void UseClockOf(const event::SimulatedWorld* world);
+// As long as it lives.
+struct ClockOf {
+  explicit ClockOf(const event::SimulatedWorld& world) { UseClockOf(&world); }
+  ~ClockOf() { UseClockOf(nullptr); }
+};
 
 // A small mesh drawn from a seed: clients, one proxy or two in a row with mutual TLS between them, servers. What speaks
 // HTTP/1 and what HTTP/2, how many workers, what the servers do to their connections: all from the seed.

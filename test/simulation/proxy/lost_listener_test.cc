@@ -5,12 +5,6 @@
 namespace outrigger::simulation {
 namespace {
 
-// Of OpenSSL, while it lives.
-struct Clock {
-  explicit Clock(const event::SimulatedWorld& world) { UseClockOf(&world); }
-  ~Clock() { UseClockOf(nullptr); }
-};
-
 class LostListenerTest : public testing::Test {
  protected:
   LostListenerTest() {
@@ -62,7 +56,7 @@ class LostListenerTest : public testing::Test {
 
   tls::SeededRandom seeded_{1};
   event::SimulatedWorld world_{1, event::FaultPlan::None()};
-  Clock clock_{world_};
+  ClockOf clock_{world_};
   tls::TestAuthority authority_{world_.wall_now()};
   std::unique_ptr<event::Dispatcher> server_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.4"}));
   std::unique_ptr<event::Dispatcher> client_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.1"}));

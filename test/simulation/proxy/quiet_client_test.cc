@@ -11,12 +11,6 @@
 namespace outrigger::simulation {
 namespace {
 
-// Of OpenSSL, while it lives.
-struct Clock {
-  explicit Clock(const event::SimulatedWorld& world) { UseClockOf(&world); }
-  ~Clock() { UseClockOf(nullptr); }
-};
-
 // A listener filter that wants more than anybody sends here.
 class Curious final : public net::ListenerFilter {
  public:
@@ -98,7 +92,7 @@ class QuietClientTest : public testing::Test {
 
   tls::SeededRandom seeded_{1};
   event::SimulatedWorld world_{1, event::FaultPlan::None()};
-  Clock clock_{world_};
+  ClockOf clock_{world_};
   tls::TestAuthority authority_{world_.wall_now()};
   std::unique_ptr<event::Dispatcher> server_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.4"}));
   std::unique_ptr<event::Dispatcher> client_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.1"}));
