@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,17 +117,26 @@ IoResult EpollEngine::Connect(int fd, const sockaddr* address, socklen_t length)
   return result == -EINTR ? -EINPROGRESS : result;
 }
 
+// The four calls of a small exchange, without what the library puts around them: a thread of a process with several
+// may be cancelled in its read() and send(), which costs two atomic operations each; and recvfrom() does not go through
+// the file layer. Together some 130 ns of an exchange.
 IoResult EpollEngine::Readv(int fd, const iovec* into, int count) {
-  if (count == 1) return Retry([&] { return ::read(fd, into->iov_base, into->iov_len); });
+  if (count == 1) {
+    const IoResult got =
+        Retry([&] { return ::syscall(SYS_recvfrom, fd, into->iov_base, into->iov_len, 0, nullptr, nullptr); });
+    if (got != -ENOTSOCK) return got;
+  }
   return Retry([&] { return ::readv(fd, into, count); });
 }
 
 IoResult EpollEngine::Writev(int fd, const iovec* from, int count) {
-  if (count == 1) return Retry([&] { return ::send(fd, from->iov_base, from->iov_len, MSG_NOSIGNAL); });
+  if (count == 1) {
+    return Retry([&] { return ::syscall(SYS_sendto, fd, from->iov_base, from->iov_len, MSG_NOSIGNAL, nullptr, 0); });
+  }
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(from);
   message.msg_iovlen = static_cast<size_t>(count);
-  return Retry([&] { return ::sendmsg(fd, &message, MSG_NOSIGNAL); });
+  return Retry([&] { return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL); });
 }
 
 IoResult EpollEngine::Peek(int fd, char* into, size_t n) {

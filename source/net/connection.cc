@@ -2,20 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <iterator>
 
 #include "source/base/bug.h"
+#include "source/net/heavy_output.h"
 #include "source/net/read_block.h"
 
 namespace outrigger::net {
-
-absl::string_view CloseReasonName(CloseReason reason) {
-  static constexpr absl::string_view kNames[] = {
-      "local",           "local_abort",      "peer",         "peer_reset",   "connect_failed",
-      "connect_timeout", "transport_failed", "idle_timeout", "write_stalled"};
-  const size_t i = static_cast<size_t>(reason);
-  return i < std::size(kNames) ? kNames[i] : "unknown";
-}
 
 namespace {
 
@@ -170,6 +162,7 @@ void Connection::OnReady(uint32_t ready_bits) {
   // Handshakes are dear and strangers are many: those who are known already come first. Ends are cheap.
   const bool stranger = !transport_->handshake_done() || (stats_.bytes_read == 0 && !client_);
   if (stranger && (ready_bits & (event::kPeerClosed | event::kError)) == 0) return dispatcher_.AtNextTurn(*this);
+  const HeavyOutputAfter heavy;
   ReadAndDeliver();
 }
 
@@ -194,6 +187,7 @@ void Connection::OnNextTurn() {
     if (linger_) DiscardInput();
     return;
   }
+  const HeavyOutputAfter heavy;
   if (HasUndelivered()) Deliver();
   if (!closed_ && !offer_again_) ReadAndDeliver();
   if (!closed_) CheckBothEnded();
@@ -336,7 +330,8 @@ void Connection::WroteOutput() {
     return;
   }
   if (output_.empty()) return;
-  dispatcher_.AtEndOfTurn(*this);
+  const bool soon = output_.size() >= kHeavyOutput && writable_ && announced_ && !reads_first_;
+  if (!soon || !HeavyOutputAfter::Add(*this)) dispatcher_.AtEndOfTurn(*this);
   if (output_.size() >= kFlushNow && writable_ && announced_ && !broken_) {
     if (TryFlush() == IoStatus::kClosed) broken_ = true;  // told at the end of the turn
   }

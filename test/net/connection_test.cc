@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "source/net/read_block.h"
@@ -203,6 +204,47 @@ TEST_F(ConnectionTest, StoredSmallPiecesShareOneReadBlock) {
   }
   EXPECT_EQ(kept.size(), 30000u);
   EXPECT_LE(kept.charged(), 2 * (size_t{kLargeBlock} + sizeof(Block)) + 1024);
+}
+
+TEST_F(ConnectionTest, MuchOutputIsSentBeforeTheNextOneIsReadAndUsesTheSameBlock) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "a read block is not used again here";
+#endif
+  // Two sources that become ready in one turn, each with somebody to pass it on to.
+  const auto [from, to] = TcpPair(loop_);
+  End c(loop_, from), d(loop_, to);
+  const auto [out1, far1] = TcpPair(loop_);
+  End e(loop_, out1), f(loop_, far1);
+  const auto [out2, far2] = TcpPair(loop_);
+  End g(loop_, out2), h(loop_, far2);
+  Turns(loop_);
+  const std::string body(24 * 1024, 'b');
+  std::vector<const char*> blocks;
+  size_t waiting = 0;
+  const auto relay = [&](End& out) {
+    return [&](Buffer& input, bool) {
+      waiting += e->output().size() + g->output().size();
+      blocks.push_back(input.Front().data());
+      out->Write(std::move(input));
+    };
+  };
+  (*b_)->PauseReading();
+  d->PauseReading();
+  (*a_)->Write(body);
+  c->Write(body);
+  std::string seen(body.size(), '\0');
+  const auto is_whole = [&](int fd) {
+    return loop_.engine().Peek(fd, seen.data(), seen.size()) == static_cast<event::IoResult>(body.size());
+  };
+  ASSERT_TRUE(RunUntil(loop_, [&] { return is_whole((*b_)->fd()) && is_whole(d->fd()); }));
+  b_->recorder.on_data = relay(e);
+  d.recorder.on_data = relay(g);
+  (*b_)->ResumeReading();
+  d->ResumeReading();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return f.recorder.got.size() + h.recorder.got.size() == 2 * body.size(); }));
+  EXPECT_EQ(waiting, 0u);
+  ASSERT_EQ(blocks.size(), 2u);
+  EXPECT_EQ(blocks[0], blocks[1]);
 }
 
 TEST_F(ConnectionTest, MoreThanAFlushWaitingIsWrittenAtOnce) {
