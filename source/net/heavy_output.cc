@@ -14,6 +14,7 @@ Waiting& WaitingOfThread() {
 
 bool HeavyOutputAfter::Add(event::EndOfTurn& hook) {
   if (t_depth == 0) return false;
+  hook.Unlink();  // of the turn's end, or because it waits here already
   WaitingOfThread().PushBack(hook);
   t_waiting = true;
   return true;

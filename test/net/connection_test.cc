@@ -247,6 +247,19 @@ TEST_F(ConnectionTest, MuchOutputIsSentBeforeTheNextOneIsReadAndUsesTheSameBlock
   EXPECT_EQ(blocks[0], blocks[1]);
 }
 
+TEST_F(ConnectionTest, MuchOutputInPiecesOfOneEventIsOneWrite) {
+  const std::string piece(20 * 1024, 'p');
+  b_->recorder.on_data = [&](Buffer& input, bool) {
+    input.Clear();
+    for (int i = 0; i < 3; ++i) (*b_)->Write(piece);
+  };
+  const CountingEngine::Counts before = counts_;
+  (*a_)->Write("request");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return (*b_)->stats().bytes_written == 3 * piece.size(); }));
+  EXPECT_EQ(counts_.writev - before.writev, 2) << "the request and its answer";
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a_->recorder.got.size() == 3 * piece.size(); }));
+}
+
 TEST_F(ConnectionTest, MoreThanAFlushWaitingIsWrittenAtOnce) {
   const CountingEngine::Counts before = counts_;
   (*a_)->SetWriteLimits(0);
