@@ -13,7 +13,11 @@ constexpr int kEndOfTurnPasses = 4;
 // What next-turn work, and what timers, may take of a turn once somebody waits for the loop: then descriptors that
 // became ready come first again. One of each runs whatever it takes. Simulated time stands still meanwhile: all of them
 // run.
-constexpr Duration kShareOfTurn = microseconds(50);
+constexpr Duration kShareOfTurn = microseconds(30);
+
+// Before work that can wait, the loop looks again whether somebody became ready while others were served: at most so
+// often. What takes its share of a turn is not to stand between a request and an answer that comes at once.
+constexpr int kLooksAgain = 2;
 
 // Of what is to be destroyed at the end of the turn, the list keeps room for so many.
 constexpr size_t kMostKept = 1024;
@@ -80,11 +84,18 @@ bool Dispatcher::RunOnce(Duration longest_wait) {
   RefreshClock();
   turn_began_.store(now_.time_since_epoch().count(), std::memory_order_relaxed);
   const size_t due = next_turn_.CountSlow();  // who asks while events are delivered means the turn after this
-  size_t ran = static_cast<size_t>(engine_->Deliver());
+  int delivered = engine_->Deliver();
+  size_t ran = static_cast<size_t>(delivered);
   ran += RunTimers();
   ran += RunPosted();
   ran += RunEndOfTurn();
   if (due > 0) {  // those above have been served, what they wrote is sent
+    for (int look = 0; delivered > 0 && look < kLooksAgain; ++look) {
+      engine_->Wait(Duration::zero());
+      RefreshClock();
+      delivered = engine_->Deliver();
+      ran += RunEndOfTurn();
+    }
     ran += RunNextTurn(due);
     ran += RunEndOfTurn();
   }

@@ -1,10 +1,12 @@
 #include "source/event/epoll_engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -82,11 +84,21 @@ EpollEngine::EpollEngine(EpollOptions options)
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = Tag(wake_, 0);
   OUTRIGGER_CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) == 0);
+  MakeRoomForDescriptors();
+}
+
+void EpollEngine::MakeRoomForDescriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const int last = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kDescriptorsAtOnce)) - 1;
+  const int copy = fcntl(epoll_, F_DUPFD_CLOEXEC, last);  // the table stays as large as it was for this
+  if (copy >= 0) close(copy);
 }
 
 EpollEngine::~EpollEngine() {
   resolver_.reset();
   watcher_.reset();
+  for (; next_to_close_ < to_close_.size(); ++next_to_close_) close(to_close_[next_to_close_]);
   close(wake_);
   close(epoll_);
 }
@@ -150,8 +162,24 @@ IoResult EpollEngine::Close(int fd) {
   if (fd >= 0 && static_cast<size_t>(fd) < registered_.size() && registered_[fd].handler != nullptr) {
     registered_[fd].handler = nullptr;
     ++registered_[fd].generation;
+    if (++closed_at_once_ > kClosesAtOnce) {
+      to_close_.push_back(fd);
+      return 0;
+    }
   }
   return Result(::close(fd));  // never repeated: the number may be in use again already
+}
+
+void EpollEngine::CloseWaiting() {
+  closed_at_once_ = 0;
+  if (to_close_.empty()) return;
+  const MonotonicTime until = MonotonicNow() + kShareOfCloses;
+  do {
+    ::close(to_close_[next_to_close_++]);
+  } while (next_to_close_ < to_close_.size() && MonotonicNow() < until);
+  if (next_to_close_ < to_close_.size()) return;
+  to_close_.clear();
+  next_to_close_ = 0;
 }
 
 IoResult EpollEngine::SetOption(int fd, int level, int name, const void* value, socklen_t length) {
@@ -242,6 +270,8 @@ void EpollEngine::Unregister(int fd) {
 }
 
 void EpollEngine::Wait(Duration longest) {
+  CloseWaiting();
+  if (!to_close_.empty()) longest = Duration::zero();
   if (resolver_ != nullptr) longest = std::min(longest, resolver_->NextDue());
   if (!unwatched_.empty()) longest = Duration::zero();
   if (!unwatched_listeners_.empty()) longest = std::min(longest, kUnwatchedEvery);
@@ -269,6 +299,25 @@ int EpollEngine::DeliverUnwatched() {
 int EpollEngine::Deliver() {
   int called = DeliverUnwatched();
   if (!unwatched_listeners_.empty()) called += DeliverUnwatchedListeners();
+  called += DeliverReady();
+  if (watcher_ != nullptr) called += watcher_->Deliver();
+  if (resolver_ != nullptr) called += resolver_->Deliver();
+  return called;
+}
+
+int EpollEngine::DeliverReady() {
+  int called = 0;
+  for (int batch = 0; ready_count_ == kMostEvents && batch < kMostBatches; ++batch) {
+    const MonotonicTime begun = MonotonicNow();
+    called += DeliverBatch();
+    if (MonotonicNow() - begun > kIdleBatch) return called;
+    ready_count_ = std::max(epoll_wait(epoll_, ready_, kMostEvents, 0), 0);
+  }
+  return called + DeliverBatch();
+}
+
+int EpollEngine::DeliverBatch() {
+  int called = 0;
   for (int i = 0; i < ready_count_; ++i) {
     const uint64_t tag = ready_[i].data.u64;
     const uint32_t fd = static_cast<uint32_t>(tag);
@@ -279,8 +328,6 @@ int EpollEngine::Deliver() {
     ++called;
   }
   ready_count_ = 0;
-  if (watcher_ != nullptr) called += watcher_->Deliver();
-  if (resolver_ != nullptr) called += resolver_->Deliver();
   return called;
 }
 

@@ -71,6 +71,12 @@ class EpollEngine final : public Engine {
 
  private:
   static constexpr int kMostEvents = 32;  // then what they wrote is sent
+  // Unless they had next to nothing to do at once, or put it off: then whoever is ready behind them is looked for too.
+  static constexpr Duration kIdleBatch = microseconds(10);
+  static constexpr int kMostBatches = 16;
+  // The kernel doubles a process's table of descriptors when it is full, and if there are threads waits for all CPUs
+  // then: a turn of milliseconds. So it gets room for as many at the start.
+  static constexpr int kDescriptorsAtOnce = 16 * 1024;
   // Who hears of a descriptor. The generation tells events of an earlier registration of the same number apart.
   struct Registered {
     IoHandler* handler = nullptr;
@@ -82,6 +88,14 @@ class EpollEngine final : public Engine {
   };
   static constexpr Duration kUnwatchedEvery = milliseconds(100);
   Registered& Slot(int fd);
+  // Closing what still holds much, as when a connection with a hundred streams ends, takes the kernel long: after some,
+  // the others wait for the turns after.
+  static constexpr int kClosesAtOnce = 2;
+  static constexpr Duration kShareOfCloses = microseconds(30);
+  void MakeRoomForDescriptors();
+  void CloseWaiting();
+  int DeliverReady();
+  int DeliverBatch();
   int DeliverUnwatched();
   int DeliverUnwatchedListeners();
 
@@ -92,6 +106,9 @@ class EpollEngine final : public Engine {
   std::vector<Registered> registered_;  // by descriptor
   epoll_event ready_[kMostEvents];
   int ready_count_ = 0;
+  int closed_at_once_ = 0;  // in this turn
+  std::vector<int> to_close_;
+  size_t next_to_close_ = 0;
   std::vector<uint64_t> unwatched_;                     // tags of connections that epoll did not take: they have ended
   std::vector<UnwatchedListener> unwatched_listeners_;  // as well not taken: tried again, and looked at meanwhile
   MonotonicTime listeners_due_;

@@ -1,5 +1,8 @@
 #include "source/event/dispatcher.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <thread>
@@ -114,6 +117,35 @@ TEST_F(DispatcherTest, WhatWasWrittenGoesOutBeforeNextTurnWork) {
   dispatcher_.AtEndOfTurn(hook);
   dispatcher_.RunOnce(seconds(60));
   EXPECT_EQ(log_, "end again ");
+}
+
+struct Ready : IoHandler {
+  explicit Ready(std::function<void()> run) : run(std::move(run)) {}
+  void OnReady(uint32_t ready_bits) override {
+    if ((ready_bits & kReadable) != 0) run();
+  }
+  std::function<void()> run;
+};
+
+TEST_F(DispatcherTest, WhoBecomesReadyBecauseOthersWereServedComesBeforeNextTurnWork) {
+  int asks[2], answers[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, asks), 0);
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, answers), 0);
+  Ready answered([&] { log_ += "answered "; });
+  Ready asked([&] {
+    log_ += "asked ";
+    ASSERT_EQ(write(answers[1], "x", 1), 1);
+  });
+  Engine& engine = dispatcher_.engine();
+  engine.Register(asks[0], &asked);
+  engine.Register(answers[0], &answered);
+  dispatcher_.RunOnce(Duration::zero());  // both can be written to
+  Again again([&] { log_ += "again "; });
+  dispatcher_.AtNextTurn(again);
+  ASSERT_EQ(write(asks[1], "x", 1), 1);
+  dispatcher_.RunOnce(Duration::zero());
+  EXPECT_EQ(log_, "asked answered again ");
+  for (const int fd : {asks[0], asks[1], answers[0], answers[1]}) engine.Close(fd);
 }
 
 TEST_F(DispatcherTest, ManyTimersThatAreDueTogetherLeaveTheLoopBetween) {

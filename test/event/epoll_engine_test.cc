@@ -3,13 +3,18 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -273,6 +278,55 @@ TEST_F(EpollEngineTest, AListeningSocketThatTheKernelDoesNotWatchIsLookedAtAndSt
   engine_.Close(pair.client);
   engine_.Close(pair.server);
   other.Unregister(listener_);
+}
+
+TEST_F(EpollEngineTest, TheTableOfDescriptorsHasRoomForManyFromTheStart) {
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  std::ifstream status("/proc/self/status");
+  uint64_t size = 0;
+  for (std::string line; size == 0 && std::getline(status, line);) sscanf(line.c_str(), "FDSize: %lu", &size);
+  EXPECT_GE(size, std::min<uint64_t>(limit.rlim_cur, 16'384));
+}
+
+TEST_F(EpollEngineTest, ConnectionsThatAreClosedTogetherAreAllClosedSomeOfThemLater) {
+  constexpr int kMany = 20;
+  std::vector<Pair> pairs;
+  Handler deaf([](uint32_t) {});
+  for (int i = 0; i < kMany; ++i) {
+    pairs.push_back(Connect());
+    engine_.Register(pairs.back().server, &deaf);
+  }
+  dispatcher_.RunOnce(Duration::zero());
+  for (const Pair& pair : pairs) EXPECT_EQ(engine_.Close(pair.server), 0);
+  const auto ended = [&] {
+    int count = 0;
+    for (const Pair& pair : pairs) count += Read(pair.client).empty() ? 1 : 0;
+    return count;
+  };
+  EXPECT_LT(ended(), kMany);
+  while (ended() < kMany) dispatcher_.RunOnce(Duration::zero());
+  for (const Pair& pair : pairs) engine_.Close(pair.client);
+}
+
+TEST_F(EpollEngineTest, WhoIsReadyBehindManyThatHaveNothingToDoIsServedInTheSameTurn) {
+  std::vector<Pair> pairs;
+  int served = 0;
+  Handler idle([&](uint32_t) { ++served; });
+  for (int i = 0; i < 60; ++i) {
+    pairs.push_back(Connect());
+    engine_.Register(pairs.back().server, &idle);
+  }
+  int most = 0;
+  while (most < 60) {  // a turn in which the system gave our CPU to somebody else looks as if they had much to do
+    for (const Pair& pair : pairs) Write(pair.client, "x");
+    do {
+      served = 0;
+      dispatcher_.RunOnce(Duration::zero());
+      most = std::max(most, served);
+    } while (served > 0);
+  }
+  for (const Pair& pair : pairs) engine_.Close(pair.client), engine_.Close(pair.server);
 }
 
 TEST_F(EpollEngineTest, FilesAreReadAppendedReplacedListedAndRemoved) {

@@ -26,7 +26,7 @@ class Placement:
         self.attacker = ["taskset", "-c", str(cpus[-1])] if self.apart else []
         self.proxy = others
         self.polite = others + (first if may else [])
-        self.behind = others + (["nice", "-n", "19"] if self.apart else [])  # the backends that attacks reach
+        self.behind = others + (["chrt", "--idle", "0"] if self.apart else [])  # the backends that attacks reach
 
 
 def typed(name, kind, **fields):
@@ -87,7 +87,7 @@ class Target:
             json.dump(config, f)
         command = placement.proxy + [os.path.abspath(f"{binaries}/source/exe/outrigger"), "-c", folder + "/attacked.json",
                                      "--concurrency", str(placement.workers), "-l", "error"]
-        self.program = Program("outrigger", command, folder).start()
+        self.program = Program("outrigger", command, folder, own_session=False).start()
         wait_until("the proxy is ready", lambda: self.program.check() and fetch(self.admin, "/ready")[0] == 200)
 
     def stop(self):

@@ -44,17 +44,17 @@ def fetch(port, path, method="GET"):
 
 
 class Program:
-    """A program with its output in a file of the demonstration's folder."""
+    """A program with its output in a file of the demonstration's folder, in a session of its own unless told otherwise."""
 
-    def __init__(self, name, command, folder):
-        self.name, self.command, self.folder = name, command, folder
+    def __init__(self, name, command, folder, own_session=True):
+        self.name, self.command, self.folder, self.own_session = name, command, folder, own_session
         self.log = os.path.join(folder, name + ".log")
         self.process = None
 
     def start(self):
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                                            start_new_session=True)
+                                            start_new_session=self.own_session)
         return self
 
     def output(self):
