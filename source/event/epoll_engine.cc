@@ -162,7 +162,7 @@ IoResult EpollEngine::Close(int fd) {
   if (fd >= 0 && static_cast<size_t>(fd) < registered_.size() && registered_[fd].handler != nullptr) {
     registered_[fd].handler = nullptr;
     ++registered_[fd].generation;
-    if (++closed_at_once_ > kClosesAtOnce) {
+    if (!registered_[fd].shared && ++closed_at_once_ > kClosesAtOnce) {
       to_close_.push_back(fd);
       return 0;
     }
@@ -210,10 +210,12 @@ EpollEngine::Registered& EpollEngine::Slot(int fd) {
 
 void EpollEngine::Register(int fd, IoHandler* handler) {
   RegisterLevel(fd, handler, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+  registered_[fd].shared = false;
 }
 
 void EpollEngine::RegisterShared(int fd, IoHandler* handler) {
   RegisterLevel(fd, handler, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE);
+  registered_[fd].shared = true;
 }
 
 void EpollEngine::RegisterLevel(int fd, IoHandler* handler, uint32_t epoll_events) {

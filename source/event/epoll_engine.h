@@ -81,6 +81,7 @@ class EpollEngine final : public Engine {
   struct Registered {
     IoHandler* handler = nullptr;
     uint32_t generation = 0;
+    bool shared = false;  // a listening socket: its address is free as soon as it is closed
   };
   struct UnwatchedListener {
     uint64_t tag;
@@ -89,7 +90,7 @@ class EpollEngine final : public Engine {
   static constexpr Duration kUnwatchedEvery = milliseconds(100);
   Registered& Slot(int fd);
   // Closing what still holds much, as when a connection with a hundred streams ends, takes the kernel long: after some,
-  // the others wait for the turns after.
+  // the others wait for the turns after. Never a listening socket.
   static constexpr int kClosesAtOnce = 2;
   static constexpr Duration kShareOfCloses = microseconds(30);
   void MakeRoomForDescriptors();
