@@ -269,7 +269,10 @@ Refusal ParseRequestHead(char* block, size_t size, const ParseContext& context, 
   out.block = block;
   out.size = size;
   const size_t line = LineSize(block, size);
-  if (line < 2 || block[line - 2] != '\r') return kBadStart;
+  if (line < 2 || block[line - 2] != '\r') {
+    const Refusal refusal = CheckRequestPrefix(absl::string_view(block, line));  // the same, in whatever parts it came
+    return refusal ? refusal : kBadStart;
+  }
   Refusal refusal = ParseRequestLine(absl::string_view(block, line - 2), context, out);
   if (!refusal && out.http10 && !context.http1.accept_http_10) refusal = Refusal{426, "low_version"};
   if (!refusal) refusal = ParseFields(line, /*request=*/true, context, out);

@@ -65,6 +65,7 @@ TEST(RequestTest, StartLinesAreStrict) {
       {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"s, "refused 400 http1.codec_error"},
       {std::string(64, 'M') + " / HTTP/1.1\r\nHost: a\r\n\r\n", std::string(64, 'M') + " http a / [] end"},
       {std::string(65, 'M') + " / HTTP/1.1\r\nHost: a\r\n\r\n", "refused 501 http1.method_too_long"},
+      {std::string(65, 'M') + "\n\n", "refused 501 http1.method_too_long"},
       {std::string(64, 'M') + "\x01 / HTTP/1.1\r\nHost: a\r\n\r\n", "refused 400 http1.codec_error"},
       {"GET / HTTP/1.1\r\n", ""},
       {"GET", ""},
