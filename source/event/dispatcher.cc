@@ -22,6 +22,12 @@ constexpr int kLooksAgain = 2;
 // Of what is to be destroyed at the end of the turn, the list keeps room for so many.
 constexpr size_t kMostKept = 1024;
 
+// Stands behind those who asked before this turn: who asks later means a turn after it.
+class EndOfNextTurn final : public NextTurn {
+ public:
+  void OnNextTurn() override {}
+};
+
 thread_local const Dispatcher* t_running = nullptr;
 
 class Running {
@@ -83,20 +89,21 @@ bool Dispatcher::RunOnce(Duration longest_wait) {
   engine_->Wait(WaitFor(longest_wait));
   RefreshClock();
   turn_began_.store(now_.time_since_epoch().count(), std::memory_order_relaxed);
-  const size_t due = next_turn_.CountSlow();  // who asks while events are delivered means the turn after this
+  EndOfNextTurn end;
+  if (!next_turn_.empty()) next_turn_.PushBack(end);  // who asks while events are delivered means the turn after this
   int delivered = engine_->Deliver();
   size_t ran = static_cast<size_t>(delivered);
   ran += RunTimers();
   ran += RunPosted();
   ran += RunEndOfTurn();
-  if (due > 0) {  // those above have been served, what they wrote is sent
+  if (end.linked()) {  // those above have been served, what they wrote is sent
     for (int look = 0; delivered > 0 && look < kLooksAgain; ++look) {
       engine_->Wait(Duration::zero());
       RefreshClock();
       delivered = engine_->Deliver();
       ran += RunEndOfTurn();
     }
-    ran += RunNextTurn(due);
+    ran += RunNextTurn(end);
     ran += RunEndOfTurn();
   }
   FreeDeferred();
@@ -173,15 +180,13 @@ bool Dispatcher::HasPosted() const {
          !deferred_.empty();
 }
 
-// Only those that were there when it began: whoever asks meanwhile means the turn after this. Who has to wait longer is
-// the first next time, so that all take turns.
-size_t Dispatcher::RunNextTurn(size_t due) {
+// Who has to wait longer is the first next time, so that all take turns.
+size_t Dispatcher::RunNextTurn(const NextTurn& end) {
   size_t ran = 0;
-  const MonotonicTime until = due > 1 ? engine_->MonotonicNow() + kShareOfTurn : MonotonicTime::max();
-  for (; due > 0 && !next_turn_.empty(); --due) {
+  for (const MonotonicTime until = engine_->MonotonicNow() + kShareOfTurn; &next_turn_.front() != &end;) {
     next_turn_.PopFront().OnNextTurn();
     ++ran;
-    if (due > 1 && engine_->MonotonicNow() >= until) break;
+    if (&next_turn_.front() != &end && engine_->MonotonicNow() >= until) break;
   }
   return ran;
 }

@@ -100,7 +100,7 @@ class Dispatcher final {
   friend class Timer;
   Duration WaitFor(Duration longest);
   void RefreshClock();
-  size_t RunNextTurn(size_t due);
+  size_t RunNextTurn(const NextTurn& end);
   size_t RunTimers();
   size_t RunPosted() ABSL_LOCKS_EXCLUDED(posted_mutex_);
   size_t RunEndOfTurn();

@@ -86,8 +86,7 @@ void Connection::BeginConnect(const ConnectOptions& options) {
   if (options.timeout > Duration::zero()) ArmTimer(options.timeout);
 }
 
-void Connection::FinishConnect(uint32_t ready_bits) {
-  if ((ready_bits & (event::kWritable | event::kError | event::kPeerClosed)) == 0) return;
+void Connection::FinishConnect() {
   int error = 0;
   socklen_t length = sizeof(error);
   const event::IoResult asked = dispatcher_.engine().GetOption(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
@@ -146,7 +145,13 @@ void Connection::OnReady(uint32_t ready_bits) {
   last_activity_ = dispatcher_.now();
   if ((ready_bits & event::kPeerClosed) != 0) peer_closed_hint_ = true;
   if ((ready_bits & (event::kReadable | event::kPeerClosed | event::kError)) != 0) readable_ = true;
-  if (connecting_) return FinishConnect(ready_bits);
+  const bool over = (ready_bits & (event::kPeerClosed | event::kError)) != 0;
+  if (connecting_) {
+    if (over) return FinishConnect();
+    if ((ready_bits & event::kWritable) == 0) return;
+    writable_ = true;
+    return dispatcher_.AtNextTurn(*this);  // what is to be sent on it has waited already
+  }
   if ((ready_bits & event::kWritable) != 0 && !writable_) {
     writable_ = true;
     dispatcher_.AtEndOfTurn(*this);  // output, or the transport's own bytes, waited for this
@@ -159,11 +164,24 @@ void Connection::OnReady(uint32_t ready_bits) {
     return;
   }
   if (NextTurn::linked()) return;  // it has its share of a turn yet to come
-  // Handshakes are dear and strangers are many: those who are known already come first. Ends are cheap.
-  const bool stranger = !transport_->handshake_done() || (stats_.bytes_read == 0 && !client_);
-  if (stranger && (ready_bits & (event::kPeerClosed | event::kError)) == 0) return dispatcher_.AtNextTurn(*this);
+  if (ComesLater(over)) return dispatcher_.AtNextTurn(*this);
   const HeavyOutputAfter heavy;
   ReadAndDeliver();
+}
+
+// Who asks for little and waits for the answer comes first: handshakes are dear, strangers are many, a client that
+// leaves waits for nothing, and those who send without end or drop by drop are no worse off.
+bool Connection::ComesLater(bool over) const {
+  if (over && client_) return false;  // before anything else is sent on it
+  if (!transport_->handshake_done() || sent_much_ || pieces_ >= kPieces) return true;
+  return !client_ && (over || stats_.bytes_read == 0);
+}
+
+void Connection::NoteRead(size_t bytes) {
+  if (bytes == 0) return;
+  stats_.bytes_read += bytes;
+  if (pieces_ < kPieces) ++pieces_;
+  sent_much_ = bytes >= kMuch;
 }
 
 void Connection::OnEndOfTurn() {
@@ -176,7 +194,8 @@ void Connection::OnEndOfTurn() {
   }
   if (connecting_) return;
   if (!announced_ && transport_->handshake_done()) Announce();
-  if (reads_first_ && NextTurn::linked() && !output_.empty()) NextTurn::Unlink(), OnNextTurn();
+  // Whoever ended has said so before this is written.
+  if ((reads_first_ || peer_closed_hint_) && NextTurn::linked() && !output_.empty()) NextTurn::Unlink(), OnNextTurn();
   if (!closed_) AfterFlush(TryFlush());
 }
 
@@ -187,6 +206,7 @@ void Connection::OnNextTurn() {
     if (linger_) DiscardInput();
     return;
   }
+  if (connecting_) return writable_ ? FinishConnect() : void();
   const HeavyOutputAfter heavy;
   if (HasUndelivered()) Deliver();
   if (!closed_ && !offer_again_) ReadAndDeliver();
@@ -231,8 +251,10 @@ void Connection::ReadAndDeliver() {
       dispatcher_.AtNextTurn(*this);
       return;
     }
-    const IoOutcome got = transport_->Read(input_, std::min(budget, kReadSize));
-    stats_.bytes_read += got.bytes;
+    // No more at once than may be held: who is not read from is not given what nobody takes.
+    const size_t most = write_high_ == 0 ? kReadSize : std::clamp<size_t>(write_high_, kMuch, kReadSize);
+    const IoOutcome got = transport_->Read(input_, std::min(budget, most));
+    NoteRead(got.bytes);
     budget -= std::min<size_t>(budget, got.bytes);
     if (!announced_ && transport_->handshake_done()) Announce();
     if (closed_) return;
@@ -353,6 +375,7 @@ IoStatus Connection::TryFlush() {
   if (output_.empty() && !end && announced_ && !transport_->wants_write()) return IoStatus::kMore;
   const IoOutcome sent = transport_->Write(output_, end);
   stats_.bytes_written += sent.bytes;
+  if (sent.bytes > 0) pieces_ = 0;
   return sent.status;
 }
 
@@ -396,12 +419,6 @@ void Connection::TransportBroke() {
   readable_ = peer_closed_hint_ = true;
   if (CanRead()) ReadAndDeliver();
   if (!closed_) FinishClose(BrokenReason());
-}
-
-CloseInfo Connection::BrokenReason() const {
-  const TransportFailure& failure = transport_->failure();
-  if (failure.code[0] != 0) return {CloseReason::kTransportFailed, error_, failure.code};
-  return {CloseReason::kPeerReset, error_, "reset"};
 }
 
 // --- Socket calls ---
@@ -476,20 +493,6 @@ void Connection::FinishClose(CloseInfo why) {
   if (!delivering_) input_.Clear();  // the handler may be reading it right now
   ConnectionHandler* handler = std::exchange(handler_, nullptr);
   if (handler != nullptr) handler->OnClosed(why);
-}
-
-void Connection::Dump(DumpWriter& out) const {
-  out.Field("id", id_).Field("remote", remote().ToString()).Field("local", local().ToString());
-  out.Field("fd", fd_).Field("input", input_.size()).Field("output", output_.size());
-  out.Field("read_pauses", read_pauses_).Field("above_high", above_high_ ? 1 : 0);
-  out.Field("state", closed_       ? "closed"
-                     : closing_    ? "closing"
-                     : connecting_ ? "connecting"
-                     : announced_  ? "connected"
-                                   : "handshake");
-  out.Field("bytes_read", stats_.bytes_read).Field("bytes_written", stats_.bytes_written);
-  transport_->Dump(out);
-  if (handler_ != nullptr) handler_->Dump(out);
 }
 
 }  // namespace outrigger::net

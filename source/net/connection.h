@@ -68,6 +68,9 @@ class Connection final : public event::IoHandler,
  public:
   static constexpr size_t kReadSize = kLargeBlock;
   static constexpr size_t kReadPerTurn = kReadSize;  // then others have their turn
+  // Who sent this much at once, or so often without an answer in between, comes after others the next time.
+  static constexpr size_t kMuch = 16 * 1024;
+  static constexpr uint8_t kPieces = 3;
   static constexpr size_t kFlushNow = 256 * 1024;
   static constexpr uint32_t kDefaultBufferLimit = 1024 * 1024;  // Envoy's per_connection_buffer_limit_bytes default
   static constexpr int kMostFlushExtensions = 120;              // flush timeouts that progress may buy
@@ -176,9 +179,11 @@ class Connection final : public event::IoHandler,
   void OnTimer();
 
   void BeginConnect(const ConnectOptions& options);
-  void FinishConnect(uint32_t ready_bits);
+  void FinishConnect();
   void Announce();
   bool CanRead() const;
+  bool ComesLater(bool over) const;
+  void NoteRead(size_t bytes);
   void ReadAndDeliver();
   void Deliver();
   void DiscardInput();
@@ -217,8 +222,9 @@ class Connection final : public event::IoHandler,
   bool closed_ : 1 = false, closing_ : 1 = false, linger_ : 1 = false, above_high_ : 1 = false;
   bool end_requested_ : 1 = false, end_sent_ : 1 = false, peer_ended_ : 1 = false, end_delivered_ : 1 = false;
   bool readable_ : 1 = false, writable_ : 1 = true, delivering_ : 1 = false, peer_closed_hint_ : 1 = false;
-  bool offer_again_ : 1 = false, reads_first_ : 1 = false;
+  bool offer_again_ : 1 = false, reads_first_ : 1 = false, sent_much_ : 1 = false;
   bool broken_ : 1 = false;  // connect or write failed inside a call: told at the end of the turn
+  uint8_t pieces_ : 2 = 0;   // read since anything was written, at most kPieces
   uint8_t flush_extensions_ = 0;
   CloseInfo close_info_;  // while closing
   Duration flush_timeout_ = std::chrono::seconds(1);

@@ -108,6 +108,86 @@ TEST_F(ConnectionTest, AFloodTakesOnlyItsShareOfATurn) {
   EXPECT_LE(most, Connection::kReadPerTurn);
 }
 
+// Two of which one, `b_`, becomes ready first.
+class ConnectionOrderTest : public ConnectionTest {
+ protected:
+  ConnectionOrderTest() {
+    const auto [left, right] = TcpPair(loop_);
+    c_ = std::make_unique<End>(loop_, left);
+    d_ = std::make_unique<End>(loop_, right);
+    Turns(loop_);
+    End* const ends[] = {b_.get(), d_.get()};
+    for (End* end : ends) {
+      end->recorder.on_data = [this, end](Buffer& input, bool) {
+        input.Clear();
+        order_ += end == b_.get() ? "b" : "d";
+      };
+      end->recorder.on_closed = [this] { order_ += "x"; };
+    }
+    (*a_)->Write("first");
+    (*c_)->Write("first");
+    EXPECT_TRUE(RunUntil(loop_, [&] { return order_.size() == 2; }));
+  }
+  void Answer(End& from, End& to) {
+    from->Write("answer");
+    ASSERT_TRUE(RunUntil(loop_, [&] { return to.recorder.got == "answer"; }));
+    to.recorder.got.clear();
+  }
+  std::string Order() {
+    (*a_)->Write("to b");
+    (*c_)->Write("to d");
+    order_.clear();
+    EXPECT_TRUE(RunUntil(loop_, [&] { return order_.size() == 2; }));
+    return order_;
+  }
+  std::unique_ptr<End> c_, d_;
+  std::string order_;
+};
+
+TEST_F(ConnectionOrderTest, WhoSendsPieceByPieceComesAfterWhoAsksAndIsAnswered) {
+  for (int i = 1; i < Connection::kPieces; ++i) {
+    Answer(*d_, *c_);
+    EXPECT_EQ(Order(), "bd");
+  }
+  Answer(*d_, *c_);
+  EXPECT_EQ(Order(), "db");
+  Answer(*d_, *c_);
+  Answer(*b_, *a_);
+  EXPECT_EQ(Order(), "bd");
+}
+
+TEST_F(ConnectionOrderTest, WhoSentMuchComesAfterWhoAsksForLittle) {
+  Answer(*b_, *a_);
+  Answer(*d_, *c_);
+  (*b_)->PauseReading();
+  (*a_)->Write(std::string(Connection::kMuch, 'm'));
+  Turns(loop_);
+  (*b_)->ResumeReading();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return (*b_)->stats().bytes_read == 5 + Connection::kMuch; }));
+  Answer(*b_, *a_);
+  EXPECT_EQ(Order(), "db");
+  Answer(*b_, *a_);
+  Answer(*d_, *c_);
+  EXPECT_EQ(Order(), "bd") << "that was little";
+}
+
+TEST_F(ConnectionOrderTest, WhoLeavesComesAfterWhoAsks) {
+  order_.clear();
+  (*a_)->Close(Connection::CloseMode::kReset);
+  (*c_)->Write("to d");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return order_.size() == 2; }));
+  EXPECT_EQ(order_, "dx");
+}
+
+TEST_F(ConnectionOrderTest, AResetIsNoticedBeforeMoreIsWritten) {
+  const CountingEngine::Counts before = counts_;
+  (*a_)->Close(Connection::CloseMode::kReset);
+  (*b_)->Write("anybody?");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return b_->recorder.closes == 1; }));
+  EXPECT_EQ(b_->recorder.closed->reason, CloseReason::kPeerReset);
+  EXPECT_EQ(counts_.writev - before.writev, 0);
+}
+
 TEST_F(ConnectionTest, AHandlerThatHasDoneItsShareGetsNoMoreUntilItIsOfferedTheRest) {
   size_t most = 0, whole = 0;
   b_->recorder.on_data = [&](Buffer& input, bool) {
