@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/match.h"
-
 namespace outrigger::config {
 
 model::OriginId Origins::Add(schema::Origin resource) {
   const model::OriginId id = ++last_;
-  resource.path.clear();
-  // As it prints itself: word "NAME" (version VERSION).
-  const auto name_at = static_cast<uint32_t>(schema::ResourceWord(resource.type).size() + 2);
-  const auto name_size = static_cast<uint32_t>(resource.name.size());
-  const std::string text = resource.ToString();  // a copy takes what it needs: there may be very many
-  auto texts = std::make_shared<ResourceOrigin>(id, text);
-  resources_.emplace(id, Resource{&*types_.insert(resource.type).first, name_at, name_size, std::move(texts), {}});
+  auto texts =
+      std::make_shared<ResourceOrigin>(id, schema::ResourceWord(resource.type), resource.name, resource.version);
+  resources_.emplace(id, Resource{&*types_.insert(resource.type).first, std::move(texts), {}});
   return id;
 }
 
@@ -72,18 +66,8 @@ void Origins::Sweep() {
 std::optional<schema::Origin> Origins::Find(model::OriginId id) const {
   const auto at = ResourceOf(id);
   if (at == resources_.end()) return std::nullopt;
-  const Resource& found = at->second;
-  const std::shared_ptr<const ResourceOrigin> texts = found.Texts();
-  const absl::string_view text = texts->resource();
-  schema::Origin origin{*found.type, "", "", ""};
-  if (found.name_at > text.size()) return origin;
-  origin.name = std::string(text.substr(found.name_at, found.name_size));  // name_at <= size
-  constexpr absl::string_view kBeforeVersion = "\" (version ";
-  const size_t end = found.name_at + origin.name.size();
-  if (end < text.size() && absl::StartsWith(text.substr(end), kBeforeVersion)) {
-    const size_t begin = end + kBeforeVersion.size();  // <= size
-    origin.version = std::string(text.substr(begin, text.size() - begin - 1));
-  }
+  const std::shared_ptr<const ResourceOrigin> texts = at->second.Texts();
+  schema::Origin origin{*at->second.type, texts->name(), texts->version(), ""};
   return origin;
 }
 

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 
+#include "absl/container/btree_map.h"
 #include "source/model/slot.h"
 #include "source/schema/origin.h"
 
@@ -34,16 +34,15 @@ class Origins {
   size_t known() const { return resources_.size(); }  // resources
 
  private:
-  // What it is called is in its texts, once: there may be very many of them.
+  // There may be very many of them.
   struct Resource {
     const std::string* type;                   // of types_
-    uint32_t name_at, name_size;               // in the text
     std::shared_ptr<ResourceOrigin> texts;     // null: retired
     std::weak_ptr<const ResourceOrigin> held;  // by compiled parts, when retired
     std::shared_ptr<const ResourceOrigin> Texts() const { return texts != nullptr ? texts : held.lock(); }
   };
   static constexpr size_t kLooks = 4;  // at how many retired ones, with each retirement
-  using Resources = std::map<model::OriginId, Resource>;
+  using Resources = absl::btree_map<model::OriginId, Resource>;
   Resources::const_iterator ResourceOf(model::OriginId id) const;  // end(): none
   std::set<std::string> types_;
   Resources resources_;

@@ -24,6 +24,20 @@ class Counter {
   std::atomic<uint64_t> value_{0};
 };
 
+// The same in half the room, for what is counted rarely (changes of configuration). It stays at its largest value.
+class SmallCounter {
+ public:
+  void Inc() { Add(1); }
+  void Add(uint32_t n) {
+    const uint32_t before = value_.load(std::memory_order_relaxed);
+    value_.store(n > UINT32_MAX - before ? UINT32_MAX : before + n, std::memory_order_relaxed);
+  }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint32_t> value_{0};
+};
+
 // A level. Workers write deltas (Inc, Dec, Add, Sub): one worker's cell may be negative, the sum is the level. Set() is
 // for levels that only main knows. The lowest bit says that the gauge was ever written ("used").
 class Gauge {

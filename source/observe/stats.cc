@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <new>
 
 #include "absl/strings/str_replace.h"
 #include "source/base/bug.h"
@@ -28,17 +29,26 @@ constexpr uint64_t kFoldShare = 8;
 
 }  // namespace
 
-ScopeRecord::ScopeRecord(std::string scope_prefix, const StatGroup& scope_group, uint32_t scope_slot,
+ScopeRecord::ScopeRecord(absl::string_view scope_prefix, const StatGroup& scope_group, uint32_t scope_slot,
                          uint32_t scope_generation)
-    : prefix(std::move(scope_prefix)),
-      group(scope_group),
+    : group(scope_group),
       slot(scope_slot),
       generation(scope_generation),
-      shown(scope_group.shown) {}
+      shown(scope_group.shown),
+      prefix_size(static_cast<uint32_t>(scope_prefix.size())) {
+  std::copy(scope_prefix.begin(), scope_prefix.end(), reinterpret_cast<char*>(this + 1));
+}
+
+std::unique_ptr<ScopeRecord> ScopeRecord::Make(absl::string_view prefix, const StatGroup& group, uint32_t slot,
+                                               uint32_t generation) {
+  void* const memory = ::operator new(sizeof(ScopeRecord) + prefix.size());
+  return std::unique_ptr<ScopeRecord>(::new (memory) ScopeRecord(prefix, group, slot, generation));
+}
 
 ScopeRecord::~ScopeRecord() {
   of_main.Free(group);
-  for (const auto& worker : of_workers) {
+  if (of_workers == nullptr) return;
+  for (const auto& worker : *of_workers) {
     if (worker != nullptr) worker->Free(group);
   }
 }
@@ -55,8 +65,10 @@ ScopeRecord::PerWorker& WorkerStats::OwnerOf(ScopeRecord& record) {
   if (record.slot < entries_.size() && entries_[record.slot].generation == record.generation)
     return *entries_[record.slot].owner;
   MutexLock lock(registry_.mutex_);
-  if (record.of_workers.size() <= index_) record.of_workers.resize(index_ + 1);
-  std::unique_ptr<ScopeRecord::PerWorker>& mine = record.of_workers[index_];
+  if (record.of_workers == nullptr) record.of_workers = std::make_unique<ScopeRecord::Workers>();
+  ScopeRecord::Workers& workers = *record.of_workers;
+  if (workers.size() <= index_) workers.resize(index_ + 1);
+  std::unique_ptr<ScopeRecord::PerWorker>& mine = workers[index_];
   if (mine == nullptr) mine = std::make_unique<ScopeRecord::PerWorker>();
   if (entries_.size() <= record.slot) entries_.resize(std::max<size_t>(record.slot + 1, entries_.size() * 2));
   entries_[record.slot] = Entry{record.generation, {mine->first[0], mine->first[1]}, mine->rest.get(), mine.get()};
@@ -149,7 +161,7 @@ ScopeRecord* StatsRegistry::Find(absl::string_view prefix, const StatGroup& grou
   } else {
     generations_.push_back(0);
   }
-  auto made = std::make_unique<ScopeRecord>(std::move(clean), group, slot, ++generations_[slot]);
+  auto made = ScopeRecord::Make(clean, group, slot, ++generations_[slot]);
   return scopes_.insert(std::move(made)).first->get();
 }
 
@@ -172,7 +184,7 @@ size_t StatsRegistry::ForgetOldest() {
     forgotten = retired.size() - kRetiredScopes;
     for (size_t i = 0; i < forgotten; ++i) {
       free_slots_.push_back(retired[i]->slot);
-      scopes_.erase(scopes_.find(Key{retired[i]->prefix, &retired[i]->group}));
+      scopes_.erase(scopes_.find(Key{retired[i]->prefix(), &retired[i]->group}));
     }
   }
   for (size_t i = forgotten; i < retired.size(); ++i) {

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "source/base/mutex.h"
+#include "source/observe/scope.h"
 #include "source/observe/stats_block.h"
 
 namespace outrigger::observe {
@@ -21,52 +22,6 @@ namespace outrigger::observe {
 class StatsRegistry;
 class WorkerStats;
 struct StatsSnapshot;
-
-// What the registry keeps for one (prefix, group): private to stats.cc but for the two numbers the hot path needs.
-struct ScopeRecord {
-  ScopeRecord(std::string scope_prefix, const StatGroup& scope_group, uint32_t scope_slot, uint32_t scope_generation);
-  ~ScopeRecord();
-  const std::string prefix;
-  const StatGroup& group;
-  const uint32_t slot;
-  uint32_t generation;  // another one when its blocks were freed; only while nobody refers to it
-  std::atomic<uint32_t> refs{0};
-  std::atomic<uint32_t> shown;  // a bit for each member that is there
-  uint64_t retired_at = 0;      // by the registry's count of registrations; 0: in use when last looked at
-  // One thread's cells of it.
-  struct PerWorker {
-    void* block(size_t member) const {
-      return member < kFirst ? first[member] : rest == nullptr ? nullptr : rest[member - kFirst];
-    }
-    // Null: that member has no block.
-    template <class Cell>
-    const Cell* At(size_t member, const StatField& field) const {
-      const char* const in = static_cast<const char*>(block(member));
-      return in == nullptr ? nullptr : reinterpret_cast<const Cell*>(in + field.offset);
-    }
-    void Free(const StatGroup& group);
-    bool empty() const { return first[0] == nullptr && first[1] == nullptr && rest == nullptr && dynamic == nullptr; }
-
-    static constexpr size_t kFirst = 2;  // of most groups there are no others
-    void* first[kFirst] = {};
-    std::unique_ptr<void*[]> rest;
-    using Dynamic = absl::flat_hash_map<std::string, std::unique_ptr<Counter>>;
-    std::unique_ptr<Dynamic> dynamic;  // inserted by that thread, under the lock
-  };
-  // Written under the registry's mutex, by the thread whose they are. Main counts of every name, a worker of few.
-  PerWorker of_main;
-  std::vector<std::unique_ptr<PerWorker>> of_workers;  // by worker index
-  template <class F>
-  void ForEachThread(F&& f) const {
-    f(of_main);
-    for (const auto& worker : of_workers) {
-      if (worker != nullptr) f(*worker);
-    }
-  }
-  bool HasCells() const { return !of_main.empty() || !of_workers.empty(); }
-  struct Baseline;
-  std::unique_ptr<Baseline> baseline;  // what a reset subtracts and where the last interval ended
-};
 
 // A counted reference to a name. Counts and blocks live at least as long as some reference does; without one the name
 // is no longer shown, but its counts come back if it is registered again (see kRetiredScopes); levels and texts do not:
@@ -88,7 +43,12 @@ class StatsScope {
     if (record_ != nullptr) record_->refs.fetch_sub(1, std::memory_order_acq_rel);
   }
   explicit operator bool() const { return record_ != nullptr; }
-  absl::string_view prefix() const { return record_ == nullptr ? absl::string_view() : record_->prefix; }
+  absl::string_view prefix() const { return record_ == nullptr ? absl::string_view() : record_->prefix(); }
+  // What main counts of it; null: nothing yet. Main.
+  template <class Block>
+  Block* OfMain(MemberOf<Block> member) const {
+    return record_ == nullptr ? nullptr : static_cast<Block*>(record_->of_main.block(member.index));
+  }
   // From now on the names of this member are there. What is counted of one that is not goes nowhere. Main.
   template <class Block>
   void Show(MemberOf<Block> member) const {
@@ -223,7 +183,7 @@ class StatsRegistry final {
   };
   struct ByName {
     using is_transparent = void;
-    static Key KeyOf(const std::unique_ptr<ScopeRecord>& record) { return {record->prefix, &record->group}; }
+    static Key KeyOf(const std::unique_ptr<ScopeRecord>& record) { return {record->prefix(), &record->group}; }
     static const Key& KeyOf(const Key& key) { return key; }
     template <class A, class B>
     bool operator()(const A& a, const B& b) const {

@@ -37,7 +37,7 @@ void ForEachCounter(const ScopeRecord& record, F&& f) {
   ForEachField(record.group, [&](size_t member, const StatField& field) {
     if (!Shown(record, member)) return;
     const absl::string_view suffix = record.group.members[member].suffix;
-    if (field.kind == StatKind::kCounter) f(absl::StrCat(suffix, field.name), SumCounter(record, member, field));
+    if (IsCounter(field)) f(absl::StrCat(suffix, field.name), SumCounter(record, member, field));
     if (field.kind != StatKind::kCodes) return;
     for (uint32_t hundreds = 1; hundreds <= CodeCounters::kClasses; ++hundreds) {
       uint64_t of_class = 0;
@@ -53,7 +53,7 @@ void ForEachCounter(const ScopeRecord& record, F&& f) {
 }
 
 std::string NameOf(const ScopeRecord& record, size_t member, const StatField& field) {
-  return absl::StrCat(record.prefix, record.group.members[member].suffix, field.name);
+  return absl::StrCat(record.prefix(), record.group.members[member].suffix, field.name);
 }
 
 void ReadGauge(const ScopeRecord& record, size_t member, const StatField& field, StatsSnapshot& out) {
@@ -72,7 +72,7 @@ void ReadHistogram(const ScopeRecord& record, size_t member, const StatField& fi
   StatsSnapshot::Distribution made{NameOf(record, member, field), field.unit, false, {}, {}};
   made.cumulative = SumHistogram(record, member, field);
   made.used = made.cumulative.count != 0;
-  if (record.baseline != nullptr) record.baseline->last.AddTo(member, field, made.interval);
+  record.counts.AddTo(CellCounts::Of::kLast, member, field, made.interval);
   out.distributions.push_back(std::move(made));
 }
 
@@ -86,12 +86,12 @@ void ReadText(const ScopeRecord& record, size_t member, const StatField& field, 
 void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
   ForEachCounter(record, [&](absl::string_view name, uint64_t value) {
     uint64_t before = 0;
-    if (record.baseline != nullptr && record.baseline->reset != nullptr) {
-      auto at = record.baseline->reset->find(name);
-      if (at != record.baseline->reset->end()) before = at->second;
+    if (record.named != nullptr) {
+      auto at = record.named->reset.find(name);
+      if (at != record.named->reset.end()) before = at->second;
     }
-    out.numbers.push_back(
-        {absl::StrCat(record.prefix, name), static_cast<int64_t>(value - before), StatKind::kCounter, value != before});
+    out.numbers.push_back({absl::StrCat(record.prefix(), name), static_cast<int64_t>(value - before),
+                           StatKind::kCounter, value != before});
   });
   ForEachField(record.group, [&](size_t member, const StatField& field) {
     if (!Shown(record, member)) return;
@@ -103,22 +103,22 @@ void ReadScope(const ScopeRecord& record, StatsSnapshot& out) {
 
 // The values of distributions since the last time, and where they are now.
 void EndIntervalOf(ScopeRecord& record) {
-  CellCounts ended_at, last;
+  using Of = CellCounts::Of;
+  CellCounts::Draft next;
+  bool any = !record.counts.empty();
   ForEachField(record.group, [&](size_t member, const StatField& field) {
     if (!IsDistribution(field)) return;
     const HistogramTotals now = SumHistogram(record, member, field);
     if (now.count == 0) return;
     HistogramTotals before;
-    if (record.baseline != nullptr) record.baseline->ended_at.AddTo(member, field, before);
-    last.PutTotals(member, field, Difference(now, before));
-    ended_at.PutTotals(member, field, now);
+    record.counts.AddTo(Of::kEnded, member, field, before);
+    next.PutTotals(Of::kLast, member, field, Difference(now, before));
+    next.PutTotals(Of::kEnded, member, field, now);
+    any = true;
   });
-  if (record.baseline == nullptr && ended_at.empty()) return;
-  if (record.baseline == nullptr) record.baseline = std::make_unique<ScopeRecord::Baseline>();
-  ended_at.Trim();
-  last.Trim();
-  record.baseline->ended_at = std::move(ended_at);
-  record.baseline->last = std::move(last);
+  if (!any) return;
+  next.Keep(Of::kFolded, record.counts);
+  record.counts = next.Made();
 }
 
 }  // namespace
@@ -175,10 +175,8 @@ void StatsRegistry::ResetCounters() {
   for (const auto& record : scopes_) {
     ForEachCounter(*record, [&](absl::string_view name, uint64_t value) {
       if (value == 0) return;
-      if (record->baseline == nullptr) record->baseline = std::make_unique<ScopeRecord::Baseline>();
-      auto& reset = record->baseline->reset;
-      if (reset == nullptr) reset = std::make_unique<ScopeRecord::Baseline::Names>();
-      (*reset)[std::string(name)] = value;
+      if (record->named == nullptr) record->named = std::make_unique<ScopeRecord::Named>();
+      record->named->reset[std::string(name)] = value;
     });
   }
 }

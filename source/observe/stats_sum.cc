@@ -48,22 +48,25 @@ void AddToBin(HistogramTotals& totals, int bin, uint64_t count) {
 }  // namespace
 
 uint64_t SumCounter(const ScopeRecord& record, size_t member, const StatField& field) {
-  uint64_t sum = record.baseline == nullptr ? 0 : record.baseline->folded.CounterOf(member, field);
-  ForEachCell<Counter>(record, member, field, [&](const Counter& counter) { sum += counter.value(); });
+  uint64_t sum = record.counts.CounterOf(CellCounts::Of::kFolded, member, field);
+  const auto add = [&](const auto& counter) { sum += counter.value(); };
+  if (field.kind == StatKind::kSmallCounter) {
+    ForEachCell<SmallCounter>(record, member, field, add);
+  } else {
+    ForEachCell<Counter>(record, member, field, add);
+  }
   return sum;
 }
 
 uint64_t SumCode(const ScopeRecord& record, size_t member, const StatField& field, uint32_t status) {
-  uint64_t sum = record.baseline == nullptr ? 0 : record.baseline->folded.CodeOf(member, field, status);
+  uint64_t sum = record.counts.CodeOf(CellCounts::Of::kFolded, member, field, status);
   ForEachCell<CodeCounters>(record, member, field, [&](const CodeCounters& codes) { sum += codes.OfCode(status); });
   return sum;
 }
 
 std::map<std::string, uint64_t> SumDynamic(const ScopeRecord& record) {
   std::map<std::string, uint64_t> sums;
-  if (record.baseline != nullptr && record.baseline->folded_dynamic != nullptr) {
-    for (const auto& [name, count] : *record.baseline->folded_dynamic) sums[name] = count;
-  }
+  if (record.named != nullptr) sums.insert(record.named->folded.begin(), record.named->folded.end());
   record.ForEachThread([&](const ScopeRecord::PerWorker& cells) {
     if (cells.dynamic == nullptr) return;
     for (const auto& [name, counter] : *cells.dynamic) sums[name] += counter->value();
@@ -81,7 +84,7 @@ HistogramTotals SumHistogram(const ScopeRecord& record, size_t member, const Sta
       totals.sum += histogram.sum();
     });
   }
-  if (record.baseline != nullptr) record.baseline->folded.AddTo(member, field, totals);
+  record.counts.AddTo(CellCounts::Of::kFolded, member, field, totals);
   return totals;
 }
 
@@ -93,63 +96,79 @@ bool HasBlock(const ScopeRecord& record, size_t member) {
 
 // --- what is kept apart from cells ---
 
-void CellCounts::Put(size_t member, const StatField& field, uint32_t detail, uint64_t count) {
-  if (count == 0) return;
-  cells_.push_back({FieldOf(member, field), static_cast<uint16_t>(detail), static_cast<uint32_t>(count >> 32),
-                    static_cast<uint32_t>(count)});
+uint64_t CellCounts::CodeOf(Of of, size_t member, const StatField& field, uint32_t status) const {
+  const uint16_t wanted = FieldOf(member, field), detail = DetailOf(of, status);
+  uint64_t count = 0;
+  ForEach([&](const Cell& cell) {
+    if (cell.field == wanted && cell.detail == detail) count = cell.count();
+  });
+  return count;
 }
 
-void CellCounts::PutTotals(size_t member, const StatField& field, const HistogramTotals& totals) {
-  for (const auto& [bin, count] : totals.bins) Put(member, field, static_cast<uint32_t>(bin), count);
-  Put(member, field, kSum, totals.sum);
-}
-
-uint64_t CellCounts::CodeOf(size_t member, const StatField& field, uint32_t status) const {
+void CellCounts::AddTo(Of of, size_t member, const StatField& field, HistogramTotals& totals) const {
   const uint16_t wanted = FieldOf(member, field);
-  for (const Cell& cell : cells_) {
-    if (cell.field == wanted && cell.detail == status) return cell.count();
-  }
-  return 0;
-}
-
-void CellCounts::AddTo(size_t member, const StatField& field, HistogramTotals& totals) const {
-  const uint16_t wanted = FieldOf(member, field);
-  for (const Cell& cell : cells_) {
-    if (cell.field != wanted) continue;
-    if (cell.detail == kSum) {
+  ForEach([&](const Cell& cell) {
+    if (cell.field != wanted || cell.of() != of) return;
+    if (const uint16_t detail = cell.detail & kSum; detail == kSum) {
       totals.sum += cell.count();
     } else {
-      AddToBin(totals, cell.detail, cell.count());
+      AddToBin(totals, detail, cell.count());
     }
-  }
+  });
+}
+
+void CellCounts::Draft::Put(Of of, size_t member, const StatField& field, uint32_t detail, uint64_t count) {
+  if (count == 0) return;
+  cells_.push_back(
+      {FieldOf(member, field), DetailOf(of, detail), static_cast<uint32_t>(count >> 32), static_cast<uint32_t>(count)});
+}
+
+void CellCounts::Draft::PutTotals(Of of, size_t member, const StatField& field, const HistogramTotals& totals) {
+  for (const auto& [bin, count] : totals.bins) Put(of, member, field, static_cast<uint32_t>(bin), count);
+  Put(of, member, field, kSum, totals.sum);
+}
+
+void CellCounts::Draft::Keep(Of of, const CellCounts& counts) {
+  counts.ForEach([&](const Cell& cell) {
+    if (cell.of() == of) cells_.push_back(cell);
+  });
+}
+
+CellCounts CellCounts::Draft::Made() const {
+  CellCounts made;
+  if (cells_.empty()) return made;
+  made.cells_ = std::make_unique<Cell[]>(cells_.size());
+  made.size_ = static_cast<uint32_t>(cells_.size());
+  std::copy(cells_.begin(), cells_.end(), made.cells_.get());
+  return made;
 }
 
 void Fold(ScopeRecord& record) {
-  auto next = std::make_unique<ScopeRecord::Baseline>();
+  CellCounts::Draft next;
   ForEachField(record.group, [&](size_t member, const StatField& field) {
-    if (field.kind == StatKind::kCounter) next->folded.Put(member, field, 0, SumCounter(record, member, field));
+    using Of = CellCounts::Of;
+    if (IsCounter(field)) next.Put(Of::kFolded, member, field, 0, SumCounter(record, member, field));
     if (field.kind == StatKind::kCodes) {
       for (uint32_t status = 100; status < 600; ++status) {
-        next->folded.Put(member, field, status, SumCode(record, member, field, status));
+        next.Put(Of::kFolded, member, field, status, SumCode(record, member, field, status));
       }
     }
     if (!IsDistribution(field)) return;
     const HistogramTotals totals = SumHistogram(record, member, field);
-    next->folded.PutTotals(member, field, totals);
-    next->ended_at.PutTotals(member, field, totals);  // what is folded belongs to no interval to come
+    next.PutTotals(Of::kFolded, member, field, totals);
+    next.PutTotals(Of::kEnded, member, field, totals);  // what is folded belongs to no interval to come
   });
-  next->folded.Trim();
-  next->ended_at.Trim();
-  if (const auto dynamic = SumDynamic(record); !dynamic.empty()) {
-    next->folded_dynamic = std::make_unique<ScopeRecord::Baseline::Names>(dynamic.begin(), dynamic.end());
+  if (auto dynamic = SumDynamic(record); !dynamic.empty()) {
+    if (record.named == nullptr) record.named = std::make_unique<ScopeRecord::Named>();
+    record.named->folded = ScopeRecord::Names(dynamic.begin(), dynamic.end());
   }
-  if (record.baseline != nullptr) next->reset = std::move(record.baseline->reset);
-  record.baseline = std::move(next);
+  record.counts = next.Made();
   record.of_main.Free(record.group);
-  for (const auto& worker : record.of_workers) {
+  if (record.of_workers == nullptr) return;
+  for (const auto& worker : *record.of_workers) {
     if (worker != nullptr) worker->Free(record.group);
   }
-  decltype(record.of_workers)().swap(record.of_workers);
+  record.of_workers = nullptr;
 }
 
 }  // namespace outrigger::observe

@@ -35,50 +35,48 @@ SubscriptionCells SubscriptionCells::OfExtension(observe::StatsRegistry& stats, 
 SubscriptionCells SubscriptionCells::OfCluster(observe::StatsRegistry& stats, absl::string_view cluster) {
   using observe::ClusterScope;
   SubscriptionCells made;
-  made.cluster_ = std::make_unique<ClusterCells>();
-  ClusterCells& cells = *made.cluster_;
-  cells.scope = stats.Register<ClusterScope>(absl::StrCat("cluster.", cluster, "."));
-  cells.scope.Show(ClusterScope::kEndpoints);
-  cells.updates = &stats.main().Get(cells.scope, ClusterScope::kUpdates);
-  cells.endpoints = &stats.main().Get(cells.scope, ClusterScope::kEndpoints);
+  made.cluster_ = stats.Register<ClusterScope>(absl::StrCat("cluster.", cluster, "."));
+  made.cluster_.Show(ClusterScope::kEndpoints);
+  stats.main().Get(made.cluster_, ClusterScope::kUpdates);
+  stats.main().Get(made.cluster_, ClusterScope::kEndpoints);
   return made;
 }
 
 void SubscriptionCells::Attempt() {
   if (cells_ != nullptr) cells_->block->update_attempt.Inc();
-  if (cluster_ != nullptr) cluster_->updates->update_attempt.Inc();
+  if (cluster_) updates()->update_attempt.Inc();
 }
 
 void SubscriptionCells::Success(absl::string_view version, WallTime now) {
-  const auto count = [&](auto& updates, auto& texts) {
-    updates.update_success.Inc();
-    updates.version.Set(static_cast<int64_t>(StableHash(version) >> 2));  // a gauge holds 63 bits
+  const auto count = [&](auto& counts, auto& texts) {
+    counts.update_success.Inc();
+    counts.version.Set(static_cast<int64_t>(StableHash(version) >> 2));  // a gauge holds 63 bits
     texts.version_text.Set(version);
     texts.update_time.Set(ToMillis(now.time_since_epoch()));
   };
   if (cells_ != nullptr) count(*cells_->block, *cells_->block);
-  if (cluster_ != nullptr) count(*cluster_->updates, *cluster_->endpoints);
+  if (cluster_) count(*updates(), *endpoints());
 }
 
 void SubscriptionCells::Rejected() {
   if (cells_ != nullptr) cells_->block->update_rejected.Inc();
   if (cells_ != nullptr && cells_->extension != nullptr) cells_->extension->config_fail.Inc();
-  if (cluster_ != nullptr) cluster_->updates->update_rejected.Inc();
+  if (cluster_) updates()->update_rejected.Inc();
 }
 void SubscriptionCells::Failure() {
   if (cells_ != nullptr) cells_->block->update_failure.Inc();
-  if (cluster_ != nullptr) cluster_->updates->update_failure.Inc();
+  if (cluster_) updates()->update_failure.Inc();
 }
 void SubscriptionCells::Timeout() {
   if (cells_ != nullptr) cells_->block->init_fetch_timeout.Inc();
-  if (cluster_ == nullptr) return;
-  cluster_->updates->assignment_timeout_received.Inc();
-  cluster_->endpoints->init_fetch_timeout.Inc();
+  if (!cluster_) return;
+  updates()->assignment_timeout_received.Inc();
+  endpoints()->init_fetch_timeout.Inc();
 }
 void SubscriptionCells::Took(Duration time) {
   const auto millis = static_cast<uint64_t>(std::max<int64_t>(0, ToMillis(time)));
   if (cells_ != nullptr) cells_->block->update_duration.Record(millis);
-  if (cluster_ != nullptr) cluster_->endpoints->update_duration.Record(millis);
+  if (cluster_) endpoints()->update_duration.Record(millis);
 }
 void SubscriptionCells::Reloaded(WallTime now) {
   if (cells_ == nullptr) return;
@@ -88,7 +86,7 @@ void SubscriptionCells::Reloaded(WallTime now) {
   cells_->routes->config_reload_time_ms.Set(ToMillis(now.time_since_epoch()));
 }
 void SubscriptionCells::UsedKept() {
-  if (cluster_ != nullptr) cluster_->updates->assignment_use_cached.Inc();
+  if (cluster_) updates()->assignment_use_cached.Inc();
 }
 
 }  // namespace outrigger::xds

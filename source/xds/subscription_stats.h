@@ -46,13 +46,10 @@ class SubscriptionCells {
     observe::RdsStats* routes = nullptr;
     observe::ExtensionConfigStats* extension = nullptr;
   };
-  struct ClusterCells {
-    observe::StatsScope<observe::ClusterScope> scope;
-    observe::ClusterUpdateStats* updates = nullptr;
-    observe::EndpointUpdateStats* endpoints = nullptr;
-  };
-  std::unique_ptr<Cells> cells_;           // null: none
-  std::unique_ptr<ClusterCells> cluster_;  // or these
+  observe::ClusterUpdateStats* updates() const { return cluster_.OfMain(observe::ClusterScope::kUpdates); }
+  observe::EndpointUpdateStats* endpoints() const { return cluster_.OfMain(observe::ClusterScope::kEndpoints); }
+  std::unique_ptr<Cells> cells_;                        // null: none
+  observe::StatsScope<observe::ClusterScope> cluster_;  // or this; both blocks are there
 };
 
 }  // namespace outrigger::xds

@@ -58,7 +58,7 @@ class FakeFactoryContext final : public extension::FactoryContext {
 
  private:
   observe::StatsRegistry& stats_;
-  std::shared_ptr<ResourceOrigin> origins_ = std::make_shared<ResourceOrigin>(100, "the test");
+  std::shared_ptr<ResourceOrigin> origins_ = std::make_shared<ResourceOrigin>(100, "test", "harness", "");
 };
 
 // A message from protobuf's text form; the test ends if it is not one.

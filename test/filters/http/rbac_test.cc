@@ -66,7 +66,7 @@ TEST_F(HttpRbacTest, NotesWhichPolicyDecided) {
   Use(kOnlyBob);
   From("spiffe://mesh/bob");
   h_.Get("/bob/1");
-  EXPECT_EQ(h_.stream().info().policy.ToString(), "the test: rules.policies[\"only bob\"]");
+  EXPECT_EQ(h_.stream().info().policy.ToString(), "test \"harness\": rules.policies[\"only bob\"]");
 }
 
 TEST_F(HttpRbacTest, NotesThePolicyOfTheRouteThatStandsInItsPlace) {
@@ -77,7 +77,7 @@ TEST_F(HttpRbacTest, NotesThePolicyOfTheRouteThatStandsInItsPlace) {
   From("spiffe://mesh/bob");
   h_.Get("/bob/1");
   EXPECT_EQ(h_.sender.status(), "403");
-  EXPECT_EQ(h_.stream().info().policy.ToString(), "the test: rbac.rules.policies[\"none\"]");
+  EXPECT_EQ(h_.stream().info().policy.ToString(), "test \"harness\": rbac.rules.policies[\"none\"]");
 }
 
 TEST_F(HttpRbacTest, AnswersOthers403AndSaysWhy) {

@@ -64,9 +64,9 @@ class RbacEngineTest : public testing::Test {
 
 TEST_F(RbacEngineTest, SaysWhichPolicyOfWhichResourceDecided) {
   const auto engine = Build(Policies("any: true", "remote_ip { address_prefix: '10.0.0.0' prefix_len { value: 8 } }"));
-  EXPECT_EQ(engine->Decide(subject_).origin.ToString(), "the test: rules");
+  EXPECT_EQ(engine->Decide(subject_).origin.ToString(), "test \"harness\": rules");
   subject_.remote = *IpAddress::Parse("10.9.9.9");
-  EXPECT_EQ(engine->Decide(subject_).origin.ToString(), "the test: rules.policies[\"p\"]");
+  EXPECT_EQ(engine->Decide(subject_).origin.ToString(), "test \"harness\": rules.policies[\"p\"]");
 }
 
 TEST_F(RbacEngineTest, AllowsOnlyWhatAPolicyMatches) {
