@@ -13,6 +13,9 @@ enum class Mutant : uint8_t {
   kSwapEarly,         // a changed version takes its place before what it needs is there
   kDropOnDisconnect,  // the end of a stream to a control plane takes its configuration along
   kFollowDistrusted,  // a connection goes on although its peer might not be let in any more
+  kDemandNoWait,      // a request does not wait for what it makes the proxy ask for
+  kDemandAgain,       // what is known to be missing is asked for again at once
+  kKeepGoneHost,      // a virtual host that its control plane took back stays
 };
 
 #ifdef NDEBUG

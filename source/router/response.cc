@@ -76,7 +76,7 @@ void Router::OnBackOffOver() {
   const model::WeightedClusterEntry* weighted = stream_.weighted_cluster();
   const bool by_slot = weighted != nullptr ? weighted->cluster_header.empty() : action_->cluster_header.empty();
   if (by_slot) {
-    upstream::WorkerCluster* now = worker_.Cluster(weighted != nullptr ? weighted->slot : action_->slot);
+    upstream::WorkerCluster* now = NamedCluster();
     if (now == nullptr) return AnswerReset(ResetReason::kLocalReset, "cluster removed");
     if (now != cluster_) {
       ReleaseRetry();

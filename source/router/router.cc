@@ -70,6 +70,15 @@ void Router::AnswerFromRoute(uint32_t status, absl::string_view body, absl::stri
   stream_.SendLocalReply({.status = status, .body = body, .details = details::kDirectResponse, .location = location});
 }
 
+// That of the route, or of one of its weighted clusters. By name where the slot misses it: a request that was routed
+// long ago, because it waited, may name what nobody else named when that came.
+upstream::WorkerCluster* Router::NamedCluster() {
+  const model::WeightedClusterEntry* weighted = stream_.weighted_cluster();
+  upstream::WorkerCluster* cluster = worker_.Cluster(weighted != nullptr ? weighted->slot : action_->slot);
+  if (cluster != nullptr) return cluster;
+  return worker_.ClusterByName(weighted != nullptr ? weighted->name : action_->cluster);
+}
+
 bool Router::ChooseCluster(HeaderMap& headers) {
   const model::WeightedClusterEntry* weighted = stream_.weighted_cluster();
   const std::string& by_header = weighted != nullptr ? weighted->cluster_header : action_->cluster_header;
@@ -77,7 +86,7 @@ bool Router::ChooseCluster(HeaderMap& headers) {
     const absl::string_view name = headers.Get(http::HeaderName(absl::string_view(by_header)));
     cluster_ = name.empty() ? nullptr : worker_.ClusterByName(name);
   } else {
-    cluster_ = worker_.Cluster(weighted != nullptr ? weighted->slot : action_->slot);
+    cluster_ = NamedCluster();
   }
   if (cluster_ != nullptr) return true;
   stats_->no_cluster.Inc();

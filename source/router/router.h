@@ -88,6 +88,7 @@ class Router final : public http::Filter {
   };
 
   bool ChooseCluster(http::HeaderMap& headers);
+  upstream::WorkerCluster* NamedCluster();  // null: there is none
   void AnswerFromRoute(uint32_t status, absl::string_view body, absl::string_view location);
   // True: the request is one of those that a cluster in maintenance answers itself; it has been answered.
   bool UnderMaintenance();

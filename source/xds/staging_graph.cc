@@ -249,11 +249,14 @@ void StagingGraph::Removed(const Update& update) {
     if (node == nullptr) Tell({update.type, name}, false);
     if (node == nullptr || node->is_static) continue;
     node->absent = true;
-    if (update.type == ResourceType::kCluster) {
+    const bool nothing = node->active == nullptr && node->waiting == nullptr;  // all of it was refused
+    if (update.type == ResourceType::kCluster && !nothing) {
       node->leaving = true;
       leaving_.insert(name);
       HoldLeaving(*node);
       TryLeave(name);
+    } else if (update.type == ResourceType::kVirtualHost && IsMutant(Mutant::kKeepGoneHost)) {
+      continue;
     } else if (IsFullState(update.type) || update.type == ResourceType::kVirtualHost) {
       Drop(node->key);
     } else if (update.type == ResourceType::kExtension || update.type == ResourceType::kRuntime) {

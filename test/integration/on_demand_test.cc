@@ -113,6 +113,36 @@ TEST_P(OnDemandClusterTest, WhatTheServerRemovesIsGoneAndMayComeAgain) {
 INSTANTIATE_TEST_SUITE_P(BothForms, OnDemandClusterTest, testing::Values("GRPC", "DELTA_GRPC"),
                          [](const auto& info) { return info.param == "GRPC" ? "StateOfTheWorld" : "Delta"; });
 
+// A request that waits keeps its route, whatever is configured meanwhile.
+TEST(OnDemandLateClusterTest, AClusterThatNothingElseNamesAnyMoreServesWhoWaitsForIt) {
+  constexpr char kListenerType[] = "type.googleapis.com/envoy.config.listener.v3.Listener";
+  harness::HttpUpstream one("one", http::Protocol::kHttp11);
+  ScriptedDeltaAds ads;
+  ads.OnAsked(kClusterType, [](const std::string&) {});  // says nothing yet
+  ads.Give(kListenerType, "in", OnDemandListener("5s", kByHeader));
+  ProxyHarness proxy(Bootstrap(ads.port(), "DELTA_GRPC"), {}, Xds);
+  ASSERT_EQ(proxy.error(), "");
+  ASSERT_TRUE(proxy.WaitUntilLive());
+  const uint16_t port = proxy.port("in");
+  auto answer = std::async(std::launch::async, [port] {
+    return harness::Shell(absl::StrCat("curl -s -m 8 -w ' %{http_code}' http://127.0.0.1:", port, "/named"));
+  });
+  ASSERT_TRUE(WaitFor([&] { return proxy.Stat("on_demand.asked") == 1; }));
+  ads.Give(kListenerType, "in",
+           OnDemandListener("5s", absl::StrReplaceAll(kByHeader, {{"{cluster: a}", "{cluster: b}"}})));
+  ASSERT_TRUE(WaitFor([&] { return proxy.Stat("listener_manager.lds.update_success") == 2; }));
+  ads.Give(kClusterType, "a",
+           absl::Substitute(R"(
+"@type": type.googleapis.com/envoy.config.cluster.v3.Cluster
+name: a
+load_assignment:
+  cluster_name: a
+  endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: $0}}}}]}]
+)",
+                            one.port()));
+  EXPECT_EQ(answer.get(), "one 200");
+}
+
 // --- virtual hosts
 
 class OnDemandHostTest : public testing::Test {

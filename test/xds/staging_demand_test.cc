@@ -84,6 +84,21 @@ TEST(StagingDemandTest, ARefusedOneEndsTheWait) {
   EXPECT_EQ(scene.told, (Told{{"a", false}}));
 }
 
+// A cluster of which there never was a version cannot leave: who waits is told at once, although routes name it.
+TEST(StagingDemandTest, OneThatWasRefusedAndIsThenRemovedDoesNotExist) {
+  DemandScene scene(Delta());
+  scene.WatchBoth();
+  scene.SayDelta(T::kListener, {Wrap("l", "1", Listener("l", "r"))});
+  scene.SayDelta(T::kRoutes, {Wrap("r", "1", Routes("r", "a"))});
+  ASSERT_TRUE(scene.target.Has(T::kRoutes, "r"));
+  scene.target.refuse.insert("a");
+  scene.SayDelta(T::kCluster, {Wrap("a", "1", StaticCluster("a"))});
+  scene.Demand("a");
+  scene.told.clear();
+  scene.SayDelta(T::kCluster, {}, {"a"});
+  EXPECT_EQ(scene.told, (Told{{"a", false}}));
+}
+
 TEST(StagingDemandTest, NobodyToAskIsAnError) {
   DemandScene scene;
   EXPECT_FALSE(scene.graph->Demand({T::kVirtualHost, "r/a.com"}, nullptr).ok());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "source/base/log.h"
+#include "source/base/mutant.h"
 #include "source/server/worker_set.h"
 
 namespace outrigger::server {
@@ -134,6 +135,7 @@ void OnDemandBroker::Settle(const Key& key, bool there) {
 }
 
 void OnDemandBroker::Remember(const Key& key) {
+  if (IsMutant(Mutant::kDemandAgain)) return;
   if (!missing_.emplace(key, server_.dispatcher().now() + kRemember).second) return;
   oldest_missing_.push_back(key);
   while (oldest_missing_.size() > kMostRemembered) {

@@ -42,6 +42,9 @@ bool Names(const Thing& thing, const std::string& cluster) {
   return false;
 }
 
+// What comes unasked is heard too.
+bool ComesAll(Kind kind) { return IsRoot(kind) || kind == Kind::kHost; }
+
 bool Same(const ThingPtr& a, const ThingPtr& b) { return a != nullptr && b != nullptr && a->version == b->version; }
 
 }  // namespace
@@ -58,14 +61,14 @@ const LinearModel::Node* LinearModel::Find(Kind kind, const std::string& name) c
 }
 
 LinearModel::Verdict LinearModel::OnResponse(MonotonicTime now, const Said& said, bool asked) {
-  const bool root = IsRoot(said.kind);
-  if (!asked && (root ? !wants_all(said.kind) : nodes(said.kind).empty())) return Verdict::kIgnored;
+  if (!asked && (ComesAll(said.kind) ? !wants_all(said.kind) : nodes(said.kind).empty())) return Verdict::kIgnored;
+  refused_.clear();
   for (const ThingPtr& thing : said.things) {
     if (thing->fault == Fault::kRule) return Verdict::kRefused;
   }
   ++responses_;
   Said heard = said;
-  if (root && said.whole) {
+  if (IsRoot(said.kind) && said.whole) {
     std::set<std::string> present;
     for (const ThingPtr& thing : said.things) present.insert(thing->name);
     std::set<std::string>& before = complete_[static_cast<size_t>(said.kind)];
@@ -74,22 +77,27 @@ LinearModel::Verdict LinearModel::OnResponse(MonotonicTime now, const Said& said
     }
     before = present;
   }
-  if (said.kind == Kind::kListener) Remove(heard, now);
-  bool all_good = true;
-  for (const ThingPtr& thing : said.things) all_good = Take(thing, now) && all_good;
+  const bool takes_over = said.kind == Kind::kListener || said.kind == Kind::kHost;
+  if (takes_over) Remove(heard, now);
+  for (const ThingPtr& thing : said.things) {
+    if (Take(thing, now)) continue;
+    refused_.insert(thing->name);
+    NoteMissing(thing->kind, thing->name);
+  }
   Settle(now);
-  if (said.kind != Kind::kListener) {
+  if (!takes_over) {
     Remove(heard, now);
     Settle(now);
   }
   NoteEnds(heard, now);
-  return all_good ? Verdict::kAccepted : Verdict::kRefused;
+  return refused_.empty() ? Verdict::kAccepted : Verdict::kRefused;
 }
 
 // When all is settled: what nobody wants any more is not held.
 void LinearModel::NoteEnds(const Said& said, MonotonicTime now) {
   for (const ThingPtr& thing : said.things) {
-    if (thing->fault != Fault::kNone || nodes(thing->kind).count(thing->name) == 0) continue;
+    if (thing->fault != Fault::kNone || refused_.count(thing->name) != 0) continue;
+    if (thing->kind != Kind::kHost && nodes(thing->kind).count(thing->name) == 0) continue;
     const std::pair<Kind, std::string> key{thing->kind, thing->name};
     ends_.erase(key);
     if (said.ttl > Duration::zero()) ends_[key] = now + said.ttl;
@@ -112,14 +120,15 @@ bool LinearModel::Take(const ThingPtr& thing, MonotonicTime now) {
   auto at = nodes(thing->kind).find(thing->name);
   if (at == nodes(thing->kind).end()) {
     // Nobody wants it. What is in an extension must be of a known type nevertheless.
-    if (!IsRoot(thing->kind)) return thing->kind != Kind::kExtension || thing->fault == Fault::kNone;
+    const bool wanted = IsRoot(thing->kind) || (thing->kind == Kind::kHost && FetchesHosts(RoutesOf(thing->name)));
+    if (!wanted) return thing->kind != Kind::kExtension || thing->fault == Fault::kNone;
     at = nodes(thing->kind).try_emplace(thing->name).first;
   }
   Node& node = at->second;
   const ThingPtr newest = node.waiting != nullptr ? node.waiting : InUse(thing->kind, thing->name);
   if (!Same(newest, thing)) {
-    if (thing->fault == Fault::kMeaning) {
-      if (newest == nullptr && IsRoot(thing->kind)) nodes(thing->kind).erase(at);
+    if (thing->fault == Fault::kMeaning || (thing->kind == Kind::kHost && HasOwn(thing->name))) {
+      if (newest == nullptr && ComesAll(thing->kind)) nodes(thing->kind).erase(at);
       return false;
     }
     Stage(node, thing, now);
@@ -140,6 +149,7 @@ void LinearModel::Stage(Node& node, const ThingPtr& thing, MonotonicTime now) {
   }
   node.waiting = thing;
   node.staged = responses_;
+  if (thing->fetches) WantAll(Kind::kHost);
   if (thing->kind != Kind::kCluster || in_use == nullptr || node.kept != kNever) return;
   node.kept = now + kFreshEndpoints;
   node.kept_over = false;
@@ -150,7 +160,10 @@ void LinearModel::Use(const ThingPtr& thing) { state_.in_use[static_cast<size_t>
 void LinearModel::Remove(const Said& said, MonotonicTime now) {
   for (const std::string& name : said.removed) {
     auto at = nodes(said.kind).find(name);
-    if (at == nodes(said.kind).end()) continue;
+    if (at == nodes(said.kind).end()) {
+      NoteMissing(said.kind, name);
+      continue;
+    }
     if (said.kind == Kind::kCluster) {
       at->second.leaving = true;
       at->second.held = now + kLeaving;
@@ -158,12 +171,13 @@ void LinearModel::Remove(const Said& said, MonotonicTime now) {
       state_.in_use[static_cast<size_t>(said.kind)].erase(name);
       at->second.late = true;
       at->second.fetch = kNever;
-    } else if (!IsRoot(said.kind)) {  // there is none: what is in use stays, nobody waits for it
+    } else if (!ComesAll(said.kind)) {  // there is none: what is in use stays, nobody waits for it
       at->second.late = InUse(said.kind, name) == nullptr;
       if (at->second.late) at->second.fetch = kNever;
     } else {
       nodes(said.kind).erase(at);
       state_.in_use[static_cast<size_t>(said.kind)].erase(name);
+      NoteMissing(said.kind, name);
     }
   }
 }
@@ -202,6 +216,38 @@ void LinearModel::FollowWants(MonotonicTime now) {
       if (fresh && fetch > Duration::zero()) at->second.fetch = now + fetch;
     }
   }
+  std::erase_if(nodes(Kind::kHost), [this](const auto& entry) {
+    if (FetchesHosts(RoutesOf(entry.first))) return false;
+    state_.in_use[static_cast<size_t>(Kind::kHost)].erase(entry.first);
+    NoteMissing(Kind::kHost, entry.first);
+    return true;
+  });
+  std::set<std::string> fetching;
+  for (const auto& [name, node] : nodes(Kind::kRoutes)) {
+    if (FetchesHosts(name)) fetching.insert(name);
+  }
+  for (const std::string& routes : fetching_) {
+    if (fetching.count(routes) == 0) missing_.emplace_back(Kind::kRoutes, routes);
+  }
+  fetching_ = fetching;
+}
+
+bool LinearModel::FetchesHosts(const std::string& routes) const {
+  const Node* node = Find(Kind::kRoutes, routes);
+  if (node == nullptr) return false;
+  const ThingPtr in_use = InUse(Kind::kRoutes, routes);
+  return (in_use != nullptr && in_use->fetches) || (node->waiting != nullptr && node->waiting->fetches);
+}
+
+bool LinearModel::HasOwn(const std::string& host) const {
+  const ThingPtr routes = InUse(Kind::kRoutes, RoutesOf(host));
+  return routes != nullptr && std::any_of(routes->hosts.begin(), routes->hosts.end(),
+                                          [&](const Host& own) { return own.domain == DomainOf(host); });
+}
+
+void LinearModel::NoteMissing(Kind kind, const std::string& name) {
+  if ((kind == Kind::kHost || kind == Kind::kCluster) && InUse(kind, name) == nullptr)
+    missing_.emplace_back(kind, name);
 }
 
 bool LinearModel::Ready(const Thing& thing, const Node& node) const {
@@ -224,7 +270,11 @@ bool LinearModel::ActivateOne() {
   for (const Kind kind : kAllKinds) {
     for (auto& [name, node] : nodes(kind)) {
       if (node.waiting == nullptr || !Ready(*node.waiting, node)) continue;
-      Use(node.waiting);
+      if (kind == Kind::kHost && HasOwn(name)) {  // since it came
+        NoteMissing(kind, name);
+      } else {
+        Use(node.waiting);
+      }
       node.waiting = nullptr;
       node.kept = kNever;
       node.kept_over = false;
@@ -236,17 +286,23 @@ bool LinearModel::ActivateOne() {
 
 std::vector<ThingPtr> LinearModel::VersionsNaming(const std::string& cluster, bool in_use) const {
   std::vector<ThingPtr> found;
-  for (const auto& [name, node] : nodes(Kind::kRoutes)) {
-    const ThingPtr version = in_use ? InUse(Kind::kRoutes, name) : node.waiting;
-    if (version != nullptr && Names(*version, cluster)) found.push_back(version);
+  for (const Kind kind : {Kind::kRoutes, Kind::kHost}) {
+    for (const auto& [name, node] : nodes(kind)) {
+      const ThingPtr version = in_use ? InUse(kind, name) : node.waiting;
+      if (version != nullptr && Names(*version, cluster)) found.push_back(version);
+    }
   }
   return found;
 }
 
-// Its next version waits, or that of a listener that subscribes to it.
+// Its next version waits, or that of a listener (of a host: of the routes) that subscribes to it.
 bool LinearModel::AboutToChange(const Thing& routes) const {
-  const Node* node = Find(Kind::kRoutes, routes.name);
+  const Node* node = Find(routes.kind, routes.name);
   if (node != nullptr && node->waiting != nullptr) return true;
+  if (routes.kind == Kind::kHost) {
+    const Node* owner = Find(Kind::kRoutes, RoutesOf(routes.name));
+    return owner != nullptr && owner->waiting != nullptr;
+  }
   for (const auto& [name, listener] : nodes(Kind::kListener)) {
     if (listener.waiting == nullptr) continue;
     const ThingPtr in_use = InUse(Kind::kListener, name);
@@ -263,8 +319,10 @@ bool LinearModel::LetOneLeave() {
     if (named && node.held != kNever) continue;
     if (std::any_of(naming.begin(), naming.end(), [this](const ThingPtr& who) { return AboutToChange(*who); }))
       continue;
-    state_.in_use[static_cast<size_t>(Kind::kCluster)].erase(name);
-    nodes(Kind::kCluster).erase(name);
+    const std::string left = name;
+    state_.in_use[static_cast<size_t>(Kind::kCluster)].erase(left);
+    nodes(Kind::kCluster).erase(left);
+    NoteMissing(Kind::kCluster, left);
     return true;
   }
   return false;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "test/simulation/oracle/things.h"
@@ -53,6 +54,10 @@ struct Said {
 //  or
 //     a heartbeat came.
 //  7. The beginning and the end of a stream change nothing.
+//  8. Hosts are heard while a version of their routes, in use or waiting, fetches hosts, and go with the last such one.
+//  They wait as
+//     routes do for clusters. What is said to be gone goes at once. One whose domain the routes in use have themselves
+//     is refused; if they take it later, the host stays, but theirs comes first.
 class LinearModel {
  public:
   // It asks for all of a root kind from now on.
@@ -68,6 +73,13 @@ class LinearModel {
   // Returns what is gone because its time to live is over.
   std::vector<std::pair<Kind, std::string>> OnTime(MonotonicTime at);
 
+  // Hosts and clusters of which is known since the last call that they are not there: gone, refused, not existing. Of
+  // routes: all hosts that they had fetched, which they do no more.
+  std::vector<std::pair<Kind, std::string>> TakeMissing() { return std::exchange(missing_, {}); }
+  // Of the last response: by what it says or by what is in use.
+  const std::set<std::string>& refused() const { return refused_; }
+
+  bool HasOwn(const std::string& host) const;  // the routes in use have its domain themselves
   bool wants_all(Kind kind) const { return wants_all_.count(kind) != 0; }
   std::set<std::string> Wanted(Kind kind) const;  // by name; not of root kinds
   const State& state() const { return state_; }
@@ -105,6 +117,8 @@ class LinearModel {
   void FollowWants(MonotonicTime now);
   std::vector<ThingPtr> VersionsNaming(const std::string& cluster, bool in_use) const;
   bool AboutToChange(const Thing& thing) const;
+  bool FetchesHosts(const std::string& routes) const;
+  void NoteMissing(Kind kind, const std::string& name);
 
   std::set<Kind> wants_all_;
   std::array<std::set<std::string>, kKinds> complete_;
@@ -112,6 +126,9 @@ class LinearModel {
   State state_;
   std::map<std::pair<Kind, std::string>, MonotonicTime> ends_;  // times to live
   uint64_t responses_ = 0;
+  std::vector<std::pair<Kind, std::string>> missing_;
+  std::set<std::string> refused_;
+  std::set<std::string> fetching_;  // routes
 };
 
 }  // namespace outrigger::simulation::oracle

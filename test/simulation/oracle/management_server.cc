@@ -236,7 +236,11 @@ void ManagementServer::AnswerLater(Kind kind, std::set<std::string> names) {
 }
 
 void ManagementServer::Answer(Kind kind, const std::set<std::string>& names) {
-  if (IsRoot(kind) || dice_.OneIn(2)) return Push(kind);
+  if (IsRoot(kind) || dice_.OneIn(2)) {
+    Push(kind);
+    if (delta_) SayMissing(kind, names);
+    return;
+  }
   Said said;
   said.kind = kind;
   for (const std::string& name : names) {
@@ -252,6 +256,17 @@ void ManagementServer::Answer(Kind kind, const std::set<std::string>& names) {
   Say(std::move(said));
 }
 
+// Delta: of what comes unasked too, who asks for something by name is told that there is none.
+void ManagementServer::SayMissing(Kind kind, const std::set<std::string>& names) {
+  if (kind != Kind::kCluster && kind != Kind::kHost) return;
+  Said said;
+  said.kind = kind;
+  for (const std::string& name : names) {
+    if (name != "*" && memory(kind).count(name) == 0) said.removed.push_back(name);
+  }
+  if (!said.removed.empty()) Say(std::move(said));
+}
+
 void ManagementServer::Push(Kind kind, bool all, std::vector<ThingPtr> instead) {
   const Topic& topic = this->topic(kind);
   if (!topic.asked && !all) return;
@@ -259,7 +274,8 @@ void ManagementServer::Push(Kind kind, bool all, std::vector<ThingPtr> instead) 
   said.kind = kind;
   said.whole = IsRoot(kind) && !delta_;
   for (const auto& [name, thing] : memory(kind)) {
-    if (!IsRoot(kind) && !all && topic.names.count(name) == 0) continue;
+    const bool unasked = IsRoot(kind) || kind == Kind::kHost;
+    if (!unasked && !all && topic.names.count(name) == 0) continue;
     const auto same =
         std::find_if(instead.begin(), instead.end(), [&](const auto& other) { return other->name == name; });
     if (same == instead.end()) said.things.push_back(thing);

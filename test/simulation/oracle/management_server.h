@@ -93,6 +93,7 @@ class ManagementServer {
   void AnswerLater(Kind kind, std::set<std::string> names);
   void Answer(Kind kind, const std::set<std::string>& names);
   void Say(Said said);
+  void SayMissing(Kind kind, const std::set<std::string>& names);
   // Delta: leaves out what the client has, adds what is gone.
   void OnlyChanges(Said* said);
   void NoteTold(const Said& said);

@@ -33,21 +33,32 @@ TEST_P(MutantTest, IsCaught) {
   FAIL() << "not seen in " << kMostSeeds << " seeds";
 }
 
+const char* NameOf(Mutant mutant) {
+  switch (mutant) {
+    case Mutant::kSkipWarming:
+      return "SkipWarming";
+    case Mutant::kSwapEarly:
+      return "SwapEarly";
+    case Mutant::kDropOnDisconnect:
+      return "DropOnDisconnect";
+    case Mutant::kFollowDistrusted:
+      return "FollowDistrusted";
+    case Mutant::kDemandNoWait:
+      return "DemandNoWait";
+    case Mutant::kDemandAgain:
+      return "DemandAgain";
+    case Mutant::kKeepGoneHost:
+      return "KeepGoneHost";
+    default:
+      return "None";
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Each, MutantTest,
                          testing::Values(Mutant::kSkipWarming, Mutant::kSwapEarly, Mutant::kDropOnDisconnect,
-                                         Mutant::kFollowDistrusted),
-                         [](const testing::TestParamInfo<Mutant>& info) {
-                           switch (info.param) {
-                             case Mutant::kSkipWarming:
-                               return "SkipWarming";
-                             case Mutant::kSwapEarly:
-                               return "SwapEarly";
-                             case Mutant::kDropOnDisconnect:
-                               return "DropOnDisconnect";
-                             default:
-                               return "FollowDistrusted";
-                           }
-                         });
+                                         Mutant::kFollowDistrusted, Mutant::kDemandNoWait, Mutant::kDemandAgain,
+                                         Mutant::kKeepGoneHost),
+                         [](const testing::TestParamInfo<Mutant>& info) { return NameOf(info.param); });
 
 class OracleTest : public testing::TestWithParam<Scene::Form> {};
 
@@ -57,11 +68,13 @@ TEST_P(OracleTest, NoAnswerButThoseThatTheModelAllows) {
   Findings sum;
   Scene::Counts counts;
   size_t moments = 0;
+  int wishes = 0;
   TrySeeds(seeds, [&](uint64_t seed) -> std::string {
     Scene scene(seed, GetParam());
     std::string wrong = scene.Run();
     sum.Add(scene.findings());
     moments += scene.moments();
+    wishes += scene.wishes();
     counts.responses += scene.counts().responses;
     counts.accepted += scene.counts().accepted;
     counts.refused += scene.counts().refused;
@@ -71,6 +84,7 @@ TEST_P(OracleTest, NoAnswerButThoseThatTheModelAllows) {
   });
   printf("%d requests, %d answered by servers, %d connects refused, %d moved, %d connections of which %d were ended\n",
          sum.requests, sum.by_servers, sum.refused_connects, sum.moved, sum.connections, sum.ended);
+  printf("%d names asked for on demand, %d answers by hosts that were fetched\n", wishes, sum.by_fetched);
   printf("%d answers over TLS, %d not let in\n", sum.over_tls, sum.not_let_in);
   printf("%d responses on %d streams: %d accepted, %d refused, %d ignored; %zu states\n", counts.responses,
          counts.streams, counts.accepted, counts.refused, counts.ignored, moments);
@@ -79,6 +93,8 @@ TEST_P(OracleTest, NoAnswerButThoseThatTheModelAllows) {
   EXPECT_GT(counts.refused, static_cast<int>(seeds.count));
   EXPECT_GT(sum.over_tls, 0);
   EXPECT_GT(sum.not_let_in, 0);
+  EXPECT_GT(wishes, 0);
+  EXPECT_EQ(sum.by_fetched > 0, GetParam() == Scene::Form::kDelta);
 }
 
 // Where two texts part: the lines around it.

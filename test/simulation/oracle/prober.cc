@@ -23,13 +23,17 @@ void Findings::Add(const Findings& other) {
   ended += other.ended;
   over_tls += other.over_tls;
   not_let_in += other.not_let_in;
+  by_fetched += other.by_fetched;
+  waited += other.waited;
   wrong.insert(wrong.end(), other.wrong.begin(), other.wrong.end());
 }
 
-Prober::Prober(event::Dispatcher& dispatcher, const Timeline& timeline, Options options, Findings& findings)
+Prober::Prober(event::Dispatcher& dispatcher, const Timeline& timeline, Wishes& wishes, Options options,
+               Findings& findings)
     : dispatcher_(dispatcher),
       timeline_(timeline),
-      law_(timeline),
+      wishes_(wishes),
+      law_(timeline, wishes),
       options_(options),
       findings_(findings),
       dice_(options.seed),
@@ -100,6 +104,7 @@ void Prober::Send(Connection& on, const Question& question) {
     --running_;
     return Wrong(request, absl::StrCat("failed at once: ", exchange.why()));
   }
+  wishes_.OnBegin(question.host, Now());
   requests_.emplace(&exchange, std::move(request));
 }
 
@@ -109,6 +114,7 @@ void Prober::OnEnded(TestClient::Exchange& exchange) {
   const Request request = std::move(at->second);
   requests_.erase(at);
   --running_;
+  wishes_.OnEnd(request.question.host, Now());
   if (exchange.failed()) return OnFailed(exchange, request);
   request.on->followed.accepted = std::min(request.on->followed.accepted, timeline_.possible());
   request.on->last_begun = std::max(request.on->last_begun, request.begun);
@@ -154,10 +160,14 @@ void Prober::Judge(const TestClient::Exchange& exchange, const Request& request)
     answer.server = -1;
   }
   if (answer.server < 0) answer.body = got.text;
+  answer.host = got.Get("x-host");
+  if (!answer.host.empty()) ++findings_.by_fetched;
   const bool http1 = options_.protocol == http::Protocol::kHttp11;
   if (http1 && answer.server < 0 && request.sent_bytes > 0) request.on->cut_short = true;
-  const std::string allowed =
-      law_.Judge(request.on->followed, request.question, request.from, timeline_.possible(), answer);
+  Question question = request.question;
+  question.begun = request.begun;
+  question.over = Now();
+  const std::string allowed = law_.Judge(request.on->followed, question, request.from, timeline_.possible(), answer);
   if (!allowed.empty()) Wrong(request, absl::StrCat("answered with ", answer.Describe(), "; allowed:\n", allowed));
   if (options_.peer >= 0) CheckCertificate(request);
   if (answer.server < 0) return;

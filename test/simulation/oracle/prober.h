@@ -15,7 +15,7 @@ namespace outrigger::simulation::oracle {
 // What clients saw and what was wrong with it.
 struct Findings {
   int requests = 0, answered = 0, by_servers = 0, refused_connects = 0, moved = 0, connections = 0, ended = 0;
-  int over_tls = 0, not_let_in = 0;
+  int over_tls = 0, not_let_in = 0, by_fetched = 0, waited = 0;
   std::vector<std::string> wrong;
   void Add(const Findings& other);
 };
@@ -33,7 +33,7 @@ class Prober {
     int peer = -1;  // TLS: which client it is, and its context
     std::shared_ptr<const tls::ClientContext> tls;
   };
-  Prober(event::Dispatcher& dispatcher, const Timeline& timeline, Options options, Findings& findings);
+  Prober(event::Dispatcher& dispatcher, const Timeline& timeline, Wishes& wishes, Options options, Findings& findings);
   ~Prober();
   void Stop() { stopped_ = true; }  // begins nothing more
   bool idle() const { return running_ == 0; }
@@ -70,6 +70,7 @@ class Prober {
 
   event::Dispatcher& dispatcher_;
   const Timeline& timeline_;
+  Wishes& wishes_;
   const Law law_;
   const Options options_;
   Findings& findings_;

@@ -28,6 +28,14 @@ layered_runtime:
   layers: [{name: given, rtds_layer: {name: rt0, rtds_config: {ads: {}, resource_api_version: V3}}}]
 )yaml";
 
+Parts PartsOf(uint64_t seed, Scene::Form form) {
+  Random dice(seed * 31 + 17);
+  Parts parts;
+  parts.hosts = dice.OneIn(3) && form == Scene::Form::kDelta;  // there is no other form of them
+  parts.clusters = dice.OneIn(4);
+  return parts;
+}
+
 }  // namespace
 
 Scene::Scene(uint64_t seed, Form form, std::string* trace)
@@ -37,13 +45,14 @@ Scene::Scene(uint64_t seed, Form form, std::string* trace)
       world_(seed),
       http2_servers_(dice_.OneIn(2)),
       tls_(dice_.OneIn(3)),
-      form_(form) {
+      form_(form),
+      parts_(PartsOf(seed, form)) {
   UseClockOf(&world_);
   world_.RecordTrace(trace);
   if (tls_) MakePapers();
   management_ =
       std::make_unique<ManagementServer>(world_, *this, dice_.Next(), http2_servers_, form_ == Form::kDelta, papers_);
-  script_ = std::make_unique<Script>(*management_, dice_.Next(), tls_);
+  script_ = std::make_unique<Script>(*management_, dice_.Next(), tls_, parts_);
   script_->Begin();
   const ManagementServer::Manners manners = management_->manners();
   management_->manners() = {milliseconds(40), 0, 0, 0, 0};
@@ -140,7 +149,7 @@ void Scene::MakeProbers() {
     if (options.protocol == http::Protocol::kHttp2) options.at_once = static_cast<uint32_t>(1 + dice_.Below(6));
     options.seed = dice_.Next();
     SpeakTls(options);
-    probers_.push_back(std::make_unique<Prober>(*client_loop_, timeline_, options, findings_));
+    probers_.push_back(std::make_unique<Prober>(*client_loop_, timeline_, wishes_, options, findings_));
   }
 }
 
@@ -202,6 +211,7 @@ void Scene::CompareMemory() {
   for (const Kind kind : kAllKinds) {
     for (const auto& [name, thing] : management_->memory(kind)) {
       if (!IsRoot(kind) && model_.Wanted(kind).count(name) == 0) continue;
+      if (kind == Kind::kHost && model_.HasOwn(name)) continue;  // is refused
       const Thing* in_use = timeline_.state(timeline_.certain()).Find(kind, name);
       // What waits for ever for something that the server does not have.
       if (!model_.settled() && (in_use == nullptr || in_use->version != thing->version)) continue;
@@ -218,16 +228,19 @@ void Scene::CompareMemory() {
 }
 
 void Scene::CompareProxy() {
-  const config::ResourceKind theirs[] = {config::ResourceKind::kCluster,   config::ResourceKind::kEndpoints,
-                                         config::ResourceKind::kListener,  config::ResourceKind::kRoutes,
-                                         config::ResourceKind::kExtension, config::ResourceKind::kSecret};
+  const config::ResourceKind theirs[] = {config::ResourceKind::kCluster,    config::ResourceKind::kEndpoints,
+                                         config::ResourceKind::kListener,   config::ResourceKind::kRoutes,
+                                         config::ResourceKind::kExtension,  config::ResourceKind::kSecret,
+                                         config::ResourceKind::kVirtualHost};
+  const Kind ours[] = {Kind::kCluster,   Kind::kEndpoints, Kind::kListener, Kind::kRoutes,
+                       Kind::kExtension, Kind::kSecret,    Kind::kHost};
   for (size_t i = 0; i < std::size(theirs); ++i) {
     std::set<std::string> expected, found;
-    for (const auto& [name, thing] : model_.state().in_use[i]) expected.insert(name);
+    for (const auto& [name, thing] : model_.state().in_use[static_cast<size_t>(ours[i])]) expected.insert(name);
     proxy_->builder().ForEach(theirs[i],
                               [&](const config::ResourceView& view) { found.insert(std::string(view.name)); });
     if (found == expected) continue;
-    Wrong(absl::StrCat("the proxy has ", WordOf(static_cast<Kind>(i)), " {", absl::StrJoin(found, " "), "}, not {",
+    Wrong(absl::StrCat("the proxy has ", WordOf(ours[i]), " {", absl::StrJoin(found, " "), "}, not {",
                        absl::StrJoin(expected, " "), "}"));
   }
 }
@@ -242,7 +255,7 @@ void Scene::AskAll() {
         options.port = port + offset;
         options.seed = dice_.Next();
         SpeakTls(options);
-        last.push_back(std::make_unique<Prober>(*client_loop_, timeline_, options, findings_));
+        last.push_back(std::make_unique<Prober>(*client_loop_, timeline_, wishes_, options, findings_));
         last.back()->Stop();
         for (const char* host : {"a.test", "b.test", "c.test"}) {
           for (const char* path : {"/a/1", "/b/1", "/"}) last.back()->Ask({host, path});
@@ -276,6 +289,7 @@ void Scene::PassTime() {
     }
     last_timer_ = next;
     ForgetUnwanted();
+    NoteMissing();
     timeline_.Add(model_.state(), next, next + kLate,
                   absl::StrCat("a time was over at ", ToMillis(next.time_since_epoch()), " ms"));
   }
@@ -287,9 +301,14 @@ bool Scene::TooCloseToTell() {
          (model_.next_time() != MonotonicTime::max() && model_.next_time() < Now() + kEarly);
 }
 
+void Scene::NoteMissing() {
+  for (const auto& key : model_.TakeMissing()) wishes_.OnMissing(key, Now());
+}
+
 void Scene::OnOpened() {
   ++counts_.streams;
   open_ = true;
+  wishes_.OnStream(true, Now());
   for (Topic& topic : topics_) {
     topic.nonce.clear();
     if (std::exchange(topic.lost, false)) topic.version.clear();
@@ -301,6 +320,7 @@ void Scene::OnOpened() {
 
 void Scene::OnStreamEnded() {
   open_ = false;
+  wishes_.OnStream(false, Now());
   absl::StrAppend(&events_, ToMillis(Now().time_since_epoch()), " ms: the stream ends\n");
 }
 
@@ -314,6 +334,7 @@ void Scene::OnResponse(const Said& said, const std::string& version, const std::
     return held == topic.held.end() || held->second != beat.second;
   });
   const LinearModel::Verdict verdict = model_.OnResponse(Now(), heard, topic.asked);
+  NoteMissing();
   NoteHeld(said, version, verdict != LinearModel::Verdict::kIgnored);
   std::string what = absl::StrCat(WordOf(said.kind), " ", version, ":");
   for (const ThingPtr& thing : said.things) absl::StrAppend(&what, " ", thing->Describe());
@@ -345,7 +366,10 @@ void Scene::NoteHeld(const Said& said, const std::string& version, bool heard) {
   if (heard && !broken) {
     for (const ThingPtr& thing : said.things) {
       const bool own = delta || said.ttl > Duration::zero();
-      if (thing->fault == Fault::kNone) held[thing->name] = own ? absl::StrCat("v", thing->version) : version;
+      // A host that nobody fetches is held unseen, whatever it is.
+      const bool sound = thing->fault == Fault::kNone || said.kind == Kind::kHost;
+      const bool taken = sound && model_.refused().count(thing->name) == 0;
+      if (taken) held[thing->name] = own ? absl::StrCat("v", thing->version) : version;
     }
     for (const std::string& name : said.removed) held.erase(name);
     std::erase_if(held, [&](const auto& entry) {
@@ -358,7 +382,7 @@ void Scene::NoteHeld(const Said& said, const std::string& version, bool heard) {
 
 void Scene::ForgetUnwanted() {
   for (const Kind kind : kAllKinds) {
-    if (IsRoot(kind)) continue;
+    if (IsRoot(kind) || kind == Kind::kHost) continue;
     const std::set<std::string> wanted = model_.Wanted(kind);
     std::erase_if(topics_[static_cast<size_t>(kind)].held,
                   [&](const auto& entry) { return wanted.count(entry.first) == 0; });
@@ -405,6 +429,19 @@ void Scene::OnRequest(const Asked& asked) {
   }
   topic.asked = true;
   heard_ = true;
+  CheckNamed(asked, topic);
+}
+
+// What it asks for by name though all of it comes unasked.
+void Scene::CheckNamed(const Asked& asked, const Topic& topic) {
+  if (asked.kind != Kind::kCluster && asked.kind != Kind::kHost) return;
+  std::set<std::string> names = topic.names;
+  names.erase("*");
+  if (const std::string wrong = wishes_.OnNamed(asked.kind, names, Now()); !wrong.empty()) Wrong(wrong);
+  const bool may = asked.kind == Kind::kHost ? parts_.hosts : parts_.clusters;
+  absl::StrAppend(&events_, ToMillis(Now().time_since_epoch()), " ms: it asks by name for ", WordOf(asked.kind), " {",
+                  absl::StrJoin(names, " "), "}\n");
+  if (!may && !names.empty()) Wrong("it asks by name for what no listener waits for");
 }
 
 // After a turn of the proxy: it answered what it heard, and asks for what the model wants.
@@ -413,12 +450,13 @@ void Scene::CheckTopics() {
   for (const Kind kind : kAllKinds) {
     const Topic& topic = topics_[static_cast<size_t>(kind)];
     if (!topic.due.empty()) Wrong(absl::StrCat("it owes an answer about ", WordOf(kind)));
-    if (IsRoot(kind) || (!topic.asked && model_.Wanted(kind).empty())) continue;
+    if (IsRoot(kind) || kind == Kind::kHost || (!topic.asked && model_.Wanted(kind).empty())) continue;
     if (topic.names != model_.Wanted(kind)) {
       Wrong(absl::StrCat("it asks for ", WordOf(kind), " {", absl::StrJoin(topic.names, " "), "}, not {",
                          absl::StrJoin(model_.Wanted(kind), " "), "}"));
     }
   }
+  if (const std::string overdue = wishes_.Overdue(Now()); !overdue.empty()) Wrong(overdue);
 }
 
 void Scene::Wrong(const std::string& what) {

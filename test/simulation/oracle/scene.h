@@ -32,6 +32,7 @@ class Scene final : public Witness {
     int responses = 0, accepted = 0, refused = 0, ignored = 0, streams = 0;
   };
   const Counts& counts() const { return counts_; }
+  int wishes() const { return wishes_.asked(); }
 
  private:
   // What is due of one kind on this stream.
@@ -65,6 +66,8 @@ class Scene final : public Witness {
   void CheckFirst(const Asked& asked, const Topic& topic);
   void CheckAnswer(const Asked& asked, Topic& topic);
   void CheckTopics();
+  void CheckNamed(const Asked& asked, const Topic& topic);
+  void NoteMissing();
   bool ready() const { return proxy_->state() == server::Server::State::kLive; }
   MonotonicTime Now() const { return world_.now(); }
   void Wrong(const std::string& what);
@@ -83,8 +86,10 @@ class Scene final : public Witness {
   event::SimulatedWorld world_;
   const bool http2_servers_, tls_;
   const Form form_;
+  const Parts parts_;
   LinearModel model_;
   Timeline timeline_;
+  Wishes wishes_;
   std::array<Topic, kKinds> topics_;
   MonotonicTime last_timer_{};
   bool open_ = false, heard_ = false, playing_ = false;

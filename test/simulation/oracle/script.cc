@@ -8,16 +8,19 @@
 namespace outrigger::simulation::oracle {
 namespace {
 
-// How many names of each kind there are; endpoints e0... are those of c0..., usually.
-constexpr size_t kNames[kKinds] = {5, 6, kListeners, 3, 2, 4, 1};
-constexpr char kLetters[kKinds] = {'c', 'e', 'l', 'r', 'x', 's', 'r'};
+// How many names of each kind there are; endpoints e0... are those of c0..., usually. Of those that every mesh has.
+constexpr size_t kUsualKinds = 7;
+constexpr size_t kNames[kUsualKinds] = {5, 6, kListeners, 3, 2, 4, 1};
+constexpr char kLetters[kUsualKinds] = {'c', 'e', 'l', 'r', 'x', 's', 'r'};
 constexpr const char* kRuntimeKeys[] = {"k0", "k1"};
+constexpr const char* kDomains[] = {"a.test", "b.test", "c.test"};
 constexpr const char* kSecrets[] = {"s0", "s1", "t0", "t1"};
 constexpr int kFirstFault = 420, kDefaultFault = 410;
 
 }  // namespace
 
-Script::Script(ManagementServer& server, uint64_t seed, bool tls) : server_(server), dice_(seed), tls_(tls) {}
+Script::Script(ManagementServer& server, uint64_t seed, bool tls, const Parts& parts)
+    : server_(server), dice_(seed), more_(seed * 5 + 1), tls_(tls), parts_(parts) {}
 
 std::string Script::SomeName(Kind kind) {
   if (kind == Kind::kSecret) return kSecrets[dice_.Below(4)];
@@ -27,7 +30,7 @@ std::string Script::SomeName(Kind kind) {
 }
 
 Kind Script::SomeKind() {
-  const Kind kind = static_cast<Kind>(dice_.Below(kKinds));
+  const Kind kind = static_cast<Kind>(dice_.Below(kUsualKinds));
   return kind == Kind::kSecret && !tls_ ? Kind::kListener : kind;
 }
 
@@ -92,8 +95,35 @@ ThingPtr Script::NewRoutes(const std::string& name) {
     }
     made->hosts.push_back(host);
   }
+  if (parts_.hosts) FetchHosts(*made);
   return made;
 }
+
+// Those that fetch have less themselves, mostly nothing for all hosts.
+void Script::FetchHosts(Thing& routes) {
+  routes.fetches = !more_.OneIn(4);
+  if (!routes.fetches) return;
+  std::erase_if(routes.hosts, [this](const Host& host) { return !more_.OneIn(host.domain == "*" ? 6 : 3); });
+}
+
+ThingPtr Script::NewHost(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kHost;
+  made->name = name;
+  made->version = ++next_version_;
+  Host host{DomainOf(name), {}};
+  for (const char* prefix : {"/a", "/"}) {
+    if (more_.OneIn(4)) continue;
+    Goal goal{prefix, absl::StrCat("c", more_.Below(kNames[0])), 0};
+    if (more_.OneIn(4)) goal.status = 417;
+    if (more_.OneIn(6)) goal.runtime = kRuntimeKeys[more_.Below(2)];
+    host.goals.push_back(goal);
+  }
+  made->hosts.push_back(host);
+  return made;
+}
+
+std::string Script::SomeHostName() { return HostName(absl::StrCat("r", more_.Below(3)), kDomains[more_.Below(3)]); }
 
 ThingPtr Script::NewListener(const std::string& name) {
   auto made = std::make_shared<Thing>();
@@ -110,7 +140,15 @@ ThingPtr Script::NewListener(const std::string& name) {
   if (dice_.OneIn(3)) ChangeFilter(*made);
   if (tls_ && usual == kTlsPort) ChangeSecrets(*made);
   made->fetch = SomeFetch();
+  if (parts_.any() && (at == known.end() || more_.OneIn(3))) ChangeWaiting(*made);
   return made;
+}
+
+void Script::ChangeWaiting(Thing& listener) {
+  constexpr int kLimits[] = {100, 300, 1000, 3000, 5000};  // ms
+  listener.waits = !more_.OneIn(5);
+  listener.cluster_limit =
+      parts_.clusters && !more_.OneIn(4) ? Duration(milliseconds(kLimits[more_.Below(5)])) : Duration(-1);
 }
 
 void Script::ChangeFilter(Thing& listener) {
@@ -175,6 +213,8 @@ ThingPtr Script::New(Kind kind, const std::string& name) {
       return NewSecret(name);
     case Kind::kRuntime:
       return NewRuntime();
+    case Kind::kHost:
+      return NewHost(name);
     default:
       return NewListener(name);
   }
@@ -196,6 +236,12 @@ void Script::Begin() {
   server_.memory(Kind::kRuntime)[kRuntimeName] = NewRuntime();
   if (tls_) server_.memory(Kind::kSecret)["s0"] = NewSecret("s0");
   if (tls_) server_.memory(Kind::kSecret)["t0"] = NewSecret("t0");
+  if (parts_.hosts) {
+    for (int i = 0; i < 3; ++i) {
+      const std::string name = SomeHostName();
+      server_.memory(Kind::kHost)[name] = NewHost(name);
+    }
+  }
   remembered_ = server_.memory();
 }
 
@@ -255,7 +301,37 @@ void Script::Crash() {
   server_.Crash(std::move(memory));
 }
 
+// A host comes, changes, goes, is wrong, or all are told; said or not.
+void Script::TickHosts() {
+  const std::string name = SomeHostName();
+  Things& all = server_.memory(Kind::kHost);
+  switch (more_.Below(8)) {
+    case 0:
+      all.erase(name);
+      break;
+    case 1:
+      all.erase(name);
+      return;
+    case 2: {
+      auto bad = std::make_shared<Thing>(*NewHost(name));
+      bad->fault = more_.OneIn(2) ? Fault::kRule : Fault::kMeaning;
+      return server_.Push(Kind::kHost, false, {bad});
+    }
+    case 3:
+      return server_.Push(Kind::kHost);
+    case 4:
+    case 5:
+      all[name] = NewHost(name);
+      return;
+    default:
+      all[name] = NewHost(name);
+  }
+  if (all.count(name) != 0 && more_.OneIn(2)) return server_.PushOne(all[name]);
+  server_.Push(Kind::kHost);
+}
+
 void Script::Tick() {
+  if (parts_.hosts && more_.OneIn(3)) TickHosts();
   const auto act = dice_.Below(26);
   Note(absl::StrCat("act ", act));
   switch (act) {

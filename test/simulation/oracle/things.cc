@@ -7,7 +7,9 @@
 #include "envoy/config/endpoint/v3/endpoint.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
+#include "envoy/config/route/v3/route_components.pb.h"
 #include "envoy/extensions/filters/http/fault/v3/fault.pb.h"
+#include "envoy/extensions/filters/http/on_demand/v3/on_demand.pb.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb.h"
@@ -24,6 +26,7 @@ using envoy::config::core::v3::TypedExtensionConfig;
 using envoy::config::endpoint::v3::ClusterLoadAssignment;
 using envoy::config::listener::v3::Listener;
 using envoy::config::route::v3::RouteConfiguration;
+using envoy::config::route::v3::VirtualHost;
 using envoy::extensions::transport_sockets::tls::v3::Secret;
 using HttpConnectionManager = envoy::extensions::filters::network::http_connection_manager::v3::HttpConnectionManager;
 
@@ -90,33 +93,45 @@ Cluster WireCluster(const Thing& thing, bool http2_servers) {
   return out;
 }
 
+void FillRoute(const Goal& goal, envoy::config::route::v3::Route* route) {
+  route->mutable_match()->set_prefix(goal.prefix);
+  if (!goal.runtime.empty()) {
+    auto* share = route->mutable_match()->mutable_runtime_fraction();
+    share->mutable_default_value()->set_numerator(100);
+    share->set_runtime_key(goal.runtime);
+  }
+  if (goal.status != 0) {
+    route->mutable_direct_response()->set_status(static_cast<uint32_t>(goal.status));
+    return;
+  }
+  route->mutable_route()->set_cluster(goal.cluster);
+  route->mutable_route()->mutable_timeout();
+}
+
+void FillHost(const Thing& thing, const Host& host, VirtualHost* made) {
+  made->set_name(thing.fault == Fault::kRule ? "" : host.domain);
+  made->add_domains(host.domain);
+  if (thing.fault == Fault::kMeaning) made->add_domains(host.domain);  // twice is one too many
+  for (const Goal& goal : host.goals) FillRoute(goal, made->add_routes());
+}
+
+VirtualHost WireHost(const Thing& thing) {
+  VirtualHost out;
+  FillHost(thing, thing.hosts.front(), &out);
+  auto* header = out.add_response_headers_to_add();
+  header->mutable_header()->set_key("x-host");
+  header->mutable_header()->set_value(absl::StrCat(thing.name, ".", thing.version));
+  return out;
+}
+
 RouteConfiguration WireRoutes(const Thing& thing) {
   RouteConfiguration out;
   out.set_name(thing.name);
   auto* header = out.add_response_headers_to_add();
   header->mutable_header()->set_key("x-routes");
   header->mutable_header()->set_value(absl::StrCat(thing.name, ".", thing.version));
-  for (const Host& host : thing.hosts) {
-    auto* made = out.add_virtual_hosts();
-    made->set_name(thing.fault == Fault::kRule ? "" : host.domain);
-    made->add_domains(host.domain);
-    if (thing.fault == Fault::kMeaning) made->add_domains(host.domain);  // twice is one too many
-    for (const Goal& goal : host.goals) {
-      auto* route = made->add_routes();
-      route->mutable_match()->set_prefix(goal.prefix);
-      if (!goal.runtime.empty()) {
-        auto* share = route->mutable_match()->mutable_runtime_fraction();
-        share->mutable_default_value()->set_numerator(100);
-        share->set_runtime_key(goal.runtime);
-      }
-      if (goal.status != 0) {
-        route->mutable_direct_response()->set_status(static_cast<uint32_t>(goal.status));
-        continue;
-      }
-      route->mutable_route()->set_cluster(goal.cluster);
-      route->mutable_route()->mutable_timeout();
-    }
-  }
+  for (const Host& host : thing.hosts) FillHost(thing, host, out.add_virtual_hosts());
+  if (thing.fetches) FillSource(thing, out.mutable_vhds()->mutable_config_source());
   return out;
 }
 
@@ -178,6 +193,19 @@ void AddFilter(const Thing& thing, HttpConnectionManager* manager) {
   discovery->set_apply_default_config_without_warming(thing.at_once);
 }
 
+void AddWaiting(const Thing& thing, HttpConnectionManager* manager) {
+  if (!thing.waits) return;
+  envoy::extensions::filters::http::on_demand::v3::OnDemand config;
+  if (thing.cluster_limit >= Duration::zero()) {
+    FillSource(Thing(), config.mutable_odcds()->mutable_source());
+    config.mutable_odcds()->mutable_timeout()->set_seconds(thing.cluster_limit / seconds(1));
+    config.mutable_odcds()->mutable_timeout()->set_nanos(static_cast<int>((thing.cluster_limit % seconds(1)).count()));
+  }
+  auto* filter = manager->add_http_filters();
+  filter->set_name("waits");
+  filter->mutable_typed_config()->PackFrom(config);
+}
+
 void AddTransport(const Thing& thing, envoy::config::listener::v3::FilterChain* chain) {
   if (thing.certificate.empty()) return;
   envoy::extensions::transport_sockets::tls::v3::DownstreamTlsContext tls;
@@ -205,6 +233,7 @@ Listener WireListener(const Thing& thing) {
   manager.mutable_rds()->set_route_config_name(thing.routes);
   FillSource(thing, manager.mutable_rds()->mutable_config_source());
   AddFilter(thing, &manager);
+  AddWaiting(thing, &manager);
   auto* filter = manager.add_http_filters();
   filter->set_name("router");
   filter->mutable_typed_config()->PackFrom(envoy::extensions::filters::http::router::v3::Router());
@@ -225,7 +254,7 @@ Listener WireListener(const Thing& thing) {
 
 const char* WordOf(Kind kind) {
   constexpr std::array<const char*, kKinds> kWords = {"cluster",   "endpoints", "listener", "routes",
-                                                      "extension", "secret",    "runtime"};
+                                                      "extension", "secret",    "runtime",  "host"};
   return kWords[static_cast<size_t>(kind)];
 }
 
@@ -237,9 +266,19 @@ const std::string& TypeUrlOf(Kind kind) {
                                           "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
                                           "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
                                           "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
-                                          "type.googleapis.com/envoy.service.runtime.v3.Runtime"};
+                                          "type.googleapis.com/envoy.service.runtime.v3.Runtime",
+                                          "type.googleapis.com/envoy.config.route.v3.VirtualHost"};
   return (*kUrls)[static_cast<size_t>(kind)];
 }
+
+std::string RoutesOf(const std::string& host) { return host.substr(0, host.find('/')); }
+
+std::string DomainOf(const std::string& host) {
+  const size_t slash = host.find('/');
+  return slash == std::string::npos ? std::string() : host.substr(slash + 1);
+}
+
+std::string HostName(const std::string& routes, const std::string& domain) { return absl::StrCat(routes, "/", domain); }
 
 std::string Thing::Describe() const {
   std::string out = absl::StrCat(name, ".", version);
@@ -249,6 +288,11 @@ std::string Thing::Describe() const {
   if (kind == Kind::kListener) absl::StrAppend(&out, " :", port, " ", routes, " codec ", codec);
   if (!certificate.empty()) absl::StrAppend(&out, " tls ", certificate, " trusts ", trust.empty() ? "anybody" : trust);
   if (!filter.empty()) absl::StrAppend(&out, " filter ", filter, "/", filter_status, at_once ? " at once" : "");
+  if (waits) absl::StrAppend(&out, " waits for hosts");
+  if (waits && cluster_limit >= Duration::zero()) {
+    absl::StrAppend(&out, " and ", ToMillis(cluster_limit), " ms for clusters");
+  }
+  if (fetches) absl::StrAppend(&out, " fetches hosts");
   if (kind == Kind::kExtension) absl::StrAppend(&out, " ", status);
   if (kind == Kind::kRuntime) absl::StrAppend(&out, " off {", absl::StrJoin(off, " "), "}");
   if (kind == Kind::kSecret) absl::StrAppend(&out, " ", shows, " {", absl::StrJoin(trusts, " "), "}");
@@ -278,6 +322,8 @@ google::protobuf::Any Wire(const Thing& thing, bool http2_servers, const Papers&
     }
     case Kind::kRoutes:
       return Packed(WireRoutes(thing));
+    case Kind::kHost:
+      return Packed(WireHost(thing));
     case Kind::kListener:
       return Packed(WireListener(thing));
     case Kind::kExtension:

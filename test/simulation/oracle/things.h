@@ -14,10 +14,11 @@
 // said in a few sentences (linear_model.h).
 namespace outrigger::simulation::oracle {
 
-enum class Kind : uint8_t { kCluster, kEndpoints, kListener, kRoutes, kExtension, kSecret, kRuntime };
-constexpr size_t kKinds = 7;
+// Hosts: virtual hosts of route configurations that fetch theirs, named "ROUTES/HOST".
+enum class Kind : uint8_t { kCluster, kEndpoints, kListener, kRoutes, kExtension, kSecret, kRuntime, kHost };
+constexpr size_t kKinds = 8;
 constexpr std::array<Kind, kKinds> kAllKinds = {Kind::kCluster,   Kind::kEndpoints, Kind::kListener, Kind::kRoutes,
-                                                Kind::kExtension, Kind::kSecret,    Kind::kRuntime};
+                                                Kind::kExtension, Kind::kSecret,    Kind::kRuntime,  Kind::kHost};
 const char* WordOf(Kind kind);
 const std::string& TypeUrlOf(Kind kind);
 // Clusters and listeners: everything there is is wanted, and (in the state-of-the-world form) absence removes.
@@ -49,12 +50,16 @@ struct Thing {
   Duration fetch{-1};        // initial_fetch_timeout of what it subscribes to; negative: not set, zero: for ever
   std::string service;       // clusters: the endpoints they subscribe to; empty: `servers` are in the cluster itself
   std::vector<int> servers;  // clusters and endpoints
-  std::vector<Host> hosts;   // routes
+  std::vector<Host> hosts;   // routes; of a host, itself
+  bool fetches = false;      // routes: they fetch the hosts that they do not have
   int port = 0;              // listeners
   std::string routes;        // listeners: the route configuration they subscribe to
   int codec = 0;             // listeners: what was announced to connections, which do not outlive it
   // Listeners: the secrets that its certificate and whom it trusts come from; no certificate: plain, no trust: anybody.
   std::string certificate, trust;
+  // Listeners: requests wait for a host that they miss; zero or more: and so long at most for a cluster.
+  bool waits = false;
+  Duration cluster_limit{-1};
   std::string filter;            // listeners: the extension that is its fault filter; empty: it has none
   int filter_status = 0;         // what stands for that while it has not come; 0: nothing does
   bool at_once = false;          // and does so from the beginning
@@ -76,6 +81,10 @@ struct Papers {
   std::vector<std::string> client_names;  // URIs
   std::string authority;
 };
+// The route configuration that a host is of, and the domain that it has; such a name.
+std::string RoutesOf(const std::string& host);
+std::string DomainOf(const std::string& host);
+std::string HostName(const std::string& routes, const std::string& domain);
 // As it is sent.
 google::protobuf::Any Wire(const Thing& thing, bool http2_servers, const Papers& papers);
 constexpr char kRuntimeName[] = "rt0";

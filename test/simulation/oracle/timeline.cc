@@ -27,6 +27,12 @@ void Timeline::Observe(MonotonicTime now, uint64_t published, uint64_t in_use) {
   }
 }
 
+size_t Timeline::CertainAt(MonotonicTime at) const {
+  size_t i = certain_;
+  while (i > 0 && moments_[i].certain > at) --i;
+  return i;
+}
+
 bool Timeline::Unseen(size_t i) const {
   if (i + 1 >= moments_.size() || !moments_[i].stamped || !moments_[i + 1].stamped) return false;
   // By a time that was over: nobody knows when, perhaps with the next one.
@@ -37,6 +43,7 @@ std::string Answer::Describe() const {
   return absl::StrCat(status, server < 0 ? " by the proxy" : absl::StrCat(" by server ", server),
                       listener.empty() ? "" : absl::StrCat(", listener ", listener),
                       routes.empty() ? "" : absl::StrCat(", routes ", routes),
+                      host.empty() ? "" : absl::StrCat(", host ", host),
                       body.empty() ? "" : absl::StrCat(", \"", body, "\""));
 }
 
@@ -173,29 +180,51 @@ std::vector<size_t> Law::Deciding(const Followed& connection, size_t from, size_
 
 namespace {
 
-const Goal* GoalOf(const Thing& routes, const Thing* runtime, const std::string& host, const std::string& path) {
-  for (const std::string& domain : {host, std::string("*")}) {
-    for (const Host& candidate : routes.hosts) {
-      if (candidate.domain != domain) continue;
-      for (const Goal& goal : candidate.goals) {
-        const bool off = runtime != nullptr && std::count(runtime->off.begin(), runtime->off.end(), goal.runtime) > 0;
-        if (absl::StartsWith(path, goal.prefix) && !off) return &goal;
-      }
-      return nullptr;
-    }
+const Goal* GoalIn(const Host& host, const Thing* runtime, const std::string& path) {
+  for (const Goal& goal : host.goals) {
+    const bool off = runtime != nullptr && std::count(runtime->off.begin(), runtime->off.end(), goal.runtime) > 0;
+    if (absl::StartsWith(path, goal.prefix) && !off) return &goal;
   }
   return nullptr;
+}
+
+const Host* OwnHost(const Thing& routes, const std::string& domain) {
+  const auto at =
+      std::find_if(routes.hosts.begin(), routes.hosts.end(), [&](const Host& host) { return host.domain == domain; });
+  return at == routes.hosts.end() ? nullptr : &*at;
+}
+
+// Where routes lead a request: what they have themselves comes first, then what they fetched, then what is for all.
+struct Found {
+  const Host* host = nullptr;
+  const Thing* fetched = nullptr;  // the host is this
+  const Goal* goal = nullptr;
+};
+
+Found FindGoal(const State& state, const Thing& routes, const Question& question) {
+  Found found;
+  found.host = OwnHost(routes, question.host);
+  if (found.host == nullptr && routes.fetches) {
+    found.fetched = state.Find(Kind::kHost, HostName(routes.name, question.host));
+    if (found.fetched != nullptr) found.host = &found.fetched->hosts.front();
+  }
+  if (found.host == nullptr) found.host = OwnHost(routes, "*");
+  if (found.host != nullptr) {
+    found.goal = GoalIn(*found.host, state.Find(Kind::kRuntime, kRuntimeName), question.path);
+  }
+  return found;
 }
 
 // What a cluster does with a request; servers: any of these.
 struct Outcome {
   std::set<int> servers;
-  std::string body;  // of the 503 if there are none
+  std::string body;      // of the 503 if there are none
+  bool unknown = false;  // there is no such cluster
 };
 
 Outcome OutcomeOf(const State& state, const std::string& name) {
   const Thing* cluster = state.Find(Kind::kCluster, name);
-  if (cluster == nullptr) return {{}, ""};
+  if (cluster == nullptr) return {{}, "", true};
   const Thing* endpoints = cluster->service.empty() ? cluster : state.Find(Kind::kEndpoints, cluster->service);
   Outcome outcome{{}, "no healthy upstream"};
   if (endpoints != nullptr) outcome.servers.insert(endpoints->servers.begin(), endpoints->servers.end());
@@ -236,24 +265,45 @@ bool Law::Decides(const Thing& listener, const Thing* routes, const Question& qu
     absl::StrAppend(allowed, "  moment ", moment, " (", timeline_.moment(moment).cause, "): ", by, what, "\n");
   };
   const bool same = answer.listener == version;
-  const Goal* goal = routes == nullptr ? nullptr
-                                       : GoalOf(*routes, timeline_.state(routed).Find(Kind::kRuntime, kRuntimeName),
-                                                question.host, question.path);
-  if (goal == nullptr) {
-    allow(routed, ": 404");
-    return same && answer.status == 404 && answer.server < 0;
+  const Found found = routes == nullptr ? Found() : FindGoal(timeline_.state(routed), *routes, question);
+  if (found.goal == nullptr) {
+    const bool misses = found.host == nullptr && !MayMissHost(listener, routes, question, to);
+    allow(routed, misses ? ": waits for its host" : ": 404");
+    return same && answer.status == 404 && answer.server < 0 && !misses;
   }
-  const bool told = same && answer.routes == absl::StrCat(routes->name, ".", routes->version);
-  if (goal->status != 0) {
-    allow(routed, absl::StrCat(": ", goal->status));
-    return told && answer.status == goal->status && answer.server < 0;
+  const Goal& goal = *found.goal;
+  const std::string host =
+      found.fetched == nullptr ? "" : absl::StrCat(found.fetched->name, ".", found.fetched->version);
+  const bool told = same && answer.routes == absl::StrCat(routes->name, ".", routes->version) && answer.host == host;
+  const std::string of_host = host.empty() ? "" : absl::StrCat(", host ", host);
+  if (goal.status != 0) {
+    allow(routed, absl::StrCat(of_host, ": ", goal.status));
+    return told && answer.status == goal.status && answer.server < 0;
   }
   for (size_t picked = routed; picked <= to; ++picked) {
-    const Outcome outcome = OutcomeOf(timeline_.state(picked), goal->cluster);
-    if (told && Fits(outcome, answer)) return true;
-    allow(picked, absl::StrCat(", ", goal->cluster, ": ", Say(outcome)));
+    const Outcome outcome = OutcomeOf(timeline_.state(picked), goal.cluster);
+    const bool misses = outcome.unknown && !MayMissCluster(listener, goal.cluster, question);
+    if (told && Fits(outcome, answer) && !misses) return true;
+    allow(picked, absl::StrCat(of_host, ", ", goal.cluster, ": ", misses ? "waits for it" : Say(outcome)));
   }
   return false;
+}
+
+bool Law::MayMissHost(const Thing& listener, const Thing* routes, const Question& question, size_t to) const {
+  if (!listener.waits || routes == nullptr || !routes->fetches) return true;
+  // There was nobody to ask: what was found out then is remembered.
+  const MonotonicTime since = question.begun - Wishes::kRemembered - Wishes::kSlack;
+  for (size_t i = timeline_.CertainAt(since); i <= to; ++i) {
+    const Thing* then = timeline_.state(i).Find(Kind::kRoutes, listener.routes);
+    if (then == nullptr || !then->fetches) return true;
+  }
+  return wishes_.MayMiss({Kind::kHost, HostName(routes->name, question.host)}, question.begun, question.over,
+                         Wishes::kHostLimit);
+}
+
+bool Law::MayMissCluster(const Thing& listener, const std::string& cluster, const Question& question) const {
+  if (!listener.waits || listener.cluster_limit < Duration::zero()) return true;
+  return wishes_.MayMiss({Kind::kCluster, cluster}, question.begun, question.over, listener.cluster_limit);
 }
 
 std::string Law::Judge(const Followed& connection, const Question& question, size_t from, size_t to,
@@ -275,11 +325,17 @@ std::string Law::Judge(const Followed& connection, const Question& question, siz
     // Its routes are the newest when its headers are there; if there are none any more, those of its begin.
     const Thing* before = nullptr;
     const Thing* before_runtime = nullptr;
+    const Thing* before_host = nullptr;
     for (size_t routed = decided; routed <= to; ++routed) {
       const Thing* routes = timeline_.state(routed).Find(Kind::kRoutes, listener->routes);
       const Thing* runtime = timeline_.state(routed).Find(Kind::kRuntime, kRuntimeName);
-      if (routed != decided && (routes == nullptr || (routes == before && runtime == before_runtime))) continue;
+      const Thing* host = routes == nullptr
+                              ? nullptr
+                              : timeline_.state(routed).Find(Kind::kHost, HostName(listener->routes, question.host));
+      const bool same = routes == before && runtime == before_runtime && host == before_host;
+      if (routed != decided && (routes == nullptr || same)) continue;
       before = routes;
+      before_host = host;
       before_runtime = runtime;
       if (Decides(*listener, routes, question, routed, to, answer, &allowed)) return "";
     }

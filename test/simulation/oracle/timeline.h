@@ -7,6 +7,7 @@
 
 #include "source/base/time.h"
 #include "test/simulation/oracle/linear_model.h"
+#include "test/simulation/oracle/wishes.h"
 
 namespace outrigger::simulation::oracle {
 
@@ -34,6 +35,7 @@ class Timeline {
 
   size_t certain() const { return certain_; }              // the last one that certainly is in use
   size_t possible() const { return moments_.size() - 1; }  // the last one that may be
+  size_t CertainAt(MonotonicTime at) const;                // the last one that certainly was in use then
   const Moment& moment(size_t i) const { return moments_[i]; }
   const State& state(size_t i) const { return moments_[i].state; }
 
@@ -46,6 +48,7 @@ class Timeline {
 struct Answer {
   int status = 0;
   std::string listener, routes;  // the versions that say so: "l0.3", "r1.2"; empty: nothing is said
+  std::string host;              // of one that was fetched: "r1/c.test.5"
   int server = -1;               // who answered; -1: the proxy itself
   std::string body;
   std::string Describe() const;
@@ -63,13 +66,14 @@ struct Followed {
 struct Question {
   std::string host, path;
   bool wants_fault = false;
+  MonotonicTime begun{}, over{};
 };
 
 // What the timeline allows. All are given the moments between which something happened: `from` was certain when it
 // began, `to` was possible when it was over.
 class Law {
  public:
-  explicit Law(const Timeline& timeline) : timeline_(timeline) {}
+  Law(const Timeline& timeline, const Wishes& wishes) : timeline_(timeline), wishes_(wishes) {}
 
   // A connect may be refused: nobody listened at some time.
   bool MayRefuse(int port, size_t from, size_t to) const;
@@ -107,10 +111,15 @@ class Law {
   // The same of its filter: true if that answers; `allowed` says what, `fits` whether it is that.
   bool Filters(const Thing& listener, const Question& question, size_t decided, const Answer& answer, bool* fits,
                std::string* allowed) const;
+  // Of what its routes or its cluster lack: whether the listener did not make it wait, or not long enough for it to
+  // come.
+  bool MayMissHost(const Thing& listener, const Thing* routes, const Question& question, size_t to) const;
+  bool MayMissCluster(const Thing& listener, const std::string& cluster, const Question& question) const;
   // The moments whose listener may decide.
   std::vector<size_t> Deciding(const Followed& connection, size_t from, size_t to) const;
 
   const Timeline& timeline_;
+  const Wishes& wishes_;
 };
 
 }  // namespace outrigger::simulation::oracle

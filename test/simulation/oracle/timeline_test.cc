@@ -46,7 +46,8 @@ class TimelineTest : public testing::Test {
   }
 
   Timeline timeline_;
-  Law law_{timeline_};
+  Wishes wishes_;
+  Law law_{timeline_, wishes_};
 };
 
 TEST_F(TimelineTest, WhatWasPublishedBeforeTheBreakDecides) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <variant>
 
+#include "source/base/mutant.h"
 #include "source/model/route.h"
 #include "source/upstream/worker_context.h"
 
@@ -44,11 +45,13 @@ bool OnDemandFilter::HasCluster() const {
     return name.empty() || stream_.worker().ClusterByName(name) != nullptr;
   }
   const auto slot = stream_.weighted_cluster() != nullptr ? stream_.weighted_cluster()->slot : forward->slot;
-  return stream_.worker().Cluster(slot) != nullptr;
+  if (stream_.worker().Cluster(slot) != nullptr) return true;
+  const absl::string_view name = ClusterName();  // it may have another slot by now
+  return !name.empty() && stream_.worker().ClusterByName(name) != nullptr;
 }
 
 FilterStatus OnDemandFilter::OnRequestHeaders(http::Stream& /*stream*/, HeaderMap& /*headers*/, bool /*end*/) {
-  if (stream_.worker().on_demand() == nullptr) return FilterStatus::kContinue;
+  if (stream_.worker().on_demand() == nullptr || IsMutant(Mutant::kDemandNoWait)) return FilterStatus::kContinue;
   return WaitForHost() || WaitForCluster() ? FilterStatus::kPause : FilterStatus::kContinue;
 }
 
