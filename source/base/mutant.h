@@ -16,6 +16,8 @@ enum class Mutant : uint8_t {
   kDemandNoWait,      // a request does not wait for what it makes the proxy ask for
   kDemandAgain,       // what is known to be missing is asked for again at once
   kKeepGoneHost,      // a virtual host that its control plane took back stays
+  kStaleSecret,       // a secret stays as it came first
+  kStaleExtension,    // a filter goes on with the configuration that it had first
 };
 
 #ifdef NDEBUG

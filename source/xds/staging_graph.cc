@@ -18,6 +18,12 @@ bool Same(const Resource& a, const Resource& b) {
   return a.wire == nullptr || b.wire == nullptr || a.wire->Is(*b.wire);
 }
 
+// Only where a test breaks this on purpose.
+bool IsStale(ResourceType type) {
+  return (type == ResourceType::kSecret && IsMutant(Mutant::kStaleSecret)) ||
+         (type == ResourceType::kExtension && IsMutant(Mutant::kStaleExtension));
+}
+
 std::string OneLine(absl::string_view errors) {
   return absl::StrJoin(absl::StrSplit(errors, '\n', absl::SkipEmpty()), "; ");
 }
@@ -160,6 +166,7 @@ absl::Status StagingGraph::Take(ResourceType type, const Resource& resource, Key
     node->source = demand != demands_.end() ? demand->second : WholeOf(type).source;
   }
   node->stats.Attempt();
+  if (node->active != nullptr && IsStale(type)) return absl::OkStatus();
   const Staged* newest = node->waiting != nullptr ? node->waiting.get() : node->active.get();
   if (newest != nullptr && Same(newest->resource, resource)) {
     TakeAgain(*node, resource, to_try);

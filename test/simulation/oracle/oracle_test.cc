@@ -49,6 +49,10 @@ const char* NameOf(Mutant mutant) {
       return "DemandAgain";
     case Mutant::kKeepGoneHost:
       return "KeepGoneHost";
+    case Mutant::kStaleSecret:
+      return "StaleSecret";
+    case Mutant::kStaleExtension:
+      return "StaleExtension";
     default:
       return "None";
   }
@@ -57,7 +61,7 @@ const char* NameOf(Mutant mutant) {
 INSTANTIATE_TEST_SUITE_P(Each, MutantTest,
                          testing::Values(Mutant::kSkipWarming, Mutant::kSwapEarly, Mutant::kDropOnDisconnect,
                                          Mutant::kFollowDistrusted, Mutant::kDemandNoWait, Mutant::kDemandAgain,
-                                         Mutant::kKeepGoneHost),
+                                         Mutant::kKeepGoneHost, Mutant::kStaleSecret, Mutant::kStaleExtension),
                          [](const testing::TestParamInfo<Mutant>& info) { return NameOf(info.param); });
 
 class OracleTest : public testing::TestWithParam<Scene::Form> {};
