@@ -166,6 +166,10 @@ IoResult EpollEngine::Close(int fd) {
       to_close_.push_back(fd);
       return 0;
     }
+    const MonotonicTime begun = MonotonicNow();
+    const IoResult closed = Result(::close(fd));
+    if (MonotonicNow() - begun > kDearClose) closed_at_once_ = kClosesAtOnce;
+    return closed;
   }
   return Result(::close(fd));  // never repeated: the number may be in use again already
 }
@@ -173,10 +177,14 @@ IoResult EpollEngine::Close(int fd) {
 void EpollEngine::CloseWaiting() {
   closed_at_once_ = 0;
   if (to_close_.empty()) return;
-  const MonotonicTime until = MonotonicNow() + kShareOfCloses;
+  const MonotonicTime begun = MonotonicNow();
+  if (begun < closes_due_ && to_close_.size() - next_to_close_ < kManyToClose) return;
+  MonotonicTime now = begun;
   do {
     ::close(to_close_[next_to_close_++]);
-  } while (next_to_close_ < to_close_.size() && MonotonicNow() < until);
+    now = MonotonicNow();
+  } while (next_to_close_ < to_close_.size() && now - begun < kShareOfCloses);
+  closes_due_ = now + 2 * (now - begun);
   if (next_to_close_ < to_close_.size()) return;
   to_close_.clear();
   next_to_close_ = 0;

@@ -90,8 +90,10 @@ class EpollEngine final : public Engine {
   static constexpr Duration kUnwatchedEvery = milliseconds(100);
   Registered& Slot(int fd);
   // Closing what still holds much, as when a connection with a hundred streams ends, takes the kernel long: after some,
-  // the others wait for the turns after. Never a listening socket.
+  // the others wait for the turns after, and get a third of the time unless they are many. Never a listening socket.
   static constexpr int kClosesAtOnce = 2;
+  static constexpr Duration kDearClose = microseconds(15);
+  static constexpr size_t kManyToClose = 256;
   static constexpr Duration kShareOfCloses = microseconds(30);
   void MakeRoomForDescriptors();
   void CloseWaiting();
@@ -110,6 +112,7 @@ class EpollEngine final : public Engine {
   int closed_at_once_ = 0;  // in this turn
   std::vector<int> to_close_;
   size_t next_to_close_ = 0;
+  MonotonicTime closes_due_;
   std::vector<uint64_t> unwatched_;                     // tags of connections that epoll did not take: they have ended
   std::vector<UnwatchedListener> unwatched_listeners_;  // as well not taken: tried again, and looked at meanwhile
   MonotonicTime listeners_due_;

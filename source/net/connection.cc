@@ -143,9 +143,9 @@ void Connection::OnReady(uint32_t ready_bits) {
   if (closed_) return;
   const NotesAtEnd notes{*this};
   last_activity_ = dispatcher_.now();
-  if ((ready_bits & event::kPeerClosed) != 0) peer_closed_hint_ = true;
-  if ((ready_bits & (event::kReadable | event::kPeerClosed | event::kError)) != 0) readable_ = true;
   const bool over = (ready_bits & (event::kPeerClosed | event::kError)) != 0;
+  if (over) peer_closed_hint_ = true;
+  if (over || (ready_bits & event::kReadable) != 0) readable_ = true;
   if (connecting_) {
     if (over) return FinishConnect();
     if ((ready_bits & event::kWritable) == 0) return;
@@ -156,14 +156,12 @@ void Connection::OnReady(uint32_t ready_bits) {
     writable_ = true;
     dispatcher_.AtEndOfTurn(*this);  // output, or the transport's own bytes, waited for this
   }
-  // A paused reader would not notice a reset.
-  if ((ready_bits & event::kError) != 0 && !CanRead()) CheckSocketError();
-  if (closed_) return;
-  if (closing_) {
-    if (linger_) DiscardInput();
-    return;
-  }
   if (NextTurn::linked()) return;  // it has its share of a turn yet to come
+  // A paused reader would not notice a reset; of one that is answered all that comes is thrown away.
+  if (closing_ && linger_) return dispatcher_.AtNextTurn(*this);
+  if ((ready_bits & event::kError) != 0 && !CanRead())
+    return client_ ? CheckSocketError() : dispatcher_.AtNextTurn(*this);
+  if (closing_) return;
   if (ComesLater(over)) return dispatcher_.AtNextTurn(*this);
   const HeavyOutputAfter heavy;
   ReadAndDeliver();
@@ -194,19 +192,19 @@ void Connection::OnEndOfTurn() {
   }
   if (connecting_) return;
   if (!announced_ && transport_->handshake_done()) Announce();
-  // Whoever ended has said so before this is written.
-  if ((reads_first_ || peer_closed_hint_) && NextTurn::linked() && !output_.empty()) NextTurn::Unlink(), OnNextTurn();
+  // Whether the peer has ended is known before this is written.
+  const bool ends = peer_closed_hint_ && !peer_ended_ && !offer_again_;
+  if ((reads_first_ || ends) && NextTurn::linked() && !output_.empty()) NextTurn::Unlink(), OnNextTurn();
   if (!closed_) AfterFlush(TryFlush());
 }
 
 void Connection::OnNextTurn() {
   if (closed_) return;
   const NotesAtEnd notes{*this};
-  if (closing_) {
-    if (linger_) DiscardInput();
-    return;
-  }
   if (connecting_) return writable_ ? FinishConnect() : void();
+  if (peer_closed_hint_ && !CanRead()) CheckSocketError();
+  if (closed_) return;
+  if (closing_) return linger_ ? DiscardInput() : void();
   const HeavyOutputAfter heavy;
   if (HasUndelivered()) Deliver();
   if (!closed_ && !offer_again_) ReadAndDeliver();
@@ -402,7 +400,7 @@ void Connection::AfterFlush(IoStatus status) {
     written_at_timer_ = stats_.bytes_written;
     ArmTimer(flush_timeout_);
   }
-  if (linger_ && readable_ && !heard) DiscardInput();
+  if (linger_ && readable_ && !heard) dispatcher_.AtNextTurn(*this);
 }
 
 bool Connection::Flushed() const { return output_.empty() && end_sent_ && !transport_->wants_write(); }

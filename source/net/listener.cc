@@ -10,6 +10,9 @@
 
 namespace outrigger::net {
 
+// A connection may be dear to begin (TLS): after so long the others in the queue wait, however few were accepted.
+constexpr Duration kShareOfTurn = microseconds(30);
+
 ListenSocket::ListenSocket(event::Engine& engine, const Address& address, const ListenOptions& options, size_t workers)
     : engine_(engine), address_(address), options_(options), workers_(workers == 0 ? 1 : workers) {
   local_varies_ = address.IsWildcard() || options.transparent;
@@ -182,8 +185,12 @@ void TcpListener::OnReady(uint32_t ready_bits) {
 
 void TcpListener::AcceptSome(uint32_t most) {
   const uint64_t before = stats_.accepted;
+  const MonotonicTime until = dispatcher_.engine().MonotonicNow() + kShareOfTurn;
   bool more = true;
-  for (uint32_t i = 0; more && i < most; ++i) more = !paused_ && !stopped_ && !back_off_.armed() && AcceptOne();
+  for (uint32_t i = 0; more && i < most; ++i) {
+    if (i > 0 && dispatcher_.engine().MonotonicNow() >= until) break;
+    more = !paused_ && !stopped_ && !back_off_.armed() && AcceptOne();
+  }
   if (!stopped_ && stats_.accepted > before) {
     owner_.OnAcceptedTogether(static_cast<uint32_t>(stats_.accepted - before));
   }

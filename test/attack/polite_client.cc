@@ -73,7 +73,10 @@ void PoliteClients::One(int number) {
   int failed = 0, fd = -1;
   const Clock::time_point begin = Clock::now(), end = begin + options_.time;
   Clock::time_point next = begin + options_.each * number / options_.clients;
-  for (; next < end; next = std::max(next + options_.each, Clock::now())) {
+  for (; next < end; next += options_.each) {
+    // Whoever was kept waiting lets turns go by: all would ask at the same moment from then on, and wait for each
+    // other.
+    while (next + options_.each < Clock::now()) next += options_.each;
     AwaitTurn(fd, next);
     if (fd < 0) fd = Open(options_.port);
     const Clock::time_point from = Clock::now();

@@ -179,6 +179,23 @@ TEST_F(ConnectionOrderTest, WhoLeavesComesAfterWhoAsks) {
   EXPECT_EQ(order_, "dx");
 }
 
+TEST_F(ConnectionOrderTest, WhatIsThrownAwayComesAfterWhoAsks) {
+  (*b_)->Close(Connection::CloseMode::kLinger);
+  Turns(loop_);
+  uint32_t before = 0;
+  d_->recorder.on_data = [&](Buffer& input, bool) {
+    input.Clear();
+    before = (*b_)->stats().lingered;
+    order_ = "d";
+  };
+  EXPECT_EQ((*b_)->stats().lingered, 0u);
+  (*a_)->Write("for nobody");
+  (*c_)->Write("to d");
+  order_.clear();
+  ASSERT_TRUE(RunUntil(loop_, [&] { return order_ == "d" && (*b_)->stats().lingered == 10; }));
+  EXPECT_EQ(before, 0u);
+}
+
 TEST_F(ConnectionOrderTest, AResetIsNoticedBeforeMoreIsWritten) {
   const CountingEngine::Counts before = counts_;
   (*a_)->Close(Connection::CloseMode::kReset);

@@ -30,6 +30,8 @@ class Accepting final : public TcpListener::Owner {
   }
   void OnAccepted(TcpListener& listener, AcceptedSocket socket) override {
     sockets.push_back(std::move(socket));
+    for (const MonotonicTime until = loop_.engine().MonotonicNow() + each; loop_.engine().MonotonicNow() < until;) {
+    }
     if (stop_after == sockets.size()) listener.Stop();
   }
   void OnAcceptedTogether(uint32_t count) override {
@@ -39,6 +41,7 @@ class Accepting final : public TcpListener::Owner {
   uint32_t batches = 0, together = 0;
   std::vector<AcceptedSocket> sockets;
   size_t stop_after = 0;
+  Duration each{0};  // what one costs
 
  private:
   event::Dispatcher& loop_;
@@ -96,6 +99,16 @@ TEST_F(ListenerTest, AcceptsWithAddresses) {
   Dial(socket->address(), 3);
   ASSERT_TRUE(RunUntil(loop_, [&] { return accepting_.sockets.size() == 4; }));
   EXPECT_EQ(accepting_.together, 4u);
+}
+
+TEST_F(ListenerTest, WhatIsDearToBeginLeavesTheRestOfTheQueueToTheTurnsAfter) {
+  const std::shared_ptr<ListenSocket> socket = Bind("127.0.0.1:0");
+  TcpListener listener(loop_, socket, 0, 0, accepting_);
+  listener.Start();
+  accepting_.each = milliseconds(1);
+  Dial(socket->address(), 3);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return accepting_.sockets.size() == 3; }));
+  EXPECT_EQ(accepting_.batches, 3u);
 }
 
 TEST_F(ListenerTest, AWildcardListenerAsksWhereTheConnectionCameTo) {

@@ -15,9 +15,11 @@ namespace outrigger::http::h2 {
 class TurnShare {
  public:
   static constexpr size_t kSmall = 1024;       // bytes
+  static constexpr size_t kMuch = 16 * 1024;   // bytes
   static constexpr uint32_t kMostWork = 4096;  // see Charge()
   static constexpr uint32_t kWorkPerLook = 64;
   static constexpr Duration kMostTime = microseconds(50);
+  static constexpr Duration kMostTimeOfMuch = microseconds(30);
   static constexpr Duration kMostTimeAlone = microseconds(200);  // nobody else has asked for more
   static constexpr Duration kOldTurn = microseconds(100);
 
@@ -33,7 +35,8 @@ class TurnShare {
     next_look_ = kWorkPerLook;
     begun_ = dispatcher_.engine().MonotonicNow();
     const Duration age = begun_ - dispatcher_.now();
-    most_time_ = age < kMostTime && !dispatcher_.HasPosted() ? kMostTimeAlone : kMostTime;
+    const bool alone = age < kMostTime && !dispatcher_.HasPosted();
+    most_time_ = bytes > kMuch ? kMostTimeOfMuch : alone ? kMostTimeAlone : kMostTime;
     owed_ = !waited && age > kOldTurn;
     return !owed_;
   }

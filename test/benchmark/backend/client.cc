@@ -3,10 +3,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace outrigger::backend {
 namespace {
+
+// Of one system call: the kernel lets nobody else run meanwhile.
+constexpr size_t kMostAtOnce = 128 * 1024;
 
 bool WouldBlock(int error) { return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE; }
 
@@ -54,7 +58,7 @@ bool Client::Receive(absl::string_view bytes) {
 bool Client::Flush() {
   size_t done = 0;
   while (done < unsent_.size()) {
-    const size_t left = unsent_.size() - done;
+    const size_t left = std::min(unsent_.size() - done, kMostAtOnce);
     ssize_t n;
     if (ssl_ != nullptr) {
       n = SSL_write(ssl_, unsent_.data() + done, static_cast<int>(left));
