@@ -81,8 +81,8 @@ int Run(const Attack& attack, const Words& words) {
 int BePolite(const Words& words) {
   PoliteClients::Options options;
   options.port = static_cast<int>(words.number("--port", 0));
-  options.clients = static_cast<int>(words.number("--clients", 4));
-  options.each = std::chrono::milliseconds(words.number("--each-ms", 10));
+  options.clients = static_cast<int>(words.number("--clients", static_cast<uint64_t>(options.clients)));
+  options.each = std::chrono::milliseconds(words.number("--each-ms", static_cast<uint64_t>(options.each.count())));
   options.time = std::chrono::seconds(words.number("--seconds", 10));
   PoliteClients clients(options);
   clients.Run();

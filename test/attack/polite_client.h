@@ -8,13 +8,14 @@
 
 namespace outrigger::attack {
 
-// Clients that ask for "/" over HTTP/1.1 now and then, each on a connection that it keeps, and take the time.
+// Clients that ask for "/" over HTTP/1.1 now and then, each on a connection that it keeps, and take the time. They are
+// few: when the whole machine stands still, as a busy or a virtual one does now and then, each of them waits once.
 class PoliteClients {
  public:
   struct Options {
     int port = 0;
-    int clients = 4;
-    std::chrono::milliseconds each{10}, time{10'000};
+    int clients = 2;
+    std::chrono::milliseconds each{5}, time{10'000};
   };
   explicit PoliteClients(Options options) : options_(options) {}
   void Run();  // takes options.time
