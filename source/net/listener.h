@@ -71,7 +71,7 @@ class ListenSocket {
 // kernel's choice, so a busy proxy should use reuse_port.
 class TcpListener final : public event::IoHandler, public event::Deferred, private event::NextTurn {
  public:
-  static constexpr uint32_t kAcceptsPerTurn = 8;  // without a limit of its own; the rest next turn
+  static constexpr uint32_t kAcceptsPerTurn = 4;  // without a limit of its own; the rest next turn
   static constexpr uint32_t kMostOnStop = 4096;   // accepted by Stop() at most
   static constexpr Duration kBackOff = std::chrono::milliseconds(100);  // after running out of descriptors or memory
 
