@@ -261,7 +261,7 @@ bool EndpointPool::Open() {
   ++connecting_;
   ++connections_;
   places_[kConnecting].PushBack(*made);
-  made->Start(Connect(*books_.config));
+  made->Start(Connect(endpoint_.left_with != nullptr ? *endpoint_.left_with : *books_.config));
   return true;
 }
 
@@ -354,7 +354,7 @@ void EndpointPool::Request(TcpRequest& request) {
   auto* made = new DedicatedConnection(*this, request, leased, host_leased);
   request.dedicated_ = made;
   dedicated_.PushBack(*made);
-  made->Start(Connect(*books_.config));
+  made->Start(Connect(endpoint_.left_with != nullptr ? *endpoint_.left_with : *books_.config));
 }
 
 void EndpointPool::CloseDedicated() {

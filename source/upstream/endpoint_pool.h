@@ -65,6 +65,9 @@ class LiveEndpoint {
   uint32_t active = 0;          // requests under way here, all pools
   bool present = true;          // in the current endpoint set
   bool unhealthy = false;       // when last looked at
+  // It left the set, and what connections are made of has changed since: those who wait for it have it as it was. Null:
+  // as the cluster says.
+  std::shared_ptr<const model::ClusterConfig> left_with;
   SharedLimit::Lease host_connections;
   PeerIdleLimit idle_limit;
 

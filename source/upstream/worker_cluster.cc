@@ -130,6 +130,7 @@ void WorkerCluster::State::Adopt(std::shared_ptr<const model::EndpointSet> next)
   for (auto& [id, change] : changed) {
     auto& [endpoint, is] = change;
     endpoint->present = is != nullptr;
+    if (is != nullptr) endpoint->left_with = nullptr;
     if (is == nullptr) {
       endpoint->Drain(true);
       ReapLater(*endpoint);
@@ -247,6 +248,12 @@ void WorkerCluster::Update(const model::Cluster& cluster) {
   State& state = *state_;
   if (cluster.config != state.books.config) {
     const bool reconnect = cluster.config->connection_hash != state.books.config->connection_hash;
+    if (reconnect) {
+      if (cluster.endpoints != state.endpoints) state.Adopt(cluster.endpoints);
+      for (auto& [id, endpoint] : state.live) {
+        if (!endpoint->present && endpoint->left_with == nullptr) endpoint->left_with = state.books.config;
+      }
+    }
     state.books.Update(cluster.config);
     stats_ = state.books.stats;
     state.built = false;

@@ -108,6 +108,24 @@ TEST(TlsPoolTest, AnEndpointMayHaveAnotherTransport) {
   EXPECT_EQ(wish.failed, 0);
 }
 
+// Its cluster speaks plain to another endpoint now: nothing of that change is for those who wait for this one.
+TEST(TlsPoolTest, WhoWaitsForAnEndpointThatLeftTalksToItAsItWas) {
+  TlsWorld world;
+  FakeUpstream server(*world.loop, false), other(*world.loop, false);
+  world.Serve(server);
+  world.StartTls(SetOf({Record(server.address(), 1)}));
+  Wish one, two;
+  world.Ask(one);
+  world.Ask(two);
+  auto changed = std::make_shared<model::ClusterConfig>(*world.config);
+  changed->transports.Edit().clear();
+  changed->connection_hash = 7;
+  world.context->Publish(world.Snapshot(SetOf({Record(other.address(), 2)}), changed));
+  ASSERT_TRUE(world.Until([&] { return one.done() && two.done(); }));
+  EXPECT_EQ(one.failed + two.failed, 0) << one.transport_failure << two.transport_failure;
+  EXPECT_EQ(server.requests(), 2u);
+}
+
 TEST(TlsPoolTest, APeerThatNeverAnswersTimesOut) {
   TlsWorld world;
   world.config->settings.Edit().connect_timeout = milliseconds(30);

@@ -33,6 +33,7 @@ Parts PartsOf(uint64_t seed, Scene::Form form) {
   Parts parts;
   parts.hosts = dice.OneIn(3) && form == Scene::Form::kDelta;  // there is no other form of them
   parts.clusters = dice.OneIn(4);
+  parts.secrets = dice.OneIn(3);
   return parts;
 }
 
@@ -50,6 +51,7 @@ Scene::Scene(uint64_t seed, Form form, std::string* trace)
   UseClockOf(&world_);
   world_.RecordTrace(trace);
   if (tls_) MakePapers();
+  if (parts_.secrets) MakeClusterPapers();
   management_ =
       std::make_unique<ManagementServer>(world_, *this, dice_.Next(), http2_servers_, form_ == Form::kDelta, papers_);
   script_ = std::make_unique<Script>(*management_, dice_.Next(), tls_, parts_);
@@ -91,18 +93,40 @@ void Scene::MakePapers() {
   }
 }
 
+void Scene::MakeClusterPapers() {
+  tls::TestAuthority authority(world_.wall_now());
+  papers_.server_authority = authority.pem();
+  for (int i = 0; i < kCallers; ++i) {
+    const tls::CertificateSpec made = authority.Uri(absl::StrCat("spiffe://mesh/caller/", i));
+    papers_.callers.push_back({made.chain_pem, std::string(made.key_pem.view())});
+  }
+  for (int i = 0; i < kServers; ++i) {
+    papers_.server_names.push_back(absl::StrCat("spiffe://mesh/server/", i));
+    tls::ServerSpec spec;
+    spec.certificates.push_back(authority.Uri(papers_.server_names.back()));
+    spec.alpn = {http2_servers_ ? "h2" : "http/1.1"};
+    tls_servers_.push_back(*tls::ServerContext::Build(spec));
+  }
+}
+
+void Scene::MakeServer(int number, int port, std::shared_ptr<const tls::ServerContext> tls) {
+  TestServer::Options options;
+  options.protocol = http2_servers_ ? http::Protocol::kHttp2 : http::Protocol::kHttp11;
+  options.tls = std::move(tls);
+  options.answer = [number](const Incoming& request) {
+    Reply reply = AnswerWant(request);
+    reply.headers.emplace_back("x-server", absl::StrCat(number));
+    return reply;
+  };
+  servers_.push_back(std::make_unique<TestServer>(
+      *server_loop_, *net::Address::ParseIp("10.0.0.4", static_cast<uint16_t>(port)), options));
+}
+
 void Scene::MakeServers() {
   server_loop_ = world_.MakeDispatcher(world_.AddHost({"10.0.0.4"}));
-  for (int i = 0; i < kServers; ++i) {
-    TestServer::Options options;
-    options.protocol = http2_servers_ ? http::Protocol::kHttp2 : http::Protocol::kHttp11;
-    options.answer = [i](const Incoming& request) {
-      Reply reply = AnswerWant(request);
-      reply.headers.emplace_back("x-server", absl::StrCat(i));
-      return reply;
-    };
-    servers_.push_back(std::make_unique<TestServer>(
-        *server_loop_, *net::Address::ParseIp("10.0.0.4", static_cast<uint16_t>(kFirstServerPort + i)), options));
+  for (int i = 0; i < kServers; ++i) MakeServer(i, kFirstServerPort + i, nullptr);
+  for (size_t i = 0; i < tls_servers_.size(); ++i) {
+    MakeServer(static_cast<int>(i), kFirstTlsServerPort + static_cast<int>(i), tls_servers_[i]);
   }
 }
 

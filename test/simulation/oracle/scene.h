@@ -49,7 +49,9 @@ class Scene final : public Witness {
     std::map<std::string, std::string> held;  // delta: versions of what was accepted
   };
   void MakePapers();
+  void MakeClusterPapers();
   void MakeServers();
+  void MakeServer(int number, int port, std::shared_ptr<const tls::ServerContext> tls);
   void MakeProxy();
   void MakeProbers();
   void SpeakTls(Prober::Options& options);
@@ -96,7 +98,8 @@ class Scene final : public Witness {
   int ticks_ = 0;
   ManagementServer::Manners usual_manners_;
   Papers papers_;
-  std::vector<std::shared_ptr<const tls::ClientContext>> clients_;  // TLS, by number
+  std::vector<std::shared_ptr<const tls::ClientContext>> clients_;      // TLS, by number
+  std::vector<std::shared_ptr<const tls::ServerContext>> tls_servers_;  // the same
   std::unique_ptr<ManagementServer> management_;
   std::unique_ptr<Script> script_;
   std::unique_ptr<event::Dispatcher> server_loop_, client_loop_;

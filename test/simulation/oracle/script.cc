@@ -14,6 +14,7 @@ constexpr size_t kNames[kUsualKinds] = {5, 6, kListeners, 3, 2, 4, 1};
 constexpr char kLetters[kUsualKinds] = {'c', 'e', 'l', 'r', 'x', 's', 'r'};
 constexpr const char* kRuntimeKeys[] = {"k0", "k1"};
 constexpr const char* kDomains[] = {"a.test", "b.test", "c.test"};
+constexpr const char* kClusterSecrets[] = {"u0", "u1", "v0", "v1"};
 constexpr const char* kSecrets[] = {"s0", "s1", "t0", "t1"};
 constexpr int kFirstFault = 420, kDefaultFault = 410;
 
@@ -54,11 +55,63 @@ ThingPtr Script::NewCluster(const std::string& name) {
   made->version = ++next_version_;
   if (dice_.OneIn(6)) {
     made->servers = {static_cast<int>(dice_.Below(kServers))};
+    if (parts_.secrets && !more_.OneIn(3)) SpeakTls(*made);
     return made;
   }
   made->service = dice_.OneIn(6) ? SomeName(Kind::kEndpoints) : absl::StrCat("e", name.substr(1));
   made->fetch = SomeFetch();
+  if (parts_.secrets && more_.OneIn(3)) SpeakTls(*made);
   return made;
+}
+
+void Script::SpeakTls(Thing& cluster) {
+  cluster.service.clear();
+  cluster.servers.clear();
+  for (int i = 0; i < kServers; ++i) {
+    if (more_.OneIn(2)) cluster.servers.push_back(i);
+  }
+  if (cluster.servers.empty()) cluster.servers.push_back(0);
+  if (more_.OneIn(2)) cluster.certificate = kClusterSecrets[more_.Below(2)];
+  cluster.trust = kClusterSecrets[2 + more_.Below(2)];
+}
+
+ThingPtr Script::NewClusterSecret(const std::string& name) {
+  auto made = std::make_shared<Thing>();
+  made->kind = Kind::kSecret;
+  made->name = name;
+  made->version = ++next_version_;
+  if (name[0] == kCallerSecrets) {
+    made->shows = static_cast<int>(more_.Below(kCallers));
+    return made;
+  }
+  for (int i = 0; i < kServers; ++i) {
+    if (!more_.OneIn(3)) made->trusts.push_back(i);
+  }
+  if (made->trusts.empty()) made->trusts.push_back(0);
+  return made;
+}
+
+// A secret of clusters is renewed, says something else, goes or is wrong.
+void Script::TickSecrets() {
+  const std::string name = kClusterSecrets[more_.Below(4)];
+  Things& all = server_.memory(Kind::kSecret);
+  switch (more_.Below(6)) {
+    case 0:
+      all.erase(name);
+      return server_.Push(Kind::kSecret);
+    case 1: {
+      auto bad = std::make_shared<Thing>(*NewClusterSecret(name));
+      bad->fault = more_.OneIn(2) ? Fault::kRule : Fault::kMeaning;
+      return server_.Push(Kind::kSecret, false, {bad});
+    }
+    case 2:
+      return server_.Push(Kind::kSecret);
+    default:
+      all[name] = NewClusterSecret(name);
+  }
+  if (more_.OneIn(4)) return;
+  if (more_.OneIn(2)) return server_.PushOne(all[name]);
+  server_.Push(Kind::kSecret);
 }
 
 ThingPtr Script::NewEndpoints(const std::string& name) {
@@ -140,7 +193,7 @@ ThingPtr Script::NewListener(const std::string& name) {
   if (dice_.OneIn(3)) ChangeFilter(*made);
   if (tls_ && usual == kTlsPort) ChangeSecrets(*made);
   made->fetch = SomeFetch();
-  if (parts_.any() && (at == known.end() || more_.OneIn(3))) ChangeWaiting(*made);
+  if (parts_.waiting() && (at == known.end() || more_.OneIn(3))) ChangeWaiting(*made);
   return made;
 }
 
@@ -242,6 +295,9 @@ void Script::Begin() {
       server_.memory(Kind::kHost)[name] = NewHost(name);
     }
   }
+  if (parts_.secrets) {
+    for (const char* name : {"u0", "v0"}) server_.memory(Kind::kSecret)[name] = NewClusterSecret(name);
+  }
   remembered_ = server_.memory();
 }
 
@@ -332,6 +388,7 @@ void Script::TickHosts() {
 
 void Script::Tick() {
   if (parts_.hosts && more_.OneIn(3)) TickHosts();
+  if (parts_.secrets && more_.OneIn(3)) TickSecrets();
   const auto act = dice_.Below(26);
   Note(absl::StrCat("act ", act));
   switch (act) {

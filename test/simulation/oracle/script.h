@@ -10,7 +10,7 @@ namespace outrigger::simulation::oracle {
 
 constexpr int kServers = 6;
 constexpr int kListeners = 3;
-constexpr int kCertificates = 4, kClients = 2;
+constexpr int kCertificates = 4, kClients = 2, kCallers = 3;
 constexpr int kFirstPort = 15000, kOtherPorts = 10;  // l1: 15001 or 15011
 constexpr int kTlsPort = kFirstPort + kListeners - 1;
 
@@ -18,7 +18,8 @@ constexpr int kTlsPort = kFirstPort + kListeners - 1;
 struct Parts {
   bool hosts = false;     // routes that fetch hosts, listeners whose requests wait for them
   bool clusters = false;  // listeners whose requests wait for clusters
-  bool any() const { return hosts || clusters; }
+  bool secrets = false;   // clusters that speak TLS
+  bool waiting() const { return hosts || clusters; }
 };
 
 // What a management server does, drawn from a seed: it changes its mind about everything, tells it in any order, in
@@ -45,6 +46,9 @@ class Script {
   void FetchHosts(Thing& routes);
   void ChangeWaiting(Thing& listener);
   void TickHosts();
+  void SpeakTls(Thing& cluster);
+  ThingPtr NewClusterSecret(const std::string& name);
+  void TickSecrets();
   void ChangeFilter(Thing& listener);
   void ChangeSecrets(Thing& listener);
   ThingPtr New(Kind kind, const std::string& name);

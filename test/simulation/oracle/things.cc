@@ -53,10 +53,26 @@ void FillEndpoints(const Thing& thing, ClusterLoadAssignment* out) {
     auto* endpoint = locality->add_lb_endpoints();
     auto* address = endpoint->mutable_endpoint()->mutable_address()->mutable_socket_address();
     address->set_address(thing.fault == Fault::kMeaning ? "no.address" : "10.0.0.4");
-    address->set_port_value(static_cast<uint32_t>(kFirstServerPort + server));
+    const int first = thing.trust.empty() ? kFirstServerPort : kFirstTlsServerPort;
+    address->set_port_value(static_cast<uint32_t>(first + server));
     if (thing.fault == Fault::kRule) endpoint->mutable_load_balancing_weight()->set_value(0);  // 1 at least
   }
   out->mutable_policy();
+}
+
+void AddTransport(const Thing& thing, Cluster* cluster) {
+  if (thing.trust.empty()) return;
+  envoy::extensions::transport_sockets::tls::v3::UpstreamTlsContext tls;
+  auto* common = tls.mutable_common_tls_context();
+  if (!thing.certificate.empty()) {
+    auto* certificate = common->add_tls_certificate_sds_secret_configs();
+    certificate->set_name(thing.certificate);
+    FillSource(thing, certificate->mutable_sds_config());
+  }
+  common->mutable_validation_context_sds_secret_config()->set_name(thing.trust);
+  FillSource(thing, common->mutable_validation_context_sds_secret_config()->mutable_sds_config());
+  cluster->mutable_transport_socket()->set_name("tls");
+  cluster->mutable_transport_socket()->mutable_typed_config()->PackFrom(tls);
 }
 
 Cluster WireCluster(const Thing& thing, bool http2_servers) {
@@ -86,6 +102,7 @@ Cluster WireCluster(const Thing& thing, bool http2_servers) {
   }
   (*out.mutable_typed_extension_protocol_options())["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"].PackFrom(
       options);
+  AddTransport(thing, &out);
   if (thing.fault == Fault::kMeaning) {  // a transport that nobody knows
     out.mutable_transport_socket()->set_name("nobody.knows");
     out.mutable_transport_socket()->mutable_typed_config()->set_type_url("type.googleapis.com/nobody.Knows");
@@ -165,19 +182,23 @@ Secret WireSecret(const Thing& thing, const Papers& papers) {
   Secret out;
   out.set_name(thing.name);
   if (thing.shows >= 0 && thing.fault != Fault::kRule) {
-    const Papers::Pair& pair = papers.servers[static_cast<size_t>(thing.shows)];
+    const auto& pairs = thing.name[0] == kCallerSecrets ? papers.callers : papers.servers;
+    const Papers::Pair& pair = pairs[static_cast<size_t>(thing.shows)];
     auto* certificate = out.mutable_tls_certificate();
     certificate->mutable_certificate_chain()->set_inline_string(pair.certificate);
     certificate->mutable_private_key()->set_inline_string(thing.fault == Fault::kMeaning ? "no key" : pair.key);
     return out;
   }
   auto* validation = out.mutable_validation_context();
-  validation->mutable_trusted_ca()->set_inline_string(thing.fault == Fault::kMeaning ? "nobody" : papers.authority);
+  const bool of_cluster = thing.name[0] == kServerSecrets;
+  const std::string& authority = of_cluster ? papers.server_authority : papers.authority;
+  const std::vector<std::string>& names = of_cluster ? papers.server_names : papers.client_names;
+  validation->mutable_trusted_ca()->set_inline_string(thing.fault == Fault::kMeaning ? "nobody" : authority);
   if (thing.fault == Fault::kRule) validation->add_verify_certificate_spki("short");
-  for (const int client : thing.trusts) {
+  for (const int trusted : thing.trusts) {
     auto* name = validation->add_match_typed_subject_alt_names();
     name->set_san_type(envoy::extensions::transport_sockets::tls::v3::SubjectAltNameMatcher::URI);
-    name->mutable_matcher()->set_exact(papers.client_names[static_cast<size_t>(client)]);
+    name->mutable_matcher()->set_exact(names[static_cast<size_t>(trusted)]);
   }
   return out;
 }

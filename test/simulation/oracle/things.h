@@ -56,6 +56,7 @@ struct Thing {
   std::string routes;        // listeners: the route configuration they subscribe to
   int codec = 0;             // listeners: what was announced to connections, which do not outlive it
   // Listeners: the secrets that its certificate and whom it trusts come from; no certificate: plain, no trust: anybody.
+  // Clusters: if there is a trust they speak TLS to `servers`, and may show a certificate.
   std::string certificate, trust;
   // Listeners: requests wait for a host that they miss; zero or more: and so long at most for a cluster.
   bool waits = false;
@@ -80,6 +81,10 @@ struct Papers {
   std::vector<Pair> servers;
   std::vector<std::string> client_names;  // URIs
   std::string authority;
+  // Of clusters: what they may show, the names of the servers (URIs), and who vouches for these.
+  std::vector<Pair> callers;
+  std::vector<std::string> server_names;
+  std::string server_authority;
 };
 // The route configuration that a host is of, and the domain that it has; such a name.
 std::string RoutesOf(const std::string& host);
@@ -89,6 +94,8 @@ std::string HostName(const std::string& routes, const std::string& domain);
 google::protobuf::Any Wire(const Thing& thing, bool http2_servers, const Papers& papers);
 constexpr char kRuntimeName[] = "rt0";
 constexpr char kFaultHeader[] = "x-fault";  // who sends it asks for a fault
-constexpr int kFirstServerPort = 8000;
+constexpr int kFirstServerPort = 8000, kFirstTlsServerPort = 9000;
+// Secrets of clusters: what they show, whom they trust. The others are of listeners.
+constexpr char kCallerSecrets = 'u', kServerSecrets = 'v';
 
 }  // namespace outrigger::simulation::oracle

@@ -215,11 +215,14 @@ Found FindGoal(const State& state, const Thing& routes, const Question& question
   return found;
 }
 
+constexpr char kServerUri[] = "spiffe://mesh/server/";
+
 // What a cluster does with a request; servers: any of these.
 struct Outcome {
   std::set<int> servers;
-  std::string body;      // of the 503 if there are none
-  bool unknown = false;  // there is no such cluster
+  std::string body;          // of the 503 if there are none
+  bool unknown = false;      // there is no such cluster
+  std::set<int> distrusted;  // of its servers, which it may try
 };
 
 Outcome OutcomeOf(const State& state, const std::string& name) {
@@ -227,16 +230,38 @@ Outcome OutcomeOf(const State& state, const std::string& name) {
   if (cluster == nullptr) return {{}, "", true};
   const Thing* endpoints = cluster->service.empty() ? cluster : state.Find(Kind::kEndpoints, cluster->service);
   Outcome outcome{{}, "no healthy upstream"};
-  if (endpoints != nullptr) outcome.servers.insert(endpoints->servers.begin(), endpoints->servers.end());
+  if (endpoints == nullptr) return outcome;
+  outcome.servers.insert(endpoints->servers.begin(), endpoints->servers.end());
+  if (cluster->trust.empty()) return outcome;
+  // Without its secrets it has no servers.
+  const Thing* trust = state.Find(Kind::kSecret, cluster->trust);
+  const bool complete =
+      trust != nullptr && (cluster->certificate.empty() || state.Find(Kind::kSecret, cluster->certificate) != nullptr);
+  if (!complete) outcome.servers.clear();
+  for (const int server : outcome.servers) {
+    if (std::count(trust->trusts.begin(), trust->trusts.end(), server) == 0) outcome.distrusted.insert(server);
+  }
+  for (const int server : outcome.distrusted) outcome.servers.erase(server);
   return outcome;
 }
 
 bool Fits(const Outcome& outcome, const Answer& answer) {
+  const bool failed = answer.status == 503 && answer.server < 0;
+  for (const int server : outcome.distrusted) {
+    if (failed && absl::StrContains(answer.body, absl::StrCat("certificate has URI ", kServerUri, server, ";"))) {
+      return true;
+    }
+  }
+  if (outcome.servers.empty() && !outcome.distrusted.empty()) return false;
   if (outcome.servers.empty()) return answer.status == 503 && answer.server < 0 && answer.body == outcome.body;
   return answer.status == 200 && outcome.servers.count(answer.server) != 0;
 }
 
 std::string Say(const Outcome& outcome) {
+  if (!outcome.distrusted.empty()) {
+    return absl::StrCat("200 by any of {", absl::StrJoin(outcome.servers, " "), "}, or 503 for one of {",
+                        absl::StrJoin(outcome.distrusted, " "), "}, which it does not trust");
+  }
   if (outcome.servers.empty()) return absl::StrCat("503 \"", outcome.body, "\"");
   return absl::StrCat("200 by any of {", absl::StrJoin(outcome.servers, " "), "}");
 }
