@@ -25,7 +25,7 @@ def load_script(name):
 
 
 lint, tests, conformance = (load_script(name) for name in ("lint", "testing/test.py", "testing/conformance.py"))
-from benchmarking import calls, connections, load, report, scenarios  # noqa: E402
+from benchmarking import calls, connections, load, report, scenarios, training  # noqa: E402
 from benchmarking.measure import Result  # noqa: E402
 from benchmarking.peers import h2o, haproxy, nghttpx, nginx, outrigger  # noqa: E402
 from demonstration.load import Load  # noqa: E402
@@ -198,6 +198,19 @@ class BenchTest(unittest.TestCase):
         results = {"outrigger": [Result(8), Result(30)], "a": [Result(10), Result(40)], "b": [Result(20), Result(20)]}
         self.assertEqual(report.ratios(results, "outrigger"), [0.8, 1.5])
         self.assertEqual(report.summary_row(self.SCENARIO, results), "| h1 | 19.00 CPU us per request | b 20.00 | 1.15 | 0.85 |")
+
+    def test_compares_tails_where_the_rate_is_fixed(self):
+        paced = scenarios.SCENARIOS["h1-paced"]
+        self.assertIn(f"--rps={paced.rate // paced.connections}", load.command(paced, 1, 10))
+        self.assertFalse([word for word in load.command(self.SCENARIO, 1, 10) if word.startswith("--rps")])
+        results = {"outrigger": [Result(8, p99=30), Result(8, p99=20)], "a": [Result(9, p99=20), Result(9, p99=40)], "b": []}
+        self.assertEqual(report.p99_line(results), ["- p99 of outrigger: 1.00 times the least of the others in the same round (goal 1.30)"])
+        self.assertEqual(report.p99_line({"outrigger": [Result(8, p99=30)]}), [])
+
+    def test_trains_what_the_release_build_has_a_profile_of(self):
+        bazelrc = "build:release --copt=-O2\nbuild:release --per_file_copt=^a/(b|c).*$@-flto,-fprofile-use=p,-Wno-x\n"
+        self.assertEqual(training.instrumented(bazelrc)[0],
+                         "--per_file_copt=^a/(b|c).*$@-fno-lto,-fno-profile-use,-fprofile-generate=/outrigger-profile")
 
     def test_replaces_one_scenario_only(self):
         text = ("top\n<!-- summary -->\n<!-- end of summary -->\nmiddle\n"

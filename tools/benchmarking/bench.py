@@ -1,15 +1,16 @@
 """CPU cost per request, and memory per connection, of Outrigger beside nginx, HAProxy, nghttpx and h2o on this machine.
 
-usage: tools/bench [--scenario NAME]... [--proxy NAME]... [--rounds N] [--quick] [--no-calls] [--binary PATH] [--write] [--list]
+usage: tools/bench [--scenario NAME]... [--proxy NAME]... [--rounds N] [--quick] [--no-calls] [--binary PATH] [--write] [--list] [--train]
   --scenario   one of --list, or a family (many-routes); may be repeated; default: all
   --proxy      outrigger, nginx, haproxy, nghttpx, h2o; may be repeated; default: all
-  --rounds     rounds per scenario (default 5); each round runs every proxy once, in rotated order
+  --rounds     rounds per scenario (default 5, idle ones 2); each round runs every proxy once, in rotated order
   --quick      one round, a tenth of the requests, no counting of system calls: does everything work, roughly where are we
   --no-calls   leaves out the run under strace
   --binary     an Outrigger binary instead of building one with --config=release
   --backend    the built backend instead of building it
   --write      puts the results into docs/performance.md, replacing only the scenarios that ran
   --list       the scenarios
+  --train      measures nothing: makes the profile that --config=release compiles with (tools/build/profile) from the scenarios
 
 The proxy is pinned to CPU 0; load generator and backend share CPU 1. docs/performance.md says what the columns mean.
 """
@@ -30,6 +31,7 @@ from benchmarking.peers import h2o, haproxy, nghttpx, nginx, outrigger  # noqa: 
 from benchmarking.processes import LOAD_CPU  # noqa: E402
 from benchmarking.running import Backend, Failed  # noqa: E402
 from benchmarking.scenarios import SCENARIOS, chosen  # noqa: E402
+from benchmarking.training import instrumented, train  # noqa: E402
 
 PEERS = (outrigger, nginx, haproxy, nghttpx, h2o)
 BACKEND = "bazel-bin/test/benchmark/backend/backend"
@@ -49,7 +51,7 @@ def run(scenario, peers, options, certificates):
     requests = max(scenario.requests // 10, 100) if options.quick else scenario.requests
     results, calls = {p.NAME: [] for p in able}, {}
     with Backend(options.backend or BACKEND, scenario, certificates) as backend:
-        for i in range(options.rounds):
+        for i in range(options.rounds or scenario.rounds):
             for peer in able[i % len(able):] + able[:i % len(able)]:
                 if peer.NAME in cannot:
                     continue
@@ -75,7 +77,11 @@ def build(options):
     else:
         targets.append("//source/exe:outrigger")
     if targets:
-        subprocess.run(["bazel", "build", "--config=release"] + targets, check=True)
+        counting = []
+        if options.train:
+            with open(".bazelrc") as f:
+                counting = instrumented(f.read())
+        subprocess.run(["bazel", "build", "--config=release"] + counting + targets, check=True)
 
 
 def parse():
@@ -84,12 +90,12 @@ def parse():
     parser.add_argument("--scenario", action="append")
     parser.add_argument("--proxy", action="append", choices=[p.NAME for p in PEERS])
     parser.add_argument("--rounds", type=int)
-    for flag in ("--quick", "--no-calls", "--write", "--list"):
+    for flag in ("--quick", "--no-calls", "--write", "--list", "--train"):
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--binary")
     parser.add_argument("--backend")
     options = parser.parse_args()
-    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.rounds = options.rounds or (1 if options.quick else None)
     return options
 
 
@@ -107,6 +113,8 @@ def main():
     note = f", Outrigger {'as given by --binary' if options.binary else 'built with --config=release'}"
     with tempfile.TemporaryDirectory(prefix="outrigger-bench-tls-") as folder:
         certificates = Certificates(folder)
+        if options.train:
+            return train(scenarios, options.backend or BACKEND, certificates)
         for scenario in scenarios:
             results, calls, cannot = run(scenario, peers, options, certificates)
             text = report.section(scenario, peers, results, calls, cannot, note)

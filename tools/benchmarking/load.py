@@ -16,6 +16,8 @@ def command(scenario, port, requests, log=None):
         words.append("--h1")
     if first.tls_in:
         words += ["--tls13-ciphers=TLS_AES_128_GCM_SHA256", "--groups=P-256"]
+    if scenario.rate:
+        words.append(f"--rps={scenario.rate // scenario.connections}")  # of each connection
     for header in scenario.headers:
         words += ["-H", header]
     if log:

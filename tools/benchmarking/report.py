@@ -43,6 +43,18 @@ def row(scenario, peer, results, calls):
     return cells + memory + [str(sum(r.errors for r in rows))]
 
 
+def p99_line(results):
+    """Of the scenario with a fixed rate: Outrigger's p99 beside the best other proxy's, round by round."""
+    rounds = []
+    for i, mine in enumerate(results.get("outrigger", [])):
+        others = [rows[i].p99 for other, rows in results.items() if other != "outrigger" and i < len(rows)]
+        if others and min(others) > 0:
+            rounds.append(mine.p99 / min(others))
+    if not rounds:
+        return []
+    return [f"- p99 of outrigger: {statistics.median(rounds):.2f} times the least of the others in the same round (goal 1.30)"]
+
+
 def line(cells):
     return "| " + " | ".join(cells) + " |"
 
@@ -59,6 +71,7 @@ def section(scenario, peers, results, calls, cannot, note):
     lines = [f"### {scenario.name}: {scenario.title}", "", line(columns), line(["---"] * len(columns))]
     lines += [line(row(scenario, p, results, calls)) for p in peers if results.get(p.NAME)]
     lines += [""] + [f"- {name} cannot: {why}" for name, why in cannot.items()]
+    lines += p99_line(results) if scenario.rate else []
     rounds = max((len(rows) for rows in results.values()), default=0)
     lines.append(f"- {machine()}; {rounds} round{'' if rounds == 1 else 's'}{note}")
     return "\n".join(lines) + "\n"

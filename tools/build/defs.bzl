@@ -2,12 +2,19 @@
 
 COPTS = ["-fno-exceptions"]
 
-def outrigger_library(name, copts = [], deps = [], exceptions = False, **kwargs):
+# The compiler reads these files, so a new profile means that everything is compiled anew.
+PROFILE = select({
+    "//tools/build:release": ["//tools/build:profile"],
+    "//conditions:default": [],
+})
+
+def outrigger_library(name, copts = [], deps = [], textual_hdrs = [], exceptions = False, **kwargs):
     """A library of a room. `exceptions` is for the one file that wraps a throwing library."""
     native.cc_library(
         name = name,
         copts = ([] if exceptions else COPTS) + copts,
         deps = deps + ["//tools/deps:absl"],
+        textual_hdrs = textual_hdrs + PROFILE,
         **kwargs
     )
 
