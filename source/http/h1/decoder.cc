@@ -40,6 +40,7 @@ Refusal Decoder::CheckIncomplete(Buffer& in, size_t size, const ParseContext& co
   if (line > 0 && line <= most) {
     if (!first_line_good_) {
       const absl::string_view text = in.Linearize(line);
+      if (const Refusal refusal = request ? CheckRequestPrefix(text) : Refusal()) return refusal;
       if (line < 2 || text[line - 2] != '\r') return Refusal{400, "http1.codec_error"};
       Head scratch;
       const absl::string_view bare(text.data(), line - 2);
