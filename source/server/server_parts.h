@@ -65,9 +65,9 @@ struct Server::Parts final : public event::EndOfTurn {
 
   const Options options;
   Surroundings around;
+  observe::StatsRegistry stats;  // outlives what the dispatcher frees last
   std::unique_ptr<event::Dispatcher> dispatcher;
   std::unique_ptr<event::SignalWatch> signals;  // before any thread: those inherit what is blocked
-  observe::StatsRegistry stats;
   std::unique_ptr<observe::LogWriter> access_logs;
   tls::ContextStore tls;
   upstream::ProcessFacts facts;

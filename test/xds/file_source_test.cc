@@ -34,8 +34,8 @@ struct FileScene : SourceDirectory {
     world.RunFor(milliseconds(50));
   }
   event::SimulatedWorld world;
+  observe::StatsRegistry stats;  // outlives what the loop frees last
   std::unique_ptr<event::Dispatcher> loop;
-  observe::StatsRegistry stats;
   RecordingTarget target;
   std::unique_ptr<StagingGraph> graph;
   std::map<std::string, std::unique_ptr<FileSource>> files;

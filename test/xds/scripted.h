@@ -232,8 +232,8 @@ struct Scene : SourceDirectory {
   }
 
   event::SimulatedWorld world;
+  observe::StatsRegistry stats;  // outlives what the loop frees last
   std::unique_ptr<event::Dispatcher> loop;
-  observe::StatsRegistry stats;
   observe::StatsScope<observe::ControlPlaneStats> scope = stats.Register<observe::ControlPlaneStats>("control_plane.");
   ScriptedTransport transport;
   RecordingTarget target;
