@@ -111,6 +111,10 @@ void SnapshotBuilder::State::AssembleRoutes() {
     if (at == routes.end()) continue;
     const RoutesPart& part = at->second;
     const model::RouteTable& own = *part.table;
+    if (!own.fetches_hosts) {  // what came is for a version that is not in use yet
+      next.routes.Set(part.name->slot.index, part.table);
+      continue;
+    }
     auto whole = std::make_shared<model::RouteTable>();
     whole->name = own.name;
     whole->version = own.version;

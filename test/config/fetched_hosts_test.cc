@@ -67,6 +67,21 @@ TEST_F(FetchedHostsTest, RoutesThatFetchHostsWorkWithout) {
   EXPECT_EQ(needs->subscriptions[0].name, "some/r");
 }
 
+// They come for a version of the routes that waits for something.
+TEST_F(FetchedHostsTest, RoutesThatDoNotFetchHostsHaveNone) {
+  EXPECT_EQ(ErrorOf<RouteConfiguration>(R"(
+name: some/r
+virtual_hosts:
+- {name: fixed, domains: [fixed.com], routes: [{match: {prefix: /}, direct_response: {status: 201}}]}
+)"),
+            "no error");
+  EXPECT_EQ(Set("some/r/a", Host("a", "[a.com]")), "no error");
+  EXPECT_EQ(HostFor("a.com"), "");
+  EXPECT_EQ(HostFor("fixed.com"), "fixed");
+  SetRoutes("[fixed.com]");
+  EXPECT_EQ(HostFor("a.com"), "a");
+}
+
 TEST_F(FetchedHostsTest, HostsComeChangeAndGo) {
   EXPECT_EQ(Set("some/r/a", Host("a", "[a.com, '*.a.com']")), "no error");
   EXPECT_EQ(Set("some/r/b", Host("b", "['x.a.com']")), "no error");

@@ -91,7 +91,8 @@ std::string Wishes::OnNamed(Kind kind, const std::set<std::string>& names, Monot
     if (const std::string why = MayLetGo(key, wish, now); !why.empty()) absl::StrAppend(&wrong, why, "; ");
     wish.asked = false;
     wish.times.back().second = now;
-    wish.let_go = now;
+    // What a stream does not begin with was let go at some time since the one before ended.
+    wish.let_go = now - changed_ < kSlack && !down_.empty() ? down_.back().first : now;
   }
   return wrong;
 }

@@ -341,7 +341,8 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
 
 const model::RouteTable* ConnectionManager::FindTable(const HcmConfig& config) const {
   if (!config.rds.valid()) return config.routes.get();
-  return &config == last_config_.get() ? last_routes_.get() : worker_.snapshot().Find(config.rds);
+  const model::RouteTable* newest = worker_.snapshot().Find(config.rds);
+  return newest == nullptr && &config == last_config_.get() ? last_routes_.get() : newest;
 }
 
 // The newest when the headers are there: its clusters are, too. If that Snapshot has none (its listener names others),
