@@ -342,7 +342,10 @@ bool ConnectionManager::PrepareUpgrade(http::Stream& stream, HeaderMap& headers)
 const model::RouteTable* ConnectionManager::FindTable(const HcmConfig& config) const {
   if (!config.rds.valid()) return config.routes.get();
   const model::RouteTable* newest = worker_.snapshot().Find(config.rds);
-  return newest == nullptr && &config == last_config_.get() ? last_routes_.get() : newest;
+  if (&config != last_config_.get()) return newest;
+  // Its place may be that of other routes by now.
+  const bool same = newest != nullptr && last_routes_ != nullptr && newest->name == last_routes_->name;
+  return same ? newest : last_routes_.get();
 }
 
 // The newest when the headers are there: its clusters are, too. If that Snapshot has none (its listener names others),
@@ -351,7 +354,8 @@ const model::RouteTable* ConnectionManager::TableOf(http::Stream& stream) {
   StreamState& state = StateOf(stream);
   if (std::exchange(state.table_known, true)) return state.table;
   const model::RouteTable* newest = FindTable(*state.config);
-  if (newest != nullptr && newest != state.table) {
+  const bool others = newest != nullptr && state.table != nullptr && newest->name != state.table->name;
+  if (newest != nullptr && newest != state.table && !others) {
     state.table = newest;
     stream.SetPin(LocalRef<LocallyCounted>(new TwoPins(stream.pin(), worker_.Pin())));
   }
@@ -370,6 +374,8 @@ absl::string_view ConnectionManager::MissingHost(http::Stream& stream) {
   // By the newest table, not the stream's: what it lacked may have come.
   const HcmConfig& config = *StateOf(stream).config;
   const model::RouteTable* table = config.rds.valid() ? worker_.snapshot().Find(config.rds) : nullptr;
+  const model::RouteTable* own = StateOf(stream).table;
+  if (own != nullptr && table != nullptr && table->name != own->name) return {};  // in its place by now
   if (table == nullptr || !table->fetches_hosts) return {};
   const absl::string_view host = stream.request_headers().authority();
   // A slash would name a host of another table, an asterisk many.
