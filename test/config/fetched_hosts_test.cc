@@ -130,6 +130,28 @@ TEST_F(FetchedHostsTest, WhatTheConfigurationItselfHasComesFirst) {
   EXPECT_EQ(HostFor("a.com"), "a");
 }
 
+TEST_F(FetchedHostsTest, WhatIsPutAsideFollowsTheRuntimeValues) {
+  ASSERT_TRUE(Load("layered_runtime: {layers: [{name: hand, admin_layer: {}}]}").ok());
+  EXPECT_EQ(Set("some/r/a", Yaml<VirtualHost>(R"(
+name: a
+domains: [a.com]
+routes:
+- match: {prefix: /}
+  route:
+    cluster: a
+    request_mirror_policies: [{cluster: b, runtime_fraction: {default_value: {numerator: 1}, runtime_key: some}}]
+)")),
+            "no error");
+  SetRoutes("[fixed.com, a.com]");
+  EXPECT_EQ(HostFor("a.com"), "fixed");
+  EXPECT_TRUE(builder_->ModifyRuntime({{"some", "20"}}).ok());
+  EXPECT_EQ(HostFor("a.com"), "fixed");
+  SetRoutes("[fixed.com]");
+  ASSERT_EQ(HostFor("a.com"), "a");
+  const model::Route& route = Table().fetched[1]->virtual_hosts[0].routes[0];
+  EXPECT_EQ(std::get<model::ForwardAction>(route.action).mirrors[0].numerator, 20u);
+}
+
 TEST_F(FetchedHostsTest, AnErrorNamesResourceFieldAndCause) {
   const std::string error =
       Set("some/r/a", Yaml<VirtualHost>("name: a\ndomains: [a.com]\nroutes: [{match: {prefix: /}}]"));
