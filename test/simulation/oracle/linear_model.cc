@@ -96,7 +96,8 @@ LinearModel::Verdict LinearModel::OnResponse(MonotonicTime now, const Said& said
 // When all is settled: what nobody wants any more is not held.
 void LinearModel::NoteEnds(const Said& said, MonotonicTime now) {
   for (const ThingPtr& thing : said.things) {
-    if (thing->fault != Fault::kNone || refused_.count(thing->name) != 0) continue;
+    // A host that nobody fetches is held unseen, whatever it is: until its time is over.
+    if ((thing->fault != Fault::kNone && thing->kind != Kind::kHost) || refused_.count(thing->name) != 0) continue;
     if (thing->kind != Kind::kHost && nodes(thing->kind).count(thing->name) == 0) continue;
     const std::pair<Kind, std::string> key{thing->kind, thing->name};
     ends_.erase(key);
