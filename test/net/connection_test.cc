@@ -305,7 +305,7 @@ TEST_F(ConnectionTest, StoredSmallPiecesShareOneReadBlock) {
 
 TEST_F(ConnectionTest, MuchOutputIsSentBeforeTheNextOneIsReadAndUsesTheSameBlock) {
 #if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "a read block is not used again here";
+  GTEST_SKIP() << "there each read has a block of its own, to be poisoned";
 #endif
   // Two sources that become ready in one turn, each with somebody to pass it on to.
   const auto [from, to] = TcpPair(loop_);

@@ -354,8 +354,9 @@ const model::RouteTable* ConnectionManager::TableOf(http::Stream& stream) {
   StreamState& state = StateOf(stream);
   if (std::exchange(state.table_known, true)) return state.table;
   const model::RouteTable* newest = FindTable(*state.config);
-  const bool others = newest != nullptr && state.table != nullptr && newest->name != state.table->name;
-  if (newest != nullptr && newest != state.table && !others) {
+  if (newest == nullptr || newest == state.table) return state.table;
+  const bool others = state.table != nullptr && newest->name != state.table->name;  // in its place by now
+  if (!others) {
     state.table = newest;
     stream.SetPin(LocalRef<LocallyCounted>(new TwoPins(stream.pin(), worker_.Pin())));
   }
